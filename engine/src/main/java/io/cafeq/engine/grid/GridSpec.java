@@ -1,0 +1,71 @@
+package io.cafeq.engine.grid;
+
+import io.cafeq.config.ScaleStorage;
+
+/**
+ * The uniform grid of a matrix [out, in], Eq. (1): codes of {@code bits} bits, one scale for every {@code group} consecutive
+ * columns of a row.
+ *
+ * @param bits 2 to 8
+ * @param group columns a group, a divisor of the columns; 0 for the whole row
+ * @param scaleBits bits of a compact scale, 8 or 6; no meaning for the f16 storages and for whole rows
+ * @param clip whether each group's ends are pulled in to the least squared error
+ */
+public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits, boolean clip) {
+  public GridSpec {
+    if (bits < 2 || bits > 8) {
+      throw new IllegalArgumentException("bits must be 2 to 8, not " + bits);
+    }
+    if (group < 0) {
+      throw new IllegalArgumentException("group must not be negative: " + group);
+    }
+    if (scaleBits != 8 && scaleBits != 6) {
+      throw new IllegalArgumentException("scale bits must be 8 or 6, not " + scaleBits);
+    }
+  }
+
+  /** The highest code. */
+  public int top() {
+    return (1 << bits) - 1;
+  }
+
+  public boolean wholeRow() {
+    return group == 0;
+  }
+
+  /** Columns a group of a matrix with that many columns. */
+  public int groupSize(int columns) {
+    return wholeRow() ? columns : group;
+  }
+
+  public int groups(int columns) {
+    return wholeRow() ? 1 : columns / group;
+  }
+
+  /** True where each group has an f16 scale of its own: the f16 storages, and whole rows. */
+  public boolean scalesAreF16() {
+    return wholeRow() || storage == ScaleStorage.F16 || storage == ScaleStorage.F16_MINIMUM;
+  }
+
+  /** Bits of a group's zero point or minimum as stored. */
+  public int zeroBits() {
+    return switch (storage) {
+      case SYMMETRIC -> 0;
+      case ZERO_POINT, F16 -> bits;
+      case OFFSET -> 8;
+      case F16_MINIMUM -> 16;
+    };
+  }
+
+  /** Bits of one row: codes, scales, zero points. */
+  public long bitsPerRow(int columns) {
+    long groups = groups(columns);
+    long scales = scalesAreF16() ? 16 * groups : scaleBits * groups + 16;
+    return (long) bits * columns + scales + zeroBits() * groups;
+  }
+
+  /** A grid without clipping. */
+  public GridSpec withoutClipping() {
+    return new GridSpec(bits, group, storage, scaleBits, false);
+  }
+}

@@ -1,0 +1,17 @@
+package io.cafeq.engine.plan;
+
+import java.util.List;
+
+/**
+ * Everything a job will do, in disk order.
+ *
+ * @param family the model family by which roles were found, or {@code unknown}
+ * @param units quantized and copied units in the order of their first tensor on disk
+ * @param warnings for the user, each a sentence
+ */
+public record Plan(String family, List<Unit> units, List<String> warnings) {
+  public Plan {
+    units = List.copyOf(units);
+    warnings = List.copyOf(warnings);
+  }
+}
