@@ -1,0 +1,50 @@
+package io.cafeq.engine.grid;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Codes and grids of some consecutive rows of one tensor, exactly as stored. Code (r, c) stands for (code - zero) * scale of
+ * its row and group, or code * scale + minimum (see {@link io.cafeq.config.ScaleStorage}). The segments are borrowed from
+ * whoever made the slab and hold little-endian values; those that the storage does not have are empty.
+ *
+ * @param codes packed by {@link Packing} row by row, each row padded to whole bytes
+ * @param rowScales compact storages: one f16 a row
+ * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code / (2^scaleBits - 1) * row scale;
+ *     else one f16 a group
+ * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each), or f16 minimums
+ * @param squaredError sum of (effective - original)^2, with the transform undone
+ * @param squaredNorm sum of the original squares
+ */
+public record EncodedSlab(
+    GridSpec grid,
+    int rows,
+    int columns,
+    MemorySegment codes,
+    MemorySegment rowScales,
+    MemorySegment scales,
+    MemorySegment zeros,
+    double squaredError,
+    double squaredNorm) {
+
+  /** Bytes of one packed row of codes. */
+  public static long codeBytes(GridSpec grid, int columns) {
+    return Packing.bytes(columns, grid.bits());
+  }
+
+  /** Bytes of one row's scales. */
+  public static long scaleBytes(GridSpec grid, int columns) {
+    int groups = grid.groups(columns);
+    return grid.scalesAreF16() ? 2L * groups : Packing.bytes(groups, grid.scaleBits());
+  }
+
+  /** Bytes of one row's zero points or minimums. */
+  public static long zeroBytes(GridSpec grid, int columns) {
+    int groups = grid.groups(columns);
+    return grid.zeroBits() == 16 ? 2L * groups : Packing.bytes(groups, grid.zeroBits());
+  }
+
+  /** Bytes of one row's own f16 scale. */
+  public static long rowScaleBytes(GridSpec grid) {
+    return grid.scalesAreF16() ? 0 : 2;
+  }
+}
