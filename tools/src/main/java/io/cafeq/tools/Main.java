@@ -1,25 +1,63 @@
 package io.cafeq.tools;
 
 import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
-/** The program {@code cafeq}. */
-@CommandLine.Command(
-    name = "cafeq",
-    description = "Quantizes large language models without calibration data.",
-    versionProvider = Version.class,
-    mixinStandardHelpOptions = true,
-    sortOptions = false)
+/** The program {@code cafeq}: one process, one command, one exit code. */
 public final class Main {
-  private Main() {}
+  private final Console console;
+  private final Interruption interruption;
 
-  /** Runs one command and ends the process with its exit code. */
+  private Main(Console console, Interruption interruption) {
+    this.console = console;
+    this.interruption = interruption;
+  }
+
+  /** Runs one command and ends the process with its {@link ExitCode}. */
   public static void main(String[] arguments) {
     PrintStream results = System.out;
-    // Libraries print banners; stdout carries results only.
+    // Libraries print banners to System.out; stdout carries results only.
     System.setOut(System.err);
-    CommandLine commandLine = new CommandLine(new Main());
-    commandLine.setOut(new java.io.PrintWriter(results, true));
-    System.exit(commandLine.execute(arguments));
+    Console console = new Console(results, System.err);
+    Interruption interruption = new Interruption();
+    interruption.install(console);
+    int exitCode = new Main(console, interruption).run(arguments);
+    if (results.checkError() && exitCode == ExitCode.OK) {
+      console.message("cafeq: stdout could not be written");
+      exitCode = ExitCode.FAILURE;
+    }
+    System.exit(exitCode);
+  }
+
+  private int run(String[] arguments) {
+    // Scripts ask for it often, and it needs none of the commands.
+    if (List.of(arguments).equals(List.of("--version"))) {
+      console.result("cafeq " + Version.current() + "\n");
+      return ExitCode.OK;
+    }
+    Failures failures = new Failures(console, interruption);
+    try {
+      return commandLine(console, interruption, failures).execute(arguments);
+    } catch (Error error) {
+      return failures.handle(error, Arrays.asList(arguments).contains("--json"));
+    }
+  }
+
+  /** The command tree, every command with its settings as options. */
+  static CommandLine commandLine(Console console, Interruption interruption, Failures failures) {
+    CommandLine root = new CommandLine(new RootCommand());
+    List<Callable<Integer>> commands =
+        List.of(
+            new DoctorCommand(console));
+    for (Callable<Integer> command : commands) {
+      root.addSubcommand(command);
+    }
+    PrintWriter help = new PrintWriter(console.results(), true, console.results().charset());
+    root.setOut(help).setUsageHelpWidth(100).setExecutionExceptionHandler(failures).setParameterExceptionHandler(failures);
+    return root;
   }
 }
