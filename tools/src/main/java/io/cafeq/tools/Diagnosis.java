@@ -1,6 +1,6 @@
 package io.cafeq.tools;
 
-import com.sun.management.OperatingSystemMXBean;
+import io.cafeq.config.MachineMemory;
 import io.cafeq.config.RunSettings;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
@@ -14,7 +14,6 @@ import java.util.List;
 /**
  * What this machine and this process offer.
  *
- * @param memoryBytes of the machine or of the container that the process runs in
  * @param missingFlags what the launcher would have set and this process lacks
  * @param usable whether quantizing works here
  */
@@ -62,12 +61,12 @@ record Diagnosis(
       problems.add(new Problem(feature < 25, "this is Java " + feature + ", and CafeQ is tested on Java 25",
           "Install a JDK 25 and point CAFEQ_JAVA_HOME to it."));
     }
-    long memory = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    long memory = MachineMemory.totalBytes();
     if (memory < RunSettings.LEAST_MEMORY) {
       problems.add(new Problem(true,
           "%s of memory is less than the %s that a run needs at least".formatted(
               Amounts.bytes(memory), Amounts.bytes(RunSettings.LEAST_MEMORY)),
-          "Use a machine with more memory, or raise the container's limit."));
+          "Use a machine with more memory."));
     }
     List<Backend> backends = backends(problems);
     Path temporary = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
@@ -76,7 +75,7 @@ record Diagnosis(
       problems.add(new Problem(false, temporary + " has only " + Amounts.bytes(free) + " free",
           "Free some space there, or set TMPDIR to a folder on another disk."));
     }
-    List<String> missing = missingFlags();
+    List<String> missing = flagsNotSet();
     if (!missing.isEmpty()) {
       problems.add(new Problem(false, "this process was started without " + String.join(" ", missing),
           "Start with the launcher (bin/cafeq), which sets them."));
@@ -106,7 +105,7 @@ record Diagnosis(
     return backends;
   }
 
-  private static List<String> missingFlags() {
+  private static List<String> flagsNotSet() {
     List<String> given = ManagementFactory.getRuntimeMXBean().getInputArguments();
     List<String> missing = new ArrayList<>();
     for (String flag : JVM_FLAGS) {

@@ -50,11 +50,17 @@ public final class Main {
   /** The command tree, every command with its settings as options. */
   static CommandLine commandLine(Console console, Interruption interruption, Failures failures) {
     CommandLine root = new CommandLine(new RootCommand());
+    SettingOptions settings = new SettingOptions();
     List<Callable<Integer>> commands =
         List.of(
-            new DoctorCommand(console));
+            new DoctorCommand(console),
+            new ConfigCommand(console, settings));
     for (Callable<Integer> command : commands) {
-      root.addSubcommand(command);
+      CommandLine subcommand = new CommandLine(command);
+      if (command instanceof TakesSettings) {
+        settings.addTo(subcommand.getCommandSpec());
+      }
+      root.addSubcommand(subcommand);
     }
     PrintWriter help = new PrintWriter(console.results(), true, console.results().charset());
     root.setOut(help).setUsageHelpWidth(100).setExecutionExceptionHandler(failures).setParameterExceptionHandler(failures);
