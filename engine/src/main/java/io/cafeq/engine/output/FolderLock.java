@@ -7,14 +7,14 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,20 +22,31 @@ import org.jspecify.annotations.Nullable;
  * however that happens. Closing empties the file, so that a finished folder holds no host and no time.
  */
 final class FolderLock implements AutoCloseable {
+  /**
+   * The files locked by this process. POSIX locks belong to the process: opening and closing a locked file a second time would
+   * let go of it, so a second job of this process must find out without touching the file.
+   */
+  private static final Set<Path> HELD_HERE = ConcurrentHashMap.newKeySet();
+
+  private final Path file;
   private final FileChannel channel;
 
-  private FolderLock(FileChannel channel) {
+  private FolderLock(Path file, FileChannel channel) {
+    this.file = file;
     this.channel = channel;
   }
 
   /** Throws with kind USAGE and the holder's name where another run has it. */
   static FolderLock take(Path file, Path folder) {
+    if (!HELD_HERE.add(file)) {
+      throw held(folder, "another job of this process");
+    }
     FileChannel channel = null;
+    boolean taken = false;
     try {
       channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-      if (tryLock(channel) == null) {
-        channel.close();
-        throw held(file, folder);
+      if (channel.tryLock() == null) {
+        throw held(folder, Files.readString(file).strip());
       }
       ByteBuffer holder = ByteBuffer.wrap(holder().getBytes(StandardCharsets.UTF_8));
       channel.truncate(0);
@@ -43,10 +54,14 @@ final class FolderLock implements AutoCloseable {
         channel.write(holder);
       }
       channel.force(true);
-      return new FolderLock(channel);
+      taken = true;
+      return new FolderLock(file, channel);
     } catch (IOException e) {
-      closeQuietly(channel);
       throw FileFailure.of("write", file, e);
+    } finally {
+      if (!taken) {
+        release(file, channel);
+      }
     }
   }
 
@@ -57,25 +72,11 @@ final class FolderLock implements AutoCloseable {
     } catch (IOException e) {
       // a stale name in the file misleads nobody: it is read only while the lock is held
     } finally {
-      closeQuietly(channel);
+      release(file, channel);
     }
   }
 
-  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock();
-    } catch (OverlappingFileLockException e) {
-      return null; // another job of this very process
-    }
-  }
-
-  private static EngineException held(Path file, Path folder) {
-    String holder;
-    try {
-      holder = Files.readString(file).strip();
-    } catch (IOException e) {
-      holder = "";
-    }
+  private static EngineException held(Path folder, String holder) {
     return new EngineException(
         FailureKind.USAGE,
         "another run is writing to " + folder + (holder.isEmpty() ? "" : ": " + holder),
@@ -95,13 +96,15 @@ final class FolderLock implements AutoCloseable {
     }
   }
 
-  private static void closeQuietly(@Nullable FileChannel channel) {
-    if (channel != null) {
-      try {
+  private static void release(Path file, @Nullable FileChannel channel) {
+    try {
+      if (channel != null) {
         channel.close();
-      } catch (IOException e) {
-        // nothing was written through it that anybody relies on
       }
+    } catch (IOException e) {
+      // nothing was written through it that anybody relies on
+    } finally {
+      HELD_HERE.remove(file);
     }
   }
 }

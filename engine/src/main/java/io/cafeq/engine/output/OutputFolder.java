@@ -8,6 +8,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -90,6 +91,16 @@ public final class OutputFolder implements AutoCloseable {
 
   public boolean hasManifest() {
     return Files.exists(root.resolve(MANIFEST));
+  }
+
+  /** Whether the file {@code name} in this folder consists of these bytes. */
+  public boolean holds(String name, byte[] bytes) {
+    Path file = root.resolve(name);
+    try {
+      return Files.exists(file) && Files.size(file) == bytes.length && Arrays.equals(Files.readAllBytes(file), bytes);
+    } catch (IOException e) {
+      throw FileFailure.of("read", file, e);
+    }
   }
 
   /** Takes the name of a complete result away, before a damaged unit of it is made again. */

@@ -14,6 +14,7 @@ import java.util.TreeSet;
  * @param recipe the canonical recipe, a JSON object with defaults written out
  * @param recipeHash SHA-256 of its canonical text
  * @param shards the source's weight files in order
+ * @param sideFiles the files that go along, config.json among them, sorted by name
  * @param units the plan: each unit's id with the names of its tensors
  */
 public record ResultIdentity(
@@ -21,9 +22,11 @@ public record ResultIdentity(
     JsonNode recipe,
     String recipeHash,
     List<Shard> shards,
+    List<SideFile> sideFiles,
     SortedMap<String, List<String>> units) {
   public ResultIdentity {
     shards = List.copyOf(shards);
+    sideFiles = List.copyOf(sideFiles);
     units = new TreeMap<>(units);
   }
 
@@ -38,6 +41,7 @@ public record ResultIdentity(
           "algorithm version " + algorithmVersion + " there, " + asked.algorithmVersion + " in this program");
     }
     recipeDifferences(asked, differences);
+    sideFileDifferences(asked, differences);
     if (!shards.equals(asked.shards)) {
       differences.add("source files: " + describe(shards) + " there, " + describe(asked.shards) + " now");
     } else if (!units.equals(asked.units)) {
@@ -60,6 +64,15 @@ public record ResultIdentity(
     }
     if (before == differences.size() && !recipeHash.equals(asked.recipeHash)) {
       differences.add("recipe hash " + recipeHash + " there, " + asked.recipeHash + " now");
+    }
+  }
+
+  private void sideFileDifferences(ResultIdentity asked, List<String> differences) {
+    TreeSet<String> names = new TreeSet<>();
+    sideFiles.stream().filter(file -> !asked.sideFiles.contains(file)).map(SideFile::name).forEach(names::add);
+    asked.sideFiles.stream().filter(file -> !sideFiles.contains(file)).map(SideFile::name).forEach(names::add);
+    if (!names.isEmpty()) {
+      differences.add("the source's side files changed: " + String.join(", ", names));
     }
   }
 

@@ -61,8 +61,8 @@ public final class ResumeCheck {
     UnitReceipt receipt;
     try {
       receipt = stored.read(unit, file);
-    } catch (EngineException e) {
-      if (e.kind() == FailureKind.STOPPED) {
+    } catch (RuntimeException e) {
+      if (e instanceof EngineException known && known.kind() == FailureKind.STOPPED) {
         throw e;
       }
       LOG.warn("{} is made again: {}", unit.id(), e.getMessage());

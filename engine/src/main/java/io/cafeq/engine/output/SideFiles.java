@@ -62,6 +62,17 @@ public final class SideFiles {
     return described;
   }
 
+  /** Whether {@code folder} has good copies of all of them. */
+  public boolean areIn(Path folder, StopFlag stop) {
+    for (Path file : files) {
+      Path copy = folder.resolve(name(source, file));
+      if (!Files.isRegularFile(copy) || !Digests.file(copy, stop).equals(Digests.file(file, stop))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Bytes of all of them. */
   public long bytes() {
     long bytes = 0;
