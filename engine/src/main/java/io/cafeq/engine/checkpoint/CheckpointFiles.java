@@ -70,13 +70,16 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
       names = files.map(f -> Objects.requireNonNull(f.getFileName()).toString()).filter(n -> !n.startsWith(".")).sorted().toList();
     }
     List<String> candidates = names.stream().filter(n -> n.endsWith(EXTENSION)).toList();
-    if (candidates.size() == 1) {
+    // One shard of several, downloaded without its index and the others, is not the model.
+    if (candidates.size() == 1 && !candidates.getFirst().matches(".*-\\d+-of-(?!0*1\\.)\\d+\\.safetensors")) {
       return new CheckpointFiles(folder, candidates, null, true);
     }
-    if (candidates.size() > 1) {
+    if (!candidates.isEmpty()) {
+      String found = candidates.size() == 1
+          ? candidates.getFirst()
+          : candidates.size() + " .safetensors files (" + candidates.getFirst() + " ... " + candidates.getLast() + ")";
       throw new CheckpointException(
-          folder + ": found " + candidates.size() + " .safetensors files (" + candidates.getFirst() + " ... "
-              + candidates.getLast() + "), but no " + INDEX + " that says how they belong together",
+          folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
           "Download " + INDEX + " as well, or give the path of one of the files.");
     }
     List<String> others = names.stream().filter(n -> SideFiles.isWeights(n.toLowerCase(Locale.ROOT))).toList();

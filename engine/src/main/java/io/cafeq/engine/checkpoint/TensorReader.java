@@ -16,6 +16,7 @@ public final class TensorReader implements AutoCloseable {
   public static final long SCRATCH_BYTES = 1L << 20;
 
   private static final int TILE = 4096;
+  private static final int CHEAP_TO_SKIP = 8192;
   private static final ValueLayout.OfShort SHORTS = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfDouble DOUBLES = ValueLayout.JAVA_DOUBLE.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -68,9 +69,9 @@ public final class TensorReader implements AutoCloseable {
     }
   }
 
-  /** Rows that one read takes: skipping less than half of what is read is cheaper than a call for each row. */
+  /** Rows that one read takes: a call for each row costs as much as some kilobytes that are read and skipped. */
   private static int rowsTogether(long rowBytes, long width, int rows) {
-    if (width > SCRATCH_BYTES || width < rowBytes / 2) {
+    if (width > SCRATCH_BYTES || width < rowBytes / 2 && rowBytes - width > CHEAP_TO_SKIP) {
       return 1;
     }
     return (int) Math.min(rows, (SCRATCH_BYTES - width) / rowBytes + 1);
