@@ -21,6 +21,14 @@ public record UnitHeader(String id, JobIdentity identity, String kernel, List<Te
     }
   }
 
+  /** The tensor of that name, which must be one of this unit. */
+  public TensorHeader tensor(String name) {
+    return tensors.stream()
+        .filter(tensor -> tensor.name().equals(name))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("unit " + id + " has no tensor " + name));
+  }
+
   /** Everything that rows can name, in the order of the file's dictionary: the tensors, then the transforms' other keys. */
   public List<String> names() {
     SequencedSet<String> names = new LinkedHashSet<>();
