@@ -1,6 +1,7 @@
 /**
- * Uniform grids: how codes, scales and zero points are defined, packed and stored. Start at {@link
- * io.cafeq.engine.grid.GridSpec}; an {@link io.cafeq.engine.grid.EncodedSlab} is some rows of a matrix in that form.
+ * Uniform grids, Eq. (1): how a group's scale and zero point are chosen and stored, and how codes are packed. Start at {@link
+ * io.cafeq.engine.grid.GridSpec}; {@link io.cafeq.engine.grid.GridTile} chooses grids and codes for some rows at a time,
+ * {@link io.cafeq.engine.grid.EncodedSlab} is what comes out.
  */
 @NullMarked
 package io.cafeq.engine.grid;
