@@ -3,6 +3,7 @@ package io.cafeq.tools;
 import io.cafeq.engine.failure.StopFlag;
 import java.time.Duration;
 import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import sun.misc.Signal;
 
@@ -14,11 +15,17 @@ final class Interruption {
   private static final Duration PATIENCE = Duration.ofMillis(4500);
 
   private final StopFlag stopFlag = new StopFlag();
+  private final CompletableFuture<Void> wished = new CompletableFuture<>();
   private final AtomicInteger received = new AtomicInteger();
 
   /** Long work asks it often. */
   StopFlag stopFlag() {
     return stopFlag;
+  }
+
+  /** Runs {@code action} on the first signal, at once if it has come already. */
+  void onStop(Runnable action) {
+    wished.thenRun(action);
   }
 
   /** 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP; empty while none has come. */
@@ -46,6 +53,7 @@ final class Interruption {
     stopFlag.stop();
     Thread.ofPlatform().daemon().name("stop-deadline").start(() -> endAfterPatience(128 + number));
     console.message("cafeq: stopping; once more ends at once");
+    wished.complete(null);
   }
 
   private static void endAfterPatience(int exitCode) {

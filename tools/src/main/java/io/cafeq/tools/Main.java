@@ -22,7 +22,7 @@ public final class Main {
     PrintStream results = System.out;
     // Libraries print banners to System.out; stdout carries results only.
     System.setOut(System.err);
-    Console console = new Console(results, System.err);
+    Console console = new Console(results, System.err, Console.terminalColumns());
     Interruption interruption = new Interruption();
     interruption.install(console);
     int exitCode = new Main(console, interruption).run(arguments);
