@@ -221,7 +221,7 @@ final class ScalarObjective implements Objective {
   }
 
   private static double[] gradient(double[][] d, double[][] w, double[] inverse, double[] shares, int k) {
-    double[] gradient = metricGradient(inverse, shares, k);
+    double[] gradient = SquareMatrices.metricGradient(inverse, shares, k);
     for (int j = 0; j < k; j++) {
       for (int i = 0; i < k; i++) {
         double sum = 0;
@@ -232,18 +232,6 @@ final class ScalarObjective implements Objective {
       }
     }
     return gradient;
-  }
-
-  /** -2 P^T P diag(f) P^T. */
-  private static double[] metricGradient(double[] inverse, double[] shares, int k) {
-    double[] back = SquareMatrices.transpose(inverse, k);
-    double[] left = SquareMatrices.multiply(back, inverse, k);
-    for (int i = 0; i < k; i++) {
-      for (int j = 0; j < k; j++) {
-        left[i * k + j] *= -2 * shares[j];
-      }
-    }
-    return SquareMatrices.multiply(left, back, k);
   }
 
   @Override
