@@ -8,7 +8,6 @@ import java.util.OptionalInt;
  * user's own names contain.
  */
 final class Console {
-  private final PrintStream results;
   private static final int USUAL_COLUMNS = 80;
   private static final String ERASE_LINE = "\r\u001b[K";
 
@@ -51,6 +50,12 @@ final class Console {
   /** One line for the person who watches; it takes the place of a live line. */
   void message(String line) {
     messages.println((columns.isPresent() ? ERASE_LINE : "") + line);
+  }
+
+  /** What went wrong and what to do. */
+  void failure(Failure failure) {
+    message("cafeq: " + failure.message());
+    message("       " + failure.remedy());
   }
 
   /** Draws the live line of a terminal anew. */

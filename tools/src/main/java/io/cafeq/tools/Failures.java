@@ -12,9 +12,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
   private final Interruption interruption;
 
   /** The error document of {@code --json}. */
-  private record Document(Description error) {}
-
-  private record Description(int code, String message, String remedy) {}
+  private record Document(Failure error) {}
 
   Failures(Console console, Interruption interruption) {
     this.console = console;
@@ -24,18 +22,18 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
   @Override
   public int handleExecutionException(
       Exception exception, CommandLine command, CommandLine.ParseResult parsed) {
-    if (parsed.hasMatchedOption("--stacktrace")) {
+    if (command.getParseResult().hasMatchedOption("--stacktrace")) {
       exception.printStackTrace(console.messages());
     }
     return tell(describe(exception, command.getCommandSpec().exitCodeOnExecutionException()),
-        parsed.hasMatchedOption("--json"));
+        command.getParseResult().hasMatchedOption("--json"));
   }
 
   @Override
   public int handleParseException(CommandLine.ParameterException exception, String[] arguments) {
     String name = exception.getCommandLine().getCommandSpec().qualifiedName();
     return tell(
-        new Description(ExitCode.USAGE, message(exception), "\"" + name + " --help\" shows what it understands."),
+        new Failure(ExitCode.USAGE, message(exception), "\"" + name + " --help\" shows what it understands."),
         Arrays.asList(arguments).contains("--json"));
   }
 
@@ -44,33 +42,31 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
     return tell(describe(error, ExitCode.FAILURE), json);
   }
 
-  private Description describe(Throwable thrown, int environment) {
+  private Failure describe(Throwable thrown, int environment) {
     return switch (thrown) {
-      case EngineException failure ->
-          new Description(
-              ExitCode.of(failure.kind(), environment, interruption), message(failure), failure.remedy());
+      case EngineException known ->
+          new Failure(ExitCode.of(known.kind(), environment, interruption), message(known), known.remedy());
       case ConfigException settings ->
-          new Description(ExitCode.USAGE, message(settings), "\"cafeq config\" shows every setting and where it comes from.");
+          new Failure(ExitCode.USAGE, message(settings), "\"cafeq config\" shows every setting and where it comes from.");
       case CommandLine.ParameterException usage ->
-          new Description(ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
+          new Failure(ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
       case OutOfMemoryError full ->
-          new Description(
+          new Failure(
               ExitCode.FAILURE, "the program ran out of memory: " + full.getMessage(),
               "Use fewer --lanes, or a higher --max-memory on a machine that has it.");
       default ->
-          new Description(
+          new Failure(
               ExitCode.FAILURE, "unexpected failure: " + thrown,
               "Please report this with the command and what --stacktrace adds.");
     };
   }
 
-  private int tell(Description description, boolean json) {
+  private int tell(Failure failure, boolean json) {
     if (json) {
-      console.json(new Document(description));
+      console.json(new Document(failure));
     }
-    console.message("cafeq: " + description.message());
-    console.message("       " + description.remedy());
-    return description.code();
+    console.failure(failure);
+    return failure.code();
   }
 
   private static String message(Throwable thrown) {

@@ -53,6 +53,10 @@ public final class Main {
     SettingOptions settings = new SettingOptions();
     List<Callable<Integer>> commands =
         List.of(
+            new QuantizeCommand(console, interruption, settings),
+            new PlanCommand(console, settings),
+            new InspectCommand(console),
+            new DemoCommand(console, interruption, settings),
             new DoctorCommand(console),
             new ConfigCommand(console, settings));
     for (Callable<Integer> command : commands) {
@@ -64,6 +68,9 @@ public final class Main {
     }
     PrintWriter help = new PrintWriter(console.results(), true, console.results().charset());
     root.setOut(help).setUsageHelpWidth(100).setExecutionExceptionHandler(failures).setParameterExceptionHandler(failures);
+    for (CommandLine each : root.getSubcommands().values()) {
+      each.getCommandSpec().usageMessage().sortOptions(false).abbreviateSynopsis(true);
+    }
     return root;
   }
 }

@@ -36,7 +36,7 @@ final class SettingOptions {
 
   private static Optional<OptionSpec> option(SettingKey key) {
     OptionSpec.Builder option =
-        OptionSpec.builder(name(key)).description((key.comment() + " Default: " + key.defaultText()).replace("%", "%%"));
+        OptionSpec.builder(name(key)).description((key.comment() + " Default: " + key.defaultText().replace("\"", "")).replace("%", "%%"));
     return switch (key.kind()) {
       case VALUE -> Optional.of(option.type(String.class).paramLabel("VALUE").build());
       case SWITCH -> Optional.of(option.type(boolean.class).arity("0").negatable(true).build());
