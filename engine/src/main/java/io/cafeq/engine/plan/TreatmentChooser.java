@@ -136,7 +136,7 @@ final class TreatmentChooser {
     boolean none = transform instanceof TransformSpec.None;
     // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
     Rounding rounding = none ? Rounding.NEAREST : recipe.rounding();
-    boolean fallBack = recipe.fallBack() && !none && settings.method() == Method.CAFEQ;
+    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
     return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
   }
 
