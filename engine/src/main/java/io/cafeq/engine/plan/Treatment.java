@@ -9,4 +9,5 @@ import io.cafeq.engine.transform.TransformSpec;
  *
  * @param fallBack whether plain rounding at equal total bits takes over where its error is smaller
  */
-public record Treatment(GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}
+public record Treatment(
+    GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}
