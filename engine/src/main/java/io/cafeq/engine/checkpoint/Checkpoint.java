@@ -4,64 +4,185 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.compute.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
 
-/** A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe. */
+/**
+ * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files stay
+ * open until it is closed. Closing it while others read makes their reads fail.
+ *
+ * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where it names
+ * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder.
+ */
 public final class Checkpoint implements AutoCloseable {
-  /** Checks every header and every length; opens no tensor data. */
+  private final CheckpointFiles files;
+  private final SideFiles sideFiles;
+  private final JsonNode config;
+  private final Map<String, ShardFile> shards;
+  private final List<TensorInfo> tensors;
+  private final Map<String, TensorInfo> byName;
+  private final SortedMap<String, String> metadata;
+  private final SortedMap<String, String> aliases;
+
+  private Checkpoint(
+      CheckpointFiles files, JsonNode config, Map<String, ShardFile> shards, List<SafetensorsHeader> headers) {
+    this.files = files;
+    this.sideFiles = SideFiles.find(files);
+    this.config = config;
+    this.shards = shards;
+    this.tensors = headers.stream().flatMap(header -> header.tensors().stream()).toList();
+    this.byName = byName(files.folder(), tensors);
+    if (files.index() != null) {
+      files.index().check(files.folder(), tensors);
+    }
+    SortedMap<String, String> merged = new TreeMap<>();
+    headers.forEach(header -> header.metadata().forEach(merged::putIfAbsent));
+    this.metadata = Collections.unmodifiableSortedMap(merged);
+    SortedMap<String, String> tied = new TreeMap<>(merged);
+    tied.entrySet().removeIf(entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
+    this.aliases = Collections.unmodifiableSortedMap(tied);
+  }
+
+  /**
+   * Checks the index, every header and every length; reads no tensor data. Throws {@link CheckpointException} where the
+   * checkpoint is at fault, and an {@link io.cafeq.engine.failure.EngineException} of kind USAGE where nothing has that
+   * path, ENVIRONMENT where the disk fails or access is denied.
+   */
   public static Checkpoint open(Path path) {
-    throw new UnsupportedOperationException();
+    CheckpointFiles files = CheckpointFiles.find(path);
+    JsonNode config = ModelConfig.read(files.folder().resolve("config.json"));
+    Map<String, ShardFile> shards = new LinkedHashMap<>();
+    boolean opened = false;
+    try {
+      HeaderBudget budget = new HeaderBudget();
+      List<SafetensorsHeader> headers = new ArrayList<>();
+      for (String name : files.shards()) {
+        ShardFile shard = ShardFile.open(files.folder().resolve(name));
+        shards.put(name, shard);
+        headers.add(HeaderParser.parse(shard, budget));
+      }
+      Checkpoint checkpoint = new Checkpoint(files, config, shards, headers);
+      opened = true;
+      return checkpoint;
+    } finally {
+      if (!opened) {
+        closeAll(shards.values());
+      }
+    }
+  }
+
+  private static Map<String, TensorInfo> byName(Path folder, List<TensorInfo> tensors) {
+    Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
+    for (TensorInfo tensor : tensors) {
+      TensorInfo other = byName.put(tensor.name(), tensor);
+      if (other != null) {
+        throw new CheckpointException(
+            folder.resolve(tensor.file()) + ": tensor " + Names.quoted(tensor.name()) + " is stored in " + other.file()
+                + " as well",
+            "Download the checkpoint again; each tensor belongs into one file.");
+      }
+    }
+    return byName;
   }
 
   /** The folder, real path. */
   public Path folder() {
-    throw new UnsupportedOperationException();
+    return files.folder();
   }
 
   /** All tensors in disk order: by shard file name, then by position. */
   public List<TensorInfo> tensors() {
-    throw new UnsupportedOperationException();
+    return tensors;
   }
 
-  /** Tied tensors: alias name to the name of the stored tensor. */
+  /** The stored tensor of that name; aliases are not followed. */
+  public Optional<TensorInfo> tensor(String name) {
+    return Optional.ofNullable(byName.get(name));
+  }
+
+  /** {@code __metadata__} of all shards together; where two disagree, the first one's entry. */
+  public SortedMap<String, String> metadata() {
+    return metadata;
+  }
+
+  /** Tied tensors: alias name to the name of the stored tensor. Metadata entries that name a stored tensor are aliases. */
   public SortedMap<String, String> aliases() {
-    throw new UnsupportedOperationException();
+    return aliases;
   }
 
   /** config.json, or an empty object. */
   public JsonNode config() {
-    throw new UnsupportedOperationException();
+    return config.deepCopy();
   }
 
   /** Shard files in order. */
   public List<Path> shards() {
-    throw new UnsupportedOperationException();
-  }
-
-  /** Small files that go along byte for byte. */
-  public List<Path> sideFiles() {
-    throw new UnsupportedOperationException();
-  }
-
-  /** Files and folders that do not go along. */
-  public List<Path> leftOut() {
-    throw new UnsupportedOperationException();
-  }
-
-  /** Fills {@code target} with the tensor's bytes from {@code offset} (relative to the tensor) on, by positioned reads. */
-  public void read(TensorInfo tensor, long offset, MemorySegment target) {
-    throw new UnsupportedOperationException();
+    return shards.values().stream().map(ShardFile::path).toList();
   }
 
   /**
-   * The rectangle [firstRow, firstRow + target.rows) x [firstColumn, firstColumn + target.columns) of a weight matrix as
-   * floats. NaN and infinite weights are an error that names tensor, row and column.
+   * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted: everything of at most 64 MiB,
+   * in folders too, that is neither hidden nor weights. None where a single file was opened in a folder without config.json.
    */
+  public List<Path> sideFiles() {
+    return sideFiles.taken();
+  }
+
+  /** Files and folders that do not go along, sorted; neither the shards nor their index are among them. */
+  public List<Path> leftOut() {
+    return sideFiles.leftOut();
+  }
+
+  /**
+   * Fills {@code target}, which lies outside the heap, with the tensor's bytes from {@code offset} (relative to the tensor)
+   * on, by positioned reads. A file that has become shorter is a {@link CheckpointException}; a disk that fails is an
+   * EngineException of kind ENVIRONMENT. A thread that is interrupted gets kind STOPPED and disturbs no other.
+   */
+  public void read(TensorInfo tensor, long offset, MemorySegment target) {
+    Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());
+    shard(tensor).read(tensor.position() + offset, target, "tensor " + Names.quoted(tensor.name()));
+  }
+
+  /** A reader of floats for one thread, with buffers that are reused from call to call; the caller closes it. */
+  public TensorReader newReader() {
+    return new TensorReader(this);
+  }
+
+  /** As {@link TensorReader#readFloats}, with buffers for this one call. */
   public void readFloats(TensorInfo tensor, int firstRow, int firstColumn, FloatMatrix target) {
-    throw new UnsupportedOperationException();
+    try (TensorReader reader = newReader()) {
+      reader.readFloats(tensor, firstRow, firstColumn, target);
+    }
+  }
+
+  /** File and tensor, for messages. */
+  String place(TensorInfo tensor) {
+    return shard(tensor).path() + ": tensor " + Names.quoted(tensor.name());
+  }
+
+  private ShardFile shard(TensorInfo tensor) {
+    ShardFile shard = shards.get(tensor.file());
+    if (shard == null) {
+      throw new IllegalArgumentException("tensor " + tensor.name() + " is of another checkpoint");
+    }
+    return shard;
+  }
+
+  private static void closeAll(Collection<ShardFile> shards) {
+    shards.forEach(ShardFile::close);
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    closeAll(shards.values());
+  }
 }

@@ -1,0 +1,19 @@
+package io.cafeq.engine.checkpoint;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import org.jspecify.annotations.Nullable;
+
+/** The checkpoint is at fault. The message names the file, the tensor where there is one, what was expected and found. */
+public final class CheckpointException extends EngineException {
+  private static final long serialVersionUID = 1L;
+
+  /** {@code remedy} is one sentence that says what the user can do. */
+  public CheckpointException(String message, String remedy) {
+    this(message, remedy, null);
+  }
+
+  public CheckpointException(String message, String remedy, @Nullable Throwable cause) {
+    super(FailureKind.CHECKPOINT, message, remedy, cause);
+  }
+}

@@ -1,0 +1,156 @@
+package io.cafeq.engine.checkpoint;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * {@code model.safetensors.index.json}: which tensor lies in which file.
+ *
+ * @param path where it was read
+ * @param files tensor name to plain file name
+ */
+record ShardIndex(Path path, Map<String, String> files) {
+  private static final String RENEW = "Download the index again; it must belong to these files.";
+
+  ShardIndex {
+    files = Collections.unmodifiableMap(files);
+  }
+
+  /** Reads the index. {@code metadata.total_size} is not held against it: published models often have it wrong. */
+  static ShardIndex read(Path path) {
+    try (ShardFile file = ShardFile.open(path)) {
+      if (file.length() > SafetensorsHeader.LARGEST) {
+        throw new CheckpointException(
+            path + ": the index has " + file.length() + " bytes, at most " + SafetensorsHeader.LARGEST + " are read", RENEW);
+      }
+      try (JsonParser json = JsonText.parser(file.stream(0, file.length()))) {
+        return new ShardIndex(path, parse(path, json));
+      }
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(path + ": the index is not UTF-8", RENEW, e);
+    } catch (JsonProcessingException e) {
+      throw new CheckpointException(path + ": the index is not JSON: " + e.getOriginalMessage(), RENEW, e);
+    } catch (IOException e) {
+      throw new CheckpointException(path + ": the index cannot be read", RENEW, e);
+    }
+  }
+
+  private static Map<String, String> parse(Path path, JsonParser json) throws IOException {
+    if (json.nextToken() != JsonToken.START_OBJECT) {
+      throw new CheckpointException(path + ": the index must be an object, found " + JsonText.found(json), RENEW);
+    }
+    Map<String, String> files = null;
+    Set<String> keys = new HashSet<>();
+    HeaderBudget budget = new HeaderBudget();
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String key = json.currentName();
+      budget.takeText(path, key);
+      if (!keys.add(key)) {
+        throw new CheckpointException(path + ": duplicate key " + Names.quoted(key) + " in the index", RENEW);
+      }
+      json.nextToken();
+      if (key.equals("weight_map")) {
+        files = weightMap(path, json, budget);
+      } else {
+        json.skipChildren();
+      }
+    }
+    if (json.nextToken() != null) {
+      throw new CheckpointException(path + ": nothing may follow the index, found " + JsonText.found(json), RENEW);
+    }
+    if (files == null || files.isEmpty()) {
+      throw new CheckpointException(path + ": weight_map is missing or empty", RENEW);
+    }
+    return files;
+  }
+
+  private static Map<String, String> weightMap(Path path, JsonParser json, HeaderBudget budget) throws IOException {
+    if (json.currentToken() != JsonToken.START_OBJECT) {
+      throw new CheckpointException(path + ": weight_map must be an object, found " + JsonText.found(json), RENEW);
+    }
+    Map<String, String> files = new HashMap<>();
+    Map<String, String> known = new HashMap<>();
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String tensor = json.currentName();
+      budget.takeTensor(path, tensor);
+      if (json.nextToken() != JsonToken.VALUE_STRING) {
+        throw new CheckpointException(
+            path + ": tensor " + Names.quoted(tensor) + ": expected a file name, found " + JsonText.found(json), RENEW);
+      }
+      String name = json.getText();
+      String file = known.get(name);
+      if (file == null) {
+        checkFileName(path, tensor, name);
+        budget.takeText(path, name);
+        known.put(name, name);
+        file = name;
+      }
+      if (files.put(tensor, file) != null) {
+        throw new CheckpointException(path + ": duplicate key " + Names.quoted(tensor) + " in weight_map", RENEW);
+      }
+    }
+    return files;
+  }
+
+  private static void checkFileName(Path path, String tensor, String name) {
+    if (!Names.isPlainFileName(name)) {
+      throw new CheckpointException(
+          path + ": tensor " + Names.quoted(tensor) + ": expected the plain name of a file in the same folder, found "
+              + Names.quoted(name),
+          "Do not use this checkpoint unless you trust where it comes from; a sound index names files of its own folder.");
+    }
+    if (!name.endsWith(".safetensors")) {
+      throw new CheckpointException(
+          path + ": tensor " + Names.quoted(tensor) + ": expected a .safetensors file, found " + Names.quoted(name),
+          "Convert the checkpoint to safetensors.");
+    }
+  }
+
+  /** The files in order. */
+  SortedSet<String> fileNames() {
+    return new TreeSet<>(files.values());
+  }
+
+  /**
+   * Compares with what the files hold. A tensor that the index does not list is refused as well: to take it along or to
+   * leave it out would both be a guess about which of the two is stale.
+   */
+  void check(Path folder, Collection<TensorInfo> stored) {
+    Map<String, TensorInfo> found = HashMap.newHashMap(stored.size());
+    for (TensorInfo tensor : stored) {
+      found.put(tensor.name(), tensor);
+      String file = files.get(tensor.name());
+      if (file == null) {
+        throw new CheckpointException(
+            folder.resolve(tensor.file()) + ": tensor " + Names.quoted(tensor.name()) + " is not in the index " + path,
+            RENEW);
+      }
+      if (!file.equals(tensor.file())) {
+        throw new CheckpointException(
+            path + ": tensor " + Names.quoted(tensor.name()) + ": expected in " + file + ", found in " + tensor.file(), RENEW);
+      }
+    }
+    List<String> missing = new TreeMap<>(files).keySet().stream().filter(name -> !found.containsKey(name)).toList();
+    if (!missing.isEmpty()) {
+      String name = missing.getFirst();
+      throw new CheckpointException(
+          folder.resolve(String.valueOf(files.get(name))) + ": tensor " + Names.quoted(name) + " is missing; the index " + path
+              + " says it is there" + (missing.size() > 1 ? ", and " + (missing.size() - 1) + " more are missing" : ""),
+          "Download or copy the file again.");
+    }
+  }
+}
