@@ -10,4 +10,5 @@ import io.cafeq.engine.transform.TransformSpec;
  * @param fallBack whether the best plain rounding that takes no more bits in all takes over where its error is smaller;
  *     that can be another storage of the scales also where no transform fits
  */
-public record Treatment(GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}
+public record Treatment(
+    GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}
