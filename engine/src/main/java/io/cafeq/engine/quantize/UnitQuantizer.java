@@ -138,21 +138,23 @@ public final class UnitQuantizer implements AutoCloseable {
       equal.stream().filter(grid -> !measured.contains(grid)).forEach(measured::add);
     }
     QuantizedWork work = work(unit, treatment, measured, stop, progress);
+    UnitFigures figures;
+    @Nullable GridSpec best;
     try (UnitFileWriter writer = open(unit, treatment, file)) {
       work.write(writer);
-      GridSpec best =
+      best =
           measured.containsAll(equal)
               ? equal.stream().min(Comparator.comparingDouble(grid -> work.baseline(grid).squaredError())).orElse(null)
               : null;
-      UnitFigures figures = figures(unit, treatment, work, plain, plainClipped, best);
-      if (best != null
-          && treatment.fallBack()
-          && work.baseline(best).squaredError() <= work.result().squaredError()) {
-        return fallBack(unit, treatment, best, figures, file, stop);
+      figures = figures(unit, treatment, work, plain, plainClipped, best);
+      if (best == null
+          || !treatment.fallBack()
+          || work.baseline(best).squaredError() > work.result().squaredError()) {
+        writer.finish(work.hashes(), figures);
+        return new Written(work.hashes(), figures);
       }
-      writer.finish(work.hashes(), figures);
-      return new Written(work.hashes(), figures);
     }
+    return fallBack(unit, treatment, best, figures, file, stop);
   }
 
   private UnitFigures figures(
