@@ -7,6 +7,7 @@ import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.actors.pipeline.UnitPipeline;
 import io.cafeq.actors.worker.Outcome;
 import io.cafeq.actors.worker.WorkerPool;
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.DiskSpace;
@@ -15,7 +16,6 @@ import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.ResumeCheck;
 import io.cafeq.engine.output.SideFile;
 import io.cafeq.engine.output.SideFiles;
-import io.cafeq.engine.output.WholeFile;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
@@ -206,7 +206,7 @@ final class JobRun {
         List<SideFile> copied = sideFiles.copyTo(folder.root(), stop.flag());
         requireUnchanged(files, copied);
         byte[] manifest = engine.manifest(ledger.receipts(), copied);
-        WholeFile.write(folder.root().resolve(OutputFolder.MANIFEST), manifest);
+        DurableFile.write(folder.root().resolve(OutputFolder.MANIFEST), manifest);
         reports.wrote(manifest.length + copied.stream().mapToLong(SideFile::bytes).sum());
         return new JobResult.Complete(report(JobStatus.COMPLETE), false);
       } catch (EngineException e) {

@@ -76,57 +76,49 @@ final class RowObjective implements Objective {
 
   /** W as tiles [entries * parts, k], divided by its RMS; columns beyond the end are zero. */
   private void load() {
-    float[][] columns = columnsOfWeights();
+    FloatMatrix matrix = problem.weights();
+    float scale = Normalisation.inverseRms(matrix);
     int tiles = longGroups ? groups * tilesPerGroup : (groups + parts - 1) / parts;
-    float[] zeros = new float[k];
+    int width = entries * parts;
+    float[][] columns = new float[width][k];
     for (int tile = 0; tile < tiles; tile++) {
-      NativeMatrix part = new NativeMatrix(entries * parts, k);
+      int first = longGroups ? tile / tilesPerGroup * size + tile % tilesPerGroup * width : tile * width;
+      int end = longGroups ? (tile / tilesPerGroup + 1) * size : problem.n();
+      int count = Math.min(width, end - first);
+      columnsOfWeights(matrix, first, count, columns);
+      for (int c = 0; c < width; c++) {
+        if (c < count) {
+          LaneLoops.scale(columns[c], problem.evenColumns() ? inverseRms(columns[c]) : scale, k);
+        } else {
+          Arrays.fill(columns[c], 0);
+        }
+      }
+      NativeMatrix part = new NativeMatrix(width, k);
       for (int e = 0; e < entries; e++) {
         for (int i = 0; i < parts; i++) {
-          int column = column(tile, i, e);
-          part.set(((long) e * parts + i) * k, column < 0 ? zeros : columns[column], k);
+          part.set(((long) e * parts + i) * k, columns[i * entries + e], k);
         }
       }
       weights.add(part);
     }
   }
 
-  /** The column of W at entry e of part i of a tile, or -1 beyond the end of its group. */
-  private int column(int tile, int part, int entry) {
-    if (longGroups) {
-      int within = tile % tilesPerGroup * entries * parts + part * entries + entry;
-      return within < size ? tile / tilesPerGroup * size + within : -1;
-    }
-    int group = tile * parts + part;
-    return group < groups ? group * size + entry : -1;
-  }
-
-  private float[][] columnsOfWeights() {
-    FloatMatrix matrix = problem.weights();
-    int n = problem.n();
-    float[][] columns = new float[n][k];
+  /** Columns [first, first + count) of the block as arrays of length k. */
+  private void columnsOfWeights(FloatMatrix matrix, int first, int count, float[][] columns) {
     if (problem.transposed()) {
-      for (int c = 0; c < n; c++) {
-        MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * k * c, columns[c], 0, k);
+      for (int c = 0; c < count; c++) {
+        MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * k * (first + c), columns[c], 0, k);
       }
-    } else {
-      float[] piece = new float[LANES];
-      for (int j = 0; j < k; j++) {
-        for (int first = 0; first < n; first += LANES) {
-          int count = Math.min(LANES, n - first);
-          MemorySegment.copy(
-              matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) j * n + first), piece, 0, count);
-          for (int c = 0; c < count; c++) {
-            columns[first + c][j] = piece[c];
-          }
-        }
+      return;
+    }
+    float[] piece = new float[count];
+    for (int j = 0; j < k; j++) {
+      MemorySegment.copy(
+          matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) j * problem.n() + first), piece, 0, count);
+      for (int c = 0; c < count; c++) {
+        columns[c][j] = piece[c];
       }
     }
-    float scale = Normalisation.inverseRms(matrix);
-    for (float[] column : columns) {
-      LaneLoops.scale(column, problem.evenColumns() ? inverseRms(column) : scale, k);
-    }
-    return columns;
   }
 
   private static float inverseRms(float[] column) {
@@ -159,8 +151,7 @@ final class RowObjective implements Objective {
   }
 
   @Override
-  public double hard(List<double[]> ms) {
-    double[] energies = SquareMatrices.columnEnergies(SquareMatrices.invert(ms.getFirst(), k), k);
+  public double[] hardShares(List<double[]> ms) {
     block.set(0, Normalisation.floats(ms.getFirst()), k * k);
     double[] shares = new double[k];
     if (longGroups) {
@@ -180,11 +171,7 @@ final class RowObjective implements Objective {
         addHard(shares);
       }
     }
-    double loss = 0;
-    for (int j = 0; j < k; j++) {
-      loss += energies[j] * shares[j];
-    }
-    return loss;
+    return shares;
   }
 
   /** The gradient's D W^T where a tile holds whole groups. */

@@ -133,26 +133,21 @@ final class StripeObjective implements Objective {
   }
 
   @Override
-  public double hard(List<double[]> ms) {
-    int groups = channels / problem.group();
-    double[] norms = new double[groups];
-    int channel = 0;
+  public double[] hardShares(List<double[]> ms) {
     for (int b = 0; b < ms.size(); b++) {
-      int k = problem.blocks().get(b);
-      double[] energies = SquareMatrices.columnEnergies(SquareMatrices.invert(ms.get(b), k), k);
-      for (double energy : energies) {
-        norms[channel++ / problem.group()] += energy;
-      }
-      blocks.get(b).set(0, Normalisation.floats(ms.get(b)), k * k);
+      blocks.get(b).set(0, Normalisation.floats(ms.get(b)), ms.get(b).length);
     }
-    double loss = 0;
+    double[] shares = new double[channels];
     for (int tile = 0; tile < tileCount; tile++) {
       forward(tile);
-      for (int g = 0; g < groups; g++) {
-        loss += norms[g] * ranges(g);
+      for (int first = 0; first < channels; first += problem.group()) {
+        double total = ranges(first / problem.group());
+        for (int c = first; c < first + problem.group(); c++) {
+          shares[c] += total;
+        }
       }
     }
-    return loss;
+    return shares;
   }
 
   /** V of a tile, into {@link #rows}. */
