@@ -106,7 +106,7 @@ class HostileHeaderPropertyTest {
         .ofMaxSize(4);
   }
 
-  @Property(tries = 400)
+  @Property(tries = 150)
   void oneByteChangedInASoundFile(@ForAll("entries") List<Entry> entries, @ForAll long seed) throws IOException {
     byte[] file = written(entries, Map.of("note", "x"));
     Random random = new Random(seed);
@@ -114,7 +114,7 @@ class HostileHeaderPropertyTest {
     open(file);
   }
 
-  @Property(tries = 200)
+  @Property(tries = 100)
   void whatIsWrittenIsReadBack(@ForAll("entries") List<Entry> entries, @ForAll("metadata") Map<String, String> metadata)
       throws IOException {
     byte[] file = written(entries, metadata);
