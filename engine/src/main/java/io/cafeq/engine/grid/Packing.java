@@ -27,7 +27,7 @@ public final class Packing {
     long mask = mask(bits);
     int i = 0;
     // A long is stored whole and the next one overwrites its upper bytes: stop while eight bytes still fit.
-    int whole = (int) Math.min(count / 8, Math.max(0, (bytes(count, bits) - 8) / bits + 1));
+    int whole = (int) Math.min(count / 8, Math.max(0, Math.floorDiv(bytes(count, bits) - 8, bits) + 1));
     for (; i < whole; i++) {
       out.set(LONG, offset + (long) i * bits, Long.compress((long) CODES.get(codes, from + i * 8), mask));
     }
@@ -47,7 +47,7 @@ public final class Packing {
   /** The inverse of {@link #pack}. */
   public static void unpack(MemorySegment in, long offset, int count, int bits, byte[] codes, int from) {
     long mask = mask(bits);
-    int whole = (int) Math.min(count / 8, Math.max(0, (bytes(count, bits) - 8) / bits + 1));
+    int whole = (int) Math.min(count / 8, Math.max(0, Math.floorDiv(bytes(count, bits) - 8, bits) + 1));
     int i = 0;
     for (; i < whole; i++) {
       CODES.set(codes, from + i * 8, Long.expand(in.get(LONG, offset + (long) i * bits), mask));

@@ -1,0 +1,65 @@
+package io.cafeq.engine.compute.scalar;
+
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.transform.LearnProblem;
+import io.cafeq.engine.transform.Objective;
+
+/** Works everywhere. */
+public final class ScalarBackend implements ComputeBackend {
+  @Override
+  public String id() {
+    return "scalar";
+  }
+
+  @Override
+  public String kernel() {
+    return "scalar";
+  }
+
+  @Override
+  public String description() {
+    return "plain Java, double precision: the reference, slow";
+  }
+
+  @Override
+  public ComputeLane openLane() {
+    return new Lane(new ScalarSlabEncoder());
+  }
+
+  private record Lane(SlabEncoder encoder) implements ComputeLane {
+    @Override
+    public Objective objective(LearnProblem problem) {
+      return new ScalarObjective(problem);
+    }
+
+    @Override
+    public void close() {
+      encoder.close();
+    }
+  }
+
+  /** Found by ServiceLoader. */
+  public static final class ScalarProvider implements Provider {
+    @Override
+    public String id() {
+      return "scalar";
+    }
+
+    @Override
+    public int priority() {
+      return 0;
+    }
+
+    @Override
+    public Probe probe() {
+      return new Probe.Available("plain Java");
+    }
+
+    @Override
+    public ComputeBackend create() {
+      return new ScalarBackend();
+    }
+  }
+}

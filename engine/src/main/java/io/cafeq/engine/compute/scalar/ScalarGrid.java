@@ -1,0 +1,107 @@
+package io.cafeq.engine.compute.scalar;
+
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.HalfFloats;
+import io.cafeq.engine.grid.Shrinks;
+import io.cafeq.engine.grid.SlabBuffers;
+
+/**
+ * One group's grid: value = (level - zero) * step.
+ *
+ * @param rowScale f16 bits of the row's scale, where there is one
+ * @param scaleCode the scale as stored: a code, or f16 bits
+ * @param zeroCode the zero point as stored: a code, or the f16 bits of the minimum
+ */
+record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCode, int zeroCode) {
+  /** The grids of one row, by the equations; a group of zeros takes no part in its row's scale. */
+  static ScalarGrid[] choose(double[] row, GridSpec grid) {
+    int size = grid.groupSize(row.length);
+    ScalarGrid[] grids = new ScalarGrid[grid.groups(row.length)];
+    double largest = 0;
+    for (int g = 0; g < grids.length; g++) {
+      double[] range = range(row, g * size, size, grid);
+      largest = Math.max(largest, (range[1] - range[0]) / grid.top());
+    }
+    short rowScale = HalfFloats.roundedUp(largest > 0 ? largest : 1);
+    for (int g = 0; g < grids.length; g++) {
+      double[] range = range(row, g * size, size, grid);
+      double bestError = Double.POSITIVE_INFINITY;
+      for (double shrink : Shrinks.of(grid)) {
+        ScalarGrid candidate = candidate(range[0], range[1], shrink, rowScale, grid);
+        double error = 0;
+        for (int c = g * size; c < (g + 1) * size; c++) {
+          double difference = candidate.value(candidate.level(row[c])) - row[c];
+          error += difference * difference;
+        }
+        if (error < bestError) {
+          bestError = error;
+          grids[g] = candidate;
+        }
+      }
+    }
+    return grids;
+  }
+
+  private static double[] range(double[] row, int first, int size, GridSpec grid) {
+    double low = Double.POSITIVE_INFINITY;
+    double high = Double.NEGATIVE_INFINITY;
+    for (int c = first; c < first + size; c++) {
+      low = Math.min(low, row[c]);
+      high = Math.max(high, row[c]);
+    }
+    double reach = Math.max(-low, high);
+    return switch (grid.storage()) {
+      case SYMMETRIC -> new double[] {-reach, reach};
+      case ZERO_POINT, OFFSET, F16 -> new double[] {Math.min(low, 0), Math.max(high, 0)};
+      case F16_MINIMUM -> new double[] {low, high};
+    };
+  }
+
+  private static ScalarGrid candidate(double low, double high, double shrink, short rowScale, GridSpec grid) {
+    int top = grid.top();
+    double full = (high - low) / top;
+    int levels = (1 << grid.scaleBits()) - 1;
+    double scale = Float.float16ToFloat(rowScale);
+    int scaleCode =
+        grid.scalesAreF16()
+            ? HalfFloats.positive(full > 0 ? shrink * full : 1)
+            : (int) Math.clamp(Math.rint(shrink * full / scale * levels), 1, levels);
+    double step = grid.scalesAreF16() ? Float.float16ToFloat((short) scaleCode) : scaleCode * scale / levels;
+    double end = low + (high - low) * (1 - shrink) / 2;
+    int units = 1 << (8 - grid.bits());
+    int zeroCode =
+        switch (grid.storage()) {
+          case SYMMETRIC -> 0;
+          case ZERO_POINT, F16 -> (int) Math.clamp(Math.rint(-end / step), 0, top);
+          case OFFSET -> (int) Math.clamp(Math.rint(-end / step * units), 0, 255);
+          case F16_MINIMUM -> HalfFloats.signed(end) & 0xFFFF;
+        };
+    double zero =
+        switch (grid.storage()) {
+          case SYMMETRIC -> top / 2.0;
+          case ZERO_POINT, F16 -> zeroCode;
+          case OFFSET -> (double) zeroCode / units;
+          case F16_MINIMUM -> -Float.float16ToFloat((short) zeroCode) / step;
+        };
+    return new ScalarGrid(step, zero, top, rowScale, scaleCode, zeroCode);
+  }
+
+  static void store(SlabBuffers buffers, int row, ScalarGrid[] grids) {
+    int[] scales = new int[grids.length];
+    int[] zeros = new int[grids.length];
+    for (int g = 0; g < grids.length; g++) {
+      scales[g] = grids[g].scaleCode();
+      zeros[g] = grids[g].zeroCode();
+    }
+    buffers.grid(row, grids[0].rowScale(), scales, zeros, 0);
+  }
+
+  /** The nearest level, ties to even. */
+  double level(double x) {
+    return Math.clamp(Math.rint(x / step + zero), 0.0, top);
+  }
+
+  double value(double level) {
+    return (level - zero) * step;
+  }
+}

@@ -1,0 +1,252 @@
+package io.cafeq.engine.compute.scalar;
+
+import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.transform.LearnProblem;
+import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.SquareMatrices;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The loss and its gradient by the equations. Every group of V is a list of cells (channel, position) with one range R; the
+ * loss is the sum over groups of R^2 times the squared column norms of P of the group's channels.
+ *
+ * <p>Gradient of the first factor: with S the norms, dL/dV = 2 S R dR/dV, and dL/dM = dL/dV W^T. Gradient of the second: -2
+ * P^T P diag(f) P^T, f_j the sum of R^2 over the groups that channel j takes part in.
+ */
+final class ScalarObjective implements Objective {
+  private final LearnProblem problem;
+  private final List<double[][]> weights;
+
+  ScalarObjective(LearnProblem problem) {
+    this.problem = problem;
+    weights = load(problem);
+  }
+
+  /** W_b as [k, n] for each block, divided by the RMS of all. */
+  private static List<double[][]> load(LearnProblem problem) {
+    List<double[][]> blocks = new ArrayList<>();
+    FloatMatrix matrix = problem.weights();
+    switch (problem) {
+      case LearnProblem.Rows rows -> {
+        double[][] w = new double[rows.k()][rows.n()];
+        for (int j = 0; j < rows.k(); j++) {
+          for (int c = 0; c < rows.n(); c++) {
+            w[j][c] = rows.transposed() ? matrix.get(c, j) : matrix.get(j, c);
+          }
+        }
+        if (rows.evenColumns()) {
+          evenColumns(w);
+        }
+        blocks.add(w);
+      }
+      case LearnProblem.Stripe stripe -> {
+        int first = 0;
+        for (int k : stripe.blocks()) {
+          double[][] w = new double[k][matrix.rows()];
+          for (int j = 0; j < k; j++) {
+            for (int n = 0; n < matrix.rows(); n++) {
+              w[j][n] = matrix.get(n, first + j);
+            }
+          }
+          blocks.add(w);
+          first += k;
+        }
+      }
+    }
+    normalise(blocks);
+    return blocks;
+  }
+
+  private static void evenColumns(double[][] w) {
+    for (int c = 0; c < w[0].length; c++) {
+      double sum = 0;
+      for (double[] row : w) {
+        sum += row[c] * row[c];
+      }
+      double scale = sum > 0 ? 1 / Math.sqrt(sum / w.length) : 0;
+      for (double[] row : w) {
+        row[c] *= scale;
+      }
+    }
+  }
+
+  private static void normalise(List<double[][]> blocks) {
+    double sum = 0;
+    long count = 0;
+    for (double[][] w : blocks) {
+      for (double[] row : w) {
+        for (double x : row) {
+          sum += x * x;
+        }
+        count += row.length;
+      }
+    }
+    double scale = sum > 0 ? 1 / Math.sqrt(sum / count) : 0;
+    for (double[][] w : blocks) {
+      for (double[] row : w) {
+        for (int i = 0; i < row.length; i++) {
+          row[i] *= scale;
+        }
+      }
+    }
+  }
+
+  @Override
+  public Evaluation smooth(List<double[]> blocks, int p) {
+    return evaluate(blocks, p, new ArrayList<>(), new ArrayList<>());
+  }
+
+  @Override
+  public double[] hardShares(List<double[]> blocks) {
+    double[] all = new double[blocks.stream().mapToInt(block -> (int) Math.round(Math.sqrt(block.length))).sum()];
+    List<double[]> shares = new ArrayList<>();
+    evaluate(blocks, 8, new ArrayList<>(), shares);
+    int channel = 0;
+    for (double[] share : shares) {
+      System.arraycopy(share, 0, all, channel, share.length);
+      channel += share.length;
+    }
+    return all;
+  }
+
+  /** Also gives, for each block, what each channel takes part in: the sums of squared ranges, smoothed and true. */
+  private Evaluation evaluate(List<double[]> ms, int p, List<double[]> shares, List<double[]> hardShares) {
+    int blockCount = ms.size();
+    List<double[]> inverses = new ArrayList<>();
+    List<double[][]> values = new ArrayList<>();
+    List<double[]> energies = new ArrayList<>();
+    for (int b = 0; b < blockCount; b++) {
+      int k = problem.blocks().get(b);
+      double[] inverse = SquareMatrices.invert(ms.get(b), k);
+      inverses.add(inverse);
+      energies.add(SquareMatrices.columnEnergies(inverse, k));
+      values.add(product(ms.get(b), weights.get(b), k));
+      shares.add(new double[k]);
+      hardShares.add(new double[k]);
+    }
+    double[] losses = new double[2];
+    switch (problem) {
+      case LearnProblem.Rows rows -> {
+        for (int j = 0; j < rows.k(); j++) {
+          double[] row = values.getFirst()[j];
+          for (int first = 0; first < rows.n(); first += rows.groupSize()) {
+            double[] cells = Arrays.copyOfRange(row, first, first + rows.groupSize());
+            double[] squares = group(cells, p, energies.getFirst()[j], losses);
+            shares.getFirst()[j] += squares[0];
+            hardShares.getFirst()[j] += squares[1];
+            System.arraycopy(cells, 0, row, first, cells.length);
+          }
+        }
+      }
+      case LearnProblem.Stripe stripe -> {
+        for (int first = 0; first < stripe.weights().columns(); first += stripe.group()) {
+          stripeGroup(first, stripe, p, values, energies, shares, hardShares, losses);
+        }
+      }
+    }
+    List<double[]> gradients = new ArrayList<>();
+    for (int b = 0; b < blockCount; b++) {
+      gradients.add(gradient(values.get(b), weights.get(b), inverses.get(b), shares.get(b), problem.blocks().get(b)));
+    }
+    return new Evaluation(losses[0], losses[1], gradients);
+  }
+
+  private void stripeGroup(
+      int first,
+      LearnProblem.Stripe stripe,
+      int p,
+      List<double[][]> values,
+      List<double[]> energies,
+      List<double[]> shares,
+      List<double[]> hardShares,
+      double[] losses) {
+    int size = stripe.group();
+    double norms = 0;
+    for (int e = 0; e < size; e++) {
+      int[] at = locate(first + e);
+      norms += energies.get(at[0])[at[1]];
+    }
+    for (int position = 0; position < stripe.weights().rows(); position++) {
+      double[] cells = new double[size];
+      for (int e = 0; e < size; e++) {
+        int[] at = locate(first + e);
+        cells[e] = values.get(at[0])[at[1]][position];
+      }
+      double[] squares = group(cells, p, norms, losses);
+      for (int e = 0; e < size; e++) {
+        int[] at = locate(first + e);
+        values.get(at[0])[at[1]][position] = cells[e];
+        shares.get(at[0])[at[1]] += squares[0];
+        hardShares.get(at[0])[at[1]] += squares[1];
+      }
+    }
+  }
+
+  /** Adds one group to the losses (smoothed, true), replaces its values by dL/dV, and returns R^2 (smoothed, true). */
+  private double[] group(double[] cells, int p, double norms, double[] losses) {
+    double low = Double.POSITIVE_INFINITY;
+    double high = Double.NEGATIVE_INFINITY;
+    for (double cell : cells) {
+      low = Math.min(low, cell);
+      high = Math.max(high, cell);
+    }
+    double top = Math.max(Math.max(-low, high), 1e-300);
+    double half = problem.symmetric() ? top : (high - low) / 2;
+    losses[1] += norms * half * half;
+    double mean = 0;
+    for (double cell : cells) {
+      mean += StrictMath.pow(Math.abs(cell) / top, p);
+    }
+    mean /= cells.length;
+    double r = top * StrictMath.pow(mean, 1.0 / p);
+    losses[0] += norms * r * r;
+    for (int e = 0; e < cells.length; e++) {
+      double a = cells[e] / top;
+      double slope = StrictMath.pow(Math.abs(a), p - 1) * Math.signum(a) * r / (cells.length * mean * top);
+      cells[e] = mean > 0 ? 2 * norms * r * slope : 0;
+    }
+    return new double[] {r * r, half * half};
+  }
+
+  /** Block and row of a virtual column. */
+  private int[] locate(int column) {
+    int block = 0;
+    int row = column;
+    while (row >= problem.blocks().get(block)) {
+      row -= problem.blocks().get(block++);
+    }
+    return new int[] {block, row};
+  }
+
+  private static double[][] product(double[] m, double[][] w, int k) {
+    int n = w[0].length;
+    double[][] v = new double[k][n];
+    for (int j = 0; j < k; j++) {
+      for (int i = 0; i < k; i++) {
+        for (int c = 0; c < n; c++) {
+          v[j][c] += m[j * k + i] * w[i][c];
+        }
+      }
+    }
+    return v;
+  }
+
+  private static double[] gradient(double[][] d, double[][] w, double[] inverse, double[] shares, int k) {
+    double[] gradient = SquareMatrices.metricGradient(inverse, shares, k);
+    for (int j = 0; j < k; j++) {
+      for (int i = 0; i < k; i++) {
+        double sum = 0;
+        for (int c = 0; c < w[i].length; c++) {
+          sum += d[j][c] * w[i][c];
+        }
+        gradient[j * k + i] += sum;
+      }
+    }
+    return gradient;
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,164 @@
+package io.cafeq.engine.compute.scalar;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.config.Side;
+import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.rounding.SlabTransforms;
+import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.SquareMatrices;
+
+/** Rounding in doubles, one group and one column at a time. */
+final class ScalarSlabEncoder implements SlabEncoder {
+  @Override
+  public EncodedSlab encode(
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
+    double[][] original = load(weights);
+    double[][] values = load(weights);
+    if (transforms instanceof SlabTransforms.Blocks(Side side, var blocks)) {
+      for (BlockTransform block : blocks) {
+        apply(values, side, block, block.firstChannel() - blocks.getFirst().firstChannel());
+      }
+    }
+    ScalarGrid[][] grids = new ScalarGrid[values.length][];
+    for (int row = 0; row < values.length; row++) {
+      grids[row] = ScalarGrid.choose(values[row], grid);
+      ScalarGrid.store(buffers, row, grids[row]);
+    }
+    double error = 0;
+    byte[] codes = new byte[weights.columns() + 8];
+    double[][] levels = new double[weights.rows()][weights.columns()];
+    switch (transforms) {
+      case SlabTransforms.None none -> {
+        for (int row = 0; row < values.length; row++) {
+          for (int c = 0; c < values[row].length; c++) {
+            ScalarGrid group = grids[row][c / grid.groupSize(weights.columns())];
+            levels[row][c] = group.level(values[row][c]);
+            double difference = group.value(levels[row][c]) - original[row][c];
+            error += difference * difference;
+          }
+        }
+      }
+      case SlabTransforms.Blocks(Side side, var blocks) -> {
+        for (BlockTransform block : blocks) {
+          error += round(values, levels, grids, grid, side, block,
+              block.firstChannel() - blocks.getFirst().firstChannel(), rounding);
+        }
+      }
+    }
+    for (int row = 0; row < values.length; row++) {
+      for (int c = 0; c < weights.columns(); c++) {
+        codes[c] = (byte) (int) levels[row][c];
+      }
+      buffers.codes(row, codes, 0);
+    }
+    double norm = 0;
+    for (double[] row : original) {
+      for (double x : row) {
+        norm += x * x;
+      }
+    }
+    return buffers.slab(values.length, error, norm);
+  }
+
+  @Override
+  public double plainError(FloatMatrix weights, GridSpec grid) {
+    double error = 0;
+    for (double[] row : load(weights)) {
+      ScalarGrid[] grids = ScalarGrid.choose(row, grid);
+      for (int c = 0; c < row.length; c++) {
+        ScalarGrid group = grids[c / grid.groupSize(row.length)];
+        double difference = group.value(group.level(row[c])) - row[c];
+        error += difference * difference;
+      }
+    }
+    return error;
+  }
+
+  private static double[][] load(FloatMatrix weights) {
+    double[][] values = new double[weights.rows()][weights.columns()];
+    for (int row = 0; row < weights.rows(); row++) {
+      for (int c = 0; c < weights.columns(); c++) {
+        values[row][c] = weights.get(row, c);
+      }
+    }
+    return values;
+  }
+
+  private static double[] inverse(BlockTransform block) {
+    float[] stored = block.stored().inverse();
+    double[] p = new double[stored.length];
+    for (int i = 0; i < p.length; i++) {
+      p[i] = stored[i];
+    }
+    return p;
+  }
+
+  /** One column of the block: entry j of it lies in row first + j (output) or column first + j (input). */
+  private static double read(double[][] values, Side side, int channel, int position) {
+    return switch (side) {
+      case OUTPUT -> values[channel][position];
+      case INPUT -> values[position][channel];
+    };
+  }
+
+  private static void write(double[][] values, Side side, int channel, int position, double value) {
+    switch (side) {
+      case OUTPUT -> values[channel][position] = value;
+      case INPUT -> values[position][channel] = value;
+    }
+  }
+
+  private static void apply(double[][] values, Side side, BlockTransform block, int first) {
+    int k = block.k();
+    double[] m = SquareMatrices.invert(inverse(block), k);
+    int positions = side == Side.OUTPUT ? values[0].length : values.length;
+    double[] column = new double[k];
+    for (int position = 0; position < positions; position++) {
+      for (int j = 0; j < k; j++) {
+        column[j] = 0;
+        for (int i = 0; i < k; i++) {
+          column[j] += m[j * k + i] * read(values, side, first + i, position);
+        }
+      }
+      for (int j = 0; j < k; j++) {
+        write(values, side, first + j, position, column[j]);
+      }
+    }
+  }
+
+  private static double round(
+      double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, BlockTransform block,
+      int first, Rounding rounding) {
+    int k = block.k();
+    int columns = values[0].length;
+    double[] t = SquareMatrices.upperTriangular(inverse(block), k);
+    int positions = side == Side.OUTPUT ? columns : values.length;
+    double[] deviation = new double[k];
+    double error = 0;
+    for (int position = 0; position < positions; position++) {
+      for (int j = k - 1; j >= 0; j--) {
+        double carried = 0;
+        for (int i = j + 1; i < k; i++) {
+          carried += t[j * k + i] / t[j * k + j] * deviation[i];
+        }
+        double v = read(values, side, first + j, position);
+        int row = side == Side.OUTPUT ? first + j : position;
+        int column = side == Side.OUTPUT ? position : first + j;
+        ScalarGrid group = grids[row][column / grid.groupSize(columns)];
+        double level = group.level(rounding == Rounding.NEAREST_PLANE ? v - carried : v);
+        write(levels, side, first + j, position, level);
+        deviation[j] = group.value(level) - v;
+        double difference = t[j * k + j] * (deviation[j] + carried);
+        error += difference * difference;
+      }
+    }
+    return error;
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,90 @@
+package io.cafeq.engine.grid;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** Native room for one encoded slab, filled row by row and reused. The arena owns it. */
+public final class SlabBuffers {
+  private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final GridSpec grid;
+  private final int columns;
+  private final MemorySegment codes;
+  private final MemorySegment rowScales;
+  private final MemorySegment scales;
+  private final MemorySegment zeros;
+  private final byte[] groupCodes;
+
+  public SlabBuffers(Arena arena, GridSpec grid, int rows, int columns) {
+    this.grid = grid;
+    this.columns = columns;
+    codes = arena.allocate(Math.max(1, rows * EncodedSlab.codeBytes(grid, columns)), 64);
+    rowScales = arena.allocate(Math.max(1, rows * EncodedSlab.rowScaleBytes(grid)), 64);
+    scales = arena.allocate(Math.max(1, rows * EncodedSlab.scaleBytes(grid, columns)), 64);
+    zeros = arena.allocate(Math.max(1, rows * EncodedSlab.zeroBytes(grid, columns)), 64);
+    groupCodes = new byte[grid.groups(columns) + 8];
+  }
+
+  /** Bytes of native memory that the buffers take. */
+  public static long bytes(GridSpec grid, int rows, int columns) {
+    return rows
+        * (EncodedSlab.codeBytes(grid, columns)
+            + EncodedSlab.rowScaleBytes(grid)
+            + EncodedSlab.scaleBytes(grid, columns)
+            + EncodedSlab.zeroBytes(grid, columns));
+  }
+
+  /** Packs one row of codes. */
+  public void codes(int row, byte[] source, int from) {
+    Packing.pack(source, from, columns, grid.bits(), codes, row * EncodedSlab.codeBytes(grid, columns));
+  }
+
+  /** Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane} of the arrays on. */
+  public void grid(int row, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+    if (EncodedSlab.rowScaleBytes(grid) > 0) {
+      rowScales.set(HALF, 2L * row, rowScale);
+    }
+    long scaleAt = row * EncodedSlab.scaleBytes(grid, columns);
+    if (grid.scalesAreF16()) {
+      halves(scaleCodes, firstLane, scales, scaleAt);
+    } else {
+      packed(scaleCodes, firstLane, grid.scaleBits(), scales, scaleAt);
+    }
+    long zeroAt = row * EncodedSlab.zeroBytes(grid, columns);
+    if (GridTile.storesMinimum(grid)) {
+      halves(zeroCodes, firstLane, zeros, zeroAt);
+    } else if (grid.zeroBits() > 0) {
+      packed(zeroCodes, firstLane, grid.zeroBits(), zeros, zeroAt);
+    }
+  }
+
+  private void halves(int[] values, int first, MemorySegment out, long at) {
+    for (int i = 0; i < grid.groups(columns); i++) {
+      out.set(HALF, at + 2L * i, (short) values[first + i]);
+    }
+  }
+
+  private void packed(int[] values, int first, int bits, MemorySegment out, long at) {
+    int groups = grid.groups(columns);
+    for (int i = 0; i < groups; i++) {
+      groupCodes[i] = (byte) values[first + i];
+    }
+    Packing.pack(groupCodes, 0, groups, bits, out, at);
+  }
+
+  /** The first {@code rows} rows, borrowed until the next row is written. */
+  public EncodedSlab slab(int rows, double squaredError, double squaredNorm) {
+    return new EncodedSlab(
+        grid,
+        rows,
+        columns,
+        codes.asSlice(0, rows * EncodedSlab.codeBytes(grid, columns)),
+        rowScales.asSlice(0, rows * EncodedSlab.rowScaleBytes(grid)),
+        scales.asSlice(0, rows * EncodedSlab.scaleBytes(grid, columns)),
+        zeros.asSlice(0, rows * EncodedSlab.zeroBytes(grid, columns)),
+        squaredError,
+        squaredNorm);
+  }
+}

@@ -1,0 +1,143 @@
+package io.cafeq.engine.rounding;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.engine.grid.LaneLoops;
+import io.cafeq.engine.transform.BlockTransform;
+import java.util.Arrays;
+
+/**
+ * Some lanes of one block: {@code k} rows of up to {@link #lanes} entries, each row an array of its own. The lanes are columns
+ * of W on the output side and rows of W on the input side. On the heap, reused.
+ */
+final class BlockTile {
+  private static final int WEIGHTS = 1 << 16;
+  private static final int MOST_LANES = 512;
+  private static final int FEWEST_LANES = 64;
+
+  private final int lanes;
+  private final float[][] entries;
+  private final float[][] transformed;
+  private final byte[][] codes;
+  private final float[] carried;
+  private final float[] levels;
+  private final float[] error;
+  private final float[] steps;
+  private final float[] inverses;
+  private final float[] zeros;
+
+  BlockTile(int k) {
+    lanes = Math.clamp(WEIGHTS / k, FEWEST_LANES, MOST_LANES);
+    entries = new float[k][lanes];
+    transformed = new float[k][lanes];
+    codes = new byte[k][lanes];
+    carried = new float[lanes];
+    levels = new float[lanes];
+    error = new float[lanes];
+    steps = new float[lanes];
+    inverses = new float[lanes];
+    zeros = new float[lanes];
+  }
+
+  /** Most lanes at a time. */
+  int lanes() {
+    return lanes;
+  }
+
+  /** Row j of the block before the transform, to be filled by the caller. */
+  float[] entry(int j) {
+    return entries[j];
+  }
+
+  /** Row j of V. */
+  float[] transformed(int j) {
+    return transformed[j];
+  }
+
+  byte[] codes(int j) {
+    return codes[j];
+  }
+
+  float[] steps() {
+    return steps;
+  }
+
+  float[] inverses() {
+    return inverses;
+  }
+
+  float[] zeros() {
+    return zeros;
+  }
+
+  /** V = M W for the first {@code count} lanes. */
+  void apply(BlockTransform block, int count) {
+    int k = block.k();
+    if (block.isOrthogonal()) {
+      hadamard(block, count);
+      return;
+    }
+    for (int j = 0; j < k; j++) {
+      float[] row = transformed[j];
+      Arrays.fill(row, 0, count, 0);
+      for (int i = 0; i < k; i++) {
+        LaneLoops.addScaled(row, entries[i], block.forward()[j * k + i], count);
+      }
+    }
+  }
+
+  private void hadamard(BlockTransform block, int count) {
+    int k = block.k();
+    float scale = (float) (1 / Math.sqrt(k));
+    for (int j = 0; j < k; j++) {
+      System.arraycopy(entries[j], 0, transformed[j], 0, count);
+      boolean minus = (block.stored().data()[j / 8] >> (j % 8) & 1) == 1;
+      LaneLoops.scale(transformed[j], minus ? -scale : scale, count);
+    }
+    for (int half = 1; half < k; half *= 2) {
+      for (int j = 0; j < k; j++) {
+        if ((j & half) == 0) {
+          LaneLoops.butterfly(transformed[j], transformed[j + half], count);
+        }
+      }
+    }
+  }
+
+  /** Fills {@link #steps}, {@link #inverses} and {@link #zeros} for one row of V; says whether they changed. */
+  interface Grids {
+    void load(int row);
+  }
+
+  /**
+   * Rounds V (rows last to first, each corrected for those already rounded in nearest plane) to {@link #codes} and returns the
+   * squared error with the transform undone: with P = Q T it is the sum over j of T_jj^2 (d_j + sum_{i>j} T_ji/T_jj d_i)^2.
+   * V is overwritten by the deviations d.
+   */
+  double round(BlockTransform block, Rounding rounding, int top, int count, Grids grids) {
+    int k = block.k();
+    Arrays.fill(error, 0, count, 0);
+    Arrays.fill(carried, 0, count, 0);
+    for (int j = k - 1; j >= 0; j--) {
+      grids.load(j);
+      if (!block.isOrthogonal()) {
+        Arrays.fill(carried, 0, count, 0);
+        for (int i = j + 1; i < k; i++) {
+          LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);
+        }
+      }
+      float[] row = transformed[j];
+      switch (rounding) {
+        case NEAREST -> LaneLoops.levels(row, inverses, zeros, top, levels, count);
+        case NEAREST_PLANE -> LaneLoops.levels(row, carried, inverses, zeros, top, levels, count);
+      }
+      LaneLoops.toBytes(levels, codes[j], count);
+      LaneLoops.toDeviation(row, levels, zeros, steps, count);
+      float weight = block.diagonal()[j] * block.diagonal()[j];
+      LaneLoops.addErrors(row, carried, weight, error, count);
+    }
+    double sum = 0;
+    for (int l = 0; l < count; l++) {
+      sum += error[l];
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,357 @@
+package io.cafeq.engine.rounding;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.config.Side;
+import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.GridTile;
+import io.cafeq.engine.grid.LaneLoops;
+import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.transform.BlockTransform;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The fast encoder: floats, plain loops that C2 vectorises, the same bits on every CPU. */
+public final class LaneSlabEncoder implements SlabEncoder {
+  private final Map<TileKey, GridTile> tiles = new HashMap<>();
+  private final Map<Integer, BlockTile> blockTiles = new HashMap<>();
+  private float[] rows = new float[0];
+  private byte[] rowCodes = new byte[0];
+  private float[] steps = new float[0];
+  private float[] inverses = new float[0];
+  private float[] zeros = new float[0];
+  private @Nullable Scratch scratch;
+
+  private record TileKey(GridSpec grid, int columns) {}
+
+  /** V and the codes of one slab, in native memory. */
+  private record Scratch(Arena arena, FloatMatrix values, MemorySegment codes) {}
+
+  @Override
+  public EncodedSlab encode(
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
+    return switch (transforms) {
+      case SlabTransforms.None none -> plain(weights, grid, buffers);
+      case SlabTransforms.Blocks blocks -> transformed(weights, grid, blocks, rounding, buffers);
+    };
+  }
+
+  @Override
+  public double plainError(FloatMatrix weights, GridSpec grid) {
+    GridTile tile = tile(grid, weights.columns());
+    double sum = 0;
+    for (int first = 0; first < weights.rows(); first += tile.maximumRows()) {
+      int count = Math.min(tile.maximumRows(), weights.rows() - first);
+      tile.load(rows(weights, first, count), count);
+      tile.choose();
+      sum += tile.squaredError();
+    }
+    return sum;
+  }
+
+  private EncodedSlab plain(FloatMatrix weights, GridSpec grid, SlabBuffers buffers) {
+    int columns = weights.columns();
+    GridTile tile = tile(grid, columns);
+    double error = 0;
+    double norm = 0;
+    for (int first = 0; first < weights.rows(); first += tile.maximumRows()) {
+      int count = Math.min(tile.maximumRows(), weights.rows() - first);
+      float[] values = rows(weights, first, count);
+      norm += squaredNorm(values, count * columns);
+      tile.load(values, count);
+      tile.choose();
+      tile.store(buffers, first);
+      error += tile.squaredError();
+      if (rowCodes.length < tile.maximumRows() * columns + 8) {
+        rowCodes = new byte[tile.maximumRows() * columns + 8];
+      }
+      tile.codes(rowCodes);
+      for (int row = 0; row < count; row++) {
+        buffers.codes(first + row, rowCodes, row * columns);
+      }
+    }
+    return buffers.slab(weights.rows(), error, norm);
+  }
+
+  private EncodedSlab transformed(
+      FloatMatrix weights, GridSpec grid, SlabTransforms.Blocks transforms, Rounding rounding, SlabBuffers buffers) {
+    int columns = weights.columns();
+    Scratch room = scratch(weights.rows(), columns);
+    FloatMatrix values = new FloatMatrix(room.values().segment(), weights.rows(), columns);
+    for (BlockTransform block : transforms.blocks()) {
+      forward(weights, values, transforms.side(), block, channel(transforms, block));
+    }
+    double norm = chooseGrids(weights, values, grid, buffers);
+    double error = 0;
+    for (BlockTransform block : transforms.blocks()) {
+      error += round(values, grid, transforms.side(), block, channel(transforms, block), rounding, room.codes());
+    }
+    if (rowCodes.length < columns + 8) {
+      rowCodes = new byte[columns + 8];
+    }
+    for (int row = 0; row < weights.rows(); row++) {
+      MemorySegment.copy(room.codes(), ValueLayout.JAVA_BYTE, (long) row * columns, rowCodes, 0, columns);
+      buffers.codes(row, rowCodes, 0);
+    }
+    return buffers.slab(weights.rows(), error, norm);
+  }
+
+  /** Where the block starts within the slab. */
+  private static int channel(SlabTransforms.Blocks transforms, BlockTransform block) {
+    return block.firstChannel() - transforms.blocks().getFirst().firstChannel();
+  }
+
+  private void forward(FloatMatrix weights, FloatMatrix values, Side side, BlockTransform block, int channel) {
+    BlockTile tile = blockTile(block.k());
+    int total = side == Side.OUTPUT ? weights.columns() : weights.rows();
+    for (int first = 0; first < total; first += tile.lanes()) {
+      int count = Math.min(tile.lanes(), total - first);
+      gather(weights, side, block.k(), channel, first, count, tile);
+      tile.apply(block, count);
+      scatter(values, side, block.k(), channel, first, count, tile);
+    }
+  }
+
+  /** Grids of V for all rows; returns the squared norm of the weights. */
+  private double chooseGrids(FloatMatrix weights, FloatMatrix values, GridSpec grid, SlabBuffers buffers) {
+    int columns = values.columns();
+    int groups = grid.groups(columns);
+    int lanes = values.rows() * groups;
+    if (steps.length < lanes) {
+      steps = new float[lanes];
+      inverses = new float[lanes];
+      zeros = new float[lanes];
+    }
+    GridTile tile = tile(grid, columns);
+    double norm = 0;
+    for (int first = 0; first < values.rows(); first += tile.maximumRows()) {
+      int count = Math.min(tile.maximumRows(), values.rows() - first);
+      norm += squaredNorm(rows(weights, first, count), count * columns);
+      tile.load(rows(values, first, count), count);
+      tile.choose();
+      tile.store(buffers, first);
+      tile.copyGrids(steps, inverses, zeros, first * groups);
+    }
+    return norm;
+  }
+
+  private double round(
+      FloatMatrix values,
+      GridSpec grid,
+      Side side,
+      BlockTransform block,
+      int channel,
+      Rounding rounding,
+      MemorySegment codes) {
+    BlockTile tile = blockTile(block.k());
+    int columns = values.columns();
+    int total = side == Side.OUTPUT ? columns : values.rows();
+    double error = 0;
+    for (int first = 0; first < total; first += tile.lanes()) {
+      int count = Math.min(tile.lanes(), total - first);
+      int start = first;
+      gatherValues(values, side, block.k(), channel, first, count, tile);
+      error +=
+          tile.round(
+              block,
+              rounding,
+              grid.top(),
+              count,
+              switch (side) {
+                case OUTPUT -> row -> gridsOfRow(grid, columns, channel + row, start, count, tile);
+                case INPUT -> row -> gridsOfColumn(grid, columns, channel + row, start, count, tile);
+              });
+      storeCodes(codes, columns, side, block.k(), channel, first, count, tile);
+    }
+    return error;
+  }
+
+  private void gridsOfRow(GridSpec grid, int columns, int row, int firstColumn, int count, BlockTile tile) {
+    int size = grid.groupSize(columns);
+    int base = row * grid.groups(columns);
+    for (int l = 0; l < count; ) {
+      int group = (firstColumn + l) / size;
+      int end = Math.min(count, (group + 1) * size - firstColumn);
+      Arrays.fill(tile.steps(), l, end, steps[base + group]);
+      Arrays.fill(tile.inverses(), l, end, inverses[base + group]);
+      Arrays.fill(tile.zeros(), l, end, zeros[base + group]);
+      l = end;
+    }
+  }
+
+  private void gridsOfColumn(GridSpec grid, int columns, int column, int firstRow, int count, BlockTile tile) {
+    int groups = grid.groups(columns);
+    int at = firstRow * groups + column / grid.groupSize(columns);
+    float[] tileSteps = tile.steps();
+    float[] tileInverses = tile.inverses();
+    float[] tileZeros = tile.zeros();
+    for (int l = 0; l < count; l++, at += groups) {
+      tileSteps[l] = steps[at];
+      tileInverses[l] = inverses[at];
+      tileZeros[l] = zeros[at];
+    }
+  }
+
+  private void gather(
+      FloatMatrix from, Side side, int k, int channel, int first, int count, BlockTile tile) {
+    switch (side) {
+      case OUTPUT -> {
+        for (int j = 0; j < k; j++) {
+          copyRow(from, channel + j, first, tile.entry(j), count);
+        }
+      }
+      case INPUT -> {
+        float[] piece = floats(k);
+        for (int l = 0; l < count; l++) {
+          copyRow(from, first + l, channel, piece, k);
+          for (int j = 0; j < k; j++) {
+            tile.entry(j)[l] = piece[j];
+          }
+        }
+      }
+    }
+  }
+
+  private void gatherValues(
+      FloatMatrix from, Side side, int k, int channel, int first, int count, BlockTile tile) {
+    switch (side) {
+      case OUTPUT -> {
+        for (int j = 0; j < k; j++) {
+          copyRow(from, channel + j, first, tile.transformed(j), count);
+        }
+      }
+      case INPUT -> {
+        float[] piece = floats(k);
+        for (int l = 0; l < count; l++) {
+          copyRow(from, first + l, channel, piece, k);
+          for (int j = 0; j < k; j++) {
+            tile.transformed(j)[l] = piece[j];
+          }
+        }
+      }
+    }
+  }
+
+  private void scatter(FloatMatrix to, Side side, int k, int channel, int first, int count, BlockTile tile) {
+    int columns = to.columns();
+    switch (side) {
+      case OUTPUT -> {
+        for (int j = 0; j < k; j++) {
+          MemorySegment.copy(
+              tile.transformed(j), 0, to.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) (channel + j) * columns + first), count);
+        }
+      }
+      case INPUT -> {
+        float[] piece = floats(k);
+        for (int l = 0; l < count; l++) {
+          for (int j = 0; j < k; j++) {
+            piece[j] = tile.transformed(j)[l];
+          }
+          MemorySegment.copy(
+              piece, 0, to.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) (first + l) * columns + channel), k);
+        }
+      }
+    }
+  }
+
+  private void storeCodes(
+      MemorySegment to, int columns, Side side, int k, int channel, int first, int count, BlockTile tile) {
+    switch (side) {
+      case OUTPUT -> {
+        for (int j = 0; j < k; j++) {
+          MemorySegment.copy(
+              tile.codes(j), 0, to, ValueLayout.JAVA_BYTE, (long) (channel + j) * columns + first, count);
+        }
+      }
+      case INPUT -> {
+        if (rowCodes.length < k + 8) {
+          rowCodes = new byte[k + 8];
+        }
+        for (int l = 0; l < count; l++) {
+          for (int j = 0; j < k; j++) {
+            rowCodes[j] = tile.codes(j)[l];
+          }
+          MemorySegment.copy(
+              rowCodes, 0, to, ValueLayout.JAVA_BYTE, (long) (first + l) * columns + channel, k);
+        }
+      }
+    }
+  }
+
+  private static void copyRow(FloatMatrix from, int row, int column, float[] to, int count) {
+    MemorySegment.copy(
+        from.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) row * from.columns() + column), to, 0, count);
+  }
+
+  private float[] rows(FloatMatrix matrix, int first, int count) {
+    float[] values = floats(count * matrix.columns());
+    copyRow(matrix, first, 0, values, count * matrix.columns());
+    return values;
+  }
+
+  private float[] floats(int count) {
+    if (rows.length < count) {
+      rows = new float[count];
+    }
+    return rows;
+  }
+
+  /** Sum of squares in 512 fixed lanes. */
+  private double squaredNorm(float[] values, int count) {
+    int lanes = 512;
+    float[] piece = Arrays.copyOf(values, lanes);
+    float[] sums = new float[lanes];
+    double total = 0;
+    for (int at = 0; at < count; at += lanes) {
+      int length = Math.min(lanes, count - at);
+      System.arraycopy(values, at, piece, 0, length);
+      LaneLoops.addSquares(piece, sums, length);
+    }
+    for (float sum : sums) {
+      total += sum;
+    }
+    return total;
+  }
+
+  private GridTile tile(GridSpec grid, int columns) {
+    return tiles.computeIfAbsent(new TileKey(grid, columns), key -> new GridTile(key.grid(), key.columns()));
+  }
+
+  private BlockTile blockTile(int k) {
+    return blockTiles.computeIfAbsent(k, BlockTile::new);
+  }
+
+  private Scratch scratch(int rowCount, int columns) {
+    Scratch present = scratch;
+    if (present != null && present.values().elements() >= (long) rowCount * columns) {
+      return present;
+    }
+    close();
+    Arena arena = Arena.ofShared();
+    Scratch room =
+        new Scratch(
+            arena, FloatMatrix.allocate(arena, rowCount, columns), arena.allocate((long) rowCount * columns, 64));
+    scratch = room;
+    return room;
+  }
+
+  /** Native bytes that a slab with transforms takes beside its weights. */
+  public static long scratchBytes(int rows, int columns) {
+    return 5L * rows * columns;
+  }
+
+  @Override
+  public void close() {
+    Scratch present = scratch;
+    scratch = null;
+    if (present != null) {
+      present.arena().close();
+    }
+  }
+}

@@ -1,0 +1,26 @@
+package io.cafeq.engine.rounding;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.SlabBuffers;
+
+/** Rounds slabs of weights. Owns its scratch memory; not thread-safe. */
+public interface SlabEncoder extends AutoCloseable {
+  /**
+   * Rounds consecutive rows of a matrix.
+   *
+   * @param weights [rows, in]; borrowed. With output-side transforms these are exactly the rows of the given blocks.
+   * @param transforms the blocks to apply: all of the input's, or those of the slab's rows, or none
+   * @param buffers where the slab goes; borrowed by the result
+   */
+  EncodedSlab encode(
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers);
+
+  /** Squared error of nearest rounding without a transform. */
+  double plainError(FloatMatrix weights, GridSpec grid);
+
+  @Override
+  void close();
+}
