@@ -64,13 +64,15 @@ class CheckpointFolderTest {
   @Test
   void refusesAFileOfAnotherFormat() throws IOException {
     touch("model.bin");
-    assertThat(refusal(folder.resolve("model.bin"))).hasMessageContaining("expected a .safetensors file, found \"model.bin\"");
+    assertThat(refusal(folder.resolve("model.bin")))
+        .hasMessageContaining("expected a .safetensors file, found \"model.bin\"");
   }
 
   @Test
   void refusesSeveralFilesWithoutAnIndex() throws IOException {
     touch("a.safetensors", "b.safetensors");
-    assertThat(refusal(folder)).hasMessageContaining("2 .safetensors files").hasMessageContaining("but no " + CheckpointFiles.INDEX);
+    assertThat(refusal(folder)).hasMessageContaining("2 .safetensors files")
+        .hasMessageContaining("but no " + CheckpointFiles.INDEX);
   }
 
   @Test
@@ -103,7 +105,8 @@ class CheckpointFolderTest {
   void believesAnIndexThatKnowsTheSingleFile() throws IOException {
     RawSafetensors.write(folder, "model.safetensors", ONE, new byte[1]);
     Files.writeString(
-        folder.resolve(CheckpointFiles.INDEX), "{\"weight_map\":{\"w\":\"model.safetensors\",\"v\":\"model.safetensors\"}}");
+        folder.resolve(CheckpointFiles.INDEX),
+        "{\"weight_map\":{\"w\":\"model.safetensors\",\"v\":\"model.safetensors\"}}");
     assertThat(refusal(folder)).hasMessageContaining("tensor \"v\" is missing");
   }
 
@@ -113,7 +116,8 @@ class CheckpointFolderTest {
     Files.writeString(folder.resolve("config.json"), "{\"model_type\":\"llama\"}");
     touch("README.md", "LICENSE", "tokenizer.json", "chat_template.jinja", "modeling.py", "unheard.of");
     touch("templates/tool.jinja", ".gitattributes", ".cache/x", "sub/.hidden");
-    touch("pytorch_model.BIN", "pytorch_model.bin.index.json", "other.safetensors", "onnx/model.onnx", "m.gguf", "w.pth");
+    touch("pytorch_model.BIN", "pytorch_model.bin.index.json", "other.safetensors", "onnx/model.onnx", "m.gguf",
+        "w.pth");
     Files.createSymbolicLink(folder.resolve("up"), Path.of("templates"));
     Files.createSymbolicLink(folder.resolve("lost"), Path.of("gone"));
     try (RandomAccessFile file = new RandomAccessFile(folder.resolve("large.dat").toFile(), "rw")) {

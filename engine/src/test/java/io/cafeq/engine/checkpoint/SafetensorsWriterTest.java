@@ -54,7 +54,8 @@ class SafetensorsWriterTest {
   @Test
   void writesTheseBytes() throws IOException {
     Path file = folder.resolve("x.safetensors");
-    List<Entry> tensors = List.of(entry("b", Dtype.U8, 2), entry("a", Dtype.U8, 1), entry("c", Dtype.F16, 1), entry("e", Dtype.F32, 0));
+    List<Entry> tensors = List.of(entry("b", Dtype.U8, 2), entry("a", Dtype.U8, 1), entry("c", Dtype.F16, 1),
+        entry("e", Dtype.F32, 0));
     try (SafetensorsWriter writer = SafetensorsWriter.create(file, tensors, Map.of("tied", "a"))) {
       assertThat(writer.order().stream().map(Entry::name)).containsExactly("e", "c", "a", "b");
       writer.append("c", bytes(1, 2));
@@ -81,7 +82,8 @@ class SafetensorsWriterTest {
     try (SafetensorsWriter writer =
         SafetensorsWriter.create(folder.resolve("x.safetensors"), List.of(entry("a", Dtype.U8, 2)), Map.of())) {
       writer.append("a", bytes(1));
-      assertThatThrownBy(writer::finish).isInstanceOf(IllegalStateException.class).hasMessageContaining("a is not complete");
+      assertThatThrownBy(writer::finish).isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("a is not complete");
     }
     assertThat(files()).isEmpty();
   }
@@ -106,7 +108,8 @@ class SafetensorsWriterTest {
     Path target = folder.resolve("x.safetensors");
     Files.createSymbolicLink(folder.resolve("x.safetensors.part"), Path.of("/dev/full"));
     EngineException failure = catchThrowableOfType(
-        EngineException.class, () -> SafetensorsWriter.create(target, List.of(entry("a", Dtype.U8, 2)), Map.of()).close());
+        EngineException.class, () -> SafetensorsWriter.create(target, List.of(entry("a", Dtype.U8, 2)), Map.of())
+        .close());
     assertThat(failure.kind()).isEqualTo(FailureKind.ENVIRONMENT);
     assertThat(failure).hasMessageContaining("x.safetensors").hasMessageContaining("the disk is full");
     assertThat(failure.remedy()).contains("Free some disk space");
@@ -160,7 +163,8 @@ class SafetensorsWriterTest {
 
   @Test
   void writesOneFileWithoutAnIndex() throws IOException {
-    List<ShardedWriter.Shard> shards = ShardedWriter.spread(List.of(entry("a", Dtype.U8, 3), entry("empty", Dtype.F32, 0)), 100);
+    List<ShardedWriter.Shard> shards =
+        ShardedWriter.spread(List.of(entry("a", Dtype.U8, 3), entry("empty", Dtype.F32, 0)), 100);
     try (ShardedWriter writer = ShardedWriter.create(folder, shards, Map.of())) {
       writer.append("a", bytes(1, 2, 3));
       writer.finish();

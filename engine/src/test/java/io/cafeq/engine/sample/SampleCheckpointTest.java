@@ -61,7 +61,8 @@ class SampleCheckpointTest {
   void writesALlamaThatOpens(Dtype dtype) {
     try (Checkpoint checkpoint = Checkpoint.open(write("m", SMALL.withDtype(dtype), 1))) {
       assertThat(checkpoint.tensors()).hasSize(2 + 2 * 9).allSatisfy(t -> assertThat(t.dtype()).isEqualTo(dtype));
-      assertThat(checkpoint.tensor("model.layers.1.self_attn.k_proj.weight").orElseThrow().shape()).containsExactly(32L, 96L);
+      assertThat(checkpoint.tensor("model.layers.1.self_attn.k_proj.weight").orElseThrow().shape())
+          .containsExactly(32L, 96L);
       assertThat(checkpoint.aliases()).containsEntry("lm_head.weight", "model.embed_tokens.weight");
       assertThat(checkpoint.config().path("model_type").asText()).isEqualTo("llama");
       assertThat(checkpoint.config().path("intermediate_size").asInt()).isEqualTo(200);
@@ -139,7 +140,8 @@ class SampleCheckpointTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1_000_000, 2_500_000, 30_000_000, 600_000_000, 1_000_000_000, 4_000_000_000L, 12_000_000_000L, 140_000_000_000L})
+  @ValueSource(longs = {1_000_000, 2_500_000, 30_000_000, 600_000_000, 1_000_000_000, 4_000_000_000L, 12_000_000_000L,
+      140_000_000_000L})
   void comesCloseToTheBytesAskedFor(long bytes) {
     SampleShape shape = SampleShape.ofBytes(bytes);
     assertThat(shape.bytes()).isBetween(bytes / 10 * 9, bytes);
