@@ -198,7 +198,7 @@ final class ValueReader {
     try {
       Pattern.compile(text.get());
     } catch (PatternSyntaxException bad) {
-      wrong(key, given, quoted(text.get()), "a regular expression (" + bad.getDescription() + ")");
+      wrong(key, given, quoted(text.get()) + " (" + bad.getDescription() + ")", "a regular expression");
     }
     return text;
   }
@@ -270,6 +270,6 @@ final class ValueReader {
   }
 
   void wrong(String key, Given given, String found, String expected) {
-    problems.add(new Problem(key, given.origin(), found, expected, "Give " + expected + ", or leave the key out."));
+    problems.add(new Problem(key, given.origin(), found, expected, "Correct it, or leave the key out."));
   }
 }

@@ -58,11 +58,11 @@ public final class TensorReader implements AutoCloseable {
       } else {
         checkpoint.read(tensor, offset, scratch.asSlice(0, (rows - 1) * rowBytes + width));
         if (width == rowBytes) {
-          convert(tensor, offset, 0, (long) rows * target.columns(), target, (long) row * target.columns());
+          convert(tensor, offset, scratch, 0, (long) rows * target.columns(), target, (long) row * target.columns());
         } else {
           for (int i = 0; i < rows; i++) {
             convert(
-                tensor, offset + i * rowBytes, i * rowBytes, target.columns(), target, (row + (long) i) * target.columns());
+                tensor, offset + i * rowBytes, scratch, i * rowBytes, target.columns(), target, (row + (long) i) * target.columns());
           }
         }
       }
@@ -82,44 +82,55 @@ public final class TensorReader implements AutoCloseable {
     for (long done = 0; done < width; done += SCRATCH_BYTES) {
       long count = Math.min(SCRATCH_BYTES, width - done);
       checkpoint.read(tensor, offset + done, scratch.asSlice(0, count));
-      convert(tensor, offset + done, 0, count / size, target, (long) row * target.columns() + done / size);
+      convert(tensor, offset + done, scratch, 0, count / size, target, (long) row * target.columns() + done / size);
     }
   }
 
-  /** Converts {@code count} elements that lie at {@code from} in the scratch and came from {@code offset} of the tensor. */
-  private void convert(TensorInfo tensor, long offset, long from, long count, FloatMatrix target, long to) {
+  /**
+   * Whole rows that were read already: {@code bytes} are the tensor's from {@code firstRow} on, as many rows as the target
+   * has. The same errors as {@link #readFloats}.
+   */
+  public void toFloats(TensorInfo tensor, int firstRow, MemorySegment bytes, FloatMatrix target) {
+    checkMatrix(tensor);
+    long offset = firstRow * tensor.shape().get(1) * tensor.dtype().bytes();
+    convert(tensor, offset, bytes, 0, target.elements(), target, 0);
+  }
+
+  /** Converts {@code count} elements that lie at {@code from} in the source and came from {@code offset} of the tensor. */
+  private void convert(
+      TensorInfo tensor, long offset, MemorySegment source, long from, long count, FloatMatrix target, long to) {
     int size = tensor.dtype().bytes();
     for (long done = 0; done < count; done += TILE) {
       int tile = (int) Math.min(TILE, count - done);
-      boolean finite = convertTile(tensor.dtype(), from + done * size, tile, target.segment(), (to + done) * Float.BYTES);
+      boolean finite = convertTile(tensor.dtype(), source, from + done * size, tile, target.segment(), (to + done) * Float.BYTES);
       if (!finite) {
         throw notFinite(tensor, offset / size + done, target.segment(), to + done, tile);
       }
     }
   }
 
-  private boolean convertTile(Dtype dtype, long from, int count, MemorySegment target, long to) {
+  private boolean convertTile(Dtype dtype, MemorySegment source, long from, int count, MemorySegment target, long to) {
     return switch (dtype) {
       case BF16 -> {
-        MemorySegment.copy(scratch, SHORTS, from, shorts, 0, count);
+        MemorySegment.copy(source, SHORTS, from, shorts, 0, count);
         boolean finite = FloatConversion.fromBf16(shorts, bits, count);
         MemorySegment.copy(bits, 0, target, ValueLayout.JAVA_INT, to, count);
         yield finite;
       }
       case F32 -> {
-        MemorySegment.copy(scratch, INTS, from, bits, 0, count);
+        MemorySegment.copy(source, INTS, from, bits, 0, count);
         boolean finite = FloatConversion.areFinite(bits, count);
         MemorySegment.copy(bits, 0, target, ValueLayout.JAVA_INT, to, count);
         yield finite;
       }
       case F16 -> {
-        MemorySegment.copy(scratch, SHORTS, from, shorts, 0, count);
+        MemorySegment.copy(source, SHORTS, from, shorts, 0, count);
         boolean finite = FloatConversion.fromF16(shorts, floats, count);
         MemorySegment.copy(floats, 0, target, ValueLayout.JAVA_FLOAT, to, count);
         yield finite;
       }
       case F64 -> {
-        MemorySegment.copy(scratch, DOUBLES, from, doubles, 0, count);
+        MemorySegment.copy(source, DOUBLES, from, doubles, 0, count);
         boolean finite = FloatConversion.fromF64(doubles, floats, count);
         MemorySegment.copy(floats, 0, target, ValueLayout.JAVA_FLOAT, to, count);
         yield finite;

@@ -8,9 +8,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Decoders with Llama's names: separate q, k, v and o, a gated feed-forward part, weights [out, in]. Names are taken with
- * and without the prefixes that multimodal checkpoints put before their text model; towers for images and sound have
- * names of their own and are no part of it.
+ * Decoders with Llama's names: separate q, k, v and o, a gated feed-forward part, weights [out, in]. Names are taken
+ * with and without the prefixes that multimodal checkpoints put before their text model; towers for images and sound
+ * have names of their own and are no part of it.
  */
 record DecoderFamily(String name, Set<String> modelTypes) implements ModelFamily {
   private static final String TEXT_MODEL =

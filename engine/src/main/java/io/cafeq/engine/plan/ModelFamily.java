@@ -2,7 +2,7 @@ package io.cafeq.engine.plan;
 
 import java.util.Optional;
 
-/** How the checkpoints of one kind of model name their tensors. A further family is one more of these in {@link Families}. */
+/** How the checkpoints of one kind of model name their tensors. Those that are known stand in {@link Families}. */
 interface ModelFamily {
   /** As it stands in plans and manifests. */
   String name();
@@ -15,7 +15,7 @@ interface ModelFamily {
   /**
    * Where a tensor stands in the model.
    *
-   * @param input tensors with the same text read the same input and may share a transform; it also begins their unit's ID
+   * @param input tensors with the same text read the same input and may share a transform; their unit's ID starts so
    */
   record Place(Role role, Optional<String> input) {
     static Place of(Role role) {

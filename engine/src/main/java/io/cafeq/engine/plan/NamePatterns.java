@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * The recipe's regular expressions over the names of a checkpoint. Each is compiled once; {@link #requireUse} refuses those
- * that match nothing, which are nearly always typing errors.
+ * The recipe's regular expressions over the names of a checkpoint. Each is compiled once; {@link #requireUse} refuses
+ * those that match nothing, which are nearly always typing errors.
  */
 final class NamePatterns {
   private static final int NAMES_SHOWN = 3;
@@ -46,7 +46,9 @@ final class NamePatterns {
 
   /** Of the names that differ in their numbers alone, one is shown. */
   private static String nearest(String pattern, List<String> names) {
-    String literal = pattern.replaceAll("\\\\d[+*]?|\\[0-9][+*]?", "0").replaceAll("[.][*+?]|\\\\|[()\\[\\]^$?*+|]", "");
+    String literal = pattern
+        .replaceAll("\\\\d[+*]?|\\[0-9][+*]?", "0")
+        .replaceAll("[.][*+?]|\\\\|[()\\[\\]^$?*+|]", "");
     Map<String, String> kinds = new HashMap<>();
     for (String name : names) {
       kinds.merge(name.replaceAll("\\d+", "0"), name, (first, second) -> first);

@@ -19,8 +19,8 @@ import java.util.stream.Collectors;
  * Makes a plan from names and shapes alone; no weights are read. The same checkpoint and recipe give the same plan.
  *
  * <p>Quantized are the linear layers that the model's family names, or what {@code include} asks for; all other tensors
- * keep their bytes, gathered into one unit a shard. Matrices that read the same input become one unit where their settings
- * are equal and an input-side transform serves them best.
+ * keep their bytes, gathered into one unit a shard. Matrices that read the same input become one unit where their
+ * settings are equal and an input-side transform serves them best.
  */
 public final class Planner {
   private final ModelFamily family;
@@ -46,7 +46,8 @@ public final class Planner {
    * @throws EngineException if a pattern of the recipe matches no tensor
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
-    return plan(checkpoint.folder().toString(), checkpoint.config(), checkpoint.tensors(), checkpoint.aliases(), recipe);
+    String name = checkpoint.folder().toString();
+    return plan(name, checkpoint.config(), checkpoint.tensors(), checkpoint.aliases(), recipe);
   }
 
   /**

@@ -15,8 +15,8 @@ import java.util.stream.Stream;
 /**
  * Which tensors are quantized, and with which settings.
  *
- * <p>Of all overrides that match a tensor, the last one that names a key decides that key. Embeddings are looked up and not
- * multiplied, so they never get a transform; neither does a head that {@code embeddings} asks for.
+ * <p>Of all overrides that match a tensor, the last one that names a key decides that key. Embeddings are looked up and
+ * not multiplied, so they never get a transform; neither does a head that {@code embeddings} asks for.
  */
 final class Selection {
   private final Recipe recipe;

@@ -16,9 +16,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Chooses the transform and the grid of matrices by what they cost. Both sides gain the same from the same relative cost,
- * so the side is the one that allows the larger block within the recipe's {@code transform-bits}, then the cheaper one, then
- * the input.
+ * Chooses the transform and the grid of matrices by what they cost. Both sides gain the same from the same relative
+ * cost, so the side is the one that allows the larger block within the recipe's {@code transform-bits}, then the
+ * cheaper one, then the input.
  */
 final class TreatmentChooser {
   private static final int LEAST_BLOCK = 8;
@@ -136,7 +136,7 @@ final class TreatmentChooser {
     boolean none = transform instanceof TransformSpec.None;
     // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
     Rounding rounding = none ? Rounding.NEAREST : recipe.rounding();
-    boolean fallBack = recipe.fallBack() && !none && settings.method() == Method.CAFEQ;
+    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
     return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
   }
 

@@ -90,7 +90,8 @@ public record UnitEstimate(
     };
   }
 
-  private static String describe(Treatment treatment) {
+  /** The same for what is done to a quantized unit. */
+  public static String describe(Treatment treatment) {
     GridSpec grid = treatment.grid();
     String transform = switch (treatment.transform()) {
       case TransformSpec.None none -> "no transform";

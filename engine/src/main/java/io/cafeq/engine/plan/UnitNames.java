@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Makes file names out of tensor names: readable where that is safe, with a short hash of the full name where it is not or
- * where two would be the same file, on file systems that ignore case too.
+ * Makes file names out of tensor names: readable where that is safe, with a short hash of the full name where it is not
+ * or where two would be the same file, on file systems that ignore case too.
  */
 final class UnitNames {
   private static final int LONGEST = 120;
