@@ -86,13 +86,12 @@ public final class QuantizeJob {
     OutputFolder folder = OutputFolder.open(output, sourceOf(definition.checkpoint()));
     JobSystem system;
     try {
-      system = JobSystem.start();
+      // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
+      system = JobSystem.start(folder::close);
     } catch (RuntimeException e) {
       folder.close();
       throw e;
     }
-    // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
-    system.ended().thenRun(folder::close);
     try (system; JobEvents events = new JobEvents(system, listener)) {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
       events.emit(new JobEvent.Planned(definition.plan()));

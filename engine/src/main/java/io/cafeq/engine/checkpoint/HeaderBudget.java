@@ -3,8 +3,8 @@ package io.cafeq.engine.checkpoint;
 import java.nio.file.Path;
 
 /**
- * How much all headers of one checkpoint may put onto the heap together, some 200 MB at worst. The format bounds a header
- * by 100,000,000 bytes, but not the number of files. The largest published models have about 150,000 tensors.
+ * How much all headers of one checkpoint may put onto the heap together, some 200 MB at worst. The format bounds a
+ * header by 100,000,000 bytes, but not the number of files. The largest published models have about 150,000 tensors.
  */
 final class HeaderBudget {
   static final int TENSORS = 400_000;

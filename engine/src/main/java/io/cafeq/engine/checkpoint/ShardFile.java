@@ -48,7 +48,8 @@ final class ShardFile implements AutoCloseable {
             "Download or copy the missing file.");
       }
       if (!Files.isRegularFile(path)) {
-        throw new CheckpointException(path + ": expected a file, found something else", "Download or copy the file again.");
+        throw new CheckpointException(path + ": expected a file, found something else",
+            "Download or copy the file again.");
       }
       FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
       return new ShardFile(path, channel, channel.size());
@@ -119,7 +120,8 @@ final class ShardFile implements AutoCloseable {
       channel = opened;
       if (opened.size() != length) {
         throw new CheckpointException(
-            path + ": " + what + ": expected " + length + " bytes, found " + opened.size() + ": the file was changed", RENEW);
+            path + ": " + what + ": expected " + length + " bytes, found " + opened.size() + ": the file was changed",
+            RENEW);
       }
     } catch (IOException e) {
       throw failed(path, what + ": cannot be opened again", e);

@@ -66,11 +66,6 @@ public final class OutputFolder implements AutoCloseable {
     return IdentityFile.read(identityFile());
   }
 
-  /** To be called before the first unit is written. */
-  public void writeIdentity(ResultIdentity identity) {
-    IdentityFile.write(identityFile(), identity);
-  }
-
   /**
    * Throws with kind USAGE, naming every difference, unless the folder is fresh or was made from {@code asked}.
    */
@@ -106,8 +101,14 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** Takes the name of a complete result away, before a damaged unit of it is made again. */
-  public void deleteManifest() {
+  /**
+   * Puts down what the units will be made from, and takes its name from a complete result of which a part is to be made again.
+   * To be called before the first unit is written.
+   */
+  public void begin(ResultIdentity identity) {
+    if (earlierIdentity().isEmpty()) {
+      IdentityFile.write(identityFile(), identity);
+    }
     try {
       if (Files.deleteIfExists(root.resolve(MANIFEST))) {
         // the deletion must be on disk before the first unit of the result is replaced
