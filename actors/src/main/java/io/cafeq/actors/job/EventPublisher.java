@@ -9,6 +9,7 @@ import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.Receive;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.jspecify.annotations.Nullable;
 
 /** Calls the listener, one event at a time, so that no lane ever waits for it. */
 final class EventPublisher extends AbstractBehavior<EventPublisher.Command> {
@@ -26,10 +27,11 @@ final class EventPublisher extends AbstractBehavior<EventPublisher.Command> {
   /** Answers when all events before this have been passed on; later ones are dropped. */
   record Close(ActorRef<Done> replyTo) implements Command {}
 
-  private record Tick(ProgressBoard board, long all) implements Command {}
+  private record Tick() implements Command {}
 
   private final JobListener listener;
   private final TimerScheduler<Command> timers;
+  private @Nullable Follow followed;
   private long lastDone = -1;
 
   private EventPublisher(
@@ -57,30 +59,38 @@ final class EventPublisher extends AbstractBehavior<EventPublisher.Command> {
         pass(event);
         yield this;
       }
-      case Follow(ProgressBoard board, long all) -> {
-        timers.startTimerAtFixedRate(new Tick(board, all), TICK);
+      case Follow follow -> {
+        followed = follow;
+        timers.startTimerAtFixedRate(new Tick(), TICK);
         yield this;
       }
-      case Tick(ProgressBoard board, long all) -> {
-        long done = board.done();
-        if (done != lastDone) {
-          lastDone = done;
-          pass(new JobEvent.WeightsAdvanced(done, all));
-        }
+      case Tick tick -> {
+        passProgress();
         yield this;
       }
       case Close(ActorRef<Done> replyTo) -> {
+        passProgress();
         replyTo.tell(Done.getInstance());
         yield Behaviors.stopped();
       }
     };
   }
 
+  private void passProgress() {
+    if (followed != null) {
+      long done = followed.board().done();
+      if (done != lastDone) {
+        lastDone = done;
+        pass(new JobEvent.WeightsAdvanced(done, followed.all()));
+      }
+    }
+  }
+
   private void pass(JobEvent event) {
     try {
       listener.on(event);
     } catch (RuntimeException e) {
-      getContext().getLog().warn("a listener failed on {}", event, e);
+      getContext().getLog().warn("a listener failed on {}", event.getClass().getSimpleName(), e);
     }
   }
 }

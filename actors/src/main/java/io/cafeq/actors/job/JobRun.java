@@ -7,6 +7,7 @@ import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.actors.pipeline.UnitPipeline;
 import io.cafeq.actors.worker.Outcome;
 import io.cafeq.actors.worker.WorkerPool;
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.DiskSpace;
@@ -15,7 +16,6 @@ import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.ResumeCheck;
 import io.cafeq.engine.output.SideFile;
 import io.cafeq.engine.output.SideFiles;
-import io.cafeq.engine.output.WholeFile;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
@@ -23,18 +23,16 @@ import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitFailure;
 import io.cafeq.engine.report.UnitResult;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Props;
 
 /** Takes one plan through, in an output folder that is locked and in an actor system that is running. Used once. */
 final class JobRun {
   /** How long running units have to notice that they are to stop; the job has five seconds in all. */
-  private static final long STOP_MILLIS = 3000;
+  private static final Duration TIME_TO_STOP = Duration.ofSeconds(3);
 
   private final JobDefinition definition;
   private final JobEngine engine;
@@ -78,9 +76,15 @@ final class JobRun {
       if (complete && open.isEmpty() && isIntact(files)) {
         return new JobResult.Complete(earlierReport(), true);
       }
-      begin(identity, open);
+      requirePossible(open);
+      JobEngine.Opened opened = open.isEmpty() ? null : engine.open(folder);
+      stop.flag().check();
+      folder.begin(identity);
       complete = false;
-      quantize(open);
+      if (opened != null) {
+        reports.opened(opened);
+        quantize(open, opened);
+      }
       return stop.flag().isStopped() && !ledger.open().isEmpty() ? stopped() : finish(files);
     } catch (EngineException e) {
       if (e.kind() != FailureKind.STOPPED) {
@@ -120,8 +124,7 @@ final class JobRun {
     }
   }
 
-  /** The last checks, and with them the first changes in the folder. */
-  private void begin(ResultIdentity identity, List<Unit> open) {
+  private void requirePossible(List<Unit> open) {
     MemoryBudget budget = MemoryBudget.of(definition.maxMemory());
     open.forEach(unit -> budget.requireFits(unit, engine.memoryNeeded(unit)));
     if (budget.isTight()) {
@@ -130,20 +133,10 @@ final class JobRun {
     }
     long needed = open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes();
     DiskSpace.require(folder.root(), needed, DiskSpace.usable(folder.root()));
-    stop.flag().check();
-    if (folder.earlierIdentity().isEmpty()) {
-      folder.writeIdentity(identity);
-    }
-    folder.deleteManifest();
   }
 
-  private void quantize(List<Unit> open) {
-    if (open.isEmpty()) {
-      return;
-    }
+  private void quantize(List<Unit> open, JobEngine.Opened opened) {
     events.emit(new PhaseChanged(Phase.QUANTIZING));
-    JobEngine.Opened opened = engine.open(folder);
-    reports.opened(opened);
     ProgressBoard board = new ProgressBoard();
     events.follow(board, open.stream().mapToLong(Unit::weights).sum());
     ActorRef<MemoryPermits.Command> permits =
@@ -169,8 +162,7 @@ final class JobRun {
     });
     stop.onStop(() -> {
       pipeline.halt();
-      Executor later = CompletableFuture.delayedExecutor(STOP_MILLIS, TimeUnit.MILLISECONDS);
-      later.execute(() -> running.abort(new IllegalStateException("a worker did not stop in time")));
+      system.after(TIME_TO_STOP, () -> running.abort(new IllegalStateException("a worker did not stop in time")));
     });
     await(running);
   }
@@ -206,7 +198,7 @@ final class JobRun {
         List<SideFile> copied = sideFiles.copyTo(folder.root(), stop.flag());
         requireUnchanged(files, copied);
         byte[] manifest = engine.manifest(ledger.receipts(), copied);
-        WholeFile.write(folder.root().resolve(OutputFolder.MANIFEST), manifest);
+        DurableFile.write(folder.root().resolve(OutputFolder.MANIFEST), manifest);
         reports.wrote(manifest.length + copied.stream().mapToLong(SideFile::bytes).sum());
         return new JobResult.Complete(report(JobStatus.COMPLETE), false);
       } catch (EngineException e) {

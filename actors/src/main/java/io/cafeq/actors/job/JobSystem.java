@@ -9,10 +9,13 @@ import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.ChildFailed;
 import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.Props;
+import org.apache.pekko.actor.typed.Terminated;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.apache.pekko.actor.typed.javadsl.BehaviorBuilder;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
@@ -26,15 +29,20 @@ final class JobSystem implements AutoCloseable {
   private static final Duration END = Duration.ofSeconds(1);
 
   private final ActorSystem<Spawn<?>> system;
+  private final CompletableFuture<Void> ended;
 
-  private JobSystem(ActorSystem<Spawn<?>> system) {
+  private JobSystem(ActorSystem<Spawn<?>> system, Runnable atEnd) {
     this.system = system;
+    this.ended = system.getWhenTerminated().toCompletableFuture().thenRun(atEnd);
   }
 
   private record Spawn<T>(Behavior<T> behavior, String name, Props props, ActorRef<ActorRef<T>> replyTo) {}
 
-  static JobSystem start() {
-    return new JobSystem(ActorSystem.create(guardian(), NAME, config()));
+  /**
+   * @param atEnd is run when all actors have ended, workers with their native memory included, whenever that is
+   */
+  static JobSystem start(Runnable atEnd) {
+    return new JobSystem(ActorSystem.create(guardian(), NAME, config()), atEnd);
   }
 
   /** Defaults of the libraries under ours; what users set in their own files is checked elsewhere and does not come here. */
@@ -51,6 +59,11 @@ final class JobSystem implements AutoCloseable {
     return system.dispatchers().lookup(DispatcherSelector.fromConfig(IO_DISPATCHER));
   }
 
+  /** Runs {@code action} once, later; not at all if the system has ended by then. */
+  void after(Duration delay, Runnable action) {
+    system.scheduler().scheduleOnce(delay, action, system.executionContext());
+  }
+
   /** For actors that wait for something other than messages. */
   static Props onIo() {
     return DispatcherSelector.fromConfig(IO_DISPATCHER);
@@ -63,29 +76,31 @@ final class JobSystem implements AutoCloseable {
         .join();
   }
 
-  /** Completed when all actors have ended, workers with their native memory included. */
-  CompletableFuture<Void> ended() {
-    return system.getWhenTerminated().toCompletableFuture().thenApply(done -> null);
-  }
-
   /** Ends the system; waits a moment for it, but not for a worker that does not return. */
   @Override
   public void close() {
     system.terminate();
-    ended().completeOnTimeout(null, END.toMillis(), TimeUnit.MILLISECONDS).join();
+    ended.copy().completeOnTimeout(null, END.toMillis(), TimeUnit.MILLISECONDS).join();
   }
 
   private static Behavior<Spawn<?>> guardian() {
-    return Behaviors.receive((context, spawn) -> {
-      spawnAndWatch(context, spawn);
-      return Behaviors.same();
-    });
+    return Behaviors.setup(context ->
+        BehaviorBuilder.<Spawn<?>>create()
+            .onAnyMessage(spawn -> {
+              spawnAndWatch(context, spawn);
+              return Behaviors.same();
+            })
+            .onSignal(ChildFailed.class, failed -> {
+              throw new IllegalStateException("actor " + failed.getRef().path().name() + " broke", failed.getCause());
+            })
+            .onSignal(Terminated.class, ended -> Behaviors.same())
+            .build());
   }
 
   private static <T> void spawnAndWatch(
       ActorContext<Spawn<?>> context, Spawn<T> spawn) {
     ActorRef<T> child = context.spawn(spawn.behavior(), spawn.name(), spawn.props());
-    context.watch(child); // its failure is not handled here, so it becomes the guardian's own
+    context.watch(child);
     spawn.replyTo().tell(child);
   }
 }

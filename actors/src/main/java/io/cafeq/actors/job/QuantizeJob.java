@@ -13,6 +13,7 @@ import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.quantize.JobIdentity;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -33,10 +34,6 @@ public final class QuantizeJob {
    * @param output a folder to create, an empty one, or one that an earlier run of the same job left
    * @param version of this program, for the report
    */
-  public QuantizeJob(Path source, Path output, Settings settings, String version, JobListener listener) {
-    this(source, output, settings, version, listener, ArrowJobEngine::new);
-  }
-
   QuantizeJob(
       Path source,
       Path output,
@@ -86,22 +83,27 @@ public final class QuantizeJob {
   }
 
   private JobResult run(JobDefinition definition, MemoryWatcher memory) {
-    OutputFolder folder = OutputFolder.open(output, definition.checkpoint().folder());
+    OutputFolder folder = OutputFolder.open(output, sourceOf(definition.checkpoint()));
     JobSystem system;
     try {
-      system = JobSystem.start();
+      // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
+      system = JobSystem.start(folder::close);
     } catch (RuntimeException e) {
       folder.close();
       throw e;
     }
-    // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
-    system.ended().thenRun(folder::close);
     try (system; JobEvents events = new JobEvents(system, listener)) {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
       events.emit(new JobEvent.Planned(definition.plan()));
       JobEngine engine = engines.create(definition.checkpoint(), definition.identity(), settings);
       return new JobRun(definition, engine, folder, system, stop, events, memory).run();
     }
+  }
+
+  /** A single file without side files is a source by itself: its folder may hold the output. */
+  private Path sourceOf(Checkpoint checkpoint) {
+    boolean alone = Files.isRegularFile(source) && checkpoint.sideFiles().isEmpty();
+    return alone ? checkpoint.shards().getFirst() : checkpoint.folder();
   }
 
   private static JsonNode json(String canonical) {

@@ -83,7 +83,7 @@ public final class WorkerPool extends AbstractBehavior<WorkerPool.Command> {
   private Behavior<Command> replace(ChildFailed failed) {
     ActorRef<Worker.Run> worker = failed.getRef().unsafeUpcast();
     int lane = Objects.requireNonNull(lanes.remove(worker), "a worker without a lane");
-    getContext().getLog().error("lane {} is replaced", lane, failed.getCause());
+    getContext().getLog().warn("lane {} is replaced", lane);
     Process process = busy.get(worker);
     if (process != null) {
       UnitFailure failure = new UnitFailure(

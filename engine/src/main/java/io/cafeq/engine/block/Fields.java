@@ -90,6 +90,22 @@ record Fields(String path, JsonNode node) {
     return items;
   }
 
+  /** An array of texts. */
+  List<String> texts(String key) {
+    JsonNode value = node.path(key);
+    List<String> texts = new ArrayList<>();
+    for (JsonNode item : value) {
+      if (!item.isTextual()) {
+        throw bad(key, "an array of texts", value);
+      }
+      texts.add(item.textValue());
+    }
+    if (!value.isArray()) {
+      throw bad(key, "an array of texts", value);
+    }
+    return texts;
+  }
+
   /** An array of numbers that are not negative. */
   List<Long> longs(String key) {
     JsonNode value = node.path(key);

@@ -124,6 +124,15 @@ public final class UnitFileReader implements AutoCloseable {
     return transform(entry);
   }
 
+  /** Channels of the block that begins at {@code firstChannel}. */
+  public int blockLength(String key, int firstChannel) {
+    RowIndex.Entry entry = index.block(key, firstChannel);
+    if (entry == null) {
+      throw file.damage().of("transform " + key + " has no block at channel " + firstChannel);
+    }
+    return (int) entry.get(Column.K);
+  }
+
   @Override
   public void close() {
     arena.close();

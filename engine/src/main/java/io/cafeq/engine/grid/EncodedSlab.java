@@ -7,6 +7,11 @@ import java.lang.foreign.MemorySegment;
  * its row and group, or code * scale + minimum (see {@link io.cafeq.config.ScaleStorage}). The segments are borrowed from
  * whoever made the slab and hold little-endian values; those that the storage does not have are empty.
  *
+ * <p>What a slab means, to the bit, is: scale = (float) ((double) scale code * row scale / (2^scaleBits - 1)), or the stored
+ * f16; zero = (2^bits - 1) / 2f, the zero point's code, or (offset) that code / 2^(8 - bits), all exact floats; value = (code -
+ * zero) * scale, one float product, or (f16-minimum) code * scale + minimum, a float product and a float sum that are not
+ * fused.
+ *
  * @param codes packed by {@link Packing} row by row, each row padded to whole bytes
  * @param rowScales compact storages: one f16 a row
  * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code / (2^scaleBits - 1) * row scale;

@@ -1,9 +1,11 @@
 package io.cafeq.engine.output;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
@@ -28,8 +30,8 @@ final class IdentityFile {
 
   static void write(Path file, ResultIdentity identity) {
     try {
-      WholeFile.write(file, MAPPER.writeValueAsBytes(identity));
-    } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+      DurableFile.write(file, MAPPER.writeValueAsBytes(identity));
+    } catch (JsonProcessingException e) {
       throw new IllegalStateException("the identity cannot be written as JSON", e);
     }
   }

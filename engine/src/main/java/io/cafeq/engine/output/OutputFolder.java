@@ -4,9 +4,11 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.plan.Unit;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -22,6 +24,7 @@ public final class OutputFolder implements AutoCloseable {
   private static final String OWN = ".cafeq";
   private static final String UNITS = "units";
   private static final String SUFFIX = ".arrow";
+  private static final String PART = ".part";
 
   private final Path root;
   private final FolderLock lock;
@@ -63,11 +66,6 @@ public final class OutputFolder implements AutoCloseable {
     return IdentityFile.read(identityFile());
   }
 
-  /** To be called before the first unit is written. */
-  public void writeIdentity(ResultIdentity identity) {
-    IdentityFile.write(identityFile(), identity);
-  }
-
   /**
    * Throws with kind USAGE, naming every difference, unless the folder is fresh or was made from {@code asked}.
    */
@@ -103,11 +101,21 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** Takes the name of a complete result away, before a damaged unit of it is made again. */
-  public void deleteManifest() {
+  /**
+   * Puts down what the units will be made from, and takes its name from a complete result of which a part is to be made again.
+   * To be called before the first unit is written.
+   */
+  public void begin(ResultIdentity identity) {
+    if (earlierIdentity().isEmpty()) {
+      IdentityFile.write(identityFile(), identity);
+    }
     try {
-      Files.deleteIfExists(root.resolve(MANIFEST));
-      WholeFile.syncFolder(root);
+      if (Files.deleteIfExists(root.resolve(MANIFEST))) {
+        // the deletion must be on disk before the first unit of the result is replaced
+        try (FileChannel channel = FileChannel.open(root, StandardOpenOption.READ)) {
+          channel.force(true);
+        }
+      }
     } catch (IOException e) {
       throw FileFailure.of("write", root.resolve(MANIFEST), e);
     }
@@ -122,7 +130,7 @@ public final class OutputFolder implements AutoCloseable {
     Set<String> parts = new HashSet<>();
     for (Unit unit : planned) {
       finished.add(unit.id() + SUFFIX);
-      parts.add(unit.id() + SUFFIX + WholeFile.PART);
+      parts.add(unit.id() + SUFFIX + PART);
     }
     List<String> unknown = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(root.resolve(UNITS))) {

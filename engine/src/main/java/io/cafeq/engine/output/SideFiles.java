@@ -1,8 +1,10 @@
 package io.cafeq.engine.output;
 
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -13,6 +15,7 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /** Copies a checkpoint's small files into a result. */
@@ -87,36 +90,30 @@ public final class SideFiles {
   }
 
   private SideFile copy(Path from, Path to) {
-    Path part = WholeFile.part(to);
+    Path parent = Objects.requireNonNull(to.getParent());
+    try {
+      Files.createDirectories(parent);
+    } catch (IOException e) {
+      throw FileFailure.of("create", parent, e);
+    }
     long bytes = 0;
     MessageDigest digest = Digests.sha256();
-    try {
-      Path parent = to.getParent();
-      if (parent != null) {
-        Files.createDirectories(parent);
+    try (Arena arena = Arena.ofConfined();
+        FileChannel in = FileChannel.open(from, StandardOpenOption.READ);
+        DurableFile out = DurableFile.create(to)) {
+      MemorySegment segment = arena.allocate(BUFFER);
+      ByteBuffer buffer = segment.asByteBuffer();
+      while (in.read(buffer.clear()) >= 0) {
+        digest.update(buffer.flip());
+        bytes += buffer.limit();
+        out.append(segment.asSlice(0, buffer.limit()));
       }
-      try (Arena arena = Arena.ofConfined();
-          FileChannel in = FileChannel.open(from, StandardOpenOption.READ);
-          FileChannel out =
-              FileChannel.open(
-                  part, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-        ByteBuffer buffer = arena.allocate(BUFFER).asByteBuffer();
-        while (in.read(buffer.clear()) >= 0) {
-          digest.update(buffer.flip());
-          bytes += buffer.flip().remaining();
-          while (buffer.hasRemaining()) {
-            out.write(buffer);
-          }
-        }
-        out.force(true);
+      out.publish();
+      if (Files.getFileStore(to).supportsFileAttributeView("posix")) {
+        Files.setPosixFilePermissions(to, PosixFilePermissions.fromString("rw-r--r--"));
       }
-      if (Files.getFileStore(part).supportsFileAttributeView("posix")) {
-        Files.setPosixFilePermissions(part, PosixFilePermissions.fromString("rw-r--r--"));
-      }
-      WholeFile.publish(part, to);
     } catch (IOException e) {
-      WholeFile.deleteQuietly(part);
-      throw FileFailure.of("write", to, e);
+      throw FileFailure.of("copy", from, e);
     }
     return new SideFile(name(source, from), bytes, Digests.hex(digest));
   }

@@ -5,10 +5,10 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.FileFailure;
-import io.cafeq.engine.output.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -42,7 +42,7 @@ public final class ReportFile {
 
   /** Replaces {@code report.json} in {@code folder}. */
   public static void write(Path folder, Report report) {
-    WholeFile.write(folder.resolve(NAME), toJson(report).getBytes(StandardCharsets.UTF_8));
+    DurableFile.write(folder.resolve(NAME), toJson(report).getBytes(StandardCharsets.UTF_8));
   }
 
   /** Throws with kind RESULT where the text is no report. */

@@ -1,0 +1,135 @@
+package io.cafeq.engine.block;
+
+import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A finished result: its tensors as what a model would compute with. Streams in bounded native memory: the largest row of a
+ * unit's file, at most 64 MiB, and about 8 MiB of weights. Used by the thread that opened it. What is wrong with the files is
+ * an EngineException of kind RESULT, met when the part is read; {@link ResultVerifier} looks at everything.
+ */
+public final class ResultReader implements AutoCloseable {
+  /** Takes rows [firstRow, firstRow + weights.rows) of a tensor, counted through all experts; borrowed during the call. */
+  @FunctionalInterface
+  public interface WeightConsumer {
+    void accept(long firstRow, FloatMatrix weights);
+  }
+
+  /** Takes bytes from {@code offset} of a tensor on; borrowed during the call. */
+  @FunctionalInterface
+  public interface ByteConsumer {
+    void accept(long offset, MemorySegment bytes);
+  }
+
+  /** A unit's file with the buffer for its weights. */
+  private record OpenUnit(String id, UnitFileReader reader, Arena arena, WeightPieces pieces) {
+    void close() {
+      arena.close();
+      reader.close();
+    }
+  }
+
+  private final Path folder;
+  private final Manifest manifest;
+  private final Map<String, Manifest.TensorEntry> tensors;
+  private final Map<String, Manifest.UnitEntry> units = new HashMap<>();
+  private @Nullable OpenUnit open;
+
+  private ResultReader(Path folder, Manifest manifest) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.tensors = manifest.tensorsByName();
+    manifest.units().forEach(unit -> units.put(unit.id(), unit));
+  }
+
+  /** Kind RESULT where the folder has no manifest: it is then partial, or no result at all. */
+  public static ResultReader open(Path folder) {
+    return new ResultReader(folder, Manifest.read(folder));
+  }
+
+  public Path folder() {
+    return folder;
+  }
+
+  public Manifest manifest() {
+    return manifest;
+  }
+
+  /** In the source's order, without aliases. */
+  public List<Manifest.TensorEntry> tensors() {
+    return manifest.tensors();
+  }
+
+  /** How the tensor (or what the alias stands for) is stored. */
+  public TensorHeader header(String tensor) {
+    Manifest.TensorEntry entry = entry(tensor);
+    return unit(entry).reader().header().tensor(entry.name());
+  }
+
+  /** The effective weights of a quantized tensor, or of what the alias stands for, in row order. */
+  public void forEachSlab(String tensor, WeightConsumer consumer) {
+    Manifest.TensorEntry entry = entry(tensor);
+    if (header(tensor).coding() == null) {
+      throw new IllegalArgumentException(tensor + " is not quantized; read its bytes");
+    }
+    unit(entry).pieces().forEach(entry.name(), (channel, weights, slab) -> consumer.accept(channel, weights));
+  }
+
+  /** The source's bytes of a tensor that is not quantized, or of what the alias stands for, in order. */
+  public void forEachRaw(String tensor, ByteConsumer consumer) {
+    Manifest.TensorEntry entry = entry(tensor);
+    if (header(tensor).coding() != null) {
+      throw new IllegalArgumentException(tensor + " is quantized; read its weights");
+    }
+    unit(entry).reader().forEachRaw(entry.name(), raw -> consumer.accept(raw.byteOffset(), raw.bytes()));
+  }
+
+  @Override
+  public void close() {
+    if (open != null) {
+      open.close();
+      open = null;
+    }
+  }
+
+  private Manifest.TensorEntry entry(String name) {
+    String stored = manifest.aliases().getOrDefault(name, name);
+    Manifest.TensorEntry entry = tensors.get(stored);
+    if (entry == null) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          folder + " has no tensor " + name,
+          "\"cafeq inspect " + folder + "\" lists its tensors.");
+    }
+    return entry;
+  }
+
+  private OpenUnit unit(Manifest.TensorEntry tensor) {
+    OpenUnit current = open;
+    if (current != null && current.id().equals(tensor.unit())) {
+      return current;
+    }
+    close();
+    Manifest.UnitEntry entry = Objects.requireNonNull(units.get(tensor.unit()));
+    UnitFileReader reader = UnitFileReader.open(folder.resolve(entry.file()));
+    try {
+      UnitAgreement.check(manifest, tensors, entry, reader);
+    } catch (RuntimeException e) {
+      reader.close();
+      throw e;
+    }
+    Arena arena = Arena.ofConfined();
+    OpenUnit opened = new OpenUnit(tensor.unit(), reader, arena, new WeightPieces(reader, arena));
+    open = opened;
+    return opened;
+  }
+}

@@ -1,0 +1,90 @@
+package io.cafeq.engine.block;
+
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.failure.StopFlag;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** A tensor of the checkpoint, read in pieces into buffers that an arena owns. */
+final class SourceTensor implements AutoCloseable {
+  private static final long PIECE = 1L << 20;
+
+  private final Checkpoint checkpoint;
+  private final TensorInfo info;
+  private final Arena arena;
+  private final TensorReader reader;
+  private MemorySegment floats = MemorySegment.NULL;
+  private MemorySegment bytes = MemorySegment.NULL;
+
+  private SourceTensor(Checkpoint checkpoint, TensorInfo info, Arena arena) {
+    this.checkpoint = checkpoint;
+    this.info = info;
+    this.arena = arena;
+    this.reader = checkpoint.newReader();
+  }
+
+  /** Kind RESULT where the checkpoint has no such tensor, or another one of that name. */
+  static SourceTensor find(Checkpoint checkpoint, TensorHeader header, Damage damage, Arena arena) {
+    TensorInfo info = checkpoint.tensor(header.name()).orElseThrow(() ->
+        damage.of("holds tensor " + header.name() + ", which " + checkpoint.folder() + " does not have"));
+    if (info.dtype() != header.dtype() || !info.shape().equals(header.shape())) {
+      throw damage.of("tensor " + header.name() + " is " + header.dtype() + " " + header.shape() + ", in "
+          + checkpoint.folder() + " it is " + info.dtype() + " " + info.shape());
+    }
+    return new SourceTensor(checkpoint, info, arena);
+  }
+
+  /** Rows counted through all experts; borrowed until the next call. */
+  FloatMatrix rows(long first, int count) {
+    List<Long> shape = info.shape();
+    long columns = shape.getLast();
+    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns), info.file(),
+        info.position(), info.bytes());
+    long needed = count * columns * Float.BYTES;
+    if (floats.byteSize() < needed) {
+      floats = arena.allocate(needed, 64);
+    }
+    FloatMatrix target = new FloatMatrix(floats.asSlice(0, needed), count, Math.toIntExact(columns));
+    reader.readFloats(flat, Math.toIntExact(first), 0, target);
+    return target;
+  }
+
+  /** Whether the tensor's bytes from {@code offset} on are these. */
+  boolean holds(long offset, MemorySegment expected) {
+    for (long at = 0; at < expected.byteSize(); at += PIECE) {
+      MemorySegment part = expected.asSlice(at, Math.min(PIECE, expected.byteSize() - at));
+      if (read(offset + at, part.byteSize()).mismatch(part) != -1) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Of all its bytes. */
+  String sha256(StopFlag stop) {
+    Sha256 sha = new Sha256();
+    for (long at = 0; at < info.bytes(); at += PIECE) {
+      stop.check();
+      sha.update(read(at, Math.min(PIECE, info.bytes() - at)));
+    }
+    return sha.finish();
+  }
+
+  @Override
+  public void close() {
+    reader.close();
+  }
+
+  private MemorySegment read(long offset, long count) {
+    if (bytes.byteSize() == 0) {
+      bytes = arena.allocate(PIECE, 64);
+    }
+    MemorySegment target = bytes.asSlice(0, count);
+    checkpoint.read(info, offset, target);
+    return target;
+  }
+}
