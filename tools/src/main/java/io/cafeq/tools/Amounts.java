@@ -55,8 +55,12 @@ final class Amounts {
     return String.format(Locale.ROOT, "%.2f", bitsPerWeight);
   }
 
-  /** One decimal and its sign: {@code -10.6 %}. */
-  static String change(double from, double to) {
-    return from == 0 ? "-" : String.format(Locale.ROOT, "%+.1f %%", (to / from - 1) * 100);
+  /** How {@code value} lies to {@code other}: {@code 10.6 % below}. */
+  static String comparison(double value, double other) {
+    if (other == 0) {
+      return "";
+    }
+    double share = value / other - 1;
+    return String.format(Locale.ROOT, "%.1f %% %s", Math.abs(share) * 100, share > 0 ? "above" : "below");
   }
 }

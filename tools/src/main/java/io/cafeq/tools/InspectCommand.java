@@ -1,7 +1,6 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -28,17 +27,23 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (Files.exists(path.resolve("manifest.json"))) {
+    if (ResultSummary.isResult(path)) {
+      ResultSummary summary = ResultSummary.of(path);
+      show(summary, summary.text(all));
       return ExitCode.OK;
     }
     try (Checkpoint checkpoint = Checkpoint.open(path)) {
       CheckpointSummary summary = CheckpointSummary.of(checkpoint);
-      if (common.json) {
-        console.json(summary);
-      } else {
-        console.result(summary.text(all));
-      }
+      show(summary, summary.text(all));
     }
     return ExitCode.OK;
+  }
+
+  private void show(Object document, String text) {
+    if (common.json) {
+      console.json(document);
+    } else {
+      console.result(text);
+    }
   }
 }

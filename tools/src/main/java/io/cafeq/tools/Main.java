@@ -56,6 +56,8 @@ public final class Main {
             new QuantizeCommand(console, interruption, settings),
             new PlanCommand(console, settings),
             new InspectCommand(console),
+            new VerifyCommand(console, interruption),
+            new ExportCommand(console, interruption),
             new DemoCommand(console, interruption, settings),
             new DoctorCommand(console),
             new ConfigCommand(console, settings));

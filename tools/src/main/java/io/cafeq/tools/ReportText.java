@@ -59,7 +59,7 @@ final class ReportText {
 
   private static String errors(Totals totals) {
     TextTable table = new TextTable(1);
-    table.row("", "relative error", "bits per weight", "this result has");
+    table.row("", "relative error", "bits per weight", "this result is");
     table.row("this result", Amounts.error(totals.relativeError()), Amounts.bits(totals.bitsPerWeight()), "");
     baseline(table, "plain rounding", totals.plain(), totals);
     baseline(table, "plain, clipped", totals.plainClipped(), totals);
@@ -70,7 +70,7 @@ final class ReportText {
   private static void baseline(TextTable table, String name, @Nullable PlainFigures plain, Totals totals) {
     if (plain != null) {
       table.row(name, Amounts.error(plain.relativeError()), Amounts.bits(plain.bitsPerWeight()),
-          Amounts.change(plain.relativeError(), totals.relativeError()) + " error");
+          Amounts.comparison(totals.relativeError(), plain.relativeError()));
     }
   }
 

@@ -35,8 +35,8 @@ class AmountsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0.1, 0.09, -10.0 %", "0.1, 0.11, +10.0 %", "0, 0.1, -"})
-  void changes(double from, double to, String text) {
-    assertThat(Amounts.change(from, to)).isEqualTo(text);
+  @CsvSource({"0.09, 0.1, 10.0 % below", "0.11, 0.1, 10.0 % above", "0.1, 0.1, 0.0 % below", "0.1, 0, ''"})
+  void comparisons(double value, double other, String text) {
+    assertThat(Amounts.comparison(value, other)).isEqualTo(text);
   }
 }
