@@ -44,9 +44,8 @@ final class ReproduceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    StopFlag stop = new StopFlag();
-    try (ComputeLane lane = Backends.open(backend).openLane();
-        Interruption.Registration registration = interruption.onStop(stop::stop)) {
+    StopFlag stop = interruption.stopFlag();
+    try (ComputeLane lane = Backends.open(backend).openLane()) {
       List<Reproduced> figures =
           switch (table) {
             case table1 -> new TableOne(lane, seed, stop).run(row -> console.message(row.name() + " done"));
