@@ -59,6 +59,8 @@ public final class Main {
             new VerifyCommand(console, interruption),
             new ExportCommand(console, interruption),
             new DemoCommand(console, interruption, settings),
+            new BenchCommand(console, interruption),
+            new ReproduceCommand(console, interruption),
             new DoctorCommand(console),
             new ConfigCommand(console, settings));
     for (Callable<Integer> command : commands) {

@@ -144,8 +144,7 @@ final class HeaderParser {
         throw new CheckpointException(
             file.path() + ": __metadata__ " + Names.quoted(key) + ": half a surrogate pair", MADE_WRONG);
       }
-      budget.takeText(file.path(), key);
-      budget.takeText(file.path(), value);
+      budget.takeMetadata(file.path(), key, value);
       if (metadata.put(key, value) != null) {
         throw new CheckpointException(
             file.path() + ": duplicate key " + Names.quoted(key) + " in __metadata__", MADE_WRONG);
@@ -172,7 +171,10 @@ final class HeaderParser {
       json.nextToken();
       switch (key) {
         case "dtype" -> dtype = dtype(name);
-        case "shape" -> shape = numbers(name, "shape");
+        case "shape" -> {
+          shape = numbers(name, "shape");
+          budget.takeShape(file.path(), shape);
+        }
         case "data_offsets" -> offsets = numbers(name, "data_offsets");
         // The reference reader ignores keys it does not know, so that the format can grow.
         default -> json.skipChildren();

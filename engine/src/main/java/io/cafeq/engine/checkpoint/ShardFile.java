@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
@@ -98,8 +97,6 @@ final class ShardFile implements AutoCloseable {
       } catch (ClosedByInterruptException e) {
         throw new EngineException(
             FailureKind.STOPPED, path + ": " + what + ": reading was interrupted", "Run the same command again.", e);
-      } catch (AsynchronousCloseException e) {
-        reopen(current, what, e);
       } catch (ClosedChannelException e) {
         reopen(current, what, e);
       } catch (IOException e) {

@@ -26,6 +26,8 @@ import java.util.TreeSet;
 record ShardIndex(Path path, Map<String, String> files) {
   private static final String RENEW = "Download the index again; it must belong to these files.";
 
+  private static final int MOST_KEYS = 64;
+
   ShardIndex {
     files = Collections.unmodifiableMap(files);
   }
@@ -59,7 +61,9 @@ record ShardIndex(Path path, Map<String, String> files) {
     HeaderBudget budget = new HeaderBudget();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
-      budget.takeText(path, key);
+      if (keys.size() == MOST_KEYS) {
+        throw new CheckpointException(path + ": the index has more than " + MOST_KEYS + " keys", RENEW);
+      }
       if (!keys.add(key)) {
         throw new CheckpointException(path + ": duplicate key " + Names.quoted(key) + " in the index", RENEW);
       }

@@ -274,6 +274,25 @@ class HeaderRulesTest {
   }
 
   @Test
+  void refusesMoreDimensionsThanFitIntoMemory() throws IOException {
+    StringBuilder header = new StringBuilder("{");
+    String shape = "[" + "0,".repeat(63) + "0]";
+    for (int i = 0; i <= HeaderBudget.DIMENSIONS / 64; i++) {
+      header.append(i == 0 ? "" : ",").append(entry("t" + i, "U8", shape, 0, 0));
+    }
+    assertThat(refusal(header.append('}').toString(), 0)).hasMessageContaining("more than 1600000 dimensions");
+  }
+
+  @Test
+  void refusesMoreMetadataThanFitsIntoMemory() throws IOException {
+    StringBuilder header = new StringBuilder("{\"__metadata__\":{");
+    for (int i = 0; i <= HeaderBudget.METADATA; i++) {
+      header.append(i == 0 ? "" : ",").append('"').append(i).append("\":\"\"");
+    }
+    assertThat(refusal(header.append("}}").toString(), 0)).hasMessageContaining("more than 100000 entries");
+  }
+
+  @Test
   void refusesOffsetsThatEndBeforeTheyBegin() throws IOException {
     assertThat(refusal("{" + entry("a", "U8", "[1]", 1, 0) + "}", 1)).hasMessageContaining("end before they begin");
   }
