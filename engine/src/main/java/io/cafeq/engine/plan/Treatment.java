@@ -7,6 +7,8 @@ import io.cafeq.engine.transform.TransformSpec;
 /**
  * What is done to all tensors of a quantized unit.
  *
- * @param fallBack whether plain rounding at equal total bits takes over where its error is smaller
+ * @param fallBack whether the best plain rounding that takes no more bits in all takes over where its error is smaller;
+ *     that can be another storage of the scales also where no transform fits
  */
-public record Treatment(GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}
+public record Treatment(
+    GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}

@@ -11,8 +11,25 @@ public interface Objective extends AutoCloseable {
    */
   Evaluation smooth(List<double[]> blocks, int p);
 
+  /**
+   * For each channel of all blocks in order, the sum of squares of the true ranges of the groups that it takes part in. The
+   * true loss is the sum of these times the squared column norms of P.
+   */
+  double[] hardShares(List<double[]> blocks);
+
   /** The loss with true ranges in place of p-norms. */
-  double hard(List<double[]> blocks);
+  default double hard(List<double[]> blocks) {
+    double[] shares = hardShares(blocks);
+    double loss = 0;
+    int channel = 0;
+    for (double[] block : blocks) {
+      int k = (int) Math.round(Math.sqrt(block.length));
+      for (double energy : SquareMatrices.columnEnergies(SquareMatrices.invert(block, k), k)) {
+        loss += energy * shares[channel++];
+      }
+    }
+    return loss;
+  }
 
   @Override
   void close();

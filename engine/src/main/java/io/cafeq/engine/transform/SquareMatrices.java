@@ -120,6 +120,18 @@ public final class SquareMatrices {
     return energies;
   }
 
+  /** What the gradient of a loss owes to P = M^-1: -2 P^T P diag(f) P^T, with f_j in {@code shares}. */
+  public static double[] metricGradient(double[] inverse, double[] shares, int k) {
+    double[] back = transpose(inverse, k);
+    double[] left = multiply(back, inverse, k);
+    for (int i = 0; i < k; i++) {
+      for (int j = 0; j < k; j++) {
+        left[i * k + j] *= -2 * shares[j];
+      }
+    }
+    return multiply(left, back, k);
+  }
+
   public static boolean isFinite(double[] a) {
     for (double x : a) {
       if (!Double.isFinite(x)) {

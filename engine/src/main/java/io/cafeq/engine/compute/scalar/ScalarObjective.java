@@ -20,8 +20,13 @@ final class ScalarObjective implements Objective {
   private final List<double[][]> weights;
 
   ScalarObjective(LearnProblem problem) {
+    this(problem, load(problem));
+  }
+
+  /** The problem's shape with other weights, W_b as [k, n] for each block, taken as they are. */
+  ScalarObjective(LearnProblem problem, List<double[][]> weights) {
     this.problem = problem;
-    weights = load(problem);
+    this.weights = weights;
   }
 
   /** W_b as [k, n] for each block, divided by the RMS of all. */
@@ -95,20 +100,28 @@ final class ScalarObjective implements Objective {
 
   @Override
   public Evaluation smooth(List<double[]> blocks, int p) {
-    return evaluate(blocks, p);
+    return evaluate(blocks, p, new ArrayList<>(), new ArrayList<>());
   }
 
   @Override
-  public double hard(List<double[]> blocks) {
-    return evaluate(blocks, 8).hardLoss();
+  public double[] hardShares(List<double[]> blocks) {
+    double[] all = new double[blocks.stream().mapToInt(block -> (int) Math.round(Math.sqrt(block.length))).sum()];
+    List<double[]> shares = new ArrayList<>();
+    evaluate(blocks, 8, new ArrayList<>(), shares);
+    int channel = 0;
+    for (double[] share : shares) {
+      System.arraycopy(share, 0, all, channel, share.length);
+      channel += share.length;
+    }
+    return all;
   }
 
-  private Evaluation evaluate(List<double[]> ms, int p) {
+  /** Also gives, for each block, what each channel takes part in: the sums of squared ranges, smoothed and true. */
+  private Evaluation evaluate(List<double[]> ms, int p, List<double[]> shares, List<double[]> hardShares) {
     int blockCount = ms.size();
     List<double[]> inverses = new ArrayList<>();
     List<double[][]> values = new ArrayList<>();
     List<double[]> energies = new ArrayList<>();
-    List<double[]> shares = new ArrayList<>();
     for (int b = 0; b < blockCount; b++) {
       int k = problem.blocks().get(b);
       double[] inverse = SquareMatrices.invert(ms.get(b), k);
@@ -116,6 +129,7 @@ final class ScalarObjective implements Objective {
       energies.add(SquareMatrices.columnEnergies(inverse, k));
       values.add(product(ms.get(b), weights.get(b), k));
       shares.add(new double[k]);
+      hardShares.add(new double[k]);
     }
     double[] losses = new double[2];
     switch (problem) {
@@ -124,14 +138,16 @@ final class ScalarObjective implements Objective {
           double[] row = values.getFirst()[j];
           for (int first = 0; first < rows.n(); first += rows.groupSize()) {
             double[] cells = Arrays.copyOfRange(row, first, first + rows.groupSize());
-            shares.getFirst()[j] += group(cells, p, energies.getFirst()[j], losses);
+            double[] squares = group(cells, p, energies.getFirst()[j], losses);
+            shares.getFirst()[j] += squares[0];
+            hardShares.getFirst()[j] += squares[1];
             System.arraycopy(cells, 0, row, first, cells.length);
           }
         }
       }
       case LearnProblem.Stripe stripe -> {
         for (int first = 0; first < stripe.weights().columns(); first += stripe.group()) {
-          stripeGroup(first, stripe, p, values, energies, shares, losses);
+          stripeGroup(first, stripe, p, values, energies, shares, hardShares, losses);
         }
       }
     }
@@ -149,6 +165,7 @@ final class ScalarObjective implements Objective {
       List<double[][]> values,
       List<double[]> energies,
       List<double[]> shares,
+      List<double[]> hardShares,
       double[] losses) {
     int size = stripe.group();
     double norms = 0;
@@ -162,17 +179,18 @@ final class ScalarObjective implements Objective {
         int[] at = locate(first + e);
         cells[e] = values.get(at[0])[at[1]][position];
       }
-      double squared = group(cells, p, norms, losses);
+      double[] squares = group(cells, p, norms, losses);
       for (int e = 0; e < size; e++) {
         int[] at = locate(first + e);
         values.get(at[0])[at[1]][position] = cells[e];
-        shares.get(at[0])[at[1]] += squared;
+        shares.get(at[0])[at[1]] += squares[0];
+        hardShares.get(at[0])[at[1]] += squares[1];
       }
     }
   }
 
-  /** Adds one group to the losses (smoothed, true), replaces its values by dL/dV, and returns the smoothed R^2. */
-  private double group(double[] cells, int p, double norms, double[] losses) {
+  /** Adds one group to the losses (smoothed, true), replaces its values by dL/dV, and returns R^2 (smoothed, true). */
+  private double[] group(double[] cells, int p, double norms, double[] losses) {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
     for (double cell : cells) {
@@ -194,7 +212,7 @@ final class ScalarObjective implements Objective {
       double slope = StrictMath.pow(Math.abs(a), p - 1) * Math.signum(a) * r / (cells.length * mean * top);
       cells[e] = mean > 0 ? 2 * norms * r * slope : 0;
     }
-    return r * r;
+    return new double[] {r * r, half * half};
   }
 
   /** Block and row of a virtual column. */
@@ -221,7 +239,7 @@ final class ScalarObjective implements Objective {
   }
 
   private static double[] gradient(double[][] d, double[][] w, double[] inverse, double[] shares, int k) {
-    double[] gradient = metricGradient(inverse, shares, k);
+    double[] gradient = SquareMatrices.metricGradient(inverse, shares, k);
     for (int j = 0; j < k; j++) {
       for (int i = 0; i < k; i++) {
         double sum = 0;
@@ -232,18 +250,6 @@ final class ScalarObjective implements Objective {
       }
     }
     return gradient;
-  }
-
-  /** -2 P^T P diag(f) P^T. */
-  private static double[] metricGradient(double[] inverse, double[] shares, int k) {
-    double[] back = SquareMatrices.transpose(inverse, k);
-    double[] left = SquareMatrices.multiply(back, inverse, k);
-    for (int i = 0; i < k; i++) {
-      for (int j = 0; j < k; j++) {
-        left[i * k + j] *= -2 * shares[j];
-      }
-    }
-    return SquareMatrices.multiply(left, back, k);
   }
 
   @Override

@@ -1,0 +1,116 @@
+package io.cafeq.actors.job;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.actors.memory.MemoryMeter;
+import io.cafeq.actors.memory.MemoryWatcher;
+import io.cafeq.config.Recipe;
+import io.cafeq.config.Settings;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.output.OutputFolder;
+import io.cafeq.engine.plan.Plan;
+import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.quantize.JobIdentity;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Quantizes one checkpoint into one folder. The same call begins, continues and confirms: what an earlier run of the same
+ * recipe and source left in the folder counts. Used once; {@link #run} blocks its thread, {@link #stop} comes from any other.
+ */
+public final class QuantizeJob {
+  private final Path source;
+  private final Path output;
+  private final Settings settings;
+  private final String version;
+  private final JobListener listener;
+  private final JobEngine.Factory engines;
+  private final JobStop stop = new JobStop();
+
+  /**
+   * @param source a checkpoint's folder or a single safetensors file
+   * @param output a folder to create, an empty one, or one that an earlier run of the same job left
+   * @param version of this program, for the report
+   */
+  QuantizeJob(
+      Path source,
+      Path output,
+      Settings settings,
+      String version,
+      JobListener listener,
+      JobEngine.Factory engines) {
+    this.source = source;
+    this.output = output;
+    this.settings = settings;
+    this.version = version;
+    this.listener = listener;
+    this.engines = engines;
+  }
+
+  /**
+   * Runs to the end, whatever that is. Failures of a known kind are results; anything thrown is a fault of this program. When
+   * this returns the folder is free for the next run, unless a worker did not stop in time: then it is when the worker ends.
+   */
+  public JobResult run() {
+    long cap = settings.run().resolvedMaxMemory();
+    try (MemoryWatcher memory = MemoryWatcher.start(MemoryMeter.forThisProcess(), cap);
+        Checkpoint checkpoint = Checkpoint.open(source)) {
+      return run(define(checkpoint, cap), memory);
+    } catch (EngineException e) {
+      return new JobResult.Refused(e);
+    }
+  }
+
+  /** Asks the job to end: within five seconds {@link #run} returns. What is finished stays. May be called at any time. */
+  public void stop() {
+    stop.stop();
+  }
+
+  private JobDefinition define(Checkpoint checkpoint, long cap) {
+    Recipe recipe = settings.recipe();
+    Plan plan = Planner.plan(checkpoint, recipe);
+    return new JobDefinition(
+        checkpoint,
+        plan,
+        output,
+        json(recipe.canonical()),
+        new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
+        settings.run().resolvedLanes(),
+        cap,
+        version);
+  }
+
+  private JobResult run(JobDefinition definition, MemoryWatcher memory) {
+    OutputFolder folder = OutputFolder.open(output, sourceOf(definition.checkpoint()));
+    JobSystem system;
+    try {
+      // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
+      system = JobSystem.start(folder::close);
+    } catch (RuntimeException e) {
+      folder.close();
+      throw e;
+    }
+    try (system; JobEvents events = new JobEvents(system, listener)) {
+      events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
+      events.emit(new JobEvent.Planned(definition.plan()));
+      JobEngine engine = engines.create(definition.checkpoint(), definition.identity(), settings);
+      return new JobRun(definition, engine, folder, system, stop, events, memory).run();
+    }
+  }
+
+  /** A single file without side files is a source by itself: its folder may hold the output. */
+  private Path sourceOf(Checkpoint checkpoint) {
+    boolean alone = Files.isRegularFile(source) && checkpoint.sideFiles().isEmpty();
+    return alone ? checkpoint.shards().getFirst() : checkpoint.folder();
+  }
+
+  private static JsonNode json(String canonical) {
+    try {
+      return JsonMapper.builder().build().readTree(canonical);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("the canonical recipe is not JSON", e);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+package io.cafeq.actors.job;
+
+import io.cafeq.actors.memory.MemoryWatcher;
+import io.cafeq.engine.plan.PlannedTensor;
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.report.JobStatus;
+import io.cafeq.engine.report.Machine;
+import io.cafeq.engine.report.Measurements;
+import io.cafeq.engine.report.Report;
+import io.cafeq.engine.report.Source;
+import io.cafeq.engine.report.Totals;
+import io.cafeq.engine.report.UnitEntry;
+import io.cafeq.engine.report.UnitResult;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/** Puts a job's report together. Counts what the run itself reads and writes. Thread-safe. */
+final class ReportMaker {
+  private final JobDefinition definition;
+  private final MemoryWatcher memory;
+  private final long startNanos = System.nanoTime();
+  private final LongAdder bytesRead = new LongAdder();
+  private final LongAdder bytesWritten = new LongAdder();
+  private final List<String> warnings;
+  private volatile JobEngine.@Nullable Opened engine;
+
+  ReportMaker(JobDefinition definition, MemoryWatcher memory) {
+    this.definition = definition;
+    this.memory = memory;
+    this.warnings = new ArrayList<>(definition.plan().warnings());
+  }
+
+  /** The run loaded this backend. */
+  void opened(JobEngine.Opened opened) {
+    engine = opened;
+  }
+
+  synchronized void warn(String warning) {
+    warnings.add(warning);
+  }
+
+  /** The tensors of the unit were read once. */
+  void read(Unit unit) {
+    unit.tensors().stream().map(PlannedTensor::info).forEach(info -> bytesRead.add(info.bytes()));
+  }
+
+  void wrote(long bytes) {
+    bytesWritten.add(bytes);
+  }
+
+  synchronized Report make(JobStatus status, ResultLedger ledger) {
+    List<UnitResult> results = ledger.inPlanOrder();
+    boolean exceeded = memory.capExceeded();
+    List<String> told = new ArrayList<>(warnings);
+    if (exceeded) {
+      told.add("The process took " + (memory.peak() >> 20) + " MiB, more than the cap of "
+          + (definition.maxMemory() >> 20) + " MiB.");
+    }
+    double seconds = Duration.ofNanos(System.nanoTime() - startNanos).toMillis() / 1000.0;
+    return new Report(
+        status,
+        Totals.of(results, new Measurements(seconds, bytesRead.sum(), bytesWritten.sum(), memory.peak())),
+        results.stream().map(UnitEntry::of).toList(),
+        definition.recipe(),
+        source(ledger.receipts()),
+        machine(exceeded),
+        definition.version(),
+        told);
+  }
+
+  private Source source(List<UnitReceipt> receipts) {
+    SortedMap<String, String> tensors = new TreeMap<>();
+    receipts.forEach(receipt -> tensors.putAll(receipt.sources()));
+    List<Source.Shard> shards =
+        definition.checkpoint().shards().stream()
+            .map(shard -> new Source.Shard(String.valueOf(shard.getFileName()), size(shard)))
+            .toList();
+    return new Source(definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
+  }
+
+  private Machine machine(boolean exceeded) {
+    JobEngine.Opened opened = engine;
+    return new Machine(
+        host(),
+        System.getProperty("os.name") + " " + System.getProperty("os.version"),
+        System.getProperty("os.arch"),
+        Runtime.getRuntime().availableProcessors(),
+        System.getProperty("java.vm.name") + " " + Runtime.version(),
+        opened == null ? null : opened.backend(),
+        opened == null ? null : opened.kernel(),
+        definition.lanes(),
+        definition.maxMemory(),
+        memory.measure(),
+        exceeded);
+  }
+
+  static long size(Path file) {
+    try {
+      return Files.size(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String host() {
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException e) {
+      return "unknown";
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.cafeq.actors.pipeline;
+
+import io.cafeq.actors.memory.MemoryPermits;
+import io.cafeq.actors.worker.Outcome;
+import io.cafeq.actors.worker.WorkerPool;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.report.UnitFailure;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import java.util.function.ToLongFunction;
+import org.apache.pekko.Done;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.apache.pekko.japi.Pair;
+import org.apache.pekko.stream.KillSwitches;
+import org.apache.pekko.stream.UniqueKillSwitch;
+import org.apache.pekko.stream.javadsl.Keep;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.stream.javadsl.Source;
+
+/**
+ * Takes units, in order, through memory permits and the worker pool. As many units are under way as there are lanes; the
+ * memory of all of them together never exceeds the pool. A failed unit does not stop the others, but one that failed for a
+ * reason that all will meet (a full disk) lets no further one begin.
+ */
+public final class UnitPipeline {
+  /** Units may take hours, and the answer comes for certain: if an actor breaks, the system ends. */
+  private static final Duration NO_LIMIT = Duration.ofDays(200);
+
+  private final ActorSystem<?> system;
+  private final ActorRef<MemoryPermits.Command> permits;
+  private final ActorRef<WorkerPool.Command> pool;
+  private final ToLongFunction<Unit> memoryNeeded;
+  private final int lanes;
+  private final AtomicBoolean halted = new AtomicBoolean();
+
+  public UnitPipeline(
+      ActorSystem<?> system,
+      ActorRef<MemoryPermits.Command> permits,
+      ActorRef<WorkerPool.Command> pool,
+      ToLongFunction<Unit> memoryNeeded,
+      int lanes) {
+    this.system = system;
+    this.permits = permits;
+    this.pool = pool;
+    this.memoryNeeded = memoryNeeded;
+    this.lanes = lanes;
+  }
+
+  /**
+   * Starts at once; called once.
+   *
+   * @param outcomes is told every unit's outcome, one at a time, as they come
+   */
+  public Running start(List<Unit> units, Consumer<Outcome> outcomes) {
+    Pair<UniqueKillSwitch, CompletionStage<Done>> stream =
+        Source.from(units)
+            .viaMat(KillSwitches.single(), Keep.right())
+            .mapAsyncUnordered(lanes, this::process)
+            .toMat(
+                Sink.foreach(outcome -> {
+                  haltOnEnvironment(outcome);
+                  outcomes.accept(outcome);
+                }),
+                Keep.both())
+            .run(system);
+    return new Running(stream.first(), stream.second().toCompletableFuture());
+  }
+
+  /** Lets no further unit begin; those under way go on. Safe from any thread. */
+  public void halt() {
+    halted.set(true);
+  }
+
+  /** A started pipeline. */
+  public static final class Running {
+    private final UniqueKillSwitch killSwitch;
+    private final CompletableFuture<Done> end;
+
+    private Running(UniqueKillSwitch killSwitch, CompletableFuture<Done> end) {
+      this.killSwitch = killSwitch;
+      this.end = end;
+    }
+
+    /** Completed after the last outcome; exceptionally if the pipeline itself broke or was aborted. */
+    public CompletableFuture<Done> end() {
+      return end;
+    }
+
+    /** Ends it now, whatever its workers do. */
+    public void abort(RuntimeException reason) {
+      killSwitch.abort(reason);
+    }
+  }
+
+  private CompletionStage<Outcome> process(Unit unit) {
+    long bytes = memoryNeeded.applyAsLong(unit);
+    return AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
+            permits, replyTo -> new MemoryPermits.Acquire(bytes, replyTo), NO_LIMIT, system.scheduler())
+        .thenCompose(answer -> switch (answer) {
+          case MemoryPermits.Permit permit -> work(unit, permit);
+          case MemoryPermits.TooLarge tooLarge ->
+              CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
+        });
+  }
+
+  private CompletionStage<Outcome> work(Unit unit, MemoryPermits.Permit permit) {
+    CompletionStage<Outcome> outcome =
+        halted.get()
+            ? CompletableFuture.completedStage(new Outcome.NotStarted(unit))
+            : AskPattern.<WorkerPool.Command, Outcome>ask(
+                pool, replyTo -> new WorkerPool.Process(unit, replyTo), NO_LIMIT, system.scheduler());
+    return outcome.whenComplete((done, failure) -> permits.tell(new MemoryPermits.Release(permit)));
+  }
+
+  private void haltOnEnvironment(Outcome outcome) {
+    if (outcome instanceof Outcome.Failed(Unit unit, UnitFailure failure) && failure.kind() == FailureKind.ENVIRONMENT) {
+      halt();
+    }
+  }
+
+  private static UnitFailure failure(Unit unit, MemoryPermits.TooLarge tooLarge) {
+    return new UnitFailure(
+        FailureKind.USAGE,
+        "unit " + unit.id() + " needs " + tooLarge.bytes() + " bytes of memory at once, but all lanes together have "
+            + tooLarge.pool(),
+        "Run the same command again with a larger --max-memory.");
+  }
+}

@@ -1,0 +1,74 @@
+package io.cafeq.actors.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.plan.Unit;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MemoryMeterTest {
+  private static final long MIB = 1L << 20;
+
+  @Test
+  void addsAnonymousAndSharedPages(@TempDir Path folder) throws Exception {
+    Path status = folder.resolve("status");
+    Files.writeString(status, "VmRSS:\t  900 kB\nRssAnon:\t  100 kB\nRssFile:\t  500 kB\nRssShmem:\t   23 kB\n");
+
+    assertThat(new MemoryMeter.ResidentMemory(status).sample()).isEqualTo(123 * 1024);
+  }
+
+  @Test
+  void knowsWhereTheSystemDoesNotSay(@TempDir Path folder) {
+    assertThat(new MemoryMeter.ResidentMemory(folder.resolve("none")).read()).isEmpty();
+    assertThat(new MemoryMeter.JavaMemory().sample()).isPositive();
+  }
+
+  @Test
+  void theWatcherKeepsThePeakAndSeesTheCap(@TempDir Path folder) throws Exception {
+    Path status = folder.resolve("status");
+    Files.writeString(status, "RssAnon: 10 kB\nRssShmem: 0 kB\n");
+    try (MemoryWatcher watcher = MemoryWatcher.start(new MemoryMeter.ResidentMemory(status), 50 * 1024)) {
+      assertThat(watcher.peak()).isEqualTo(10 * 1024);
+      assertThat(watcher.capExceeded()).isFalse();
+      Path next = folder.resolve("next");
+      Files.writeString(next, "RssAnon: 60 kB\nRssShmem: 0 kB\n");
+      Files.move(next, status, StandardCopyOption.ATOMIC_MOVE);
+      assertThat(watcher.peak()).isEqualTo(60 * 1024);
+      Files.delete(status);
+      assertThat(watcher.peak()).isEqualTo(60 * 1024);
+      assertThat(watcher.capExceeded()).isTrue();
+    }
+  }
+
+  @Test
+  void theBudgetNamesTheCapThatWouldDo() {
+    MemoryBudget budget = new MemoryBudget(1024 * MIB, 384 * MIB);
+    Unit unit = new Unit.Copied("copied-00001", List.of());
+
+    assertThat(budget.pool()).isEqualTo(440 * MIB);
+    budget.requireFits(unit, 440 * MIB);
+    assertThatThrownBy(() -> budget.requireFits(unit, 500 * MIB))
+        .isInstanceOfSatisfying(EngineException.class, failure -> {
+          assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
+          assertThat(failure).hasMessageContaining("copied-00001").hasMessageContaining("500 MiB");
+          assertThat(failure.remedy()).contains("--max-memory 1084m");
+        });
+    new MemoryBudget(1084 * MIB, 384 * MIB).requireFits(unit, 500 * MIB);
+  }
+
+  @Test
+  void aCapBelowTheHeapStillLeavesAPoolAndSaysSo() {
+    MemoryBudget budget = new MemoryBudget(768 * MIB, 4096 * MIB);
+
+    assertThat(budget.pool()).isEqualTo(128 * MIB);
+    assertThat(budget.isTight()).isTrue();
+    assertThat(new MemoryBudget(768 * MIB, 384 * MIB).isTight()).isFalse();
+  }
+}

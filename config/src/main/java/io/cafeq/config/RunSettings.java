@@ -1,0 +1,62 @@
+package io.cafeq.config;
+
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * What does not change the bytes of a result. {@code reference.conf} says what each key means; an empty optional is
+ * {@code auto}.
+ *
+ * @param maxMemory bytes, at least {@link #LEAST_MEMORY}
+ * @param backend the name of a compute backend
+ * @param baselines whether plain rounding is measured beside the result
+ */
+public record RunSettings(
+    OptionalLong maxMemory,
+    OptionalInt lanes,
+    Optional<String> backend,
+    boolean verify,
+    Optional<Boolean> baselines,
+    Optional<ProgressStyle> progress) {
+
+  /** The heap, the libraries and one lane need this many bytes. */
+  public static final long LEAST_MEMORY = 768L << 20;
+
+  /** The settings of {@code reference.conf}. */
+  public static RunSettings defaults() {
+    return Settings.load(Optional.empty(), new TreeMap<>()).run();
+  }
+
+  /** The memory cap in bytes: as set, else a quarter of the machine's memory, but never below {@link #LEAST_MEMORY}. */
+  public long resolvedMaxMemory() {
+    return maxMemory.isPresent() ? maxMemory.getAsLong() : Math.max(LEAST_MEMORY, MachineMemory.totalBytes() / 4);
+  }
+
+  /** Lanes as set, else one for each processor. */
+  public int resolvedLanes() {
+    return lanes.orElseGet(() -> Math.min(1024, Runtime.getRuntime().availableProcessors()));
+  }
+
+  /** Baselines as set, else on for the methods with a transform, whose gain they show. */
+  public boolean measuresBaselines(Method method) {
+    return baselines.orElseGet(() -> switch (method) {
+      case CAFEQ, ROTATION, HADAMARD -> true;
+      case RTN, NONE -> false;
+    });
+  }
+
+  SortedMap<String, String> entries() {
+    SortedMap<String, String> entries = new TreeMap<>();
+    entries.put("max-memory",
+        maxMemory.isPresent() ? Long.toString(maxMemory.getAsLong()) : CanonicalText.quoted("auto"));
+    entries.put("lanes", CanonicalText.numberOr(lanes, "auto"));
+    entries.put("backend", CanonicalText.wordOr(backend, "auto"));
+    entries.put("verify", Boolean.toString(verify));
+    entries.put("baselines", CanonicalText.wordOr(baselines.map(on -> on ? "on" : "off"), "auto"));
+    entries.put("progress", CanonicalText.wordOr(progress, "auto"));
+    return entries;
+  }
+}

@@ -1,0 +1,129 @@
+package io.cafeq.config;
+
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigValue;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** Makes the records out of the values that hold, with every range in one place. */
+final class SettingsReader {
+  private static final int LARGEST_GROUP = 65536;
+  private static final int LEAST_BLOCK = 8;
+  private static final int LARGEST_BLOCK = 256;
+  private static final int LARGEST_HADAMARD = 1024;
+  private static final Set<String> OVERRIDE_KEYS =
+      Set.of("pattern", "bits", "group", "block", "side", "method", "scales");
+
+  private final SortedMap<String, Given> values;
+  private final List<Problem> problems;
+  private final ValueReader reader;
+
+  SettingsReader(SortedMap<String, Given> values, List<Problem> problems) {
+    this.values = values;
+    this.problems = problems;
+    this.reader = new ValueReader(values, problems);
+  }
+
+  /** The orElse values stand in only where there is a problem, and then nobody sees the record. */
+  Recipe recipe() {
+    Method method = reader.choice("recipe.method", Method.class).orElse(Method.NONE);
+    List<TensorOverride> overrides = overrides();
+    OptionalInt block = reader.powerOfTwoOr("recipe.block", "auto", LEAST_BLOCK, LARGEST_HADAMARD);
+    boolean hadamardSomewhere = method == Method.HADAMARD
+        || overrides.stream().anyMatch(override -> override.method().equals(Optional.of(Method.HADAMARD)));
+    if (block.orElse(0) > LARGEST_BLOCK && !hadamardSomewhere) {
+      blockNeedsHadamard("recipe.block", given("recipe.block"), block.getAsInt());
+    }
+    return new Recipe(
+        method,
+        reader.integer("recipe.bits", 2, 8).orElse(2),
+        reader.integerOrZero("recipe.group", "channel", LARGEST_GROUP).orElse(0),
+        reader.choiceOr("recipe.scales", "auto", ScaleStorage.class),
+        reader.eightOrSix("recipe.scale-bits").orElse(8),
+        block,
+        reader.choiceOr("recipe.side", "auto", Side.class),
+        reader.decimal("recipe.transform-bits", 0, 16).orElse(0),
+        reader.choice("recipe.transform-storage", TransformStorage.class).orElse(TransformStorage.INT8),
+        reader.integer("recipe.steps", 1, 100_000).orElse(1),
+        reader.flag("recipe.clip"),
+        reader.choice("recipe.rounding", Rounding.class).orElse(Rounding.NEAREST),
+        reader.flag("recipe.fall-back"),
+        reader.wide("recipe.seed").orElse(0),
+        reader.integerOr("recipe.embeddings", "none", 2, 8),
+        reader.patterns("recipe.include"),
+        reader.patterns("recipe.exclude"),
+        overrides);
+  }
+
+  RunSettings run() {
+    return new RunSettings(
+        reader.sizeOr("run.max-memory", "auto", RunSettings.LEAST_MEMORY),
+        reader.integerOr("run.lanes", "auto", 1, 1024),
+        reader.nameOr("run.backend", "auto"),
+        reader.flag("run.verify"),
+        reader.flagOr("run.baselines", "auto"),
+        reader.choiceOr("run.progress", "auto", ProgressStyle.class));
+  }
+
+  private List<TensorOverride> overrides() {
+    List<TensorOverride> overrides = new ArrayList<>();
+    for (Map.Entry<String, Given> element : reader.objects("recipe.overrides")) {
+      if (element.getValue().value() instanceof ConfigObject object) {
+        overrides.add(override(element.getKey(), object, element.getValue()));
+      }
+    }
+    return overrides;
+  }
+
+  private TensorOverride override(String path, ConfigObject object, Given whole) {
+    SortedMap<String, Given> entries = new TreeMap<>();
+    for (String key : new TreeSet<>(object.keySet())) {
+      ConfigValue value = Objects.requireNonNull(object.get(key));
+      String origin = ValueReader.originOf(value, whole);
+      if (OVERRIDE_KEYS.contains(key)) {
+        entries.put(path + "." + key, new Given(value, origin));
+      } else {
+        problems.add(Layers.unknownKey(path + "." + key, key, origin, OVERRIDE_KEYS));
+      }
+    }
+    ValueReader one = new ValueReader(entries, problems);
+    String pattern = path + ".pattern";
+    if (!one.has(pattern)) {
+      problems.add(new Problem(pattern, whole.origin(), "nothing", "a regular expression in quotes",
+          "Say which tensors are meant; \".*\" is all of them."));
+    }
+    String block = path + ".block";
+    OptionalInt blockSize =
+        one.has(block) ? one.powerOfTwo(block, LEAST_BLOCK, LARGEST_HADAMARD) : OptionalInt.empty();
+    Optional<Method> method =
+        one.has(path + ".method") ? one.choice(path + ".method", Method.class) : Optional.empty();
+    if (blockSize.orElse(0) > LARGEST_BLOCK && method.isPresent() && method.get() != Method.HADAMARD) {
+      blockNeedsHadamard(block, Objects.requireNonNull(entries.get(block)), blockSize.getAsInt());
+    }
+    return new TensorOverride(
+        one.has(pattern) ? one.pattern(pattern).orElse("") : "",
+        one.has(path + ".bits") ? one.integer(path + ".bits", 2, 8) : OptionalInt.empty(),
+        one.has(path + ".group") ? one.integerOrZero(path + ".group", "channel", LARGEST_GROUP) : OptionalInt.empty(),
+        blockSize,
+        one.has(path + ".side") ? one.choice(path + ".side", Side.class) : Optional.empty(),
+        method,
+        one.has(path + ".scales") ? one.choice(path + ".scales", ScaleStorage.class) : Optional.empty());
+  }
+
+  private void blockNeedsHadamard(String key, Given given, int block) {
+    problems.add(new Problem(key, given.origin(), Integer.toString(block), "at most " + LARGEST_BLOCK
+        + " unless the method is hadamard", "Take a smaller block, or method hadamard."));
+  }
+
+  private Given given(String key) {
+    return Objects.requireNonNull(values.get(key), key);
+  }
+}

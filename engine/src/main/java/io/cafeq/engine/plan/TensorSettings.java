@@ -1,0 +1,39 @@
+package io.cafeq.engine.plan;
+
+import io.cafeq.config.Method;
+import io.cafeq.config.Recipe;
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
+import io.cafeq.config.TensorOverride;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** What the recipe and its overrides say about one tensor. Tensors share a transform only if these are equal. */
+record TensorSettings(
+    Method method, int bits, int group, Optional<ScaleStorage> scales, OptionalInt block, Optional<Side> side) {
+
+  static TensorSettings of(Recipe recipe) {
+    return new TensorSettings(
+        recipe.method(), recipe.bits(), recipe.group(), recipe.scales(), recipe.block(), recipe.side());
+  }
+
+  TensorSettings with(TensorOverride override) {
+    return new TensorSettings(
+        override.method().orElse(method),
+        override.bits().orElse(bits),
+        override.group().orElse(group),
+        override.scales().or(() -> scales),
+        override.block().isPresent() ? override.block() : block,
+        override.side().or(() -> side));
+  }
+
+  TensorSettings withBits(int newBits) {
+    return new TensorSettings(method, newBits, group, scales, block, side);
+  }
+
+  /** Rounding without a transform, unless the tensor is to keep its bytes. */
+  TensorSettings plain() {
+    Method plain = method == Method.NONE ? Method.NONE : Method.RTN;
+    return new TensorSettings(plain, bits, group, scales, OptionalInt.empty(), Optional.empty());
+  }
+}

@@ -1,0 +1,52 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.engine.grid.GridSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The grids of plain rounding that a unit is compared with. */
+final class PlainGrids {
+  private static final int SMALLEST_GROUP = 8;
+  private static final List<ScaleStorage> COMPACT =
+      List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC);
+
+  private PlainGrids() {}
+
+  /**
+   * Same bits and group without a transform. A symmetric grid is for transformed blocks; plain rounding is best served by a
+   * zero point.
+   */
+  static GridSpec sameGroup(GridSpec grid, boolean clip) {
+    ScaleStorage storage = grid.storage() == ScaleStorage.SYMMETRIC ? ScaleStorage.ZERO_POINT : grid.storage();
+    return new GridSpec(grid.bits(), grid.group(), storage, grid.scaleBits(), clip);
+  }
+
+  /**
+   * Clipped grids of the same bits whose totals for {@code rows} rows are at most {@code budget} bits: for each storage the
+   * smallest group that fits. An f16 storage is a target format's choice and stays.
+   */
+  static List<GridSpec> within(GridSpec grid, long rows, int columns, long budget) {
+    boolean fixed = grid.storage() == ScaleStorage.F16 || grid.storage() == ScaleStorage.F16_MINIMUM;
+    List<GridSpec> grids = new ArrayList<>();
+    for (ScaleStorage storage : fixed ? List.of(grid.storage()) : COMPACT) {
+      smallestGroup(grid, storage, rows, columns, budget, grids);
+    }
+    return grids;
+  }
+
+  private static void smallestGroup(
+      GridSpec grid, ScaleStorage storage, long rows, int columns, long budget, List<GridSpec> grids) {
+    for (int group = SMALLEST_GROUP; group <= columns; group++) {
+      if (columns % group != 0) {
+        continue;
+      }
+      GridSpec candidate =
+          new GridSpec(grid.bits(), group == columns ? 0 : group, storage, grid.scaleBits(), true);
+      if (rows * candidate.bitsPerRow(columns) <= budget) {
+        grids.add(candidate);
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.Digests;
+import io.cafeq.engine.output.FileFailure;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+
+/** The file of one unit, from {@code units/ID.arrow.part} to {@code units/ID.arrow}. */
+final class UnitFile {
+  private final Path target;
+  private final Path part;
+
+  UnitFile(Path outputFolder, String id) {
+    target = outputFolder.resolve("units").resolve(id + ".arrow");
+    part = target.resolveSibling(id + ".arrow.part");
+  }
+
+  Path part() {
+    return part;
+  }
+
+  /** Below the output folder, with forward slashes. */
+  String relativeName() {
+    return "units/" + target.getFileName();
+  }
+
+  long size() {
+    try {
+      return Files.size(target);
+    } catch (IOException e) {
+      throw FileFailure.of("read", target, e);
+    }
+  }
+
+  /** Gives the written and synced part its final name, durably, and returns the SHA-256 of the file. */
+  String complete(StopFlag stop) {
+    String sha256 = Digests.file(part, stop);
+    try {
+      Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+      try (FileChannel folder = FileChannel.open(target.getParent(), StandardOpenOption.READ)) {
+        folder.force(true);
+      }
+    } catch (IOException e) {
+      throw FileFailure.of("rename to its final name", target, e);
+    }
+    return sha256;
+  }
+}

@@ -1,0 +1,18 @@
+package io.cafeq.engine.report;
+
+/** Guards and quotients shared by the records of a report. */
+final class Figures {
+  private Figures() {}
+
+  /** JSON has no NaN and no infinity, so none may get this far. */
+  static void requireFinite(String name, double value) {
+    if (!Double.isFinite(value)) {
+      throw new IllegalArgumentException(name + " is not finite: " + value);
+    }
+  }
+
+  /** 0 where there are no weights. */
+  static double perWeight(long bits, long weights) {
+    return weights == 0 ? 0 : (double) bits / weights;
+  }
+}

@@ -1,0 +1,122 @@
+package io.cafeq.engine.report;
+
+import io.cafeq.engine.plan.PlannedTensor;
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.ErrorFigures;
+import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.quantize.UnitReceipt;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sums over the units that are there. Failed and missing units count nowhere.
+ *
+ * @param weights quantized weights
+ * @param bitsPerWeight codes, scales, zero points and transforms of quantized weights
+ * @param modelBitsPerWeight the same over all tensors, copied ones at their own size
+ * @param modelBytes what {@code modelBitsPerWeight} was made from, rounded up
+ * @param relativeError root of the summed squared errors over the summed squares of the original quantized weights
+ * @param plain over the units that have this baseline; null if none has, like the two below
+ * @param seconds wall time of the run that wrote the report
+ * @param peakMemoryBytes highest sample of that run
+ */
+public record Totals(
+    long weights,
+    double bitsPerWeight,
+    double modelBitsPerWeight,
+    long modelBytes,
+    double relativeError,
+    @Nullable PlainFigures plain,
+    @Nullable PlainFigures plainClipped,
+    @Nullable PlainFigures plainEqualBits,
+    double seconds,
+    long bytesRead,
+    long bytesWritten,
+    long peakMemoryBytes) {
+  public Totals {
+    Figures.requireFinite("bits_per_weight", bitsPerWeight);
+    Figures.requireFinite("model_bits_per_weight", modelBitsPerWeight);
+    Figures.requireFinite("relative_error", relativeError);
+    Figures.requireFinite("seconds", seconds);
+  }
+
+  /** The one place where totals are made. Sums run in the order of {@code results}, so give them in plan order. */
+  public static Totals of(List<UnitResult> results, Measurements measured) {
+    long copiedBits = 0;
+    long copiedWeights = 0;
+    Sum result = new Sum();
+    Sum plain = new Sum();
+    Sum plainClipped = new Sum();
+    Sum plainEqualBits = new Sum();
+    for (UnitResult unit : results) {
+      UnitReceipt receipt = receipt(unit);
+      if (receipt == null) {
+        continue;
+      }
+      UnitFigures figures = receipt.figures();
+      if (figures == null) {
+        copiedBits += 8 * tensorBytes(unit.unit());
+        copiedWeights += unit.unit().weights();
+      } else {
+        result.add(figures, UnitFigures::result);
+        plain.add(figures, UnitFigures::plain);
+        plainClipped.add(figures, UnitFigures::plainClipped);
+        plainEqualBits.add(figures, UnitFigures::plainEqualBits);
+      }
+    }
+    long modelBits = result.bits + copiedBits;
+    return new Totals(
+        result.weights,
+        Figures.perWeight(result.bits, result.weights),
+        Figures.perWeight(modelBits, result.weights + copiedWeights),
+        Math.ceilDiv(modelBits, 8L),
+        result.relativeError(),
+        plain.figures(),
+        plainClipped.figures(),
+        plainEqualBits.figures(),
+        measured.seconds(),
+        measured.bytesRead(),
+        measured.bytesWritten(),
+        measured.peakMemoryBytes());
+  }
+
+  private static @Nullable UnitReceipt receipt(UnitResult result) {
+    return switch (result) {
+      case UnitResult.Done done -> done.receipt();
+      case UnitResult.Kept kept -> kept.receipt();
+      case UnitResult.Failed failed -> null;
+      case UnitResult.Missing missing -> null;
+    };
+  }
+
+  private static long tensorBytes(Unit unit) {
+    return unit.tensors().stream().map(PlannedTensor::info).mapToLong(info -> info.bytes()).sum();
+  }
+
+  /** Errors and norms of one kind of rounding, over the units that have it. */
+  private static final class Sum {
+    private long weights;
+    private long bits;
+    private double squaredError;
+    private double squaredNorm;
+
+    void add(UnitFigures unit, Function<UnitFigures, @Nullable ErrorFigures> kind) {
+      ErrorFigures figures = kind.apply(unit);
+      if (figures != null) {
+        weights += unit.weights();
+        bits += figures.bits();
+        squaredError += figures.squaredError();
+        squaredNorm += unit.squaredNorm();
+      }
+    }
+
+    double relativeError() {
+      return new ErrorFigures(squaredError, bits).relativeError(squaredNorm);
+    }
+
+    @Nullable PlainFigures figures() {
+      return weights == 0 ? null : new PlainFigures(relativeError(), Figures.perWeight(bits, weights));
+    }
+  }
+}

@@ -1,0 +1,21 @@
+package io.cafeq.engine.report;
+
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.UnitReceipt;
+
+/** What became of one unit of the plan, as the job knows it at its end. */
+public sealed interface UnitResult {
+  Unit unit();
+
+  /** Made by this run. */
+  record Done(Unit unit, UnitReceipt receipt) implements UnitResult {}
+
+  /** Found intact from an earlier run; the figures come from the unit's own file. */
+  record Kept(Unit unit, UnitReceipt receipt) implements UnitResult {}
+
+  /** Could not be made. */
+  record Failed(Unit unit, UnitFailure failure) implements UnitResult {}
+
+  /** Never started. */
+  record Missing(Unit unit) implements UnitResult {}
+}
