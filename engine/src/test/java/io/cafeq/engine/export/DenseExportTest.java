@@ -77,6 +77,16 @@ class DenseExportTest {
   }
 
   @Test
+  void aSingleFileGetsTheNameThatLoadersLookFor() {
+    Manifest.TensorEntry one =
+        new Manifest.TensorEntry("w", Dtype.F16, List.of(1L), "model-00001-of-00001.safetensors", "u");
+    Manifest.TensorEntry other = new Manifest.TensorEntry("v", Dtype.F16, List.of(1L), "b.safetensors", "u");
+    assertThat(DenseExport.shards(List.of(one))).extracting(shard -> shard.file()).containsExactly("model.safetensors");
+    assertThat(DenseExport.shards(List.of(one, other))).extracting(shard -> shard.file())
+        .containsExactly("model-00001-of-00001.safetensors", "b.safetensors");
+  }
+
+  @Test
   void foldersInUseAreRefused() throws IOException {
     SampleResult sample = SampleResult.make(folder);
     usage(sample.result, sample.result.resolve("inside"), "one another");
