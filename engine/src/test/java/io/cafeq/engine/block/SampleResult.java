@@ -11,6 +11,7 @@ import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.output.Digests;
 import io.cafeq.engine.quantize.ErrorFigures;
 import io.cafeq.engine.quantize.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
@@ -137,7 +138,7 @@ public final class SampleResult {
       }
       long weights = tensors.stream().mapToLong(Manifest.TensorEntry::elements).sum();
       new Manifest(1, "{}", UnitFiles.IDENTITY.recipeHash(), new TreeSet<>(List.of("scalar/java")),
-          new Manifest.Source("sample", Sha256.of(source.resolve("config.json")), checkpoint.shards().stream()
+          new Manifest.Source("sample", Digests.file(source.resolve("config.json"), new StopFlag()), checkpoint.shards().stream()
               .map(shard -> new Manifest.ShardEntry(shard.getFileName().toString(), shard.toFile().length())).toList()),
           units, tensors, checkpoint.aliases(), List.of(side("config.json"), side("extra/template.txt")),
           new Manifest.Totals(weights, weights - 48, 1000, units.stream().mapToLong(Manifest.UnitEntry::bytes).sum()))
@@ -146,7 +147,7 @@ public final class SampleResult {
   }
 
   private Manifest.SideFileEntry side(String path) throws IOException {
-    return new Manifest.SideFileEntry(path, Files.size(result.resolve(path)), Sha256.of(result.resolve(path)));
+    return new Manifest.SideFileEntry(path, Files.size(result.resolve(path)), Digests.file(result.resolve(path), new StopFlag()));
   }
 
   private Manifest.UnitEntry unit(Arena arena, Checkpoint checkpoint, String id, List<Part> parts) throws IOException {
@@ -225,6 +226,7 @@ public final class SampleResult {
   }
 
   private static Manifest.UnitEntry entry(String id, Path file, List<String> tensors) throws IOException {
-    return new Manifest.UnitEntry(id, "units/" + id + ".arrow", Files.size(file), Sha256.of(file), "scalar/java", tensors);
+    return new Manifest.UnitEntry(
+        id, "units/" + id + ".arrow", Files.size(file), Digests.file(file, new StopFlag()), "scalar/java", tensors);
   }
 }
