@@ -1,5 +1,6 @@
 package io.cafeq.tools;
 
+import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.PlainFigures;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.Totals;
@@ -34,10 +35,12 @@ final class ReportText {
     table.row("status", report.status().text());
     table.row("units", present + " of " + report.units().size() + kept(report) + fellBack(report));
     table.row("quantized weights", Amounts.count(totals.weights()));
-    table.row("bits per weight",
-        Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
-            + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
-    table.row("model size", Amounts.bytes(before) + " -> " + Amounts.bytes(totals.modelBytes()));
+    if (report.status() == JobStatus.COMPLETE) {
+      table.row("bits per weight",
+          Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
+              + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
+      table.row("model size", Amounts.bytes(before) + " -> " + Amounts.bytes(totals.modelBytes()));
+    }
     table.row("time",
         Amounts.time(totals.seconds()) + ", read " + Amounts.bytes(totals.bytesRead()) + ", wrote "
             + Amounts.bytes(totals.bytesWritten()));

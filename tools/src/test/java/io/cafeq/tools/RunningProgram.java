@@ -1,8 +1,9 @@
 package io.cafeq.tools;
 
-import java.io.ByteArrayOutputStream;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -20,6 +21,8 @@ final class RunningProgram {
   private final Process process;
   private final CompletableFuture<String> out;
   private final CompletableFuture<String> err;
+  private final Object messageArrived = new Object();
+  private final StringBuilder messages = new StringBuilder();
 
   /** How a process ended and what it said. */
   record Result(int exitCode, String out, String err) {}
@@ -27,7 +30,7 @@ final class RunningProgram {
   private RunningProgram(Process process) {
     this.process = process;
     this.out = CompletableFuture.supplyAsync(() -> readAll(process.getInputStream()), task -> Thread.ofVirtual().start(task));
-    this.err = CompletableFuture.supplyAsync(() -> readAll(process.getErrorStream()), task -> Thread.ofVirtual().start(task));
+    this.err = CompletableFuture.supplyAsync(this::readMessages, task -> Thread.ofVirtual().start(task));
   }
 
   static RunningProgram start(ProcessBuilder builder) throws IOException {
@@ -56,6 +59,23 @@ final class RunningProgram {
     return cafeq(List.of(), List.of(arguments)).await();
   }
 
+  /** Waits until stderr has had {@code text}; a process that ends before fails the test. */
+  void awaitMessage(String text) throws InterruptedException {
+    synchronized (messageArrived) {
+      while (messages.indexOf(text) < 0) {
+        if (err.isDone()) {
+          throw new AssertionError("ended without saying \"" + text + "\": " + messages);
+        }
+        messageArrived.wait(TimeUnit.SECONDS.toMillis(LIMIT_SECONDS));
+      }
+    }
+  }
+
+  /** Sends a signal by name, as {@code kill} knows it. */
+  void signal(String name) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).inheritIO().start().waitFor();
+  }
+
   /** Waits for the end; a process that does not end fails the test. */
   Result await() throws InterruptedException, ExecutionException, TimeoutException {
     if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
@@ -66,17 +86,31 @@ final class RunningProgram {
         process.exitValue(), out.get(LIMIT_SECONDS, TimeUnit.SECONDS), err.get(LIMIT_SECONDS, TimeUnit.SECONDS));
   }
 
-  Process process() {
-    return process;
+  private String readMessages() {
+    try (BufferedReader reader = new BufferedReader(new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        synchronized (messageArrived) {
+          messages.append(line).append('\n');
+          messageArrived.notifyAll();
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      synchronized (messageArrived) {
+        messageArrived.notifyAll();
+      }
+    }
+    synchronized (messageArrived) {
+      return messages.toString();
+    }
   }
 
   private static String readAll(InputStream stream) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (stream) {
-      stream.transferTo(bytes);
+      return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return bytes.toString(StandardCharsets.UTF_8);
   }
 }
