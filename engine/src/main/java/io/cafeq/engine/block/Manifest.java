@@ -95,6 +95,11 @@ public record Manifest(
    */
   public record Totals(long weights, long quantizedWeights, long quantizedBits, long unitBytes) {}
 
+  /** The bytes of {@code manifest.json}. */
+  public byte[] bytes() {
+    return ManifestFile.bytes(this);
+  }
+
   /** Writes {@code manifest.json} so that it is there whole or not at all, even after a power cut. */
   public void write(Path folder) {
     ManifestFile.write(folder, this);

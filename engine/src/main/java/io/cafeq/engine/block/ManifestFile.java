@@ -27,7 +27,11 @@ final class ManifestFile {
   private ManifestFile() {}
 
   static void write(Path folder, Manifest manifest) {
-    DurableFile.write(folder.resolve(Manifest.FILE), text(manifest).getBytes(StandardCharsets.UTF_8));
+    DurableFile.write(folder.resolve(Manifest.FILE), bytes(manifest));
+  }
+
+  static byte[] bytes(Manifest manifest) {
+    return text(manifest).getBytes(StandardCharsets.UTF_8);
   }
 
   static Manifest read(Path folder) {

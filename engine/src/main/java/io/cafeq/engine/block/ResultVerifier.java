@@ -3,6 +3,7 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.Digests;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -116,7 +117,7 @@ public final class ResultVerifier {
         problems.add(damage.of("has " + Files.size(file) + " bytes, the manifest says " + bytes));
         return false;
       }
-      String found = Sha256.of(file);
+      String found = Digests.file(file, stop);
       if (!found.equals(sha256)) {
         problems.add(damage.of("has SHA-256 " + found + ", the manifest says " + sha256));
         return false;
@@ -126,6 +127,8 @@ public final class ResultVerifier {
       problems.add(damage.of("is missing", e));
     } catch (IOException e) {
       problems.add(damage.of("cannot be read: " + e, e));
+    } catch (EngineException e) {
+      problems.add(UnitProof.rethrowStop(e));
     }
     return false;
   }

@@ -23,7 +23,7 @@ record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegmen
   /** A row without values yet. */
   static Row of(Column.Kind kind, String name, int nameIndex) {
     Row row = new Row(kind, name, new long[FIXED], new EnumMap<>(Column.class));
-    return row.with(Column.KIND, kind.ordinal()).with(Column.TENSOR, nameIndex);
+    return row.with(Column.KIND, StoredNumbers.of(kind)).with(Column.TENSOR, nameIndex);
   }
 
   Row with(Column column, long value) {

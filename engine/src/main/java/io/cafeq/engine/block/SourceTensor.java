@@ -5,6 +5,7 @@ import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.Digests;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -66,12 +67,7 @@ final class SourceTensor implements AutoCloseable {
 
   /** Of all its bytes. */
   String sha256(StopFlag stop) {
-    Sha256 sha = new Sha256();
-    for (long at = 0; at < info.bytes(); at += PIECE) {
-      stop.check();
-      sha.update(read(at, Math.min(PIECE, info.bytes() - at)));
-    }
-    return sha.finish();
+    return Digests.tensor(checkpoint, info, stop);
   }
 
   @Override

@@ -1,6 +1,5 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.config.Side;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.quantize.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
@@ -11,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -170,7 +170,7 @@ public final class UnitFileReader implements AutoCloseable {
   private StoredTransform transform(RowIndex.Entry entry) {
     Row row = transforms.row(layouts.get(entry.batch()), entry);
     int k = (int) entry.get(Column.K);
-    StoredTransform.Format format = StoredTransform.Format.values()[(int) entry.get(Column.FORMAT)];
+    StoredTransform.Format format = Objects.requireNonNull(StoredNumbers.format(entry.get(Column.FORMAT)));
     MemorySegment data = row.bytes(Column.TRANSFORM_DATA);
     MemorySegment scales = row.bytes(Column.TRANSFORM_SCALES);
     long expected = switch (format) {
@@ -184,7 +184,7 @@ public final class UnitFileReader implements AutoCloseable {
           "a block of " + k + " channels in " + format + " does not take the bytes that are there");
     }
     return new StoredTransform(
-        Side.values()[(int) entry.get(Column.SIDE)],
+        Objects.requireNonNull(StoredNumbers.side(entry.get(Column.SIDE))),
         (int) entry.get(Column.FIRST_CHANNEL),
         k,
         format,

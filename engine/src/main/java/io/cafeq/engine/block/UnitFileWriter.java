@@ -86,10 +86,10 @@ public final class UnitFileWriter implements AutoCloseable {
   /** One block of the transform stored under {@code key}. */
   public void writeTransform(String key, StoredTransform transform) {
     Row row = Row.of(Column.Kind.TRANSFORM, key, index(key))
-        .with(Column.SIDE, transform.side().ordinal())
+        .with(Column.SIDE, StoredNumbers.of(transform.side()))
         .with(Column.FIRST_CHANNEL, transform.firstChannel())
         .with(Column.K, transform.k())
-        .with(Column.FORMAT, transform.format().ordinal())
+        .with(Column.FORMAT, StoredNumbers.of(transform.format()))
         .with(Column.TRANSFORM_DATA, MemorySegment.ofArray(transform.data()))
         .with(Column.TRANSFORM_SCALES, halves(transform.scales()));
     transforms.add(row);

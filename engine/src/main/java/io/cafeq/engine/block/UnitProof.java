@@ -99,11 +99,8 @@ public final class UnitProof {
   }
 
   private void tensor(TensorHeader tensor) {
-    try (Arena arena = Arena.ofConfined()) {
-      SourceTensor source = switch (against) {
-        case Against.Nothing nothing -> null;
-        case Against.Source(Checkpoint checkpoint, boolean hashes) -> SourceTensor.find(checkpoint, tensor, damage, arena);
-      };
+    try (Arena arena = Arena.ofConfined();
+        SourceTensor source = source(tensor, arena)) {
       if (source != null && against instanceof Against.Source found && found.hashes()) {
         compareHash(tensor, source);
       }
@@ -112,10 +109,14 @@ public final class UnitProof {
       } else {
         slabs(tensor, source, arena);
       }
-      if (source != null) {
-        source.close();
-      }
     }
+  }
+
+  private @Nullable SourceTensor source(TensorHeader tensor, Arena arena) {
+    return switch (against) {
+      case Against.Nothing nothing -> null;
+      case Against.Source(Checkpoint checkpoint, boolean hashes) -> SourceTensor.find(checkpoint, tensor, damage, arena);
+    };
   }
 
   private void compareHash(TensorHeader tensor, SourceTensor source) {

@@ -19,6 +19,8 @@ import java.util.Map;
  * memory of {@link ResultReader} and a few hundred KB.
  */
 public final class DenseExport {
+  private static final String SINGLE = "model.safetensors";
+
   private final ResultReader result;
   private final StopFlag stop;
   private final Progress progress;
@@ -48,13 +50,7 @@ public final class DenseExport {
       stop.check();
       folder.copy(result.folder().resolve(file.path()), file);
     }
-    Map<String, List<Entry>> files = new LinkedHashMap<>();
-    for (Manifest.TensorEntry tensor : result.tensors()) {
-      files.computeIfAbsent(tensor.file(), file -> new ArrayList<>())
-          .add(new Entry(tensor.name(), tensor.dtype(), tensor.shape()));
-    }
-    List<ShardedWriter.Shard> shards =
-        files.entrySet().stream().map(file -> new ShardedWriter.Shard(file.getKey(), file.getValue())).toList();
+    List<ShardedWriter.Shard> shards = shards(result.tensors());
     try (Arena arena = Arena.ofConfined();
         ShardedWriter writer = ShardedWriter.create(folder.path(), shards, result.manifest().aliases())) {
       WeightEncoder encoder = new WeightEncoder(arena);
@@ -65,6 +61,19 @@ public final class DenseExport {
       }
       writer.finish();
     }
+  }
+
+  /** The source's files; a single one gets the name that loaders look for without an index. */
+  static List<ShardedWriter.Shard> shards(List<Manifest.TensorEntry> tensors) {
+    Map<String, List<Entry>> files = new LinkedHashMap<>();
+    for (Manifest.TensorEntry tensor : tensors) {
+      files.computeIfAbsent(tensor.file(), file -> new ArrayList<>())
+          .add(new Entry(tensor.name(), tensor.dtype(), tensor.shape()));
+    }
+    boolean single = files.size() == 1;
+    return files.entrySet().stream()
+        .map(file -> new ShardedWriter.Shard(single ? SINGLE : file.getKey(), file.getValue()))
+        .toList();
   }
 
   private void append(ShardedWriter writer, Entry tensor, WeightEncoder encoder) {

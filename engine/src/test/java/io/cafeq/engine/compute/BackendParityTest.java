@@ -160,7 +160,7 @@ class BackendParityTest {
   @MethodSource("grids")
   void plainRounding(String backend, ScaleStorage storage, int group, int bits) {
     GridSpec grid = new GridSpec(bits, group, storage, bits == 5 ? 6 : 8, bits != 3);
-    FloatMatrix weights = weights(70, 192, 31);
+    FloatMatrix weights = weights(70, 576, 31);
     Encoded one = encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), Rounding.NEAREST);
     Encoded other = encode(reference, weights, grid, new SlabTransforms.None(), Rounding.NEAREST);
     assertThat(one.differences(other)).isLessThan(0.002);
