@@ -33,8 +33,14 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
   public int handleParseException(CommandLine.ParameterException exception, String[] arguments) {
     String name = exception.getCommandLine().getCommandSpec().qualifiedName();
     return tell(
-        new Failure(ExitCode.USAGE, message(exception), "\"" + name + " --help\" shows what it understands."),
+        new Failure(ExitCode.USAGE, message(exception), suggestion(exception) + "\"" + name + " --help\" shows what it understands."),
         Arrays.asList(arguments).contains("--json"));
+  }
+
+  private static String suggestion(CommandLine.ParameterException exception) {
+    return exception instanceof CommandLine.UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()
+        ? "Did you mean " + unmatched.getSuggestions().getFirst() + "? "
+        : "";
   }
 
   /** For an {@link Error}, which picocli lets through. */

@@ -66,7 +66,7 @@ final class ReportText {
     table.row("this result", Amounts.error(totals.relativeError()), Amounts.bits(totals.bitsPerWeight()), "");
     baseline(table, "plain rounding", totals.plain(), totals);
     baseline(table, "plain, clipped", totals.plainClipped(), totals);
-    baseline(table, "plain, at no fewer bits", totals.plainEqualBits(), totals);
+    baseline(table, "plain, equal bits", totals.plainEqualBits(), totals);
     return table.render();
   }
 

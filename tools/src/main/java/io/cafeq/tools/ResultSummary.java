@@ -92,11 +92,11 @@ record ResultSummary(
         .row("result", path)
         .row("made from", source)
         .row("made by", String.join(", ", kernels) + ", algorithm version " + algorithmVersion)
-        .row("recipe", recipeHash.substring(0, 12) + " " + recipe)
+        .row("recipe", recipeHash)
         .row("weights", Amounts.count(quantizedWeights) + " of " + Amounts.count(weights) + " quantized")
         .row("bits per weight", Amounts.bits(bitsPerWeight) + " with scales and transforms")
         .row("relative error", relativeError == null ? "unknown without report.json" : Amounts.error(relativeError))
-        .row("files", units.size() + " units, " + Amounts.bytes(unitBytes) + ", and " + sideFiles.size() + " side files");
+        .row("files", units.size() + " units, " + Amounts.bytes(unitBytes) + "; side files: " + sideFiles.size());
     aliases.forEach((alias, stored) -> overview.row("tied", alias + " is " + stored));
     if (!all) {
       return overview.render();
@@ -108,6 +108,6 @@ record ResultSummary(
         unit.bitsPerWeight() == null ? "" : Amounts.bits(unit.bitsPerWeight()),
         unit.relativeError() == null ? "" : Amounts.error(unit.relativeError()),
         Amounts.bytes(unit.bytes())));
-    return overview.render() + "\n" + table.render();
+    return overview.render() + recipe + "\n\n" + table.render();
   }
 }

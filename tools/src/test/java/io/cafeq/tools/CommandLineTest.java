@@ -99,6 +99,13 @@ class CommandLineTest {
   }
 
   @Test
+  void aTypoInAnOptionIsAnsweredWithTheNearestOne() {
+    assertThat(run("config", "--bitz", "4")).isEqualTo(ExitCode.USAGE);
+
+    assertThat(messages()).contains("Did you mean --bits?");
+  }
+
+  @Test
   void wrongSettingsAreToldAllAtOnce() {
     assertThat(run("config", "--bits", "99", "--group", "x")).isEqualTo(ExitCode.USAGE);
 

@@ -23,7 +23,7 @@ final class Identities {
     }
     return new ResultIdentity(
         definition.identity().algorithmVersion(),
-        definition.recipe(),
+        definition.recipeJson(),
         definition.identity().recipeHash(),
         shards,
         sideFiles,

@@ -1,6 +1,8 @@
 package io.cafeq.actors.job;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.quantize.JobIdentity;
@@ -11,7 +13,7 @@ import java.nio.file.Path;
  *
  * @param checkpoint borrowed
  * @param output the folder to write, not yet looked at
- * @param recipe canonical form with defaults written out
+ * @param recipe canonical JSON with defaults written out
  * @param lanes units that are worked on at the same time, at least 1
  * @param maxMemory cap on the process's memory in bytes
  * @param version of this program
@@ -20,8 +22,17 @@ record JobDefinition(
     Checkpoint checkpoint,
     Plan plan,
     Path output,
-    JsonNode recipe,
+    String recipe,
     JobIdentity identity,
     int lanes,
     long maxMemory,
-    String version) {}
+    String version) {
+  /** The recipe as a JSON object. */
+  JsonNode recipeJson() {
+    try {
+      return JsonMapper.builder().build().readTree(recipe);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("the canonical recipe is not JSON", e);
+    }
+  }
+}

@@ -3,13 +3,11 @@ package io.cafeq.actors.job;
 import io.cafeq.actors.worker.UnitWork;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
-import io.cafeq.engine.output.SideFile;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.quantize.JobIdentity;
-import io.cafeq.engine.quantize.UnitReceipt;
-import java.util.List;
 
 /** The numerics and the formats as a job sees them: what units cost, how they are made and read back. Thread-safe. */
 interface JobEngine {
@@ -25,17 +23,10 @@ interface JobEngine {
   /** Loads the backend; called once, only when there is a unit to make. */
   Opened open(OutputFolder folder);
 
-  /**
-   * The bytes of {@code manifest.json}, the same for the same receipts and files.
-   *
-   * @param receipts of all units, in plan order
-   */
-  byte[] manifest(List<UnitReceipt> receipts, List<SideFile> sideFiles);
-
   /** Makes the engine of one job; borrows the checkpoint. */
   @FunctionalInterface
   interface Factory {
-    JobEngine create(Checkpoint checkpoint, JobIdentity identity, Settings settings);
+    JobEngine create(Checkpoint checkpoint, JobIdentity identity, Settings settings, StopFlag stop);
   }
 
   /** A loaded backend: its names for the report, and the lanes' work. */

@@ -7,10 +7,11 @@ import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.actors.pipeline.UnitPipeline;
 import io.cafeq.actors.worker.Outcome;
 import io.cafeq.actors.worker.WorkerPool;
-import io.cafeq.engine.checkpoint.DurableFile;
+import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.DiskSpace;
+import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.ResumeCheck;
@@ -73,7 +74,7 @@ final class JobRun {
       folder.cleanUnits(definition.plan().units());
       keepEarlierUnits();
       List<Unit> open = ledger.open();
-      if (complete && open.isEmpty() && isIntact(files)) {
+      if (complete && open.isEmpty() && isIntact(identity)) {
         return new JobResult.Complete(earlierReport(), true);
       }
       requirePossible(open);
@@ -85,7 +86,7 @@ final class JobRun {
         reports.opened(opened);
         quantize(open, opened);
       }
-      return stop.flag().isStopped() && !ledger.open().isEmpty() ? stopped() : finish(files);
+      return stop.flag().isStopped() && !ledger.open().isEmpty() ? stopped() : finish(identity);
     } catch (EngineException e) {
       if (e.kind() != FailureKind.STOPPED) {
         throw e;
@@ -108,9 +109,22 @@ final class JobRun {
     }
   }
 
-  private boolean isIntact(List<SideFile> files) {
-    return sideFiles.areIn(folder.root(), stop.flag())
-        && folder.holds(OutputFolder.MANIFEST, engine.manifest(ledger.receipts(), files));
+  private boolean isIntact(ResultIdentity identity) {
+    try {
+      return sideFiles.areIn(folder.root(), stop.flag())
+          && Manifest.read(folder.root()).equals(manifest(identity));
+    } catch (EngineException e) {
+      if (e.kind() == FailureKind.RESULT) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  private Manifest manifest(ResultIdentity identity) {
+    return Manifests.of(
+        definition.checkpoint(), definition.plan(), definition.recipe(), identity, ledger.receipts(),
+        identity.sideFiles());
   }
 
   /** The report that stands there, or where somebody deleted it a new one from the units' own figures. */
@@ -190,16 +204,16 @@ final class JobRun {
     }
   }
 
-  private JobResult finish(List<SideFile> files) {
+  private JobResult finish(ResultIdentity identity) {
     events.emit(new PhaseChanged(Phase.FINISHING));
     UnitFailure cause = ledger.cause().orElse(null);
     if (cause == null) {
       try {
         List<SideFile> copied = sideFiles.copyTo(folder.root(), stop.flag());
-        requireUnchanged(files, copied);
-        byte[] manifest = engine.manifest(ledger.receipts(), copied);
-        DurableFile.write(folder.root().resolve(OutputFolder.MANIFEST), manifest);
-        reports.wrote(manifest.length + copied.stream().mapToLong(SideFile::bytes).sum());
+        requireUnchanged(identity.sideFiles(), copied);
+        manifest(identity).write(folder.root());
+        copied.forEach(file -> reports.wrote(file.bytes()));
+        reports.wrote(ReportMaker.size(folder.root().resolve(Manifest.FILE)));
         return new JobResult.Complete(report(JobStatus.COMPLETE), false);
       } catch (EngineException e) {
         if (e.kind() == FailureKind.STOPPED) {

@@ -1,8 +1,5 @@
 package io.cafeq.actors.job;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.actors.memory.MemoryMeter;
 import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.config.Recipe;
@@ -34,6 +31,11 @@ public final class QuantizeJob {
    * @param output a folder to create, an empty one, or one that an earlier run of the same job left
    * @param version of this program, for the report
    */
+  public QuantizeJob(Path source, Path output, Settings settings, String version, JobListener listener) {
+    this(source, output, settings, version, listener, ArrowJobEngine::new);
+  }
+
+  /** With numerics of the caller's own. */
   QuantizeJob(
       Path source,
       Path output,
@@ -75,7 +77,7 @@ public final class QuantizeJob {
         checkpoint,
         plan,
         output,
-        json(recipe.canonical()),
+        recipe.canonical(),
         new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
         settings.run().resolvedLanes(),
         cap,
@@ -95,7 +97,7 @@ public final class QuantizeJob {
     try (system; JobEvents events = new JobEvents(system, listener)) {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
       events.emit(new JobEvent.Planned(definition.plan()));
-      JobEngine engine = engines.create(definition.checkpoint(), definition.identity(), settings);
+      JobEngine engine = engines.create(definition.checkpoint(), definition.identity(), settings, stop.flag());
       return new JobRun(definition, engine, folder, system, stop, events, memory).run();
     }
   }
@@ -104,13 +106,5 @@ public final class QuantizeJob {
   private Path sourceOf(Checkpoint checkpoint) {
     boolean alone = Files.isRegularFile(source) && checkpoint.sideFiles().isEmpty();
     return alone ? checkpoint.shards().getFirst() : checkpoint.folder();
-  }
-
-  private static JsonNode json(String canonical) {
-    try {
-      return JsonMapper.builder().build().readTree(canonical);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("the canonical recipe is not JSON", e);
-    }
   }
 }

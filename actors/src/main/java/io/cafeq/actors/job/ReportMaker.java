@@ -73,7 +73,7 @@ final class ReportMaker {
         status,
         Totals.of(results, new Measurements(seconds, bytesRead.sum(), bytesWritten.sum(), memory.peak())),
         results.stream().map(UnitEntry::of).toList(),
-        definition.recipe(),
+        definition.recipeJson(),
         source(ledger.receipts()),
         machine(exceeded),
         definition.version(),

@@ -13,7 +13,6 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.Digests;
 import io.cafeq.engine.output.OutputFolder;
-import io.cafeq.engine.output.SideFile;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
@@ -34,7 +33,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -63,12 +61,12 @@ class CopyEngine implements JobEngine {
   }
 
   static Factory with(Interlude interlude) {
-    return (checkpoint, identity, settings) -> new CopyEngine(checkpoint, identity, interlude, 0);
+    return (checkpoint, identity, settings, stopFlag) -> new CopyEngine(checkpoint, identity, interlude, 0);
   }
 
   /** Whose units claim that many bytes more of memory and of disk. */
   static Factory needing(long bytes) {
-    return (checkpoint, identity, settings) -> new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
+    return (checkpoint, identity, settings, stopFlag) -> new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
   }
 
   @Override
@@ -98,14 +96,6 @@ class CopyEngine implements JobEngine {
       @Override
       public void close() {}
     });
-  }
-
-  @Override
-  public byte[] manifest(List<UnitReceipt> receipts, List<SideFile> sideFiles) {
-    ObjectNode manifest = MAPPER.createObjectNode();
-    receipts.forEach(receipt -> manifest.withObjectProperty("units").put(receipt.id(), receipt.sha256()));
-    sideFiles.forEach(file -> manifest.withObjectProperty("side_files").put(file.name(), file.sha256()));
-    return (manifest.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   private UnitReceipt make(Unit unit, Path file, Progress progress) {

@@ -1,5 +1,6 @@
 package io.cafeq.engine.output;
 
+import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.plan.Unit;
@@ -10,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -18,9 +18,6 @@ import java.util.Set;
 
 /** A job's output folder, locked until closed. Thread-safe. */
 public final class OutputFolder implements AutoCloseable {
-  /** The last file that a complete result gets. */
-  public static final String MANIFEST = "manifest.json";
-
   private static final String OWN = ".cafeq";
   private static final String UNITS = "units";
   private static final String SUFFIX = ".arrow";
@@ -88,17 +85,7 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   public boolean hasManifest() {
-    return Files.exists(root.resolve(MANIFEST));
-  }
-
-  /** Whether the file {@code name} in this folder consists of these bytes. */
-  public boolean holds(String name, byte[] bytes) {
-    Path file = root.resolve(name);
-    try {
-      return Files.exists(file) && Files.size(file) == bytes.length && Arrays.equals(Files.readAllBytes(file), bytes);
-    } catch (IOException e) {
-      throw FileFailure.of("read", file, e);
-    }
+    return Files.exists(root.resolve(Manifest.FILE));
   }
 
   /**
@@ -110,14 +97,14 @@ public final class OutputFolder implements AutoCloseable {
       IdentityFile.write(identityFile(), identity);
     }
     try {
-      if (Files.deleteIfExists(root.resolve(MANIFEST))) {
+      if (Files.deleteIfExists(root.resolve(Manifest.FILE))) {
         // the deletion must be on disk before the first unit of the result is replaced
         try (FileChannel channel = FileChannel.open(root, StandardOpenOption.READ)) {
           channel.force(true);
         }
       }
     } catch (IOException e) {
-      throw FileFailure.of("write", root.resolve(MANIFEST), e);
+      throw FileFailure.of("write", root.resolve(Manifest.FILE), e);
     }
   }
 

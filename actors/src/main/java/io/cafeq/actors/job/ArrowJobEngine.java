@@ -1,0 +1,86 @@
+package io.cafeq.actors.job;
+
+import io.cafeq.actors.worker.UnitWork;
+import io.cafeq.config.RunSettings;
+import io.cafeq.config.Settings;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.ArrowUnits;
+import io.cafeq.engine.output.OutputFolder;
+import io.cafeq.engine.output.StoredUnits;
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.quantize.JobIdentity;
+import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.quantize.UnitQuantizer;
+import io.cafeq.engine.quantize.UnitReceipt;
+import java.nio.file.Path;
+
+/** The engine's own numerics and its Arrow files. */
+final class ArrowJobEngine implements JobEngine {
+  /** What the format adds to a file: header, footer, a little for each row. */
+  private static final long FILE_BYTES = 64L << 10;
+
+  private final Checkpoint checkpoint;
+  private final JobIdentity identity;
+  private final RunSettings run;
+  private final UnitQuantizer.Options options;
+  private final StopFlag stop;
+
+  ArrowJobEngine(Checkpoint checkpoint, JobIdentity identity, Settings settings, StopFlag stop) {
+    this.checkpoint = checkpoint;
+    this.identity = identity;
+    this.run = settings.run();
+    this.options = new UnitQuantizer.Options(run.verify(), run.measuresBaselines(settings.recipe().method()));
+    this.stop = stop;
+  }
+
+  @Override
+  public long memoryNeeded(Unit unit) {
+    return UnitQuantizer.memoryNeeded(unit);
+  }
+
+  @Override
+  public long diskNeeded(Unit unit) {
+    return UnitEstimate.of(unit).bytes() + FILE_BYTES;
+  }
+
+  @Override
+  public StoredUnits stored() {
+    return new ArrowUnits(identity, stop);
+  }
+
+  @Override
+  public Opened open(OutputFolder folder) {
+    ComputeBackend backend = Backends.open(run.backend().orElse("auto"));
+    return new Opened(backend.id(), backend.kernel(), lane -> new Lane(backend, folder.root()));
+  }
+
+  /** A backend's lane with the quantizer on it. */
+  private final class Lane implements UnitWork {
+    private final ComputeLane lane;
+    private final UnitQuantizer quantizer;
+    private final Path output;
+
+    Lane(ComputeBackend backend, Path output) {
+      this.lane = backend.openLane();
+      this.quantizer = new UnitQuantizer(checkpoint, identity, backend, lane, options);
+      this.output = output;
+    }
+
+    @Override
+    public UnitReceipt run(Unit unit, StopFlag flag, Progress progress) {
+      return quantizer.quantize(unit, output, flag, progress);
+    }
+
+    @Override
+    public void close() {
+      try (lane; quantizer) {
+        // both are closed, the quantizer first, and one that throws does not keep the other open
+      }
+    }
+  }
+}
