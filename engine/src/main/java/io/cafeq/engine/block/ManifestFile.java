@@ -75,7 +75,8 @@ final class ManifestFile {
     source.put("name", manifest.source().name());
     source.put("config_sha256", manifest.source().configSha256());
     ArrayNode shards = source.putArray("shards");
-    manifest.source().shards().forEach(shard -> shards.addObject().put("file", shard.file()).put("bytes", shard.bytes()));
+    manifest.source().shards()
+        .forEach(shard -> shards.addObject().put("file", shard.file()).put("bytes", shard.bytes()));
     ArrayNode units = node.putArray("units");
     for (Manifest.UnitEntry unit : manifest.units()) {
       ObjectNode entry = units.addObject();

@@ -19,9 +19,9 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Verifies a whole result folder: manifest, every unit's file (SHA-256, checksums, decoding, and against the source its errors
- * and bytes), side files, and that nothing is missing or superfluous. Goes on after a problem and lists all of them. Used by
- * one thread.
+ * Verifies a whole result folder: manifest, every unit's file (SHA-256, checksums, decoding, and against the source its
+ * errors and bytes), side files, and that nothing is missing or superfluous. Goes on after a problem and lists all of
+ * them. Used by one thread.
  */
 public final class ResultVerifier {
   /**
@@ -162,7 +162,8 @@ public final class ResultVerifier {
     checkpoint.tensors().forEach(tensor -> expected.add(tensor.name()));
     manifest.tensors().forEach(tensor -> expected.remove(tensor.name()));
     if (!expected.isEmpty()) {
-      problems.add(new Damage(folder.resolve(Manifest.FILE)).of("lacks tensors of " + checkpoint.folder() + ": " + expected));
+      problems.add(new Damage(folder.resolve(Manifest.FILE))
+          .of("lacks tensors of " + checkpoint.folder() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
       problems.add(new Damage(folder.resolve(Manifest.FILE)).of("has the aliases " + manifest.aliases() + ", "

@@ -13,8 +13,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rows a file has, known to fit its header: every weight and every byte of every tensor exactly once, every block of
- * every transform exactly once.
+ * Which rows a file has, known to fit its header: every weight and every byte of every tensor exactly once, every block
+ * of every transform exactly once.
  */
 final class RowIndex {
   /**

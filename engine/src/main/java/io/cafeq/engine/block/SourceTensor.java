@@ -43,8 +43,8 @@ final class SourceTensor implements AutoCloseable {
   FloatMatrix rows(long first, int count) {
     List<Long> shape = info.shape();
     long columns = shape.getLast();
-    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns), info.file(),
-        info.position(), info.bytes());
+    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns),
+        info.file(), info.position(), info.bytes());
     long needed = count * columns * Float.BYTES;
     if (floats.byteSize() < needed) {
       floats = arena.allocate(needed, 64);

@@ -17,8 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads one unit's file without trusting it. Opening checks the header and that every row is in its place exactly once;
- * lengths and checksum of a row are checked when it is given out. Everything wrong is an {@link EngineException} of kind
- * RESULT. Holds as much native memory as the largest row and one batch of transforms take; used by the thread that opened it.
+ * lengths and checksum of a row are checked when it is given out. Everything wrong is an {@link EngineException} of
+ * kind RESULT. Holds as much native memory as the largest row and one batch of transforms take; used by the thread that
+ * opened it.
  */
 public final class UnitFileReader implements AutoCloseable {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

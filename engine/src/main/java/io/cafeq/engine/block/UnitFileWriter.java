@@ -29,9 +29,10 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw bytes go to the channel
- * from the memory where they lie; transforms are gathered and go out together. Not thread-safe; owns its channel and no
- * other memory. Wrong arguments are IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT failure.
+ * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw bytes go to the
+ * channel from the memory where they lie; transforms are gathered and go out together. Not thread-safe; owns its
+ * channel and no other memory. Wrong arguments are IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT
+ * failure.
  */
 public final class UnitFileWriter implements AutoCloseable {
   /** The most bytes that the payload of a slab or a raw row may have. */

@@ -29,7 +29,9 @@ public record UnitHeader(String id, JobIdentity identity, String kernel, List<Te
         .orElseThrow(() -> new IllegalArgumentException("unit " + id + " has no tensor " + name));
   }
 
-  /** Everything that rows can name, in the order of the file's dictionary: the tensors, then the transforms' other keys. */
+  /**
+   * Everything that rows can name, in the order of the file's dictionary: the tensors, then the transforms' other keys.
+   */
   public List<String> names() {
     SequencedSet<String> names = new LinkedHashSet<>();
     tensors.forEach(tensor -> names.add(tensor.name()));

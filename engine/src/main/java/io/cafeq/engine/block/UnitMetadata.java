@@ -100,8 +100,8 @@ final class UnitMetadata {
   }
 
   /**
-   * CRC-32C over the schema's and then the footer's {@code cafeq.} entries without the checksum itself, each map by sorted
-   * keys, every key and value in UTF-8 followed by a zero byte.
+   * CRC-32C over the schema's and then the footer's {@code cafeq.} entries without the checksum itself, each map by
+   * sorted keys, every key and value in UTF-8 followed by a zero byte.
    */
   static long checksum(SortedMap<String, String> schema, SortedMap<String, String> footer) {
     CRC32C crc = new CRC32C();

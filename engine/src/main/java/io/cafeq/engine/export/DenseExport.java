@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes a finished result as an ordinary checkpoint that any program can load: the effective weights in the source's types,
- * rounded to nearest even, under the source's names, in the source's files, with its side files and aliases. Streams in the
- * memory of {@link ResultReader} and a few hundred KB.
+ * Writes a finished result as an ordinary checkpoint that any program can load: the effective weights in the source's
+ * types, rounded to nearest even, under the source's names, in the source's files, with its side files and aliases.
+ * Streams in the memory of {@link ResultReader} and a few hundred KB.
  */
 public final class DenseExport {
   private static final String SINGLE = "model.safetensors";
@@ -32,10 +32,10 @@ public final class DenseExport {
   }
 
   /**
-   * Makes the checkpoint {@code target}, which must not exist or be empty and must lie apart from the result: USAGE otherwise.
-   * All is written to a folder beside it that takes its name when complete, so that an export that was killed is never taken
-   * for a checkpoint. Kind RESULT where the result is partial or damaged, or a weight does not fit its type; ENVIRONMENT
-   * where the disk fails.
+   * Makes the checkpoint {@code target}, which must not exist or be empty and must lie apart from the result: USAGE
+   * otherwise. All is written to a folder beside it that takes its name when complete, so that an export that was
+   * killed is never taken for a checkpoint. Kind RESULT where the result is partial or damaged, or a weight does not
+   * fit its type; ENVIRONMENT where the disk fails.
    */
   public static void run(Path resultFolder, Path target, StopFlag stop, Progress progress) {
     try (ResultReader result = ResultReader.open(resultFolder);

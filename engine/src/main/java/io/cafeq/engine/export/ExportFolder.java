@@ -19,8 +19,9 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A folder that appears under its name only once it is complete: written beside it with {@code .export-part} appended, then
- * renamed. Closing without {@link #publish} removes what was written; what a killed run left is removed by the next.
+ * A folder that appears under its name only once it is complete: written beside it with {@code .export-part} appended,
+ * then renamed. Closing without {@link #publish} removes what was written; what a killed run left is removed by the
+ * next.
  */
 final class ExportFolder implements AutoCloseable {
   private static final String SUFFIX = ".export-part";

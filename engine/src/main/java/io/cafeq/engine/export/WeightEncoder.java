@@ -35,7 +35,8 @@ final class WeightEncoder {
   void encode(Entry tensor, long firstRow, FloatMatrix weights, Consumer<MemorySegment> consumer) {
     for (long at = 0; at < weights.elements(); at += TILE) {
       int count = (int) Math.min(TILE, weights.elements() - at);
-      boolean fits = tile(tensor.dtype(), weights.segment().asSlice(at * Float.BYTES, (long) count * Float.BYTES), count);
+      MemorySegment from = weights.segment().asSlice(at * Float.BYTES, (long) count * Float.BYTES);
+      boolean fits = tile(tensor.dtype(), from, count);
       if (!fits) {
         throw overflow(tensor, firstRow, weights, at, count);
       }

@@ -20,7 +20,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Damaged files either give the very same rows (where a byte has no meaning) or a failure of kind RESULT that names them. */
+/**
+ * Damaged files either give the very same rows (where a byte has no meaning) or a failure of kind RESULT that names
+ * them.
+ */
 class HostileUnitFileTest {
   @TempDir Path folder;
   private Path file;
@@ -111,7 +114,8 @@ class HostileUnitFileTest {
 
   private void writeSlabs(Random random, int first, int rows, int second, int otherRows) {
     TensorHeader tensor = new TensorHeader(
-        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(10L, 24L), new TensorHeader.Coding(UnitFiles.GRID, null));
+        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(10L, 24L),
+        new TensorHeader.Coding(UnitFiles.GRID, null));
     UnitHeader header = new UnitHeader("u", UnitFiles.IDENTITY, "k", List.of(tensor));
     try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined();
         UnitFileWriter writer = UnitFileWriter.open(file, header)) {

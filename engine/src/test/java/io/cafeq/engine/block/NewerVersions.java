@@ -34,7 +34,8 @@ final class NewerVersions {
       SortedMap<String, String> metadata = new TreeMap<>(root.getSchema().getCustomMetadata());
       metadata.put(UnitMetadata.FORMAT_VERSION, version);
       metadata.put("cafeq.later", "something");
-      metadata.computeIfPresent(UnitMetadata.TENSORS, (key, text) -> text.replace("{\"bits\"", "{\"after\":[1],\"bits\""));
+      metadata.computeIfPresent(UnitMetadata.TENSORS, (key, text) ->
+          text.replace("{\"bits\"", "{\"after\":[1],\"bits\""));
       SortedMap<String, String> footer = new TreeMap<>(reader.getMetaData());
       footer.put("cafeq.also_later", "more");
       footer.computeIfPresent(UnitMetadata.FIGURES, (key, text) -> text.replaceFirst("\\{", "{\"about\":{},"));

@@ -116,7 +116,8 @@ class ResultTest {
       }
       UnitProof.Outcome outcome = UnitProof.check(file, new UnitProof.Against.Source(source, true), new StopFlag());
       assertThat(outcome.problems()).hasSize(1);
-      assertThat(outcome.problems().getFirst()).hasMessageContaining("c.plain.weight").hasMessageContaining("squared error");
+      assertThat(outcome.problems().getFirst()).hasMessageContaining("c.plain.weight")
+          .hasMessageContaining("squared error");
       assertThatThrownBy(outcome::orThrow).isInstanceOf(EngineException.class);
     }
   }
@@ -140,7 +141,8 @@ class ResultTest {
       assertThat(receipt.sha256()).isEqualTo(entry.sha256());
       assertThat(receipt.sources()).containsOnlyKeys("d.norm.weight", "e.empty");
       StoredUnitFiles other = new StoredUnitFiles(new JobIdentity("00".repeat(32), 1), new StopFlag());
-      assertThatThrownBy(() -> other.read(unit, file)).isInstanceOf(EngineException.class).hasMessageContaining("copied");
+      assertThatThrownBy(() -> other.read(unit, file))
+          .isInstanceOf(EngineException.class).hasMessageContaining("copied");
     }
   }
 

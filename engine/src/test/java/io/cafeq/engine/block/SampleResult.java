@@ -31,8 +31,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A small checkpoint in two shards and a result that fits it: codes are drawn first, and the source is what they decode to plus
- * noise, so that errors are true without a quantizer.
+ * A small checkpoint in two shards and a result that fits it: codes are drawn first, and the source is what they decode
+ * to plus noise, so that errors are true without a quantizer.
  */
 public final class SampleResult {
   private static final GridSpec GRID = new GridSpec(4, 16, ScaleStorage.SYMMETRIC, 8, true);
@@ -40,7 +40,8 @@ public final class SampleResult {
 
   /** A tensor to be: null blocks for plain rounding; slabs cut rows. */
   private record Part(
-      String name, Dtype dtype, int rows, int columns, GridSpec grid, String key, @Nullable Side side, int k, int slabRows) {}
+      String name, Dtype dtype, int rows, int columns, GridSpec grid, String key, @Nullable Side side, int k,
+      int slabRows) {}
 
   private static final List<Part> PARTS = List.of(
       new Part("a.q.weight", Dtype.BF16, 24, 48, GRID, "a.qk", Side.INPUT, 32, 10),
@@ -88,7 +89,8 @@ public final class SampleResult {
         new ShardedWriter.Shard("model-00001-of-00002.safetensors", entries.subList(0, 2)),
         new ShardedWriter.Shard("model-00002-of-00002.safetensors", entries.subList(2, 6)));
     try (ShardedWriter writer = ShardedWriter.create(source, shards, Map.of("lm_head.weight", "a.q.weight"))) {
-      writer.order().forEach(entry -> writer.append(entry.name(), bytes.getOrDefault(entry.name(), MemorySegment.NULL)));
+      writer.order().forEach(entry ->
+          writer.append(entry.name(), bytes.getOrDefault(entry.name(), MemorySegment.NULL)));
       writer.finish();
     }
   }
@@ -138,7 +140,8 @@ public final class SampleResult {
       }
       long weights = tensors.stream().mapToLong(Manifest.TensorEntry::elements).sum();
       new Manifest(1, "{}", UnitFiles.IDENTITY.recipeHash(), new TreeSet<>(List.of("scalar/java")),
-          new Manifest.Source("sample", Digests.file(source.resolve("config.json"), new StopFlag()), checkpoint.shards().stream()
+          new Manifest.Source("sample", Digests.file(source.resolve("config.json"), new StopFlag()),
+              checkpoint.shards().stream()
               .map(shard -> new Manifest.ShardEntry(shard.getFileName().toString(), shard.toFile().length())).toList()),
           units, tensors, checkpoint.aliases(), List.of(side("config.json"), side("extra/template.txt")),
           new Manifest.Totals(weights, weights - 48, 1000, units.stream().mapToLong(Manifest.UnitEntry::bytes).sum()))
@@ -147,7 +150,8 @@ public final class SampleResult {
   }
 
   private Manifest.SideFileEntry side(String path) throws IOException {
-    return new Manifest.SideFileEntry(path, Files.size(result.resolve(path)), Digests.file(result.resolve(path), new StopFlag()));
+    return new Manifest.SideFileEntry(path, Files.size(result.resolve(path)),
+        Digests.file(result.resolve(path), new StopFlag()));
   }
 
   private Manifest.UnitEntry unit(Arena arena, Checkpoint checkpoint, String id, List<Part> parts) throws IOException {
