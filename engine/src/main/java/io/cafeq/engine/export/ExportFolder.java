@@ -4,7 +4,7 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.output.Digests;
+import io.cafeq.engine.file.Digests;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -2,12 +2,12 @@ package io.cafeq.engine.rounding;
 
 import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridTile;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -2,8 +2,8 @@ package io.cafeq.tools.bench;
 
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.output;
+package io.cafeq.engine.file;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.output;
+package io.cafeq.engine.file;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
