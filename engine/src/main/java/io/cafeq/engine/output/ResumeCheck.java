@@ -1,6 +1,7 @@
 package io.cafeq.engine.output;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;

@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.ArrowUnits;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Role;
 import io.cafeq.engine.plan.Unit;
@@ -137,10 +138,10 @@ class ResultTest {
     try (Checkpoint source = Checkpoint.open(sample.source)) {
       Unit unit = new Unit.Copied("copied", entry.tensors().stream()
           .map(name -> new PlannedTensor(source.tensor(name).orElseThrow(), Role.NORM)).toList());
-      UnitReceipt receipt = new StoredUnitFiles(UnitFiles.IDENTITY, new StopFlag()).read(unit, file);
+      UnitReceipt receipt = new ArrowUnits(UnitFiles.IDENTITY, new StopFlag()).read(unit, file);
       assertThat(receipt.sha256()).isEqualTo(entry.sha256());
       assertThat(receipt.sources()).containsOnlyKeys("d.norm.weight", "e.empty");
-      StoredUnitFiles other = new StoredUnitFiles(new JobIdentity("00".repeat(32), 1), new StopFlag());
+      ArrowUnits other = new ArrowUnits(new JobIdentity("00".repeat(32), 1), new StopFlag());
       assertThatThrownBy(() -> other.read(unit, file))
           .isInstanceOf(EngineException.class).hasMessageContaining("copied");
     }

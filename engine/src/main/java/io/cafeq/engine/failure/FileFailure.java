@@ -1,7 +1,5 @@
-package io.cafeq.engine.output;
+package io.cafeq.engine.failure;
 
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
