@@ -1,8 +1,8 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

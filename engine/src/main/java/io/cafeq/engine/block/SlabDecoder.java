@@ -1,8 +1,8 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

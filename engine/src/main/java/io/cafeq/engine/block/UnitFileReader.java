@@ -1,7 +1,7 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

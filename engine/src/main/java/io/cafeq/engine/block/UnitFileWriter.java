@@ -3,7 +3,7 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.EncodedSlab;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
 import java.io.IOException;
 import java.lang.foreign.Arena;

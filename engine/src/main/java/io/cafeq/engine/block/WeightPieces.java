@@ -1,7 +1,7 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -1,7 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;

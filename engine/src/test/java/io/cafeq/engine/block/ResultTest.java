@@ -7,12 +7,6 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.output.ArrowUnits;
-import io.cafeq.engine.plan.PlannedTensor;
-import io.cafeq.engine.plan.Role;
-import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.JobIdentity;
-import io.cafeq.engine.quantize.UnitReceipt;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -58,7 +52,7 @@ class ResultTest {
           assertThat(firstRow).isEqualTo(rows.stream().mapToLong(Long::longValue).sum());
           rows.add((long) weights.rows());
           try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
-            var original = io.cafeq.engine.compute.FloatMatrix.allocate(arena, weights.rows(), weights.columns());
+            var original = io.cafeq.engine.memory.FloatMatrix.allocate(arena, weights.rows(), weights.columns());
             source.readFloats(source.tensor(stored).orElseThrow(), (int) firstRow, 0, original);
             for (int i = 0; i < weights.elements(); i++) {
               errors.add(Math.abs((double) weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)
@@ -129,22 +123,6 @@ class ResultTest {
     assertThatThrownBy(() -> ResultReader.open(sample.result))
         .isInstanceOf(EngineException.class).hasMessageContaining("partial");
     assertThat(verify(null).problems()).singleElement().satisfies(p -> assertThat(p).hasMessageContaining("partial"));
-  }
-
-  @Test
-  void finishedUnitsComeBackAsReceiptsOfTheSameJobOnly() {
-    Path file = sample.result.resolve("units/copied.arrow");
-    Manifest.UnitEntry entry = Manifest.read(sample.result).units().getLast();
-    try (Checkpoint source = Checkpoint.open(sample.source)) {
-      Unit unit = new Unit.Copied("copied", entry.tensors().stream()
-          .map(name -> new PlannedTensor(source.tensor(name).orElseThrow(), Role.NORM)).toList());
-      UnitReceipt receipt = new ArrowUnits(UnitFiles.IDENTITY, new StopFlag()).read(unit, file);
-      assertThat(receipt.sha256()).isEqualTo(entry.sha256());
-      assertThat(receipt.sources()).containsOnlyKeys("d.norm.weight", "e.empty");
-      ArrowUnits other = new ArrowUnits(new JobIdentity("00".repeat(32), 1), new StopFlag());
-      assertThatThrownBy(() -> other.read(unit, file))
-          .isInstanceOf(EngineException.class).hasMessageContaining("copied");
-    }
   }
 
   @Test

@@ -1,9 +1,9 @@
 package io.cafeq.tools.reproduce;
 
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EquationOne;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;

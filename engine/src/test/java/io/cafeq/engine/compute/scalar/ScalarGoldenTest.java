@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,12 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The reference backend against the golden cases: codes exactly, losses to 1e-9. */
 class ScalarGoldenTest {
   private final Arena arena = Arena.ofConfined();
-  private Golden golden;
-
-  @BeforeEach
-  void open() {
-    golden = Golden.open();
-  }
+  private final Golden golden = Golden.open();
 
   @AfterEach
   void close() {

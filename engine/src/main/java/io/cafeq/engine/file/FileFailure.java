@@ -1,5 +1,7 @@
-package io.cafeq.engine.failure;
+package io.cafeq.engine.file;
 
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;

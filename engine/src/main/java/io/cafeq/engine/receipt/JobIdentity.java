@@ -1,4 +1,4 @@
-package io.cafeq.engine.quantize;
+package io.cafeq.engine.receipt;
 
 /**
  * What makes two runs the same job, written into every unit's file.

@@ -1,4 +1,4 @@
-package io.cafeq.engine.compute;
+package io.cafeq.engine.memory;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

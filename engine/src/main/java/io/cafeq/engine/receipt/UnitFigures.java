@@ -1,4 +1,4 @@
-package io.cafeq.engine.quantize;
+package io.cafeq.engine.receipt;
 
 import org.jspecify.annotations.Nullable;
 

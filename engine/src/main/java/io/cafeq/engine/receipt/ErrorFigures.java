@@ -1,4 +1,4 @@
-package io.cafeq.engine.quantize;
+package io.cafeq.engine.receipt;
 
 /**
  * Squared error of some rounding and the bits it takes, over the weights of one unit.
