@@ -200,6 +200,30 @@ final class Layers {
     return origin.lineNumber() > 0 ? name + ":" + origin.lineNumber() : name;
   }
 
+  /** Every key of reference.conf in the order of the file. */
+  static List<SettingKey> referenceKeys() {
+    List<Map.Entry<Integer, SettingKey>> keys = new ArrayList<>();
+    for (String section : SECTIONS) {
+      reference().getObject(ROOT + "." + section).forEach((name, value) -> {
+        String comment = String.join(" ", value.origin().comments().stream().map(String::strip).toList());
+        String key = section + "." + name;
+        keys.add(Map.entry(value.origin().lineNumber(), new SettingKey(key, kind(key, value), value.render(), comment)));
+      });
+    }
+    return keys.stream().sorted(Map.Entry.comparingByKey()).map(Map.Entry::getValue).toList();
+  }
+
+  private static SettingKey.Kind kind(String key, ConfigValue value) {
+    if (LISTS_OF_PATTERNS.contains(key)) {
+      return SettingKey.Kind.PATTERNS;
+    }
+    return switch (value.valueType()) {
+      case BOOLEAN -> SettingKey.Kind.SWITCH;
+      case LIST, OBJECT -> SettingKey.Kind.OBJECTS;
+      case NUMBER, STRING, NULL -> SettingKey.Kind.VALUE;
+    };
+  }
+
   /** Ours, and not the reference.conf of another library on the class path: the one beside this class. */
   private static Config reference() {
     String resource = Layers.class.getName().replace('.', '/') + ".class";

@@ -57,6 +57,14 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
     return new Settings(recipe, run, origins);
   }
 
+  /** Full key to value, each value as JSON. */
+  public SortedMap<String, String> entries() {
+    SortedMap<String, String> entries = new TreeMap<>();
+    recipe.entries().forEach((key, value) -> entries.put("recipe." + key, value));
+    run.entries().forEach((key, value) -> entries.put("run." + key, value));
+    return entries;
+  }
+
   /** Every key, its value and where it came from, as a file that {@link #load} reads. */
   public String render() {
     StringBuilder text = new StringBuilder("cafeq {\n");

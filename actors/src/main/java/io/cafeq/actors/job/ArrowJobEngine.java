@@ -13,10 +13,10 @@ import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
-import io.cafeq.engine.quantize.JobIdentity;
 import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.quantize.UnitQuantizer;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.receipt.UnitReceipt;
 import java.nio.file.Path;
 
 /** The engine's own numerics and its Arrow files. */

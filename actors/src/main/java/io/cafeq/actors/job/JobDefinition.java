@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.plan.Plan;
-import io.cafeq.engine.quantize.JobIdentity;
+import io.cafeq.engine.receipt.JobIdentity;
 import java.nio.file.Path;
 
 /**

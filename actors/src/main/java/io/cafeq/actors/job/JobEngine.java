@@ -7,7 +7,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.JobIdentity;
+import io.cafeq.engine.receipt.JobIdentity;
 
 /** The numerics and the formats as a job sees them: what units cost, how they are made and read back. Thread-safe. */
 interface JobEngine {

@@ -9,7 +9,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
-import io.cafeq.engine.quantize.JobIdentity;
+import io.cafeq.engine.receipt.JobIdentity;
 import java.nio.file.Files;
 import java.nio.file.Path;
 

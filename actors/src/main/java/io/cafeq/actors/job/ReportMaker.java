@@ -3,7 +3,7 @@ package io.cafeq.actors.job;
 import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Machine;
 import io.cafeq.engine.report.Measurements;

@@ -5,7 +5,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.ResumeCheck.Verdict;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.UnitFailure;
 import io.cafeq.engine.report.UnitResult;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.cafeq.actors.worker;
 
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.UnitFailure;
 
 /** How the work on a unit ended. A failure is an answer like another. */

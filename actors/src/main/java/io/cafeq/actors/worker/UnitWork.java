@@ -3,7 +3,7 @@ package io.cafeq.actors.worker;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.quantize.Progress;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 
 /** What one lane does with units, one after the other. Made, used and closed on the lane's own thread; owns its memory. */
 public interface UnitWork extends AutoCloseable {

@@ -8,7 +8,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.quantize.Progress;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;

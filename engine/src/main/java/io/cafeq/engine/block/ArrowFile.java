@@ -29,9 +29,9 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 
 /**
- * The frame of an Arrow IPC file that nobody vouches for: magic, footer, messages. It reads by position, bounds every length
- * by the file before memory is taken for it, and never hands out native addresses, so that a hostile file can do no more
- * than fail.
+ * The frame of an Arrow IPC file that nobody vouches for: magic, footer, messages. It reads by position, bounds every
+ * length by the file before memory is taken for it, and never hands out native addresses, so that a hostile file can do
+ * no more than fail.
  */
 final class ArrowFile implements AutoCloseable {
   /** A slab's payload and what lies around it. */
@@ -242,7 +242,8 @@ final class ArrowFile implements AutoCloseable {
   }
 
   private static ByteBuffer slice(ByteBuffer body, org.apache.arrow.flatbuf.Buffer buffer) {
-    return body.slice(Math.toIntExact(buffer.offset()), Math.toIntExact(buffer.length())).order(ByteOrder.LITTLE_ENDIAN);
+    return body.slice(Math.toIntExact(buffer.offset()), Math.toIntExact(buffer.length()))
+        .order(ByteOrder.LITTLE_ENDIAN);
   }
 
   private boolean hasMagic(long position) {

@@ -1,7 +1,5 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.config.Side;
-import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -25,10 +23,10 @@ record BatchEntries(ArrowFile file, List<String> names) {
   private RowIndex.Entry entry(int row, int batch, int place, BatchLayout layout, MemorySegment head) {
     long kindValue = value(layout, head, Column.KIND, place);
     long nameIndex = value(layout, head, Column.TENSOR, place);
-    if (kindValue < 0 || kindValue >= Column.Kind.values().length || nameIndex < 0 || nameIndex >= names.size()) {
+    Column.Kind kind = StoredNumbers.kind(kindValue);
+    if (kind == null || nameIndex < 0 || nameIndex >= names.size()) {
       throw file.damage().of("row " + row + " has kind " + kindValue + " and name number " + nameIndex);
     }
-    Column.Kind kind = Column.Kind.values()[(int) kindValue];
     String name = names.get((int) nameIndex);
     if (kind != Column.Kind.TRANSFORM && layout.rows() > 1) {
       throw file.damage().of(name, row, "shares its record batch with others");
@@ -54,8 +52,7 @@ record BatchEntries(ArrowFile file, List<String> names) {
     long side = entry.get(Column.SIDE);
     long format = entry.get(Column.FORMAT);
     long k = entry.get(Column.K);
-    if (side < 0 || side >= Side.values().length || k < 1 || k > MAX_K
-        || format < 0 || format >= StoredTransform.Format.values().length) {
+    if (StoredNumbers.side(side) == null || k < 1 || k > MAX_K || StoredNumbers.format(format) == null) {
       throw file.damage().of(entry.name(), entry.number(), "side " + side + ", k " + k + ", format " + format);
     }
   }

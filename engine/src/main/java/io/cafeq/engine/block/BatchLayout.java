@@ -78,7 +78,7 @@ record BatchLayout(int rows, long body, long bodyLength, long[] nulls, long[] of
     int node = 0;
     for (Column column : Column.all()) {
       FieldNode field = batch.nodes(node);
-      if (field.length() != rows || field.nullCount() != 0 && field.nullCount() != rows) {
+      if (field.length() != rows || (field.nullCount() != 0 && field.nullCount() != rows)) {
         throw damage.of("column " + column.text() + " of the record batch at byte " + body + " has " + field.nullCount()
             + " nulls in " + field.length() + " rows");
       }

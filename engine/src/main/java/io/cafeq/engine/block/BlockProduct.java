@@ -3,9 +3,9 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.transform.StoredTransform;
 
 /**
- * Multiplies the inverse transform P of one block with k vectors of any length: result i is the sum over ascending j of P[i][j]
- * * vector j, each product and each sum rounded to float, or for a Hadamard block the butterflies of growing distance, then
- * the factor. The order is fixed, and Java fuses nothing, so every machine gets the same bits.
+ * Multiplies the inverse transform P of one block with k vectors of any length: result i is the sum over ascending j of
+ * P[i][j] * vector j, each product and each sum rounded to float, or for a Hadamard block the butterflies of growing
+ * distance, then the factor. The order is fixed, and Java fuses nothing, so every machine gets the same bits.
  */
 final class BlockProduct {
   private final int k;
@@ -25,8 +25,8 @@ final class BlockProduct {
   }
 
   /**
-   * Puts result i into results[i][0, length); {@code vectors} may be overwritten. Vectors are separate arrays so that the
-   * inner loops have one index only, which C2 turns into vector code.
+   * Puts result i into results[i][0, length); {@code vectors} may be overwritten. Vectors are separate arrays so that
+   * the inner loops have one index only, which C2 turns into vector code.
    */
   void apply(float[][] vectors, float[][] results, int length) {
     if (butterflies) {

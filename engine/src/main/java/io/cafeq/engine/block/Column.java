@@ -11,8 +11,8 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
- * The columns of every unit's file, in the schema's order; docs/format.md describes them. A later minor version may only
- * append columns. Those of fixed width come first, so that an index can be made without reading payloads.
+ * The columns of every unit's file, in the schema's order; docs/format.md describes them. A later minor version may
+ * only append columns. Those of fixed width come first, so that an index can be made without reading payloads.
  */
 enum Column {
   KIND(Form.INT8, "0 transform, 1 slab, 2 raw"),
@@ -36,7 +36,8 @@ enum Column {
   MINIMUMS_F16(Form.HALVES, "slab, f16-minimum: one a group, row by row"),
   CODES(Form.BINARY, "slab: codes of bits bits, least significant first, each row padded to whole bytes"),
   RAW(Form.BINARY, "raw: little-endian elements of the tensor's dtype; BF16 is the upper half of a float32"),
-  TRANSFORM_DATA(Form.BINARY, "transform: P row-major as int8 or bfloat16 (the upper half of a float32), or k sign bits"),
+  TRANSFORM_DATA(
+      Form.BINARY, "transform: P row-major as int8 or bfloat16 (the upper half of a float32), or k sign bits"),
   TRANSFORM_SCALES(Form.HALVES, "transform: int8: one a column, else empty");
 
   /** How values lie in Arrow buffers; {@code width} is that of a fixed-width value, else 0. */

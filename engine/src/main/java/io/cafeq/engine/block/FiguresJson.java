@@ -2,8 +2,8 @@ package io.cafeq.engine.block;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.cafeq.engine.quantize.ErrorFigures;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.UnitFigures;
 import org.jspecify.annotations.Nullable;
 
 /** {@link UnitFigures} as JSON. */

@@ -25,7 +25,10 @@ final class LoadedBatch {
     this.capacity = capacity;
   }
 
-  /** The row with views of its payload, valid until a row of another batch is asked for. Its checksum is known to be right. */
+  /**
+   * The row with views of its payload, valid until a row of another batch is asked for. Its checksum is known to be
+   * right.
+   */
   Row row(BatchLayout layout, RowIndex.Entry entry) {
     MemorySegment body = body(layout);
     Row row = new Row(entry.kind(), entry.name(), entry.fixed(), new EnumMap<>(Column.class));

@@ -11,8 +11,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What a finished result consists of: {@code manifest.json}, written last, so that a folder with one is complete. The same
- * source, recipe and kernel give the same manifest: no times, hosts or paths of the machine.
+ * What a finished result consists of: {@code manifest.json}, written last, so that a folder with one is complete. The
+ * same source, recipe and kernel give the same manifest: no times, hosts or paths of the machine.
  *
  * @param recipe canonical text, whose SHA-256 is {@code recipeHash}
  * @param kernels backends and CPU kernels that made the units
@@ -95,14 +95,19 @@ public record Manifest(
    */
   public record Totals(long weights, long quantizedWeights, long quantizedBits, long unitBytes) {}
 
+  /** The bytes of {@code manifest.json}. */
+  public byte[] bytes() {
+    return ManifestFile.bytes(this);
+  }
+
   /** Writes {@code manifest.json} so that it is there whole or not at all, even after a power cut. */
   public void write(Path folder) {
     ManifestFile.write(folder, this);
   }
 
   /**
-   * Reads and checks the manifest of a result. Kind RESULT where there is none, which means that the result is partial, or
-   * where it is damaged, contradicts itself or names files outside the folder.
+   * Reads and checks the manifest of a result. Kind RESULT where there is none, which means that the result is partial,
+   * or where it is damaged, contradicts itself or names files outside the folder.
    */
   public static Manifest read(Path folder) {
     return ManifestFile.read(folder);

@@ -29,7 +29,8 @@ final class ManifestCheck {
     }
     for (Map.Entry<String, String> entry : unitOf.entrySet()) {
       if (!names.contains(entry.getKey())) {
-        throw damage.of("unit " + entry.getValue() + " has the tensor " + entry.getKey() + ", the list of tensors has not");
+        throw damage.of("unit " + entry.getValue() + " has the tensor " + entry.getKey()
+            + ", the list of tensors has not");
       }
     }
     manifest.aliases().forEach((alias, stored) -> {

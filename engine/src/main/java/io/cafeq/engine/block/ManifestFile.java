@@ -27,7 +27,11 @@ final class ManifestFile {
   private ManifestFile() {}
 
   static void write(Path folder, Manifest manifest) {
-    DurableFile.write(folder.resolve(Manifest.FILE), text(manifest).getBytes(StandardCharsets.UTF_8));
+    DurableFile.write(folder.resolve(Manifest.FILE), bytes(manifest));
+  }
+
+  static byte[] bytes(Manifest manifest) {
+    return text(manifest).getBytes(StandardCharsets.UTF_8);
   }
 
   static Manifest read(Path folder) {
@@ -71,7 +75,8 @@ final class ManifestFile {
     source.put("name", manifest.source().name());
     source.put("config_sha256", manifest.source().configSha256());
     ArrayNode shards = source.putArray("shards");
-    manifest.source().shards().forEach(shard -> shards.addObject().put("file", shard.file()).put("bytes", shard.bytes()));
+    manifest.source().shards()
+        .forEach(shard -> shards.addObject().put("file", shard.file()).put("bytes", shard.bytes()));
     ArrayNode units = node.putArray("units");
     for (Manifest.UnitEntry unit : manifest.units()) {
       ObjectNode entry = units.addObject();

@@ -1,8 +1,8 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -13,12 +13,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A finished result: its tensors as what a model would compute with. Streams in bounded native memory: the largest row of a
- * unit's file, at most 64 MiB, and about 8 MiB of weights. Used by the thread that opened it. What is wrong with the files is
- * an EngineException of kind RESULT, met when the part is read; {@link ResultVerifier} looks at everything.
+ * A finished result: its tensors as what a model would compute with. Streams in bounded native memory: the largest row
+ * of a unit's file, at most 64 MiB, and about 8 MiB of weights. Used by the thread that opened it. What is wrong with
+ * the files is an EngineException of kind RESULT, met when the part is read; {@link ResultVerifier} looks at
+ * everything.
  */
 public final class ResultReader implements AutoCloseable {
-  /** Takes rows [firstRow, firstRow + weights.rows) of a tensor, counted through all experts; borrowed during the call. */
+  /**
+   * Takes rows [firstRow, firstRow + weights.rows) of a tensor, counted through all experts; borrowed during the call.
+   */
   @FunctionalInterface
   public interface WeightConsumer {
     void accept(long firstRow, FloatMatrix weights);

@@ -3,6 +3,7 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.file.Digests;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -18,9 +19,9 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Verifies a whole result folder: manifest, every unit's file (SHA-256, checksums, decoding, and against the source its errors
- * and bytes), side files, and that nothing is missing or superfluous. Goes on after a problem and lists all of them. Used by
- * one thread.
+ * Verifies a whole result folder: manifest, every unit's file (SHA-256, checksums, decoding, and against the source its
+ * errors and bytes), side files, and that nothing is missing or superfluous. Goes on after a problem and lists all of
+ * them. Used by one thread.
  */
 public final class ResultVerifier {
   /**
@@ -116,7 +117,7 @@ public final class ResultVerifier {
         problems.add(damage.of("has " + Files.size(file) + " bytes, the manifest says " + bytes));
         return false;
       }
-      String found = Sha256.of(file);
+      String found = Digests.file(file, stop);
       if (!found.equals(sha256)) {
         problems.add(damage.of("has SHA-256 " + found + ", the manifest says " + sha256));
         return false;
@@ -126,6 +127,8 @@ public final class ResultVerifier {
       problems.add(damage.of("is missing", e));
     } catch (IOException e) {
       problems.add(damage.of("cannot be read: " + e, e));
+    } catch (EngineException e) {
+      problems.add(UnitProof.rethrowStop(e));
     }
     return false;
   }
@@ -159,7 +162,8 @@ public final class ResultVerifier {
     checkpoint.tensors().forEach(tensor -> expected.add(tensor.name()));
     manifest.tensors().forEach(tensor -> expected.remove(tensor.name()));
     if (!expected.isEmpty()) {
-      problems.add(new Damage(folder.resolve(Manifest.FILE)).of("lacks tensors of " + checkpoint.folder() + ": " + expected));
+      problems.add(new Damage(folder.resolve(Manifest.FILE))
+          .of("lacks tensors of " + checkpoint.folder() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
       problems.add(new Damage(folder.resolve(Manifest.FILE)).of("has the aliases " + manifest.aliases() + ", "

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * One row on its way into or out of a file, column by column.
  *
  * @param name what the {@code tensor} column stands for
- * @param fixed values of the fixed-width columns by ordinal; float64 by its bits; 0 in columns that the kind does not fill
+ * @param fixed values of the fixed-width columns by ordinal; float64 by its bits; 0 in columns that the kind does not
+ *     fill
  * @param payload borrowed; columns that are not null
  */
 record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegment> payload) {
@@ -23,7 +24,7 @@ record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegmen
   /** A row without values yet. */
   static Row of(Column.Kind kind, String name, int nameIndex) {
     Row row = new Row(kind, name, new long[FIXED], new EnumMap<>(Column.class));
-    return row.with(Column.KIND, kind.ordinal()).with(Column.TENSOR, nameIndex);
+    return row.with(Column.KIND, StoredNumbers.of(kind)).with(Column.TENSOR, nameIndex);
   }
 
   Row with(Column column, long value) {
@@ -54,8 +55,9 @@ record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegmen
   }
 
   /**
-   * CRC-32C of the name in UTF-8, then of the filled fixed-width columns in the schema's order except {@code tensor} and
-   * {@code crc32c}, each as 8 little-endian bytes, then of the payload columns that are not null in the schema's order.
+   * CRC-32C of the name in UTF-8, then of the filled fixed-width columns in the schema's order except {@code tensor}
+   * and {@code crc32c}, each as 8 little-endian bytes, then of the payload columns that are not null in the schema's
+   * order.
    */
   long checksum() {
     CRC32C crc = new CRC32C();

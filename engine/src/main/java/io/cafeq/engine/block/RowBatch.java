@@ -14,8 +14,8 @@ import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 
 /**
- * Lays rows of one kind out as an Arrow record batch. Payloads of a single row are not copied: Arrow's buffers are views of
- * the caller's native memory, which must live until the batch is written.
+ * Lays rows of one kind out as an Arrow record batch. Payloads of a single row are not copied: Arrow's buffers are
+ * views of the caller's native memory, which must live until the batch is written.
  */
 final class RowBatch {
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -13,8 +13,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rows a file has, known to fit its header: every weight and every byte of every tensor exactly once, every block of
- * every transform exactly once.
+ * Which rows a file has, known to fit its header: every weight and every byte of every tensor exactly once, every block
+ * of every transform exactly once.
  */
 final class RowIndex {
   /**
@@ -168,7 +168,7 @@ final class RowIndex {
     long next = 0;
     for (Entry entry : blocks(transform.key()).values()) {
       if (entry.get(Column.FIRST_CHANNEL) != next || entry.get(Column.K) < 1
-          || entry.get(Column.SIDE) != transform.side().ordinal()) {
+          || entry.get(Column.SIDE) != StoredNumbers.of(transform.side())) {
         throw damage.of(transform.key(), entry.number(), "a block of the " + transform.side() + " side at channel "
             + next + " should follow, found channel " + entry.get(Column.FIRST_CHANNEL));
       }

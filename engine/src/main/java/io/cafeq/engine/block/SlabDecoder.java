@@ -1,8 +1,8 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,10 +13,10 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns stored rows into effective weights [rows, columns]: the values of the codes as {@link EncodedSlab} defines them, with
- * the transform undone by {@link BlockProduct}. Every machine gets the same bits. On the output side W_b = P V for the k rows
- * of a block; on the input side W_b^T = P V^T, so that entry c of a row is the sum over j of P[c][j] * value j of the block.
- * Works in tiles of some 100 KB on the heap. Not thread-safe; borrows everything it is given.
+ * Turns stored rows into effective weights [rows, columns]: the values of the codes as {@link EncodedSlab} defines
+ * them, with the transform undone by {@link BlockProduct}. Every machine gets the same bits. On the output side W_b = P
+ * V for the k rows of a block; on the input side W_b^T = P V^T, so that entry c of a row is the sum over j of P[c][j] *
+ * value j of the block. Works in tiles of some 100 KB on the heap. Not thread-safe; borrows everything it is given.
  */
 public final class SlabDecoder {
   private static final int TILE_VALUES = 32768;
@@ -50,8 +50,8 @@ public final class SlabDecoder {
    * Rows [firstRow, firstRow + target.rows) of the slab.
    *
    * @param blocks null where there is no transform
-   * @param channel on the output side the transform's channel of row {@code firstRow}, which begins a block as the last row
-   *     ends one; without meaning otherwise
+   * @param channel on the output side the transform's channel of row {@code firstRow}, which begins a block as the last
+   *     row ends one; without meaning otherwise
    */
   public void decode(EncodedSlab slab, int firstRow, @Nullable Blocks blocks, int channel, FloatMatrix target) {
     if (target.columns() != slab.columns() || firstRow < 0 || target.rows() > slab.rows() - firstRow) {

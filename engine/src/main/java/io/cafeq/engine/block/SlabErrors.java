@@ -1,6 +1,6 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;

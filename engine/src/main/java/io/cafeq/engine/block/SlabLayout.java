@@ -8,7 +8,8 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * Which columns a slab of some grid fills, and with how many bytes: the one place that knows both, for writer and reader.
+ * Which columns a slab of some grid fills, and with how many bytes: the one place that knows both, for writer and
+ * reader.
  *
  * @param bytes by column; columns that are null are absent
  */

@@ -3,8 +3,9 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.file.Digests;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -42,8 +43,8 @@ final class SourceTensor implements AutoCloseable {
   FloatMatrix rows(long first, int count) {
     List<Long> shape = info.shape();
     long columns = shape.getLast();
-    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns), info.file(),
-        info.position(), info.bytes());
+    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns),
+        info.file(), info.position(), info.bytes());
     long needed = count * columns * Float.BYTES;
     if (floats.byteSize() < needed) {
       floats = arena.allocate(needed, 64);
@@ -66,12 +67,7 @@ final class SourceTensor implements AutoCloseable {
 
   /** Of all its bytes. */
   String sha256(StopFlag stop) {
-    Sha256 sha = new Sha256();
-    for (long at = 0; at < info.bytes(); at += PIECE) {
-      stop.check();
-      sha.update(read(at, Math.min(PIECE, info.bytes() - at)));
-    }
-    return sha.finish();
+    return Digests.tensor(checkpoint, info, stop);
   }
 
   @Override

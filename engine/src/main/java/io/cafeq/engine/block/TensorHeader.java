@@ -23,8 +23,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable
   public record Coding(GridSpec grid, @Nullable TransformUse transform) {}
 
   /**
-   * @param key under which the transform's blocks are stored: the tensor's own name, or a name that all tensors that share
-   *     the transform use
+   * @param key under which the transform's blocks are stored: the tensor's own name, or a name that all tensors that
+   *     share the transform use
    */
   public record TransformUse(String key, Side side) {}
 

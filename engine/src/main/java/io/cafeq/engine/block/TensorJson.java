@@ -67,7 +67,8 @@ final class TensorJson {
       throw new Fields.Bad(fields.path() + ": a quantized tensor has rows and columns, found " + bare.shape());
     }
     if (grid.group() > 0 && bare.columns() % grid.group() != 0) {
-      throw new Fields.Bad(fields.path() + ": groups of " + grid.group() + " do not divide " + bare.columns() + " columns");
+      throw new Fields.Bad(fields.path() + ": groups of " + grid.group() + " do not divide "
+          + bare.columns() + " columns");
     }
     TensorHeader.TransformUse transform = fields.node().has("transform")
         ? new TensorHeader.TransformUse(fields.text("transform"), fields.choice("side", Side.class, Side::text))

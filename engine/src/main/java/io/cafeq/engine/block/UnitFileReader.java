@@ -1,8 +1,7 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.config.Side;
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -11,14 +10,16 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Reads one unit's file without trusting it. Opening checks the header and that every row is in its place exactly once;
- * lengths and checksum of a row are checked when it is given out. Everything wrong is an {@link EngineException} of kind
- * RESULT. Holds as much native memory as the largest row and one batch of transforms take; used by the thread that opened it.
+ * lengths and checksum of a row are checked when it is given out. Everything wrong is an {@link EngineException} of
+ * kind RESULT. Holds as much native memory as the largest row and one batch of transforms take; used by the thread that
+ * opened it.
  */
 public final class UnitFileReader implements AutoCloseable {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -170,7 +171,7 @@ public final class UnitFileReader implements AutoCloseable {
   private StoredTransform transform(RowIndex.Entry entry) {
     Row row = transforms.row(layouts.get(entry.batch()), entry);
     int k = (int) entry.get(Column.K);
-    StoredTransform.Format format = StoredTransform.Format.values()[(int) entry.get(Column.FORMAT)];
+    StoredTransform.Format format = Objects.requireNonNull(StoredNumbers.format(entry.get(Column.FORMAT)));
     MemorySegment data = row.bytes(Column.TRANSFORM_DATA);
     MemorySegment scales = row.bytes(Column.TRANSFORM_SCALES);
     long expected = switch (format) {
@@ -184,7 +185,7 @@ public final class UnitFileReader implements AutoCloseable {
           "a block of " + k + " channels in " + format + " does not take the bytes that are there");
     }
     return new StoredTransform(
-        Side.values()[(int) entry.get(Column.SIDE)],
+        Objects.requireNonNull(StoredNumbers.side(entry.get(Column.SIDE))),
         (int) entry.get(Column.FIRST_CHANNEL),
         k,
         format,

@@ -3,7 +3,7 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.EncodedSlab;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -29,9 +29,10 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw bytes go to the channel
- * from the memory where they lie; transforms are gathered and go out together. Not thread-safe; owns its channel and no
- * other memory. Wrong arguments are IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT failure.
+ * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw bytes go to the
+ * channel from the memory where they lie; transforms are gathered and go out together. Not thread-safe; owns its
+ * channel and no other memory. Wrong arguments are IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT
+ * failure.
  */
 public final class UnitFileWriter implements AutoCloseable {
   /** The most bytes that the payload of a slab or a raw row may have. */
@@ -86,10 +87,10 @@ public final class UnitFileWriter implements AutoCloseable {
   /** One block of the transform stored under {@code key}. */
   public void writeTransform(String key, StoredTransform transform) {
     Row row = Row.of(Column.Kind.TRANSFORM, key, index(key))
-        .with(Column.SIDE, transform.side().ordinal())
+        .with(Column.SIDE, StoredNumbers.of(transform.side()))
         .with(Column.FIRST_CHANNEL, transform.firstChannel())
         .with(Column.K, transform.k())
-        .with(Column.FORMAT, transform.format().ordinal())
+        .with(Column.FORMAT, StoredNumbers.of(transform.format()))
         .with(Column.TRANSFORM_DATA, MemorySegment.ofArray(transform.data()))
         .with(Column.TRANSFORM_SCALES, halves(transform.scales()));
     transforms.add(row);

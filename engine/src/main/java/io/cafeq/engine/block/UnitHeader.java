@@ -1,6 +1,6 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.quantize.JobIdentity;
+import io.cafeq.engine.receipt.JobIdentity;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.SequencedSet;
@@ -29,7 +29,9 @@ public record UnitHeader(String id, JobIdentity identity, String kernel, List<Te
         .orElseThrow(() -> new IllegalArgumentException("unit " + id + " has no tensor " + name));
   }
 
-  /** Everything that rows can name, in the order of the file's dictionary: the tensors, then the transforms' other keys. */
+  /**
+   * Everything that rows can name, in the order of the file's dictionary: the tensors, then the transforms' other keys.
+   */
   public List<String> names() {
     SequencedSet<String> names = new LinkedHashSet<>();
     tensors.forEach(tensor -> names.add(tensor.name()));

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.cafeq.engine.quantize.JobIdentity;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.receipt.UnitFigures;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.SortedMap;
@@ -100,8 +100,8 @@ final class UnitMetadata {
   }
 
   /**
-   * CRC-32C over the schema's and then the footer's {@code cafeq.} entries without the checksum itself, each map by sorted
-   * keys, every key and value in UTF-8 followed by a zero byte.
+   * CRC-32C over the schema's and then the footer's {@code cafeq.} entries without the checksum itself, each map by
+   * sorted keys, every key and value in UTF-8 followed by a zero byte.
    */
   static long checksum(SortedMap<String, String> schema, SortedMap<String, String> footer) {
     CRC32C crc = new CRC32C();

@@ -4,7 +4,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.UnitFigures;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,9 +12,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Proves one unit's file from what is on disk: structure and checksums, every row decoded, and with the source at hand the
- * errors measured again and copied bytes compared. Used before a file gets its final name and whenever a result is verified.
- * Takes as much native memory as {@link UnitFileReader}, and about 17 MiB (twice one block where that is more).
+ * Proves one unit's file from what is on disk: structure and checksums, every row decoded, and with the source at hand
+ * the errors measured again and copied bytes compared. Used before a file gets its final name and whenever a result is
+ * verified. Takes as much native memory as {@link UnitFileReader}, and about 17 MiB (twice one block where that is
+ * more).
  */
 public final class UnitProof {
   /** Learners measure in float with BLAS, the proof decodes in fixed order: they agree much closer than this. */
@@ -99,11 +100,8 @@ public final class UnitProof {
   }
 
   private void tensor(TensorHeader tensor) {
-    try (Arena arena = Arena.ofConfined()) {
-      SourceTensor source = switch (against) {
-        case Against.Nothing nothing -> null;
-        case Against.Source(Checkpoint checkpoint, boolean hashes) -> SourceTensor.find(checkpoint, tensor, damage, arena);
-      };
+    try (Arena arena = Arena.ofConfined();
+        SourceTensor source = source(tensor, arena)) {
       if (source != null && against instanceof Against.Source found && found.hashes()) {
         compareHash(tensor, source);
       }
@@ -112,10 +110,15 @@ public final class UnitProof {
       } else {
         slabs(tensor, source, arena);
       }
-      if (source != null) {
-        source.close();
-      }
     }
+  }
+
+  private @Nullable SourceTensor source(TensorHeader tensor, Arena arena) {
+    return switch (against) {
+      case Against.Nothing nothing -> null;
+      case Against.Source(Checkpoint checkpoint, boolean hashes) ->
+          SourceTensor.find(checkpoint, tensor, damage, arena);
+    };
   }
 
   private void compareHash(TensorHeader tensor, SourceTensor source) {
@@ -131,7 +134,8 @@ public final class UnitProof {
     reader.forEachRaw(tensor.name(), row -> {
       stop.check();
       if (source != null && !source.holds(row.byteOffset(), row.bytes())) {
-        throw damage.of("tensor " + tensor.name() + ": its bytes from " + row.byteOffset() + " on differ from the source");
+        throw damage.of("tensor " + tensor.name() + ": its bytes from " + row.byteOffset()
+            + " on differ from the source");
       }
     });
   }

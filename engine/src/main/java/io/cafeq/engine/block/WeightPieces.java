@@ -1,13 +1,13 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Decodes a tensor's slabs piece by piece into one buffer that is reused. A piece has about 8 MiB, but at least one row, or
- * one block of an output-side transform. Owned by one thread.
+ * Decodes a tensor's slabs piece by piece into one buffer that is reused. A piece has about 8 MiB, but at least one
+ * row, or one block of an output-side transform. Owned by one thread.
  */
 final class WeightPieces {
   private static final long TARGET_BYTES = 8L << 20;

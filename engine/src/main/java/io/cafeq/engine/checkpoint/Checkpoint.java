@@ -1,7 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,8 +17,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files stay
- * open until it is closed. Closing it while others read makes their reads fail.
+ * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files
+ * stay open until it is closed. Closing it while others read makes their reads fail.
  *
  * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where it names
  * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder.
@@ -114,7 +114,9 @@ public final class Checkpoint implements AutoCloseable {
     return metadata;
   }
 
-  /** Tied tensors: alias name to the name of the stored tensor. Metadata entries that name a stored tensor are aliases. */
+  /**
+   * Tied tensors: alias name to the name of the stored tensor. Metadata entries that name a stored tensor are aliases.
+   */
   public SortedMap<String, String> aliases() {
     return aliases;
   }
@@ -130,8 +132,9 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted: everything of at most 64 MiB,
-   * in folders too, that is neither hidden nor weights. None where a single file was opened in a folder without config.json.
+   * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted: everything of at most 64
+   * MiB, in folders too, that is neither hidden nor weights. None where a single file was opened in a folder without
+   * config.json.
    */
   public List<Path> sideFiles() {
     return sideFiles.taken();
@@ -143,9 +146,9 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Fills {@code target}, which lies outside the heap, with the tensor's bytes from {@code offset} (relative to the tensor)
-   * on, by positioned reads. A file that has become shorter is a {@link CheckpointException}; a disk that fails is an
-   * EngineException of kind ENVIRONMENT. A thread that is interrupted gets kind STOPPED and disturbs no other.
+   * Fills {@code target}, which lies outside the heap, with the tensor's bytes from {@code offset} (relative to the
+   * tensor) on, by positioned reads. A file that has become shorter is a {@link CheckpointException}; a disk that fails
+   * is an EngineException of kind ENVIRONMENT. A thread that is interrupted gets kind STOPPED and disturbs no other.
    */
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());

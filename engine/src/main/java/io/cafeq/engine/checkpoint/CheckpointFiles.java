@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param folder real path
  * @param shards plain names in order
  * @param index null for a single file
- * @param whole whether the folder is the checkpoint; false where a single file was named in a folder without config.json
+ * @param whole whether the folder is the checkpoint; false where a single file was named in a folder without
+ *     config.json
  */
 record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex index, boolean whole) {
   static final String SINGLE = "model.safetensors";
@@ -49,7 +50,10 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
       return new CheckpointFiles(folder, List.of(name), null, Files.isRegularFile(folder.resolve("config.json")));
     } catch (IOException e) {
       throw new EngineException(
-          FailureKind.ENVIRONMENT, path + ": cannot be opened: " + e, "Check the disk and the folder's permissions.", e);
+          FailureKind.ENVIRONMENT,
+          path + ": cannot be opened: " + e,
+          "Check the disk and the folder's permissions.",
+          e);
     }
   }
 
@@ -57,7 +61,8 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     boolean single = Files.exists(folder.resolve(SINGLE));
     if (Files.exists(folder.resolve(INDEX))) {
       ShardIndex index = ShardIndex.read(folder.resolve(INDEX));
-      // The common loaders look for model.safetensors first; an index that knows it says more, another one is a leftover.
+      // The common loaders look for model.safetensors first; an index that knows it says more, another one is a
+      // leftover.
       if (!single || index.fileNames().contains(SINGLE)) {
         return new CheckpointFiles(folder, List.copyOf(index.fileNames()), index, true);
       }
@@ -67,7 +72,11 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     }
     List<String> names;
     try (Stream<Path> files = Files.list(folder)) {
-      names = files.map(f -> Objects.requireNonNull(f.getFileName()).toString()).filter(n -> !n.startsWith(".")).sorted().toList();
+      names = files
+          .map(f -> Objects.requireNonNull(f.getFileName()).toString())
+          .filter(n -> !n.startsWith("."))
+          .sorted()
+          .toList();
     }
     List<String> candidates = names.stream().filter(n -> n.endsWith(EXTENSION)).toList();
     // One shard of several, downloaded without its index and the others, is not the model.

@@ -5,6 +5,7 @@ import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,8 +16,8 @@ import java.util.Objects;
 
 /**
  * A file that appears under its name only once it is complete and safe on disk: written beside it with {@code .part}
- * appended, synced, renamed, the folder synced. Not thread-safe. Closing without {@link #publish} removes what was written.
- * Failures are EngineExceptions of kind ENVIRONMENT.
+ * appended, synced, renamed, the folder synced. Not thread-safe. Closing without {@link #publish} removes what was
+ * written. Failures are EngineExceptions of kind ENVIRONMENT, or STOPPED where the thread was interrupted.
  */
 public final class DurableFile implements AutoCloseable {
   private static final long LARGEST_WRITE = 1L << 30;
@@ -95,6 +96,10 @@ public final class DurableFile implements AutoCloseable {
 
   /** The failure to write a file, as one that says what to do. */
   static EngineException failed(Path path, IOException cause) {
+    if (cause instanceof ClosedByInterruptException) {
+      return new EngineException(
+          FailureKind.STOPPED, path + ": writing was interrupted", "Run the same command again.", cause);
+    }
     String reason = cause.toString();
     String lower = reason.toLowerCase(Locale.ROOT);
     boolean full = lower.contains("no space left") || lower.contains("quota exceeded");

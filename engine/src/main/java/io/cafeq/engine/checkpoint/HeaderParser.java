@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 /** Reads one header and refuses whatever the safetensors format forbids, as a stream: the JSON text is never held. */
 final class HeaderParser {
   private static final String DAMAGED = "The file is damaged or is no safetensors file: download or copy it again.";
-  private static final String MADE_WRONG = "The file was written wrongly: get it again, or write it with a current safetensors library.";
+  private static final String MADE_WRONG =
+      "The file was written wrongly: get it again, or write it with a current safetensors library.";
   private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int LENGTH_BYTES = 8;
 
@@ -81,7 +82,8 @@ final class HeaderParser {
       }
       if (length > file.length() - LENGTH_BYTES) {
         throw new CheckpointException(
-            file.path() + ": the header says it has " + length + " bytes, but the file has only " + file.length(), DAMAGED);
+            file.path() + ": the header says it has " + length + " bytes, but the file has only " + file.length(),
+            DAMAGED);
       }
       if (length < 2) {
         throw new CheckpointException(file.path() + ": the header has " + length + " bytes, too few for JSON", DAMAGED);
@@ -105,7 +107,8 @@ final class HeaderParser {
             file.path() + ": tensor " + Names.quoted(name) + ": half a surrogate pair in the name", MADE_WRONG);
       }
       if (!names.add(name)) {
-        throw new CheckpointException(file.path() + ": duplicate key " + Names.quoted(name) + " in the header", MADE_WRONG);
+        throw new CheckpointException(file.path() + ": duplicate key " + Names.quoted(name) + " in the header",
+            MADE_WRONG);
       }
       json.nextToken();
       if (name.equals("__metadata__")) {
@@ -141,8 +144,7 @@ final class HeaderParser {
         throw new CheckpointException(
             file.path() + ": __metadata__ " + Names.quoted(key) + ": half a surrogate pair", MADE_WRONG);
       }
-      budget.takeText(file.path(), key);
-      budget.takeText(file.path(), value);
+      budget.takeMetadata(file.path(), key, value);
       if (metadata.put(key, value) != null) {
         throw new CheckpointException(
             file.path() + ": duplicate key " + Names.quoted(key) + " in __metadata__", MADE_WRONG);
@@ -169,13 +171,20 @@ final class HeaderParser {
       json.nextToken();
       switch (key) {
         case "dtype" -> dtype = dtype(name);
-        case "shape" -> shape = numbers(name, "shape");
+        case "shape" -> {
+          shape = numbers(name, "shape");
+          budget.takeShape(file.path(), shape);
+        }
         case "data_offsets" -> offsets = numbers(name, "data_offsets");
         // The reference reader ignores keys it does not know, so that the format can grow.
         default -> json.skipChildren();
       }
     }
-    return placed(name, required(name, "dtype", dtype), required(name, "shape", shape), required(name, "data_offsets", offsets));
+    return placed(
+        name,
+        required(name, "dtype", dtype),
+        required(name, "shape", shape),
+        required(name, "data_offsets", offsets));
   }
 
   private <T> T required(String name, String key, @Nullable T value) {
@@ -245,8 +254,8 @@ final class HeaderParser {
     }
     if (bytes != end - begin) {
       throw wrong(
-          name, "shape " + shape + " of " + dtype + " needs " + bytes + " bytes, data_offsets [" + begin + ", " + end + "] give "
-              + (end - begin));
+          name, "shape " + shape + " of " + dtype + " needs " + bytes + " bytes, data_offsets [" + begin + ", " + end
+              + "] give " + (end - begin));
     }
     if (end > dataBytes) {
       throw new CheckpointException(

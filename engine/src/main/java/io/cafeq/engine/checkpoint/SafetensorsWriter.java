@@ -20,8 +20,8 @@ import java.util.TreeMap;
 
 /**
  * Writes one safetensors file as a stream: all tensors are declared first, then their bytes come in the order of {@link
- * #order}. The same declarations and bytes give the same file. Not thread-safe. The file appears under its name at {@link
- * #finish}; closing without it leaves nothing. A full disk is an EngineException of kind ENVIRONMENT.
+ * #order}. The same declarations and bytes give the same file. Not thread-safe. The file appears under its name at
+ * {@link #finish}; closing without it leaves nothing. A full disk is an EngineException of kind ENVIRONMENT.
  */
 public final class SafetensorsWriter implements AutoCloseable {
   /** Largest elements first, so that every tensor is aligned. */
@@ -64,8 +64,8 @@ public final class SafetensorsWriter implements AutoCloseable {
   /**
    * Declares all tensors and writes the header.
    *
-   * @param metadata goes into {@code __metadata__}, where {@code format} is {@code pt} unless it is given here: transformers
-   *     does not load a file without it
+   * @param metadata goes into {@code __metadata__}, where {@code format} is {@code pt} unless it is given here:
+   *     transformers does not load a file without it
    */
   public static SafetensorsWriter create(Path target, List<Entry> tensors, Map<String, String> metadata) {
     List<Entry> order = tensors.stream().sorted(ORDER).toList();
@@ -138,8 +138,8 @@ public final class SafetensorsWriter implements AutoCloseable {
     }
     skipComplete();
     if (current == order.size() || !order.get(current).name().equals(tensor)) {
-      throw new IllegalStateException(
-          "bytes of " + tensor + " came, expected " + (current == order.size() ? "the end" : order.get(current).name()));
+      String expected = current == order.size() ? "the end" : order.get(current).name();
+      throw new IllegalStateException("bytes of " + tensor + " came, expected " + expected);
     }
     if (bytes.byteSize() > order.get(current).bytes() - written) {
       throw new IllegalStateException("tensor " + tensor + " gets more bytes than it was declared with");

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
@@ -48,7 +47,8 @@ final class ShardFile implements AutoCloseable {
             "Download or copy the missing file.");
       }
       if (!Files.isRegularFile(path)) {
-        throw new CheckpointException(path + ": expected a file, found something else", "Download or copy the file again.");
+        throw new CheckpointException(path + ": expected a file, found something else",
+            "Download or copy the file again.");
       }
       FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
       return new ShardFile(path, channel, channel.size());
@@ -97,8 +97,6 @@ final class ShardFile implements AutoCloseable {
       } catch (ClosedByInterruptException e) {
         throw new EngineException(
             FailureKind.STOPPED, path + ": " + what + ": reading was interrupted", "Run the same command again.", e);
-      } catch (AsynchronousCloseException e) {
-        reopen(current, what, e);
       } catch (ClosedChannelException e) {
         reopen(current, what, e);
       } catch (IOException e) {
@@ -119,7 +117,8 @@ final class ShardFile implements AutoCloseable {
       channel = opened;
       if (opened.size() != length) {
         throw new CheckpointException(
-            path + ": " + what + ": expected " + length + " bytes, found " + opened.size() + ": the file was changed", RENEW);
+            path + ": " + what + ": expected " + length + " bytes, found " + opened.size() + ": the file was changed",
+            RENEW);
       }
     } catch (IOException e) {
       throw failed(path, what + ": cannot be opened again", e);

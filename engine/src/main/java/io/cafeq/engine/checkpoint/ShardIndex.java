@@ -26,6 +26,8 @@ import java.util.TreeSet;
 record ShardIndex(Path path, Map<String, String> files) {
   private static final String RENEW = "Download the index again; it must belong to these files.";
 
+  private static final int MOST_KEYS = 64;
+
   ShardIndex {
     files = Collections.unmodifiableMap(files);
   }
@@ -35,7 +37,8 @@ record ShardIndex(Path path, Map<String, String> files) {
     try (ShardFile file = ShardFile.open(path)) {
       if (file.length() > SafetensorsHeader.LARGEST) {
         throw new CheckpointException(
-            path + ": the index has " + file.length() + " bytes, at most " + SafetensorsHeader.LARGEST + " are read", RENEW);
+            path + ": the index has " + file.length() + " bytes, at most " + SafetensorsHeader.LARGEST + " are read",
+            RENEW);
       }
       try (JsonParser json = JsonText.parser(file.stream(0, file.length()))) {
         return new ShardIndex(path, parse(path, json));
@@ -58,7 +61,9 @@ record ShardIndex(Path path, Map<String, String> files) {
     HeaderBudget budget = new HeaderBudget();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
-      budget.takeText(path, key);
+      if (keys.size() == MOST_KEYS) {
+        throw new CheckpointException(path + ": the index has more than " + MOST_KEYS + " keys", RENEW);
+      }
       if (!keys.add(key)) {
         throw new CheckpointException(path + ": duplicate key " + Names.quoted(key) + " in the index", RENEW);
       }
@@ -111,7 +116,7 @@ record ShardIndex(Path path, Map<String, String> files) {
       throw new CheckpointException(
           path + ": tensor " + Names.quoted(tensor) + ": expected the plain name of a file in the same folder, found "
               + Names.quoted(name),
-          "Do not use this checkpoint unless you trust where it comes from; a sound index names files of its own folder.");
+          "Do not use this checkpoint unless you trust its origin; a sound index names files of its own folder.");
     }
     if (!name.endsWith(".safetensors")) {
       throw new CheckpointException(
@@ -141,14 +146,17 @@ record ShardIndex(Path path, Map<String, String> files) {
       }
       if (!file.equals(tensor.file())) {
         throw new CheckpointException(
-            path + ": tensor " + Names.quoted(tensor.name()) + ": expected in " + file + ", found in " + tensor.file(), RENEW);
+            path + ": tensor " + Names.quoted(tensor.name()) + ": expected in " + file + ", found in "
+                + tensor.file(),
+            RENEW);
       }
     }
     List<String> missing = new TreeMap<>(files).keySet().stream().filter(name -> !found.containsKey(name)).toList();
     if (!missing.isEmpty()) {
       String name = missing.getFirst();
       throw new CheckpointException(
-          folder.resolve(String.valueOf(files.get(name))) + ": tensor " + Names.quoted(name) + " is missing; the index " + path
+          folder.resolve(String.valueOf(files.get(name))) + ": tensor " + Names.quoted(name)
+              + " is missing; the index " + path
               + " says it is there" + (missing.size() > 1 ? ", and " + (missing.size() - 1) + " more are missing" : ""),
           "Download or copy the file again.");
     }

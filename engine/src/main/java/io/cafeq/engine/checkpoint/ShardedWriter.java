@@ -16,9 +16,9 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes a checkpoint of one or more safetensors files, and their index where there is more than one. The bytes come in the
- * order of {@link #order}. Not thread-safe. The index comes last, so that a checkpoint that is not complete is not taken
- * for one; closing without {@link #finish} removes the files that were written.
+ * Writes a checkpoint of one or more safetensors files, and their index where there is more than one. The bytes come in
+ * the order of {@link #order}. Not thread-safe. The index comes last, so that a checkpoint that is not complete is not
+ * taken for one; closing without {@link #finish} removes the files that were written.
  */
 public final class ShardedWriter implements AutoCloseable {
   /** A file and what is to be in it. */

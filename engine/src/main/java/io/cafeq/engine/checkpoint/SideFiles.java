@@ -15,10 +15,11 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * What lies beside the weights. Along go ordinary files of at most 64 MiB: README, licence, config, tokenizer, templates,
- * code, and whatever nobody has heard of yet; also those in folders, since chat templates and sub-configurations can lie
- * there. Left out are hidden files and folders, weights of any format and their indexes, larger files, linked folders (they
- * can lead anywhere), links to nothing, and folders with more than 256 files or 8 levels.
+ * What lies beside the weights. Along go ordinary files of at most 64 MiB: README, licence, config, tokenizer,
+ * templates, code, and whatever nobody has heard of yet; also those in folders, since chat templates and
+ * sub-configurations can lie there. Left out are hidden files and folders, weights of any format and their indexes,
+ * larger files, linked folders (they can lead anywhere), links to nothing, and folders with more than 256 files or 8
+ * levels.
  *
  * @param taken absolute paths under the folder, sorted
  * @param leftOut the same
@@ -30,8 +31,8 @@ record SideFiles(List<Path> taken, List<Path> leftOut) {
   private static final int MOST_FILES = 256;
   private static final int DEEPEST = 8;
   private static final Set<String> WEIGHTS = Set.of(
-      "bin", "pt", "pth", "ckpt", "h5", "msgpack", "gguf", "ggml", "onnx", "onnx_data", "safetensors", "npz", "tflite", "ot",
-      "mlmodel", "nemo", "keras", "pdparams");
+      "bin", "pt", "pth", "ckpt", "h5", "msgpack", "gguf", "ggml", "onnx", "onnx_data", "safetensors", "npz",
+      "tflite", "ot", "mlmodel", "nemo", "keras", "pdparams");
 
   SideFiles {
     taken = List.copyOf(taken);
@@ -45,7 +46,8 @@ record SideFiles(List<Path> taken, List<Path> leftOut) {
       try {
         for (Path entry : entries(checkpoint.folder())) {
           String name = name(entry);
-          if (checkpoint.shards().contains(name) || checkpoint.index() != null && name.equals(CheckpointFiles.INDEX)) {
+          boolean isIndex = checkpoint.index() != null && name.equals(CheckpointFiles.INDEX);
+          if (isIndex || checkpoint.shards().contains(name)) {
             continue;
           }
           if (Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) && !name.startsWith(".")) {

@@ -1,6 +1,6 @@
 package io.cafeq.engine.checkpoint;
 
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -8,8 +8,8 @@ import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
- * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small tiles. One for each worker:
- * not thread-safe. It owns its buffers and borrows the checkpoint, which must stay open.
+ * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small tiles. One for each
+ * worker: not thread-safe. It owns its buffers and borrows the checkpoint, which must stay open.
  */
 public final class TensorReader implements AutoCloseable {
   /** Bytes outside the heap that one reader holds. */
@@ -17,9 +17,10 @@ public final class TensorReader implements AutoCloseable {
 
   private static final int TILE = 4096;
   private static final int CHEAP_TO_SKIP = 8192;
-  private static final ValueLayout.OfShort SHORTS = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble DOUBLES = ValueLayout.JAVA_DOUBLE.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORTS = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfDouble DOUBLES =
+      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Checkpoint checkpoint;
   private final Arena arena = Arena.ofShared();
@@ -34,9 +35,9 @@ public final class TensorReader implements AutoCloseable {
   }
 
   /**
-   * The rectangle [firstRow, firstRow + target.rows) x [firstColumn, firstColumn + target.columns) of a BF16, F16, F32 or
-   * F64 matrix. NaN, infinity, and doubles beyond the range of floats are an error that names tensor, row and column; the
-   * target's content is undefined then.
+   * The rectangle [firstRow, firstRow + target.rows) x [firstColumn, firstColumn + target.columns) of a BF16, F16, F32
+   * or F64 matrix. NaN, infinity, and doubles beyond the range of floats are an error that names tensor, row and
+   * column; the target's content is undefined then.
    */
   public void readFloats(TensorInfo tensor, int firstRow, int firstColumn, FloatMatrix target) {
     checkMatrix(tensor);
@@ -62,7 +63,8 @@ public final class TensorReader implements AutoCloseable {
         } else {
           for (int i = 0; i < rows; i++) {
             convert(
-                tensor, offset + i * rowBytes, scratch, i * rowBytes, target.columns(), target, (row + (long) i) * target.columns());
+                tensor, offset + i * rowBytes, scratch, i * rowBytes, target.columns(), target,
+                (row + (long) i) * target.columns());
           }
         }
       }
@@ -71,7 +73,7 @@ public final class TensorReader implements AutoCloseable {
 
   /** Rows that one read takes: a call for each row costs as much as some kilobytes that are read and skipped. */
   private static int rowsTogether(long rowBytes, long width, int rows) {
-    if (width > SCRATCH_BYTES || width < rowBytes / 2 && rowBytes - width > CHEAP_TO_SKIP) {
+    if (width > SCRATCH_BYTES || (width < rowBytes / 2 && rowBytes - width > CHEAP_TO_SKIP)) {
       return 1;
     }
     return (int) Math.min(rows, (SCRATCH_BYTES - width) / rowBytes + 1);
@@ -87,8 +89,8 @@ public final class TensorReader implements AutoCloseable {
   }
 
   /**
-   * Whole rows that were read already: {@code bytes} are the tensor's from {@code firstRow} on, as many rows as the target
-   * has. The same errors as {@link #readFloats}.
+   * Whole rows that were read already: {@code bytes} are the tensor's from {@code firstRow} on, as many rows as the
+   * target has. The same errors as {@link #readFloats}.
    */
   public void toFloats(TensorInfo tensor, int firstRow, MemorySegment bytes, FloatMatrix target) {
     checkMatrix(tensor);
@@ -96,13 +98,16 @@ public final class TensorReader implements AutoCloseable {
     convert(tensor, offset, bytes, 0, target.elements(), target, 0);
   }
 
-  /** Converts {@code count} elements that lie at {@code from} in the source and came from {@code offset} of the tensor. */
+  /**
+   * Converts {@code count} elements that lie at {@code from} in the source and came from {@code offset} of the tensor.
+   */
   private void convert(
       TensorInfo tensor, long offset, MemorySegment source, long from, long count, FloatMatrix target, long to) {
     int size = tensor.dtype().bytes();
     for (long done = 0; done < count; done += TILE) {
       int tile = (int) Math.min(TILE, count - done);
-      boolean finite = convertTile(tensor.dtype(), source, from + done * size, tile, target.segment(), (to + done) * Float.BYTES);
+      boolean finite = convertTile(tensor.dtype(), source, from + done * size, tile, target.segment(),
+          (to + done) * Float.BYTES);
       if (!finite) {
         throw notFinite(tensor, offset / size + done, target.segment(), to + done, tile);
       }
@@ -147,7 +152,8 @@ public final class TensorReader implements AutoCloseable {
     }
     float value = target.getAtIndex(ValueLayout.JAVA_FLOAT, to + bad);
     long columns = tensor.shape().get(1);
-    String found = Float.isNaN(value) ? "NaN" : tensor.dtype() == Dtype.F64 ? "infinity, or beyond the range of floats" : "infinity";
+    String found = Float.isNaN(value) ? "NaN" : tensor.dtype() == Dtype.F64
+        ? "infinity, or beyond the range of floats" : "infinity";
     return new CheckpointException(
         checkpoint.place(tensor) + ": row " + (element + bad) / columns + ", column " + (element + bad) % columns
             + ": expected a finite weight, found " + found,

@@ -12,6 +12,12 @@ public interface ComputeLane extends AutoCloseable {
   /** The rounding kernels; owned by the lane. */
   SlabEncoder encoder();
 
+  /**
+   * Seconds of one product of two square float matrices by the backend's own kernel: what learning is compared with, since it
+   * is made of products. Two products are made, the second one is timed.
+   */
+  double secondsOfProduct(int size);
+
   @Override
   void close();
 }

@@ -14,11 +14,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes a finished result as an ordinary checkpoint that any program can load: the effective weights in the source's types,
- * rounded to nearest even, under the source's names, in the source's files, with its side files and aliases. Streams in the
- * memory of {@link ResultReader} and a few hundred KB.
+ * Writes a finished result as an ordinary checkpoint that any program can load: the effective weights in the source's
+ * types, rounded to nearest even, under the source's names, in the source's files, with its side files and aliases.
+ * Streams in the memory of {@link ResultReader} and a few hundred KB.
  */
 public final class DenseExport {
+  private static final String SINGLE = "model.safetensors";
+
   private final ResultReader result;
   private final StopFlag stop;
   private final Progress progress;
@@ -30,10 +32,10 @@ public final class DenseExport {
   }
 
   /**
-   * Makes the checkpoint {@code target}, which must not exist or be empty and must lie apart from the result: USAGE otherwise.
-   * All is written to a folder beside it that takes its name when complete, so that an export that was killed is never taken
-   * for a checkpoint. Kind RESULT where the result is partial or damaged, or a weight does not fit its type; ENVIRONMENT
-   * where the disk fails.
+   * Makes the checkpoint {@code target}, which must not exist or be empty and must lie apart from the result: USAGE
+   * otherwise. All is written to a folder beside it that takes its name when complete, so that an export that was
+   * killed is never taken for a checkpoint. Kind RESULT where the result is partial or damaged, or a weight does not
+   * fit its type; ENVIRONMENT where the disk fails.
    */
   public static void run(Path resultFolder, Path target, StopFlag stop, Progress progress) {
     try (ResultReader result = ResultReader.open(resultFolder);
@@ -48,13 +50,7 @@ public final class DenseExport {
       stop.check();
       folder.copy(result.folder().resolve(file.path()), file);
     }
-    Map<String, List<Entry>> files = new LinkedHashMap<>();
-    for (Manifest.TensorEntry tensor : result.tensors()) {
-      files.computeIfAbsent(tensor.file(), file -> new ArrayList<>())
-          .add(new Entry(tensor.name(), tensor.dtype(), tensor.shape()));
-    }
-    List<ShardedWriter.Shard> shards =
-        files.entrySet().stream().map(file -> new ShardedWriter.Shard(file.getKey(), file.getValue())).toList();
+    List<ShardedWriter.Shard> shards = shards(result.tensors());
     try (Arena arena = Arena.ofConfined();
         ShardedWriter writer = ShardedWriter.create(folder.path(), shards, result.manifest().aliases())) {
       WeightEncoder encoder = new WeightEncoder(arena);
@@ -65,6 +61,19 @@ public final class DenseExport {
       }
       writer.finish();
     }
+  }
+
+  /** The source's files; a single one gets the name that loaders look for without an index. */
+  static List<ShardedWriter.Shard> shards(List<Manifest.TensorEntry> tensors) {
+    Map<String, List<Entry>> files = new LinkedHashMap<>();
+    for (Manifest.TensorEntry tensor : tensors) {
+      files.computeIfAbsent(tensor.file(), file -> new ArrayList<>())
+          .add(new Entry(tensor.name(), tensor.dtype(), tensor.shape()));
+    }
+    boolean single = files.size() == 1;
+    return files.entrySet().stream()
+        .map(file -> new ShardedWriter.Shard(single ? SINGLE : file.getKey(), file.getValue()))
+        .toList();
   }
 
   private void append(ShardedWriter writer, Entry tensor, WeightEncoder encoder) {

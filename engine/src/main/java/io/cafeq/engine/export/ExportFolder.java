@@ -1,10 +1,10 @@
 package io.cafeq.engine.export;
 
 import io.cafeq.engine.block.Manifest;
-import io.cafeq.engine.block.Sha256;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.file.Digests;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -12,14 +12,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A folder that appears under its name only once it is complete: written beside it with {@code .export-part} appended, then
- * renamed. Closing without {@link #publish} removes what was written; what a killed run left is removed by the next.
+ * A folder that appears under its name only once it is complete: written beside it with {@code .export-part} appended,
+ * then renamed. Closing without {@link #publish} removes what was written; what a killed run left is removed by the
+ * next.
  */
 final class ExportFolder implements AutoCloseable {
   private static final String SUFFIX = ".export-part";
@@ -66,17 +68,17 @@ final class ExportFolder implements AutoCloseable {
   /** Copies a side file; kind RESULT where it is not the one that the manifest speaks of. */
   void copy(Path from, Manifest.SideFileEntry entry) {
     Path to = part.resolve(entry.path());
-    Sha256 sha = new Sha256();
+    MessageDigest digest = Digests.sha256();
     try {
       Files.createDirectories(Objects.requireNonNull(to.getParent()));
       try (FileChannel in = FileChannel.open(from, StandardOpenOption.READ);
           DurableFile out = DurableFile.create(to)) {
         ByteBuffer piece = ByteBuffer.allocateDirect(PIECE);
         while (in.read(piece.clear()) >= 0) {
-          sha.update(piece.flip());
+          digest.update(piece.flip());
           out.append(piece.rewind());
         }
-        if (!sha.finish().equals(entry.sha256())) {
+        if (!Digests.hex(digest).equals(entry.sha256())) {
           throw new EngineException(
               FailureKind.RESULT,
               from + " is not the file that the manifest speaks of: its SHA-256 should be " + entry.sha256(),

@@ -3,9 +3,9 @@ package io.cafeq.engine.export;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.FloatConversion;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -35,7 +35,8 @@ final class WeightEncoder {
   void encode(Entry tensor, long firstRow, FloatMatrix weights, Consumer<MemorySegment> consumer) {
     for (long at = 0; at < weights.elements(); at += TILE) {
       int count = (int) Math.min(TILE, weights.elements() - at);
-      boolean fits = tile(tensor.dtype(), weights.segment().asSlice(at * Float.BYTES, (long) count * Float.BYTES), count);
+      MemorySegment from = weights.segment().asSlice(at * Float.BYTES, (long) count * Float.BYTES);
+      boolean fits = tile(tensor.dtype(), from, count);
       if (!fits) {
         throw overflow(tensor, firstRow, weights, at, count);
       }

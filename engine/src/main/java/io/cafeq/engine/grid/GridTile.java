@@ -4,19 +4,23 @@ import io.cafeq.config.ScaleStorage;
 import java.util.Arrays;
 
 /**
- * Grids for some whole rows at a time. Each group of each row is a lane (lane = row * groups + group) and entry e of all
- * groups is one array, so that all loops run over lanes. The arrays lie on the heap and are reused; a tile holds at most some
- * 100,000 weights, or one row. Not thread-safe.
+ * Grids for some whole rows at a time. Each group of each row is a lane, a long group several (lane = (row * groups + group) *
+ * parts + part), and entry e of all lanes is one array, so that all loops run over lanes, of which there are enough even for
+ * grids of whole rows. The arrays lie on the heap and are reused; a tile holds at most some 100,000 weights, or one row. Not
+ * thread-safe.
  *
  * <p>The order of use is {@link #load}, {@link #choose}, then any of the others.
  */
 public final class GridTile {
   private static final int TARGET_WEIGHTS = 1 << 16;
+  private static final int LONGEST_LANE = 256;
 
   private final GridSpec grid;
   private final int columns;
   private final int size;
   private final int groups;
+  private final int parts;
+  private final int laneLength;
   private final int maximumRows;
   private final float[][] entries;
   private final float[] low;
@@ -25,8 +29,12 @@ public final class GridTile {
   private final float[] step;
   private final float[] inverse;
   private final float[] zero;
+  private final float[] laneInverse;
+  private final float[] laneZero;
+  private final float[] laneLow;
+  private final float[] laneHigh;
   private final float[] error;
-  private final float[] bestError;
+  private final double[] bestError;
   private final int[] scaleCode;
   private final int[] zeroCode;
   private final int[] bestScaleCode;
@@ -36,6 +44,7 @@ public final class GridTile {
   private final byte[][] codes;
   private final double[] shrinks;
   private int rows;
+  private int count;
   private int lanes;
 
   public GridTile(GridSpec grid, int columns) {
@@ -43,18 +52,25 @@ public final class GridTile {
     this.columns = columns;
     size = grid.groupSize(columns);
     groups = grid.groups(columns);
+    parts = parts(size);
+    laneLength = size / parts;
     maximumRows = Math.max(1, TARGET_WEIGHTS / columns);
     int most = maximumRows * groups;
-    entries = new float[size][most];
-    codes = new byte[size][most];
+    int mostLanes = most * parts;
+    entries = new float[laneLength][mostLanes];
+    codes = new byte[laneLength][mostLanes];
+    laneInverse = parts == 1 ? new float[0] : new float[mostLanes];
+    laneZero = parts == 1 ? new float[0] : new float[mostLanes];
+    laneLow = parts == 1 ? new float[0] : new float[mostLanes];
+    laneHigh = parts == 1 ? new float[0] : new float[mostLanes];
+    error = new float[mostLanes];
     low = new float[most];
     high = new float[most];
     full = new float[most];
     step = new float[most];
     inverse = new float[most];
     zero = new float[most];
-    error = new float[most];
-    bestError = new float[most];
+    bestError = new double[most];
     scaleCode = new int[most];
     zeroCode = new int[most];
     bestScaleCode = new int[most];
@@ -62,6 +78,15 @@ public final class GridTile {
     rowScale = new float[maximumRows];
     rowScaleBits = new short[maximumRows];
     shrinks = Shrinks.of(grid);
+  }
+
+  /** The fewest equal parts of a group that are no longer than a lane should be. */
+  private static int parts(int size) {
+    int parts = (size + LONGEST_LANE - 1) / LONGEST_LANE;
+    while (size % parts != 0) {
+      parts++;
+    }
+    return parts;
   }
 
   /** Rows that fit at a time. */
@@ -72,21 +97,34 @@ public final class GridTile {
   /** Takes rows that lie one after the other in {@code weights}. */
   public void load(float[] weights, int rowCount) {
     rows = rowCount;
-    lanes = rows * groups;
+    count = rows * groups;
+    lanes = count * parts;
     int blocked = 16;
     for (int l0 = 0; l0 < lanes; l0 += blocked) {
       int end = Math.min(lanes, l0 + blocked);
-      for (int e = 0; e < size; e++) {
+      for (int e = 0; e < laneLength; e++) {
         float[] entry = entries[e];
-        for (int l = l0, from = l0 * size + e; l < end; l++, from += size) {
+        for (int l = l0, from = l0 * laneLength + e; l < end; l++, from += laneLength) {
           entry[l] = weights[from];
         }
       }
     }
-    Arrays.fill(low, 0, lanes, Float.POSITIVE_INFINITY);
-    Arrays.fill(high, 0, lanes, Float.NEGATIVE_INFINITY);
+    float[] lows = parts == 1 ? low : laneLow;
+    float[] highs = parts == 1 ? high : laneHigh;
+    Arrays.fill(lows, 0, lanes, Float.POSITIVE_INFINITY);
+    Arrays.fill(highs, 0, lanes, Float.NEGATIVE_INFINITY);
     for (float[] entry : entries) {
-      LaneLoops.range(entry, low, high, lanes);
+      LaneLoops.range(entry, lows, highs, lanes);
+    }
+    if (parts > 1) {
+      for (int i = 0; i < count; i++) {
+        low[i] = lows[i * parts];
+        high[i] = highs[i * parts];
+        for (int l = i * parts + 1; l < (i + 1) * parts; l++) {
+          low[i] = Math.min(low[i], lows[l]);
+          high[i] = Math.max(high[i], highs[l]);
+        }
+      }
     }
   }
 
@@ -95,51 +133,77 @@ public final class GridTile {
     prepareRanges();
     if (shrinks.length == 1) {
       candidate(shrinks[0]);
-      System.arraycopy(scaleCode, 0, bestScaleCode, 0, lanes);
-      System.arraycopy(zeroCode, 0, bestZeroCode, 0, lanes);
+      System.arraycopy(scaleCode, 0, bestScaleCode, 0, count);
+      System.arraycopy(zeroCode, 0, bestZeroCode, 0, count);
     } else {
-      Arrays.fill(bestError, 0, lanes, Float.POSITIVE_INFINITY);
+      Arrays.fill(bestError, 0, count, Double.POSITIVE_INFINITY);
       for (double shrink : shrinks) {
         candidate(shrink);
-        Arrays.fill(error, 0, lanes, 0);
-        for (float[] entry : entries) {
-          LaneLoops.addCodeErrors(entry, inverse, zero, grid.top(), error, lanes);
-        }
-        for (int l = 0; l < lanes; l++) {
-          float squared = error[l] * step[l] * step[l];
-          if (squared < bestError[l]) {
-            bestError[l] = squared;
-            bestScaleCode[l] = scaleCode[l];
-            bestZeroCode[l] = zeroCode[l];
+        measure();
+        for (int i = 0; i < count; i++) {
+          double squared = squaredError(i);
+          if (squared < bestError[i]) {
+            bestError[i] = squared;
+            bestScaleCode[i] = scaleCode[i];
+            bestZeroCode[i] = zeroCode[i];
           }
         }
       }
     }
-    for (int l = 0; l < lanes; l++) {
-      step[l] = scaleOf(l, bestScaleCode[l]);
-      inverse[l] = 1 / step[l];
-      zero[l] = zeroOf(l, bestZeroCode[l]);
+    for (int i = 0; i < count; i++) {
+      step[i] = scaleOf(i, bestScaleCode[i]);
+      inverse[i] = 1 / step[i];
+      zero[i] = zeroOf(i, bestZeroCode[i]);
     }
+  }
+
+  /** Errors of all lanes on the present grids, in units of the squared steps. */
+  private void measure() {
+    Arrays.fill(error, 0, lanes, 0);
+    float[] inverses = spread(inverse, laneInverse);
+    float[] zeros = spread(zero, laneZero);
+    for (float[] entry : entries) {
+      LaneLoops.addCodeErrors(entry, inverses, zeros, grid.top(), error, lanes);
+    }
+  }
+
+  /** One value a lane from one a group. */
+  private float[] spread(float[] values, float[] room) {
+    if (parts == 1) {
+      return values;
+    }
+    for (int i = 0; i < count; i++) {
+      Arrays.fill(room, i * parts, (i + 1) * parts, values[i]);
+    }
+    return room;
+  }
+
+  private double squaredError(int group) {
+    double sum = 0;
+    for (int l = group * parts; l < (group + 1) * parts; l++) {
+      sum += error[l];
+    }
+    return sum * step[group] * step[group];
   }
 
   private void prepareRanges() {
     switch (grid.storage()) {
       case SYMMETRIC -> {
-        for (int l = 0; l < lanes; l++) {
+        for (int l = 0; l < count; l++) {
           float reach = Math.max(-low[l], high[l]);
           low[l] = -reach;
           high[l] = reach;
         }
       }
       case ZERO_POINT, OFFSET, F16 -> {
-        for (int l = 0; l < lanes; l++) {
+        for (int l = 0; l < count; l++) {
           low[l] = Math.min(low[l], 0);
           high[l] = Math.max(high[l], 0);
         }
       }
       case F16_MINIMUM -> {}
     }
-    for (int l = 0; l < lanes; l++) {
+    for (int l = 0; l < count; l++) {
       full[l] = (high[l] - low[l]) / grid.top();
     }
     if (!grid.scalesAreF16()) {
@@ -159,7 +223,7 @@ public final class GridTile {
     int levels = (1 << grid.scaleBits()) - 1;
     boolean half = grid.scalesAreF16();
     int row = 0;
-    for (int l = 0; l < lanes; l++) {
+    for (int l = 0; l < count; l++) {
       if (half) {
         scaleCode[l] = HalfFloats.positive(full[l] > 0 ? shrink * full[l] : 1);
       } else {
@@ -174,23 +238,23 @@ public final class GridTile {
     switch (grid.storage()) {
       case SYMMETRIC -> {}
       case ZERO_POINT, F16 -> {
-        for (int l = 0; l < lanes; l++) {
+        for (int l = 0; l < count; l++) {
           zeroCode[l] = (int) Math.clamp(Math.rint(-(low[l] + (high[l] - low[l]) * rest) / step[l]), 0, top);
         }
       }
       case OFFSET -> {
         double units = 1 << (8 - grid.bits());
-        for (int l = 0; l < lanes; l++) {
+        for (int l = 0; l < count; l++) {
           zeroCode[l] = (int) Math.clamp(Math.rint(-(low[l] + (high[l] - low[l]) * rest) / step[l] * units), 0, 255);
         }
       }
       case F16_MINIMUM -> {
-        for (int l = 0; l < lanes; l++) {
+        for (int l = 0; l < count; l++) {
           zeroCode[l] = HalfFloats.signed(low[l] + (high[l] - low[l]) * rest) & 0xFFFF;
         }
       }
     }
-    for (int l = 0; l < lanes; l++) {
+    for (int l = 0; l < count; l++) {
       zero[l] = zeroOf(l, zeroCode[l]);
     }
   }
@@ -213,27 +277,26 @@ public final class GridTile {
 
   /** Squared error of nearest rounding on the chosen grids. */
   public double squaredError() {
-    Arrays.fill(error, 0, lanes, 0);
-    for (float[] entry : entries) {
-      LaneLoops.addCodeErrors(entry, inverse, zero, grid.top(), error, lanes);
-    }
+    measure();
     double sum = 0;
-    for (int l = 0; l < lanes; l++) {
-      sum += (double) error[l] * step[l] * step[l];
+    for (int i = 0; i < count; i++) {
+      sum += squaredError(i);
     }
     return sum;
   }
 
   /** Codes by nearest rounding, row after row; {@code out} has room for rows * columns. */
   public void codes(byte[] out) {
-    for (int e = 0; e < size; e++) {
-      LaneLoops.codes(entries[e], inverse, zero, grid.top(), codes[e], lanes);
+    float[] inverses = spread(inverse, laneInverse);
+    float[] zeros = spread(zero, laneZero);
+    for (int e = 0; e < laneLength; e++) {
+      LaneLoops.codes(entries[e], inverses, zeros, grid.top(), codes[e], lanes);
     }
     int blocked = 16;
-    for (int e0 = 0; e0 < size; e0 += blocked) {
-      int end = Math.min(size, e0 + blocked);
+    for (int e0 = 0; e0 < laneLength; e0 += blocked) {
+      int end = Math.min(laneLength, e0 + blocked);
       for (int l = 0; l < lanes; l++) {
-        for (int e = e0, to = l * size + e0; e < end; e++, to++) {
+        for (int e = e0, to = l * laneLength + e0; e < end; e++, to++) {
           out[to] = codes[e][l];
         }
       }
@@ -247,11 +310,11 @@ public final class GridTile {
     }
   }
 
-  /** Copies steps, their inverses and zeros of the loaded rows to {@code at} of the given arrays, lane by lane. */
+  /** Copies steps, their inverses and zeros of the loaded rows to {@code at} of the given arrays, one a group. */
   public void copyGrids(float[] steps, float[] inverses, float[] zeros, int at) {
-    System.arraycopy(step, 0, steps, at, lanes);
-    System.arraycopy(inverse, 0, inverses, at, lanes);
-    System.arraycopy(zero, 0, zeros, at, lanes);
+    System.arraycopy(step, 0, steps, at, count);
+    System.arraycopy(inverse, 0, inverses, at, count);
+    System.arraycopy(zero, 0, zeros, at, count);
   }
 
   /** Columns of the rows that the tile takes. */

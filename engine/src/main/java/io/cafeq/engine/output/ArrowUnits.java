@@ -4,10 +4,11 @@ import io.cafeq.engine.block.UnitFileReader;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.file.Digests;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.JobIdentity;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.receipt.UnitReceipt;
 import java.nio.file.Path;
 import java.util.List;
 

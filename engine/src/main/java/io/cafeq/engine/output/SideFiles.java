@@ -2,6 +2,8 @@ package io.cafeq.engine.output;
 
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.file.Digests;
+import io.cafeq.engine.file.FileFailure;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.cafeq.engine.output;
 
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 import java.nio.file.Path;
 
 /** Reads finished units back. Thread-safe. */

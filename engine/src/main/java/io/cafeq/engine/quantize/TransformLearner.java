@@ -1,11 +1,10 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.config.ScaleStorage;
-import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
@@ -18,8 +17,8 @@ import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.SquareMatrices;
 import io.cafeq.engine.transform.StoredTransform;
 import io.cafeq.engine.transform.StoredTransforms;
-import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import io.cafeq.engine.transform.TransformSpec;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;

@@ -4,6 +4,7 @@ import io.cafeq.config.Rounding;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.block.UnitHeader;
+import io.cafeq.engine.block.UnitProof;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
@@ -15,6 +16,9 @@ import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.receipt.UnitFigures;
+import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.transform.TransformSpec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,6 +38,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UnitQuantizer implements AutoCloseable {
   private static final long COPY_BYTES = 8L << 20;
+  /** What {@link UnitProof} takes beside its reader. */
+  private static final long PROOF_BYTES = 24L << 20;
 
   private final Checkpoint checkpoint;
   private final JobIdentity identity;
@@ -67,7 +73,8 @@ public final class UnitQuantizer implements AutoCloseable {
           case Unit.Quantized quantized ->
               QuantizedWork.memoryNeeded(quantized) + TransformLearner.memoryNeeded(quantized);
         };
-    return work + TensorReader.SCRATCH_BYTES;
+    // The proof comes after the work has given its memory back.
+    return Math.max(work, PROOF_BYTES) + TensorReader.SCRATCH_BYTES;
   }
 
   /**
@@ -83,6 +90,9 @@ public final class UnitQuantizer implements AutoCloseable {
           case Unit.Copied copied -> copy(copied, file, stop, progress);
           case Unit.Quantized quantized -> quantize(quantized, file, stop, progress);
         };
+    if (options.verify()) {
+      UnitProof.check(file.part(), new UnitProof.Against.Source(checkpoint, false), stop).orThrow();
+    }
     String sha256 = file.complete(stop);
     return new UnitReceipt(
         unit.id(),

@@ -1,6 +1,6 @@
 package io.cafeq.engine.report;
 
-import io.cafeq.engine.quantize.ErrorFigures;
+import io.cafeq.engine.receipt.ErrorFigures;
 import org.jspecify.annotations.Nullable;
 
 /** Error and total bits a weight of a rounding without a transform. Both finite. */

@@ -2,9 +2,9 @@ package io.cafeq.engine.report;
 
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.ErrorFigures;
-import io.cafeq.engine.quantize.UnitFigures;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.UnitFigures;
+import io.cafeq.engine.receipt.UnitReceipt;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;

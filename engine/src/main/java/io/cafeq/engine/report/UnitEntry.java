@@ -3,8 +3,8 @@ package io.cafeq.engine.report;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitFigures;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitFigures;
+import io.cafeq.engine.receipt.UnitReceipt;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

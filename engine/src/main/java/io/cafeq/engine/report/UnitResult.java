@@ -1,7 +1,7 @@
 package io.cafeq.engine.report;
 
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitReceipt;
+import io.cafeq.engine.receipt.UnitReceipt;
 
 /** What became of one unit of the plan, as the job knows it at its end. */
 public sealed interface UnitResult {

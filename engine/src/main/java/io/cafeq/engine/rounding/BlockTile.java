@@ -43,18 +43,18 @@ final class BlockTile {
     return lanes;
   }
 
-  /** Row j of the block before the transform, to be filled by the caller. */
-  float[] entry(int j) {
-    return entries[j];
+  /** The block's rows before the transform, to be filled by the caller. */
+  float[][] entries() {
+    return entries;
   }
 
-  /** Row j of V. */
-  float[] transformed(int j) {
-    return transformed[j];
+  /** The rows of V. */
+  float[][] transformed() {
+    return transformed;
   }
 
-  byte[] codes(int j) {
-    return codes[j];
+  byte[][] codes() {
+    return codes;
   }
 
   float[] steps() {
@@ -102,7 +102,7 @@ final class BlockTile {
     }
   }
 
-  /** Fills {@link #steps}, {@link #inverses} and {@link #zeros} for one row of V; says whether they changed. */
+  /** Fills {@link #steps}, {@link #inverses} and {@link #zeros} for one row of V. */
   interface Grids {
     void load(int row);
   }

@@ -2,12 +2,12 @@ package io.cafeq.engine.rounding;
 
 import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridTile;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -109,12 +109,13 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   private void forward(FloatMatrix weights, FloatMatrix values, Side side, BlockTransform block, int channel) {
     BlockTile tile = blockTile(block.k());
-    int total = side == Side.OUTPUT ? weights.columns() : weights.rows();
+    BlockTransfer transfer = new BlockTransfer(side, block.k(), channel);
+    int total = transfer.total(weights);
     for (int first = 0; first < total; first += tile.lanes()) {
       int count = Math.min(tile.lanes(), total - first);
-      gather(weights, side, block.k(), channel, first, count, tile);
+      transfer.gather(weights, first, count, tile.entries());
       tile.apply(block, count);
-      scatter(values, side, block.k(), channel, first, count, tile);
+      transfer.scatter(tile.transformed(), values, first, count);
     }
   }
 
@@ -150,13 +151,14 @@ public final class LaneSlabEncoder implements SlabEncoder {
       Rounding rounding,
       MemorySegment codes) {
     BlockTile tile = blockTile(block.k());
+    BlockTransfer transfer = new BlockTransfer(side, block.k(), channel);
     int columns = values.columns();
-    int total = side == Side.OUTPUT ? columns : values.rows();
+    int total = transfer.total(values);
     double error = 0;
     for (int first = 0; first < total; first += tile.lanes()) {
       int count = Math.min(tile.lanes(), total - first);
       int start = first;
-      gatherValues(values, side, block.k(), channel, first, count, tile);
+      transfer.gather(values, first, count, tile.transformed());
       error +=
           tile.round(
               block,
@@ -167,7 +169,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
                 case OUTPUT -> row -> gridsOfRow(grid, columns, channel + row, start, count, tile);
                 case INPUT -> row -> gridsOfColumn(grid, columns, channel + row, start, count, tile);
               });
-      storeCodes(codes, columns, side, block.k(), channel, first, count, tile);
+      transfer.scatter(tile.codes(), codes, columns, first, count);
     }
     return error;
   }
@@ -198,100 +200,10 @@ public final class LaneSlabEncoder implements SlabEncoder {
     }
   }
 
-  private void gather(
-      FloatMatrix from, Side side, int k, int channel, int first, int count, BlockTile tile) {
-    switch (side) {
-      case OUTPUT -> {
-        for (int j = 0; j < k; j++) {
-          copyRow(from, channel + j, first, tile.entry(j), count);
-        }
-      }
-      case INPUT -> {
-        float[] piece = floats(k);
-        for (int l = 0; l < count; l++) {
-          copyRow(from, first + l, channel, piece, k);
-          for (int j = 0; j < k; j++) {
-            tile.entry(j)[l] = piece[j];
-          }
-        }
-      }
-    }
-  }
-
-  private void gatherValues(
-      FloatMatrix from, Side side, int k, int channel, int first, int count, BlockTile tile) {
-    switch (side) {
-      case OUTPUT -> {
-        for (int j = 0; j < k; j++) {
-          copyRow(from, channel + j, first, tile.transformed(j), count);
-        }
-      }
-      case INPUT -> {
-        float[] piece = floats(k);
-        for (int l = 0; l < count; l++) {
-          copyRow(from, first + l, channel, piece, k);
-          for (int j = 0; j < k; j++) {
-            tile.transformed(j)[l] = piece[j];
-          }
-        }
-      }
-    }
-  }
-
-  private void scatter(FloatMatrix to, Side side, int k, int channel, int first, int count, BlockTile tile) {
-    int columns = to.columns();
-    switch (side) {
-      case OUTPUT -> {
-        for (int j = 0; j < k; j++) {
-          MemorySegment.copy(
-              tile.transformed(j), 0, to.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) (channel + j) * columns + first), count);
-        }
-      }
-      case INPUT -> {
-        float[] piece = floats(k);
-        for (int l = 0; l < count; l++) {
-          for (int j = 0; j < k; j++) {
-            piece[j] = tile.transformed(j)[l];
-          }
-          MemorySegment.copy(
-              piece, 0, to.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) (first + l) * columns + channel), k);
-        }
-      }
-    }
-  }
-
-  private void storeCodes(
-      MemorySegment to, int columns, Side side, int k, int channel, int first, int count, BlockTile tile) {
-    switch (side) {
-      case OUTPUT -> {
-        for (int j = 0; j < k; j++) {
-          MemorySegment.copy(
-              tile.codes(j), 0, to, ValueLayout.JAVA_BYTE, (long) (channel + j) * columns + first, count);
-        }
-      }
-      case INPUT -> {
-        if (rowCodes.length < k + 8) {
-          rowCodes = new byte[k + 8];
-        }
-        for (int l = 0; l < count; l++) {
-          for (int j = 0; j < k; j++) {
-            rowCodes[j] = tile.codes(j)[l];
-          }
-          MemorySegment.copy(
-              rowCodes, 0, to, ValueLayout.JAVA_BYTE, (long) (first + l) * columns + channel, k);
-        }
-      }
-    }
-  }
-
-  private static void copyRow(FloatMatrix from, int row, int column, float[] to, int count) {
-    MemorySegment.copy(
-        from.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) row * from.columns() + column), to, 0, count);
-  }
-
   private float[] rows(FloatMatrix matrix, int first, int count) {
     float[] values = floats(count * matrix.columns());
-    copyRow(matrix, first, 0, values, count * matrix.columns());
+    long from = (long) Float.BYTES * first * matrix.columns();
+    MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, from, values, 0, count * matrix.columns());
     return values;
   }
 

@@ -1,10 +1,10 @@
 package io.cafeq.engine.rounding;
 
 import io.cafeq.config.Rounding;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
 
 /** Rounds slabs of weights. Owns its scratch memory; not thread-safe. */
 public interface SlabEncoder extends AutoCloseable {

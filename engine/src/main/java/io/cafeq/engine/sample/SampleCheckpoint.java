@@ -25,9 +25,9 @@ public final class SampleCheckpoint {
   private SampleCheckpoint() {}
 
   /**
-   * Writes config.json and the weights into a folder that is new or empty. Each weight depends on the seed, the tensor's name
-   * and its place alone. Throws EngineException: USAGE where the folder holds something, ENVIRONMENT where the disk is full,
-   * STOPPED; no weights are left then.
+   * Writes config.json and the weights into a folder that is new or empty. Each weight depends on the seed, the
+   * tensor's name and its place alone. Throws EngineException: USAGE where the folder holds something, ENVIRONMENT
+   * where the disk is full, STOPPED; no weights are left then.
    */
   public static void write(SampleShape shape, long seed, Path folder, StopFlag stop) {
     begin(folder);
@@ -72,7 +72,7 @@ public final class SampleCheckpoint {
     long elements = tensor.bytes() / size;
     boolean isMatrix = tensor.shape().size() == 2;
     int columns = Math.toIntExact(tensor.shape().getLast());
-    SampleWeights.Matrix matrix = SampleWeights.Matrix.of(seed, tensor.name(), columns, shape.outlierShare());
+    SampleWeights.Matrix matrix = new SampleWeights.Matrix(seed, tensor.name(), columns, shape.outlierShare());
     for (long first = 0; first < elements; first += PIECE) {
       stop.check();
       int count = (int) Math.min(PIECE, elements - first);

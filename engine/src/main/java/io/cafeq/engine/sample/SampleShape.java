@@ -41,7 +41,8 @@ public record SampleShape(
   private static final double DEFAULT_OUTLIERS = 1.0 / 64;
 
   public SampleShape {
-    if (layers < 1 || hidden < 1 || intermediate < 1 || heads < 1 || keyValueHeads < 1 || vocabulary < 1 || largestShard < 1) {
+    if (layers < 1 || hidden < 1 || intermediate < 1 || heads < 1 || keyValueHeads < 1 || vocabulary < 1
+        || largestShard < 1) {
       throw new IllegalArgumentException("all dimensions must be at least 1");
     }
     if (hidden % heads != 0 || heads % keyValueHeads != 0) {
@@ -62,8 +63,9 @@ public record SampleShape(
   }
 
   /**
-   * A BF16 model whose tensors have at most {@code bytes} bytes, and no less than nine tenths of that; at least 1 MB. As wide
-   * as it can be with four layers or more, up to the 4096 channels of the common models of 7 and 8 billion weights.
+   * A BF16 model whose tensors have at most {@code bytes} bytes, and no less than nine tenths of that; at least 1 MB.
+   * As wide as it can be with four layers or more, up to the 4096 channels of the common models of 7 and 8 billion
+   * weights.
    */
   public static SampleShape ofBytes(long bytes) {
     if (bytes < 1_000_000) {
@@ -86,8 +88,8 @@ public record SampleShape(
   private static SampleShape sized(int layers, int hidden, int intermediate) {
     int heads = Math.max(4, hidden / 128);
     return new SampleShape(
-        layers, hidden, intermediate, heads, heads / 4, hidden * 4, Dtype.BF16, true, Distribution.STUDENT, DEFAULT_OUTLIERS,
-        DEFAULT_SHARD);
+        layers, hidden, intermediate, heads, heads / 4, hidden * 4, Dtype.BF16, true, Distribution.STUDENT,
+        DEFAULT_OUTLIERS, DEFAULT_SHARD);
   }
 
   /** The same with files of at most that many bytes of data. */
@@ -99,19 +101,22 @@ public record SampleShape(
   /** The same with another element type. */
   public SampleShape withDtype(Dtype other) {
     return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, other, tied, distribution, outlierShare, largestShard);
+        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, other, tied, distribution, outlierShare,
+        largestShard);
   }
 
   /** The same with weights spread otherwise. */
   public SampleShape withDistribution(Distribution other, double otherOutlierShare) {
     return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, tied, other, otherOutlierShare, largestShard);
+        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, tied, other, otherOutlierShare,
+        largestShard);
   }
 
   /** The same with or without an output layer of its own. */
   public SampleShape withTied(boolean other) {
     return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, other, distribution, outlierShare, largestShard);
+        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, other, distribution, outlierShare,
+        largestShard);
   }
 
   /** Channels of one head. */

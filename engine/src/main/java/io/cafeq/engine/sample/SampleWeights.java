@@ -8,8 +8,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The weights of one tensor by position: a hash of seed, name and position gives each, so that files, pieces and threads
- * change nothing. Rows differ in scale by up to two, and a share of the input channels is 4 to 12 times larger.
+ * The weights of one tensor by position: a hash of seed, name and position gives each, so that files, pieces and
+ * threads change nothing. Rows differ in scale by up to two, and a share of the input channels is 4 to 12 times larger.
  */
 final class SampleWeights {
   static final int TILE = 1 << 14;
@@ -31,28 +31,30 @@ final class SampleWeights {
   }
 
   /** A matrix, given by a stream key and the scale of every column. */
-  record Matrix(long key, float[] columnScales) {
-    static Matrix of(long seed, String name, int columns, double outlierShare) {
-      long key = streamOf(seed, name);
-      float[] scales = new float[columns];
+  static final class Matrix {
+    private final long key;
+    private final float[] columnScales;
+
+    Matrix(long seed, String name, int columns, double outlierShare) {
+      key = streamOf(seed, name);
+      columnScales = new float[columns];
       for (int i = 0; i < columns; i++) {
         long hash = mix(~key + i);
         boolean outlier = uniform(hash) < outlierShare;
-        scales[i] = DEVIATION * (outlier ? 4 + 8 * (float) uniform(mix(hash)) : 1);
+        columnScales[i] = DEVIATION * (outlier ? 4 + 8 * (float) uniform(mix(hash)) : 1);
       }
-      return new Matrix(key, scales);
     }
   }
 
   /** The {@code count} weights from {@code element} on, a multiple of four, into {@code target}; at most one tile. */
   void matrix(Matrix matrix, long element, int count, MemorySegment target) {
-    draw(matrix.key(), element, count);
-    float[] scales = matrix.columnScales();
+    draw(matrix.key, element, count);
+    float[] scales = matrix.columnScales;
     long row = element / scales.length;
     int column = (int) (element % scales.length);
     for (int i = 0; i < count; row++, column = 0) {
       int length = Math.min(count - i, scales.length - column);
-      float rowScale = (float) (0.7 + 0.7 * uniform(mix(matrix.key() ^ (ROW_SALT * (row + 1)))));
+      float rowScale = (float) (0.7 + 0.7 * uniform(mix(matrix.key ^ (ROW_SALT * (row + 1)))));
       for (int j = 0; j < length; j++) {
         values[i + j] *= rowScale * scales[column + j];
       }

@@ -1,6 +1,6 @@
 package io.cafeq.engine.transform;
 
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.util.List;
 
 /**

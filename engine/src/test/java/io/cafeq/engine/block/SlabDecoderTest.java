@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -6,9 +6,9 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.Packing;
-import io.cafeq.engine.quantize.ErrorFigures;
-import io.cafeq.engine.quantize.JobIdentity;
-import io.cafeq.engine.quantize.UnitFigures;
+import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -41,7 +41,8 @@ final class UnitFiles {
         columns,
         packed(arena, random, rows, columns, grid.bits()),
         grid.scalesAreF16() ? MemorySegment.NULL : halves(arena, random, rows),
-        grid.scalesAreF16() ? halves(arena, random, rows * groups) : packed(arena, random, rows, groups, grid.scaleBits()),
+        grid.scalesAreF16() ? halves(arena, random, rows * groups)
+            : packed(arena, random, rows, groups, grid.scaleBits()),
         switch (grid.zeroBits()) {
           case 0 -> MemorySegment.NULL;
           case 16 -> halves(arena, random, minimum ? rows * groups : 0);
@@ -95,7 +96,8 @@ final class UnitFiles {
   }
 
   /** Blocks of k channels and a smaller one at the end where they do not divide. */
-  static List<StoredTransform> transforms(Random random, Side side, int channels, int k, StoredTransform.Format format) {
+  static List<StoredTransform> transforms(Random random, Side side, int channels, int k,
+      StoredTransform.Format format) {
     List<StoredTransform> blocks = new ArrayList<>();
     for (int first = 0; first < channels; first += k) {
       blocks.add(transform(random, side, first, Math.min(k, channels - first), format));

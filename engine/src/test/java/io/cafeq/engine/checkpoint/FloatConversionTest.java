@@ -31,7 +31,8 @@ class FloatConversionTest {
     float[] floats = new float[ALL];
     assertThat(FloatConversion.fromF16(allShorts(), floats, ALL)).isFalse();
     for (int i = 0; i < ALL; i++) {
-      assertThat(Float.floatToRawIntBits(floats[i])).isEqualTo(Float.floatToRawIntBits(Float.float16ToFloat((short) i)));
+      assertThat(Float.floatToRawIntBits(floats[i]))
+          .isEqualTo(Float.floatToRawIntBits(Float.float16ToFloat((short) i)));
     }
   }
 
@@ -84,7 +85,7 @@ class FloatConversionTest {
     for (int i = 0; i < bits.length; i++) {
       bits[i] = random.nextInt();
       if (i % 4 == 0) {
-        bits[i] = bits[i] & 0xFFFF0000 | 0x8000; // exactly half way
+        bits[i] = (bits[i] & 0xFFFF0000) | 0x8000; // exactly half way
       }
     }
     short[] rounded = new short[bits.length];
@@ -106,7 +107,7 @@ class FloatConversionTest {
     BigDecimal below = exact.subtract(decimal(down)).abs();
     BigDecimal above = decimal(down + 1).subtract(exact).abs();
     int order = below.compareTo(above);
-    return (short) (order < 0 || order == 0 && (down & 1) == 0 ? down : down + 1);
+    return (short) (order < 0 || (order == 0 && (down & 1) == 0) ? down : down + 1);
   }
 
   private static BigDecimal decimal(int bfloat16) {

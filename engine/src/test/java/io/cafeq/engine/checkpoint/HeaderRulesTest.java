@@ -24,7 +24,8 @@ class HeaderRulesTest {
   @TempDir private Path folder;
 
   private CheckpointException refusal() {
-    CheckpointException refused = catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(folder).close());
+    CheckpointException refused =
+        catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(folder).close());
     assertThat(refused).as("a refusal").isNotNull();
     assertThat(refused.kind()).isEqualTo(FailureKind.CHECKPOINT);
     assertThat(refused.remedy()).isNotBlank();
@@ -123,7 +124,8 @@ class HeaderRulesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{,}", "{\"a\":", "{\"a\" 1}", "{'a':1}", "{\"a\":{\"dtype\":\"U8\",\"shape\":[01]}}", "{\"a\":NaN}"})
+  @ValueSource(strings = {"{,}", "{\"a\":", "{\"a\" 1}", "{'a':1}", "{\"a\":{\"dtype\":\"U8\",\"shape\":[01]}}",
+      "{\"a\":NaN}"})
   void refusesAHeaderThatIsNotJson(String header) throws IOException {
     assertThat(refusal(header, 0)).hasMessageContaining("not JSON");
   }
@@ -135,7 +137,8 @@ class HeaderRulesTest {
 
   @Test
   void refusesDeepNesting() throws IOException {
-    assertThat(refusal("{\"a\":{\"dtype\":\"U8\",\"x\":" + "[".repeat(100_000), 0)).hasMessageContaining("goes beyond what is read");
+    assertThat(refusal("{\"a\":{\"dtype\":\"U8\",\"x\":" + "[".repeat(100_000), 0))
+        .hasMessageContaining("goes beyond what is read");
   }
 
   @Test
@@ -158,18 +161,21 @@ class HeaderRulesTest {
 
   @Test
   void refusesASecondMetadata() throws IOException {
-    assertThat(refusal("{\"__metadata__\":{},\"__metadata__\":{}}", 0)).hasMessageContaining("duplicate key \"__metadata__\"");
+    assertThat(refusal("{\"__metadata__\":{},\"__metadata__\":{}}", 0))
+        .hasMessageContaining("duplicate key \"__metadata__\"");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"1", "null", "[]", "{}", "true"})
   void refusesMetadataThatIsNotAString(String value) throws IOException {
-    assertThat(refusal("{\"__metadata__\":{\"key\":" + value + "}}", 0)).hasMessageContaining("\"key\" must be a string");
+    assertThat(refusal("{\"__metadata__\":{\"key\":" + value + "}}", 0))
+        .hasMessageContaining("\"key\" must be a string");
   }
 
   @Test
   void refusesMetadataThatIsNotAnObject() throws IOException {
-    assertThat(refusal("{\"__metadata__\":[]}", 0)).hasMessageContaining("__metadata__ must be an object, found an array");
+    assertThat(refusal("{\"__metadata__\":[]}", 0))
+        .hasMessageContaining("__metadata__ must be an object, found an array");
   }
 
   @Test
@@ -251,7 +257,8 @@ class HeaderRulesTest {
   @ParameterizedTest
   @ValueSource(strings = {"[4294967296,4294967296]", "[9223372036854775807]", "[3037000500,3037000500,0]"})
   void refusesAShapeThatOverflows(String shape) throws IOException {
-    assertThat(refusal("{" + entry("a", "F64", shape, 0, 0) + "}", 0)).hasMessageContaining("more bytes than a 64-bit number");
+    assertThat(refusal("{" + entry("a", "F64", shape, 0, 0) + "}", 0))
+        .hasMessageContaining("more bytes than a 64-bit number");
   }
 
   @ParameterizedTest
@@ -264,6 +271,25 @@ class HeaderRulesTest {
   void refusesTooManyDimensions() throws IOException {
     String shape = "[" + "1,".repeat(64) + "1]";
     assertThat(refusal("{" + entry("a", "U8", shape, 0, 1) + "}", 1)).hasMessageContaining("more than 64 numbers");
+  }
+
+  @Test
+  void refusesMoreDimensionsThanFitIntoMemory() throws IOException {
+    StringBuilder header = new StringBuilder("{");
+    String shape = "[" + "0,".repeat(63) + "0]";
+    for (int i = 0; i <= HeaderBudget.DIMENSIONS / 64; i++) {
+      header.append(i == 0 ? "" : ",").append(entry("t" + i, "U8", shape, 0, 0));
+    }
+    assertThat(refusal(header.append('}').toString(), 0)).hasMessageContaining("more than 1600000 dimensions");
+  }
+
+  @Test
+  void refusesMoreMetadataThanFitsIntoMemory() throws IOException {
+    StringBuilder header = new StringBuilder("{\"__metadata__\":{");
+    for (int i = 0; i <= HeaderBudget.METADATA; i++) {
+      header.append(i == 0 ? "" : ",").append('"').append(i).append("\":\"\"");
+    }
+    assertThat(refusal(header.append("}}").toString(), 0)).hasMessageContaining("more than 100000 entries");
   }
 
   @Test

@@ -36,6 +36,7 @@ public final class RawSafetensors {
 
   /** One header entry with its quoted name. */
   public static String entry(String name, String dtype, String shape, long begin, long end) {
-    return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":[" + begin + "," + end + "]}";
+    return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":[" + begin + ","
+        + end + "]}";
   }
 }

@@ -3,7 +3,7 @@ package io.cafeq.engine.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -64,7 +64,8 @@ class SharedSamplesTest {
       TensorInfo down = checkpoint.tensor("model.layers.0.mlp.down_proj.weight").orElseThrow();
       FloatMatrix part = FloatMatrix.allocate(arena, 3, 5);
       checkpoint.readFloats(down, 7, 300, part);
-      ByteBuffer file = ByteBuffer.wrap(Files.readAllBytes(folder.resolve("model.safetensors"))).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer file = ByteBuffer.wrap(Files.readAllBytes(folder.resolve("model.safetensors")))
+          .order(ByteOrder.LITTLE_ENDIAN);
       for (int row = 0; row < 3; row++) {
         for (int column = 0; column < 5; column++) {
           int position = Math.toIntExact(down.position()) + ((7 + row) * 384 + 300 + column) * 4;

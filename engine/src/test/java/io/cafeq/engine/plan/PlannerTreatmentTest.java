@@ -73,7 +73,8 @@ class PlannerTreatmentTest {
     Treatment treatment = treatment(plan, O);
     assertThat(treatment.transform()).isEqualTo(new TransformSpec.None());
     assertThat(treatment.rounding()).isEqualTo(Rounding.NEAREST);
-    assertThat(treatment.fallBack()).isFalse();
+    // another storage of the scales may still be better at the same bits
+    assertThat(treatment.fallBack()).isTrue();
     assertThat(Headers.quantized(smol.plan("transform-bits", "0")).values())
         .allMatch(text -> text.startsWith("no transform"));
   }

@@ -52,6 +52,20 @@ public final class Nd4jBackend implements ComputeBackend {
     }
 
     @Override
+    public double secondsOfProduct(int size) {
+      try (NativeMatrix a = new NativeMatrix(size, size);
+          NativeMatrix b = new NativeMatrix(size, size);
+          NativeMatrix result = new NativeMatrix(size, size)) {
+        a.clear();
+        b.clear();
+        NativeMatrix.multiply(a, false, b, false, 0, result);
+        long start = System.nanoTime();
+        NativeMatrix.multiply(a, false, b, false, 0, result);
+        return (System.nanoTime() - start) / 1e9;
+      }
+    }
+
+    @Override
     public void close() {
       encoder.close();
     }

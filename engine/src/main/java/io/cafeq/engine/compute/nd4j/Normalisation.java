@@ -1,7 +1,7 @@
 package io.cafeq.engine.compute.nd4j;
 
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.LaneLoops;
+import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 

@@ -1,7 +1,7 @@
 package io.cafeq.engine.compute.nd4j;
 
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.LaneLoops;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -33,16 +33,7 @@ final class RowObjective implements Objective {
   private final NativeMatrix block;
   private final NativeMatrix gradient;
   private final float[][] rows;
-  private final float[] low;
-  private final float[] high;
-  private final float[] top;
-  private final float[] inverseTop;
-  private final float[] sum;
-  private final float[] squared;
-  private final float[] slope;
-  private final float[] scaled;
-  private final float[] square;
-  private final float[] power;
+  private final LaneRanges ranges;
   private final float[] products;
 
   RowObjective(LearnProblem.Rows problem) {
@@ -60,16 +51,7 @@ final class RowObjective implements Objective {
     block = new NativeMatrix(k, k);
     gradient = new NativeMatrix(k, k);
     rows = new float[entries][lanes];
-    low = new float[lanes];
-    high = new float[lanes];
-    top = new float[lanes];
-    inverseTop = new float[lanes];
-    sum = new float[lanes];
-    squared = new float[lanes];
-    slope = new float[lanes];
-    scaled = new float[lanes];
-    square = new float[lanes];
-    power = new float[lanes];
+    ranges = new LaneRanges(lanes);
     products = new float[k * k];
     load();
   }
@@ -159,7 +141,7 @@ final class RowObjective implements Objective {
         LongRange range = new LongRange();
         for (int tile = 0; tile < tilesPerGroup; tile++) {
           forward(group * tilesPerGroup + tile);
-          ranges();
+          ranges.include(rows, 0, entries);
           range.take();
         }
         range.addHard(shares);
@@ -167,7 +149,7 @@ final class RowObjective implements Objective {
     } else {
       for (int tile = 0; tile < weights.size(); tile++) {
         forward(tile);
-        ranges();
+        ranges.include(rows, 0, entries);
         addHard(shares);
       }
     }
@@ -178,20 +160,15 @@ final class RowObjective implements Objective {
   private double[] shortGroups(int p, double[] energies, double[] shares, double[] hardShares) {
     for (int tile = 0; tile < weights.size(); tile++) {
       forward(tile);
-      ranges();
+      ranges.include(rows, 0, entries);
       addHard(hardShares);
-      Arrays.fill(sum, 0);
-      for (float[] row : rows) {
-        PowerLoops.powers(row, inverseTop, p, sum, scaled, square, power, lanes);
-      }
-      PowerLoops.ranges(sum, top, p, size, squared, slope, lanes);
+      ranges.raise(rows, 0, entries, p);
+      ranges.finish(p, size);
       for (int l = 0; l < lanes; l++) {
-        shares[l % k] += squared[l];
-        slope[l] *= (float) (2 * energies[l % k]);
+        shares[l % k] += ranges.squared[l];
+        ranges.slope[l] *= (float) (2 * energies[l % k]);
       }
-      for (float[] row : rows) {
-        PowerLoops.scale(row, slope, lanes);
-      }
+      ranges.slope(rows, 0, entries);
       backward(tile, tile == 0 ? 0 : 1);
     }
     gradient.get(0, products, k * k);
@@ -212,7 +189,7 @@ final class RowObjective implements Objective {
       for (int i = 0; i < tilesPerGroup; i++) {
         int tile = group * tilesPerGroup + i;
         forward(tile);
-        ranges();
+        ranges.include(rows, 0, entries);
         double[] before = range.tops.clone();
         range.take();
         for (int j = 0; j < k; j++) {
@@ -226,14 +203,11 @@ final class RowObjective implements Objective {
           }
         }
         for (int l = 0; l < lanes; l++) {
-          inverseTop[l] = range.tops[l % k] > 0 ? (float) (1 / range.tops[l % k]) : 0;
+          ranges.inverseTop[l] = range.tops[l % k] > 0 ? (float) (1 / range.tops[l % k]) : 0;
         }
-        Arrays.fill(sum, 0);
-        for (float[] row : rows) {
-          PowerLoops.powers(row, inverseTop, p, sum, scaled, square, power, lanes);
-        }
+        ranges.raise(rows, 0, entries, p);
         for (int l = 0; l < lanes; l++) {
-          sums[l % k] += sum[l];
+          sums[l % k] += ranges.sum[l];
         }
         backward(tile, 0);
         gradient.get(0, products, k * k);
@@ -278,18 +252,9 @@ final class RowObjective implements Objective {
     NativeMatrix.multiply(values, true, weights.get(tile), false, keep, gradient);
   }
 
-  private void ranges() {
-    Arrays.fill(low, Float.POSITIVE_INFINITY);
-    Arrays.fill(high, Float.NEGATIVE_INFINITY);
-    for (float[] row : rows) {
-      LaneLoops.range(row, low, high, lanes);
-    }
-    PowerLoops.tops(low, high, top, inverseTop, lanes);
-  }
-
   private void addHard(double[] shares) {
     for (int l = 0; l < lanes; l++) {
-      double half = problem.symmetric() ? top[l] : (high[l] - low[l]) / 2;
+      double half = ranges.half(l, problem.symmetric());
       shares[l % k] += half * half;
     }
   }
@@ -308,9 +273,9 @@ final class RowObjective implements Objective {
     private void take() {
       for (int l = 0; l < lanes; l++) {
         int j = l % k;
-        lows[j] = Math.min(lows[j], low[l]);
-        highs[j] = Math.max(highs[j], high[l]);
-        tops[j] = Math.max(tops[j], top[l]);
+        lows[j] = Math.min(lows[j], ranges.low(l));
+        highs[j] = Math.max(highs[j], ranges.high(l));
+        tops[j] = Math.max(tops[j], ranges.top[l]);
       }
     }
 

@@ -1,7 +1,7 @@
 package io.cafeq.engine.compute.nd4j;
 
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.LaneLoops;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -28,16 +28,7 @@ final class StripeObjective implements Objective {
   private final List<NativeMatrix> blocks = new ArrayList<>();
   private final List<NativeMatrix> gradients = new ArrayList<>();
   private final float[][] rows;
-  private final float[] low;
-  private final float[] high;
-  private final float[] top;
-  private final float[] inverseTop;
-  private final float[] sum;
-  private final float[] squared;
-  private final float[] slope;
-  private final float[] scaled;
-  private final float[] square;
-  private final float[] power;
+  private final LaneRanges ranges;
 
   StripeObjective(LearnProblem.Stripe problem) {
     this.problem = problem;
@@ -45,16 +36,7 @@ final class StripeObjective implements Objective {
     tileLanes = Math.clamp(TILE_WEIGHTS / channels / 64 * 64, 128, 512);
     tileCount = (problem.weights().rows() + tileLanes - 1) / tileLanes;
     rows = new float[channels][tileLanes];
-    low = new float[tileLanes];
-    high = new float[tileLanes];
-    top = new float[tileLanes];
-    inverseTop = new float[tileLanes];
-    sum = new float[tileLanes];
-    squared = new float[tileLanes];
-    slope = new float[tileLanes];
-    scaled = new float[tileLanes];
-    square = new float[tileLanes];
-    power = new float[tileLanes];
+    ranges = new LaneRanges(tileLanes);
     for (int k : problem.blocks()) {
       values.add(new NativeMatrix(k, tileLanes));
       blocks.add(new NativeMatrix(k, k));
@@ -164,15 +146,10 @@ final class StripeObjective implements Objective {
 
   /** Ranges of one group in each lane; returns the sum of the squares of the true ones. */
   private double ranges(int group) {
-    Arrays.fill(low, Float.POSITIVE_INFINITY);
-    Arrays.fill(high, Float.NEGATIVE_INFINITY);
-    for (int c = group * problem.group(); c < (group + 1) * problem.group(); c++) {
-      LaneLoops.range(rows[c], low, high, tileLanes);
-    }
-    PowerLoops.tops(low, high, top, inverseTop, tileLanes);
+    ranges.include(rows, group * problem.group(), (group + 1) * problem.group());
     double total = 0;
     for (int l = 0; l < tileLanes; l++) {
-      double half = problem.symmetric() ? top[l] : (high[l] - low[l]) / 2;
+      double half = ranges.half(l, problem.symmetric());
       total += half * half;
     }
     return total;
@@ -180,18 +157,14 @@ final class StripeObjective implements Objective {
 
   /** Replaces the group's rows by d loss / d V; returns the sum over lanes of the smoothed R^2. */
   private double slopes(int group, int p, double norm) {
-    Arrays.fill(sum, 0);
-    int end = (group + 1) * problem.group();
-    for (int c = group * problem.group(); c < end; c++) {
-      PowerLoops.powers(rows[c], inverseTop, p, sum, scaled, square, power, tileLanes);
-    }
-    PowerLoops.ranges(sum, top, p, problem.group(), squared, slope, tileLanes);
-    LaneLoops.scale(slope, (float) (2 * norm), tileLanes);
-    for (int c = group * problem.group(); c < end; c++) {
-      PowerLoops.scale(rows[c], slope, tileLanes);
-    }
+    int first = group * problem.group();
+    int end = first + problem.group();
+    ranges.raise(rows, first, end, p);
+    ranges.finish(p, problem.group());
+    LaneLoops.scale(ranges.slope, (float) (2 * norm), tileLanes);
+    ranges.slope(rows, first, end);
     double total = 0;
-    for (float r : squared) {
+    for (float r : ranges.squared) {
       total += r;
     }
     return total;

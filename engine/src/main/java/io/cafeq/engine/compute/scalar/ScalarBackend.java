@@ -5,6 +5,7 @@ import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.SquareMatrices;
 
 /** Works everywhere. */
 public final class ScalarBackend implements ComputeBackend {
@@ -32,6 +33,15 @@ public final class ScalarBackend implements ComputeBackend {
     @Override
     public Objective objective(LearnProblem problem) {
       return new ScalarObjective(problem);
+    }
+
+    @Override
+    public double secondsOfProduct(int size) {
+      double[] a = SquareMatrices.identity(size);
+      SquareMatrices.multiply(a, a, size);
+      long start = System.nanoTime();
+      SquareMatrices.multiply(a, a, size);
+      return (System.nanoTime() - start) / 1e9;
     }
 
     @Override

@@ -1,6 +1,6 @@
 package io.cafeq.engine.compute.scalar;
 
-import io.cafeq.engine.compute.FloatMatrix;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -20,8 +20,13 @@ final class ScalarObjective implements Objective {
   private final List<double[][]> weights;
 
   ScalarObjective(LearnProblem problem) {
+    this(problem, load(problem));
+  }
+
+  /** The problem's shape with other weights, W_b as [k, n] for each block, taken as they are. */
+  ScalarObjective(LearnProblem problem, List<double[][]> weights) {
     this.problem = problem;
-    weights = load(problem);
+    this.weights = weights;
   }
 
   /** W_b as [k, n] for each block, divided by the RMS of all. */

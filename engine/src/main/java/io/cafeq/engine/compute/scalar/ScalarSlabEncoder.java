@@ -2,10 +2,10 @@ package io.cafeq.engine.compute.scalar;
 
 import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.FloatMatrix;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -133,9 +133,15 @@ final class ScalarSlabEncoder implements SlabEncoder {
   private static double round(
       double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, BlockTransform block,
       int first, Rounding rounding) {
-    int k = block.k();
+    return round(values, levels, grids, grid, side, inverse(block), block.k(), first, rounding);
+  }
+
+  /** Codes of one block whose inverse transform is {@code p}; returns the squared error with the transform undone. */
+  static double round(
+      double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, double[] p, int k,
+      int first, Rounding rounding) {
     int columns = values[0].length;
-    double[] t = SquareMatrices.upperTriangular(inverse(block), k);
+    double[] t = SquareMatrices.upperTriangular(p, k);
     int positions = side == Side.OUTPUT ? columns : values.length;
     double[] deviation = new double[k];
     double error = 0;

@@ -1,0 +1,65 @@
+package io.cafeq.engine.file;
+
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.failure.StopFlag;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** SHA-256 of files and tensors in lower-case hexadecimal, through a small native buffer. */
+public final class Digests {
+  private static final long BUFFER = 1 << 20;
+
+  private Digests() {}
+
+  public static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  public static String hex(MessageDigest digest) {
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** The whole file. */
+  public static String file(Path file, StopFlag stop) {
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      MessageDigest digest = sha256();
+      ByteBuffer buffer = arena.allocate(BUFFER).asByteBuffer();
+      while (channel.read(buffer.clear()) >= 0) {
+        stop.check();
+        digest.update(buffer.flip());
+      }
+      return hex(digest);
+    } catch (IOException e) {
+      throw FileFailure.of("read", file, e);
+    }
+  }
+
+  /** The bytes of one tensor, read by position. */
+  public static String tensor(Checkpoint checkpoint, TensorInfo tensor, StopFlag stop) {
+    try (Arena arena = Arena.ofConfined()) {
+      MessageDigest digest = sha256();
+      MemorySegment buffer = arena.allocate(Math.max(1, Math.min(BUFFER, tensor.bytes())));
+      for (long offset = 0; offset < tensor.bytes(); offset += BUFFER) {
+        stop.check();
+        MemorySegment slice = buffer.asSlice(0, Math.min(BUFFER, tensor.bytes() - offset));
+        checkpoint.read(tensor, offset, slice);
+        digest.update(slice.asByteBuffer());
+      }
+      return hex(digest);
+    }
+  }
+}

@@ -1,0 +1,27 @@
+package io.cafeq.engine.receipt;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was measured on one quantized unit by the code that did the work. The same for the same bytes, so it is kept in the
+ * unit's file and survives a resume.
+ *
+ * @param weights number of weights
+ * @param squaredNorm sum of squares of the original weights
+ * @param result what was written
+ * @param plain nearest rounding on min/max grids without a transform, same bits and group; null where not asked for
+ * @param plainClipped the same with the clipping search; null where not asked for
+ * @param plainEqualBits the best clipped plain rounding in any group whose total bits are no larger than those that the
+ *     transform would have cost; null where not asked for
+ * @param fellBack whether {@code plainEqualBits} was written instead of the transformed codes
+ * @param description how the unit is stored, for people: {@code input k=64 group 64 symmetric}
+ */
+public record UnitFigures(
+    long weights,
+    double squaredNorm,
+    ErrorFigures result,
+    @Nullable ErrorFigures plain,
+    @Nullable ErrorFigures plainClipped,
+    @Nullable ErrorFigures plainEqualBits,
+    boolean fellBack,
+    String description) {}

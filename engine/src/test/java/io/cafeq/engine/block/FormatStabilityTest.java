@@ -1,0 +1,36 @@
+package io.cafeq.engine.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.cafeq.engine.failure.StopFlag;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Files of released versions stay readable, and this version writes the same bytes as when it was released. */
+class FormatStabilityTest {
+  @TempDir Path folder;
+
+  @Test
+  void aFileOfVersion10IsReadAndWrittenAgainToTheByte() throws IOException {
+    Path stored = folder.resolve("stored.arrow");
+    try (InputStream in = Objects.requireNonNull(getClass().getResourceAsStream("/format/unit-1.0.arrow"))) {
+      Files.copy(in, stored);
+    }
+    try (UnitFileReader reader = UnitFileReader.open(stored)) {
+      assertThat(reader.header()).isEqualTo(UnitFiles.sampleHeader());
+      assertThat(reader.figures()).isEqualTo(UnitFiles.FIGURES);
+    }
+    UnitProof.Outcome outcome = UnitProof.check(stored, new UnitProof.Against.Nothing(), new StopFlag());
+    assertThat(outcome.weights()).isEqualTo(10 * 24 + 5 * 24 + 4 * 7);
+    assertThat(outcome.problems()).isEmpty();
+
+    Path written = folder.resolve("written.arrow");
+    UnitFiles.writeSample(written);
+    assertThat(Files.mismatch(stored, written)).isEqualTo(-1);
+  }
+}

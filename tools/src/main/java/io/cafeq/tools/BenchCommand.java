@@ -1,0 +1,119 @@
+package io.cafeq.tools;
+
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.tools.bench.LearningBench;
+import io.cafeq.tools.bench.Measured;
+import io.cafeq.tools.bench.StreamingBench;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code cafeq bench}. */
+@Command(
+    name = "bench",
+    description = {
+      "Measures how fast this machine learns and streams, each figure beside its limit in the same run.",
+      "Takes some minutes; anything else that runs meanwhile shows."
+    })
+final class BenchCommand implements Callable<Integer> {
+  /** What can be measured by itself. */
+  enum Part {
+    all,
+    learn,
+    stream
+  }
+
+  @Option(
+      names = "--part",
+      paramLabel = "PART",
+      description = "One of: ${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
+  Part part = Part.all;
+
+  @Option(names = "--backend", paramLabel = "NAME", description = "Where to learn (default ${DEFAULT-VALUE}).")
+  String backend = "auto";
+
+  @Option(
+      names = "--megabytes",
+      paramLabel = "N",
+      description = "Size of the checkpoint that is streamed; twice that is needed on disk (default ${DEFAULT-VALUE}).")
+  long megabytes = 1000;
+
+  @Option(
+      names = "--folder",
+      paramLabel = "DIR",
+      description = "Where the checkpoint is made, in a folder that is deleted again (default: the temporary folder).")
+  Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+
+  @Mixin CommonOptions common = new CommonOptions();
+
+  private final Console console;
+  private final Interruption interruption;
+
+  BenchCommand(Console console, Interruption interruption) {
+    this.console = console;
+    this.interruption = interruption;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    List<Measured> figures = new ArrayList<>();
+    if (part != Part.stream) {
+      learn(figures);
+    }
+    if (part != Part.learn) {
+      stream(figures);
+    }
+    if (common.json) {
+      console.json(figures);
+    } else {
+      TextTable table = new TextTable(1).row("", "measured", "limit", "ratio");
+      figures.forEach(each -> table.row(each.name(), amount(each, each.value()), amount(each, each.limit()), ratio(each)));
+      console.result(table.render());
+    }
+    return ExitCode.OK;
+  }
+
+  private void learn(List<Measured> figures) {
+    LearningBench bench =
+        new LearningBench(
+            Backends.open(backend), Runtime.getRuntime().availableProcessors(), interruption.stopFlag());
+    console.message("measuring matrix products and learning");
+    double limit = bench.limit();
+    figures.add(bench.outputSide(128, limit));
+    figures.add(bench.outputSide(64, limit));
+    figures.add(bench.inputSide(128, limit));
+    figures.add(bench.inputSide(64, limit));
+  }
+
+  private void stream(List<Measured> figures) throws IOException {
+    console.message("streaming a checkpoint of " + megabytes + " MB");
+    Path work = Files.createTempDirectory(folder, "cafeq-bench");
+    try {
+      figures.addAll(
+          new StreamingBench(work, megabytes * 1_000_000, Version.current(), interruption.stopFlag()).run());
+    } finally {
+      try (Stream<Path> all = Files.walk(work)) {
+        for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(path);
+        }
+      }
+    }
+  }
+
+  private static String amount(Measured figure, double value) {
+    return String.format(Locale.ROOT, "%.1f %s", value, figure.unit());
+  }
+
+  private static String ratio(Measured figure) {
+    return String.format(Locale.ROOT, "%.2f", figure.ratio());
+  }
+}

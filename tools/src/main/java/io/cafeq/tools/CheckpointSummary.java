@@ -1,0 +1,110 @@
+package io.cafeq.tools;
+
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * What a checkpoint's headers say.
+ *
+ * @param modelType of config.json, or empty
+ * @param parameters elements of all tensors, tied ones counted once
+ * @param leftOut files and folders that no result takes along
+ */
+record CheckpointSummary(
+    String kind,
+    String path,
+    String modelType,
+    long parameters,
+    long bytes,
+    List<Shard> shards,
+    SortedMap<String, DtypeTotal> dtypes,
+    SortedMap<String, String> aliases,
+    List<String> sideFiles,
+    List<String> leftOut,
+    List<Tensor> tensors) {
+
+  /** One weight file with its length. */
+  record Shard(String name, long bytes, long tensors) {}
+
+  /** What the tensors of one type add up to. */
+  record DtypeTotal(long tensors, long elements, long bytes) {
+    DtypeTotal plus(TensorInfo tensor) {
+      return new DtypeTotal(tensors + 1, elements + tensor.elements(), bytes + tensor.bytes());
+    }
+  }
+
+  /** One tensor. */
+  record Tensor(String name, String dtype, List<Long> shape, String file, long bytes) {}
+
+  static CheckpointSummary of(Checkpoint checkpoint) {
+    SortedMap<String, DtypeTotal> dtypes = new TreeMap<>();
+    SortedMap<String, Long> tensorsOfShards = new TreeMap<>();
+    for (TensorInfo tensor : checkpoint.tensors()) {
+      String dtype = tensor.dtype().name().toLowerCase(Locale.ROOT);
+      dtypes.put(dtype, dtypes.getOrDefault(dtype, new DtypeTotal(0, 0, 0)).plus(tensor));
+      tensorsOfShards.merge(tensor.file(), 1L, Long::sum);
+    }
+    List<Shard> shards =
+        checkpoint.shards().stream()
+            .map(shard -> new Shard(name(shard), size(shard), tensorsOfShards.getOrDefault(name(shard), 0L)))
+            .toList();
+    return new CheckpointSummary(
+        "checkpoint",
+        checkpoint.folder().toString(),
+        checkpoint.config().path("model_type").asText(""),
+        checkpoint.tensors().stream().mapToLong(TensorInfo::elements).sum(),
+        checkpoint.tensors().stream().mapToLong(TensorInfo::bytes).sum(),
+        shards,
+        dtypes,
+        checkpoint.aliases(),
+        checkpoint.sideFiles().stream().map(CheckpointSummary::name).toList(),
+        checkpoint.leftOut().stream().map(CheckpointSummary::name).toList(),
+        checkpoint.tensors().stream()
+            .map(t -> new Tensor(t.name(), t.dtype().name().toLowerCase(Locale.ROOT), t.shape(), t.file(), t.bytes()))
+            .toList());
+  }
+
+  /** For people; with {@code all} every tensor has a line. */
+  String text(boolean all) {
+    TextTable overview = new TextTable(2)
+        .row("checkpoint", path)
+        .row("model type", modelType.isEmpty() ? "unknown" : modelType)
+        .row("parameters", Amounts.count(parameters) + " in " + tensors.size() + " tensors, " + Amounts.bytes(bytes));
+    dtypes.forEach((dtype, total) ->
+        overview.row(dtype, total.tensors() + " tensors, " + Amounts.count(total.elements()) + " elements, "
+            + Amounts.bytes(total.bytes())));
+    shards.forEach(shard ->
+        overview.row(shard.name(), shard.tensors() + " tensors, " + Amounts.bytes(shard.bytes())));
+    aliases.forEach((alias, stored) -> overview.row("tied", alias + " is " + stored));
+    overview.row("side files", sideFiles.isEmpty() ? "none" : String.join(", ", sideFiles));
+    if (!leftOut.isEmpty()) {
+      overview.row("left out", String.join(", ", leftOut));
+    }
+    if (!all) {
+      return overview.render();
+    }
+    TextTable table = new TextTable(3);
+    tensors.forEach(tensor -> table.row(tensor.name(), tensor.dtype(), tensor.shape().toString(), Amounts.bytes(tensor.bytes())));
+    return overview.render() + "\n" + table.render();
+  }
+
+  private static String name(Path path) {
+    return String.valueOf(path.getFileName());
+  }
+
+  private static long size(Path path) {
+    try {
+      return Files.size(path);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

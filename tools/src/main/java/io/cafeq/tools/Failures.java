@@ -1,0 +1,81 @@
+package io.cafeq.tools;
+
+import io.cafeq.config.ConfigException;
+import io.cafeq.engine.failure.EngineException;
+import java.util.Arrays;
+import java.util.Objects;
+import picocli.CommandLine;
+
+/** Turns whatever went wrong into a message, a remedy and an exit code. */
+final class Failures implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
+  private final Console console;
+  private final Interruption interruption;
+
+  /** The error document of {@code --json}. */
+  private record Document(Failure error) {}
+
+  Failures(Console console, Interruption interruption) {
+    this.console = console;
+    this.interruption = interruption;
+  }
+
+  @Override
+  public int handleExecutionException(
+      Exception exception, CommandLine command, CommandLine.ParseResult parsed) {
+    if (command.getParseResult().hasMatchedOption("--stacktrace")) {
+      exception.printStackTrace(console.messages());
+    }
+    return tell(describe(exception, command.getCommandSpec().exitCodeOnExecutionException()),
+        command.getParseResult().hasMatchedOption("--json"));
+  }
+
+  @Override
+  public int handleParseException(CommandLine.ParameterException exception, String[] arguments) {
+    String name = exception.getCommandLine().getCommandSpec().qualifiedName();
+    return tell(
+        new Failure(ExitCode.USAGE, message(exception), suggestion(exception) + "\"" + name + " --help\" shows what it understands."),
+        Arrays.asList(arguments).contains("--json"));
+  }
+
+  private static String suggestion(CommandLine.ParameterException exception) {
+    return exception instanceof CommandLine.UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()
+        ? "Did you mean " + unmatched.getSuggestions().getFirst() + "? "
+        : "";
+  }
+
+  /** For an {@link Error}, which picocli lets through. */
+  int handle(Error error, boolean json) {
+    return tell(describe(error, ExitCode.FAILURE), json);
+  }
+
+  private Failure describe(Throwable thrown, int environment) {
+    return switch (thrown) {
+      case EngineException known ->
+          new Failure(ExitCode.of(known.kind(), environment, interruption), message(known), known.remedy());
+      case ConfigException settings ->
+          new Failure(ExitCode.USAGE, message(settings), "\"cafeq config\" shows every setting and where it comes from.");
+      case CommandLine.ParameterException usage ->
+          new Failure(ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
+      case OutOfMemoryError full ->
+          new Failure(
+              ExitCode.FAILURE, "the program ran out of memory: " + full.getMessage(),
+              "Use fewer --lanes, or a higher --max-memory on a machine that has it.");
+      default ->
+          new Failure(
+              ExitCode.FAILURE, "unexpected failure: " + thrown,
+              "Please report this with the command and what --stacktrace adds.");
+    };
+  }
+
+  private int tell(Failure failure, boolean json) {
+    if (json) {
+      console.json(new Document(failure));
+    }
+    console.failure(failure);
+    return failure.code();
+  }
+
+  private static String message(Throwable thrown) {
+    return Objects.requireNonNullElse(thrown.getMessage(), thrown.toString());
+  }
+}

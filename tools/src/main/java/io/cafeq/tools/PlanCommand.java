@@ -1,0 +1,105 @@
+package io.cafeq.tools;
+
+import io.cafeq.actors.memory.MemoryBudget;
+import io.cafeq.config.Settings;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.output.DiskSpace;
+import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.plan.Plan;
+import io.cafeq.engine.plan.PlanEstimate;
+import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.quantize.Speed;
+import io.cafeq.engine.quantize.UnitQuantizer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code cafeq plan}. */
+@Command(
+    name = "plan",
+    description = "Says what quantize would do with the same options, and what it takes; reads headers only, writes nothing.",
+    exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
+final class PlanCommand implements Callable<Integer>, TakesSettings {
+  @Parameters(paramLabel = "MODEL", description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
+  Path model;
+
+  @Option(names = "--out", paramLabel = "DIR", description = "Where the result would go. Default: the current folder")
+  Path out = Path.of("");
+
+  @Option(names = "--all", description = "Show every unit by itself.")
+  boolean all;
+
+  @Mixin CommonOptions common = new CommonOptions();
+  @Spec CommandSpec spec;
+
+  private final Console console;
+  private final SettingOptions settingOptions;
+
+  PlanCommand(Console console, SettingOptions settingOptions) {
+    this.console = console;
+    this.settingOptions = settingOptions;
+  }
+
+  @Override
+  public Integer call() {
+    Settings settings = settingOptions.load(spec.commandLine().getParseResult());
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      PlanSummary summary = summary(checkpoint, settings);
+      if (common.json) {
+        console.json(summary);
+      } else {
+        console.result(new PlanText(summary).render(all));
+      }
+      if (summary.error() == null) {
+        return ExitCode.OK;
+      }
+      console.failure(summary.error());
+      return summary.error().code();
+    }
+  }
+
+  private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
+    Plan plan = Planner.plan(checkpoint, settings.recipe());
+    Path folder = existing(out.toAbsolutePath());
+    PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run());
+    PlanSummary.Disk disk =
+        new PlanSummary.Disk(
+            folder.toString(),
+            PlanEstimate.of(plan).outputBytes() + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes(),
+            DiskSpace.usable(folder));
+    Speed speed = Speed.measure(Backends.open(settings.run().backend().orElse("auto")));
+    return PlanSummary.of(
+        checkpoint, plan, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), refusal(plan, memory, disk));
+  }
+
+  /** What would stop quantize; the plan is shown all the same. */
+  private static @Nullable Failure refusal(Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk) {
+    try {
+      MemoryBudget budget = MemoryBudget.of(memory.capBytes());
+      plan.units().forEach(unit -> budget.requireFits(unit, UnitQuantizer.memoryNeeded(unit)));
+      DiskSpace.require(Path.of(disk.folder()), disk.neededBytes(), disk.freeBytes());
+      return null;
+    } catch (EngineException e) {
+      int code = e.kind() == FailureKind.USAGE ? ExitCode.USAGE : ExitCode.UNITS_MISSING;
+      return new Failure(code, String.valueOf(e.getMessage()), e.remedy());
+    }
+  }
+
+  private static Path existing(Path path) {
+    Path at = path;
+    while (!Files.exists(at) && at.getParent() != null) {
+      at = at.getParent();
+    }
+    return at;
+  }
+}

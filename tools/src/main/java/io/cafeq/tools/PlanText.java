@@ -1,0 +1,98 @@
+package io.cafeq.tools;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** A plan for people: layers that are treated alike share a line. */
+final class PlanText {
+  private static final int MOST_NAMES = 4;
+
+  private final PlanSummary plan;
+
+  PlanText(PlanSummary plan) {
+    this.plan = plan;
+  }
+
+  /** The table and the sums; with {@code all} every unit has a line of its own. */
+  String render(boolean all) {
+    TextTable table = new TextTable(3).row("tensors", "treatment", "shape", "units", "weights", "bits", "size");
+    if (all) {
+      plan.units().forEach(unit -> line(table, tensors(unit.tensors()), List.of(unit)));
+    } else {
+      groups().forEach((names, units) -> line(table, names.tensors(), units));
+    }
+    StringBuilder text = new StringBuilder(table.render()).append('\n').append(sums().render());
+    plan.warnings().forEach(warning -> text.append("\nwarning: ").append(warning).append('\n'));
+    return text.toString();
+  }
+
+  /** What units must have in common to share a line. */
+  private record Alike(String tensors, String treatment, List<List<Long>> shapes) {}
+
+  private Map<Alike, List<PlanSummary.UnitLine>> groups() {
+    Map<Alike, List<PlanSummary.UnitLine>> groups = new LinkedHashMap<>();
+    for (PlanSummary.UnitLine unit : plan.units()) {
+      List<String> names = unit.tensors().stream().map(name -> name.replaceAll("(?<=\\.)\\d+(?=\\.)", "*")).toList();
+      Alike alike = new Alike(tensors(names), unit.treatment(), unit.quantized() ? unit.shapes() : List.of());
+      groups.computeIfAbsent(alike, key -> new ArrayList<>()).add(unit);
+    }
+    return groups;
+  }
+
+  /** {@code model.layers.*.mlp.gate_proj + up_proj}; many copied tensors are only counted. */
+  private static String tensors(List<String> names) {
+    if (names.size() > MOST_NAMES) {
+      return "norms, embeddings and others";
+    }
+    String first = names.getFirst().replaceAll("\\.weight$", "");
+    int prefix = first.lastIndexOf('.') + 1;
+    return names.stream()
+        .map(name -> name.replaceAll("\\.weight$", ""))
+        .map(name -> !name.equals(first) && name.startsWith(first.substring(0, prefix)) ? name.substring(prefix) : name)
+        .collect(Collectors.joining(" + "));
+  }
+
+  private static void line(TextTable table, String tensors, List<PlanSummary.UnitLine> units) {
+    PlanSummary.UnitLine first = units.getFirst();
+    long weights = units.stream().mapToLong(PlanSummary.UnitLine::weights).sum();
+    long bytes = units.stream().mapToLong(PlanSummary.UnitLine::bytes).sum();
+    table.row(
+        tensors, first.treatment(), shape(first), Integer.toString(units.size()), Amounts.count(weights),
+        Amounts.bits(weights == 0 ? 0 : 8.0 * bytes / weights), Amounts.bytes(bytes));
+  }
+
+  private static String shape(PlanSummary.UnitLine unit) {
+    if (!unit.quantized()) {
+      return unit.tensors().size() == 1 ? times(unit.shapes().getFirst()) : unit.tensors().size() + " tensors";
+    }
+    long rows = unit.shapes().stream().mapToLong(List::getFirst).sum();
+    return rows + " x " + unit.shapes().getFirst().getLast();
+  }
+
+  private static String times(List<Long> shape) {
+    return shape.stream().map(String::valueOf).collect(Collectors.joining(" x "));
+  }
+
+  private TextTable sums() {
+    PlanSummary.Totals totals = plan.totals();
+    TextTable table = new TextTable(2);
+    table.row("family", plan.family());
+    table.row("quantized weights", Amounts.count(totals.weights()));
+    table.row("bits per weight",
+        Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
+            + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
+    table.row("model size", Amounts.bytes(totals.sourceBytes()) + " -> " + Amounts.bytes(totals.modelBytes()));
+    table.row("memory",
+        "up to " + Amounts.bytes(plan.memory().largestUnitBytes()) + " a lane, " + plan.memory().lanes()
+            + " lanes, cap " + Amounts.bytes(plan.memory().capBytes()));
+    table.row("disk",
+        Amounts.bytes(plan.disk().neededBytes()) + " needed, " + Amounts.bytes(plan.disk().freeBytes()) + " free in "
+            + plan.disk().folder());
+    table.row("time", "about " + Amounts.time(plan.seconds()) + ", reading and writing not counted");
+    table.row("left out", plan.leftOut().isEmpty() ? "nothing" : String.join(", ", plan.leftOut()));
+    return table;
+  }
+}

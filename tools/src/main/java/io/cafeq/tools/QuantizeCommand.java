@@ -1,0 +1,42 @@
+package io.cafeq.tools;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code cafeq quantize}. */
+@Command(
+    name = "quantize",
+    description = "Quantizes a checkpoint. The same command continues after an interruption, and confirms a finished result.",
+    exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
+final class QuantizeCommand implements Callable<Integer>, TakesSettings {
+  @Parameters(paramLabel = "MODEL", description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
+  Path model;
+
+  @Option(names = "--out", required = true, paramLabel = "DIR", description = "The result's folder, new or from an earlier run.")
+  Path out;
+
+  @Mixin CommonOptions common = new CommonOptions();
+  @Spec CommandSpec spec;
+
+  private final Console console;
+  private final Interruption interruption;
+  private final SettingOptions settingOptions;
+
+  QuantizeCommand(Console console, Interruption interruption, SettingOptions settingOptions) {
+    this.console = console;
+    this.interruption = interruption;
+    this.settingOptions = settingOptions;
+  }
+
+  @Override
+  public Integer call() {
+    return new QuantizeRun(console, interruption, common.json)
+        .run(model, out, settingOptions.load(spec.commandLine().getParseResult()));
+  }
+}

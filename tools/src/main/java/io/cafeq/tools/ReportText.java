@@ -1,0 +1,100 @@
+package io.cafeq.tools;
+
+import io.cafeq.engine.report.JobStatus;
+import io.cafeq.engine.report.PlainFigures;
+import io.cafeq.engine.report.Report;
+import io.cafeq.engine.report.Totals;
+import io.cafeq.engine.report.UnitEntry;
+import io.cafeq.engine.report.UnitStatus;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** A report as a table for people. Every number comes from the report. */
+final class ReportText {
+  private static final int MOST_FAILURES = 10;
+
+  private ReportText() {}
+
+  /** The whole table. */
+  static String of(Report report) {
+    StringBuilder text = new StringBuilder(overview(report));
+    if (report.totals().weights() > 0) {
+      text.append('\n').append(errors(report.totals()));
+    }
+    text.append(failures(report.units()));
+    report.warnings().forEach(warning -> text.append("\nwarning: ").append(warning).append('\n'));
+    return text.toString();
+  }
+
+  private static String overview(Report report) {
+    Totals totals = report.totals();
+    long before = report.source().shards().stream().mapToLong(shard -> shard.bytes()).sum();
+    long present = report.units().stream().filter(ReportText::isPresent).count();
+    TextTable table = new TextTable(2);
+    table.row("status", report.status().text());
+    table.row("units", present + " of " + report.units().size() + kept(report) + fellBack(report));
+    table.row("quantized weights", Amounts.count(totals.weights()));
+    if (report.status() == JobStatus.COMPLETE) {
+      table.row("bits per weight",
+          Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
+              + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
+      table.row("model size", Amounts.bytes(before) + " -> " + Amounts.bytes(totals.modelBytes()));
+    }
+    table.row("time",
+        Amounts.time(totals.seconds()) + ", read " + Amounts.bytes(totals.bytesRead()) + ", wrote "
+            + Amounts.bytes(totals.bytesWritten()));
+    table.row("peak memory",
+        Amounts.bytes(totals.peakMemoryBytes()) + " of " + Amounts.bytes(report.machine().maxMemoryBytes())
+            + (report.machine().memoryCapExceeded() ? ", over the cap" : ""));
+    return table.render();
+  }
+
+  private static String kept(Report report) {
+    long kept = report.units().stream().filter(unit -> unit.status() == UnitStatus.KEPT).count();
+    return kept == 0 ? "" : ", " + kept + " of them kept from an earlier run";
+  }
+
+  private static String fellBack(Report report) {
+    long fellBack = report.units().stream().filter(UnitEntry::fellBack).count();
+    return fellBack == 0 ? "" : ", " + fellBack + " fell back to plain rounding";
+  }
+
+  private static String errors(Totals totals) {
+    TextTable table = new TextTable(1);
+    table.row("", "relative error", "bits per weight", "this result is");
+    table.row("this result", Amounts.error(totals.relativeError()), Amounts.bits(totals.bitsPerWeight()), "");
+    baseline(table, "plain rounding", totals.plain(), totals);
+    baseline(table, "plain, clipped", totals.plainClipped(), totals);
+    baseline(table, "plain, equal bits", totals.plainEqualBits(), totals);
+    return table.render();
+  }
+
+  private static void baseline(TextTable table, String name, @Nullable PlainFigures plain, Totals totals) {
+    if (plain != null) {
+      table.row(name, Amounts.error(plain.relativeError()), Amounts.bits(plain.bitsPerWeight()),
+          Amounts.comparison(totals.relativeError(), plain.relativeError()));
+    }
+  }
+
+  private static String failures(List<UnitEntry> units) {
+    List<UnitEntry> failed = units.stream().filter(unit -> unit.error() != null).toList();
+    StringBuilder text = new StringBuilder();
+    for (UnitEntry unit : failed.subList(0, Math.min(MOST_FAILURES, failed.size()))) {
+      var error = Objects.requireNonNull(unit.error());
+      text.append("\nunit ").append(unit.id()).append(" failed: ").append(error.message());
+      text.append("\n  ").append(error.remedy()).append('\n');
+    }
+    if (failed.size() > MOST_FAILURES) {
+      text.append("\n").append(failed.size() - MOST_FAILURES).append(" more units failed; report.json names them.\n");
+    }
+    return text.toString();
+  }
+
+  private static boolean isPresent(UnitEntry unit) {
+    return switch (unit.status()) {
+      case DONE, KEPT -> true;
+      case FAILED, MISSING -> false;
+    };
+  }
+}

@@ -1,0 +1,50 @@
+package io.cafeq.tools;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** Columns of text, the first to the left, the others to the right unless they are said to be words. */
+final class TextTable {
+  private static final String GAP = "  ";
+
+  private final List<List<String>> rows = new ArrayList<>();
+  private final int leftColumns;
+
+  /** @param leftColumns how many columns from the left are words and so lie to the left */
+  TextTable(int leftColumns) {
+    this.leftColumns = leftColumns;
+  }
+
+  TextTable row(String... cells) {
+    rows.add(List.of(cells));
+    return this;
+  }
+
+  boolean isEmpty() {
+    return rows.isEmpty();
+  }
+
+  /** Lines, each ending in a newline and none in blanks. */
+  String render() {
+    List<Integer> widths = new ArrayList<>();
+    for (List<String> row : rows) {
+      while (widths.size() < row.size()) {
+        widths.add(0);
+      }
+      for (int i = 0; i < row.size(); i++) {
+        widths.set(i, Math.max(widths.get(i), row.get(i).length()));
+      }
+    }
+    StringBuilder text = new StringBuilder();
+    for (List<String> row : rows) {
+      StringBuilder line = new StringBuilder();
+      for (int i = 0; i < row.size(); i++) {
+        String padding = String.join("", Collections.nCopies(widths.get(i) - row.get(i).length(), " "));
+        line.append(i == 0 ? "" : GAP).append(i < leftColumns ? row.get(i) + padding : padding + row.get(i));
+      }
+      text.append(line.toString().stripTrailing()).append('\n');
+    }
+    return text.toString();
+  }
+}

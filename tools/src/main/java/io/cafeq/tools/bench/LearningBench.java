@@ -1,0 +1,130 @@
+package io.cafeq.tools.bench;
+
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.transform.BlockLearner;
+import io.cafeq.engine.transform.LearnProblem;
+import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.Orthogonal;
+import io.cafeq.engine.transform.Seeds;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Function;
+import java.util.stream.DoubleStream;
+
+/**
+ * The whole learner, all lanes at once, in GFLOP/s of its two products a step (4 k n k operations): W given, M out, with the
+ * tiles made, 100 steps taken and the best block kept. The limit is the best square product of 2048 by the same library, one
+ * thread a lane, all lanes at once.
+ */
+public final class LearningBench {
+  private static final int PRODUCT = 2048;
+  private static final int PRODUCT_RUNS = 6;
+  private static final int STEPS = 100;
+  private static final int RUNS = 3;
+
+  private final ComputeBackend backend;
+  private final int lanes;
+  private final StopFlag stop;
+
+  public LearningBench(ComputeBackend backend, int lanes, StopFlag stop) {
+    this.backend = backend;
+    this.lanes = lanes;
+    this.stop = stop;
+  }
+
+  /** The output side on rows of 9216 (Table 1's shape), groups of 128. */
+  public Measured outputSide(int k, double limit) {
+    return measure("learn_k" + k, k, 9216, limit, weights -> new LearnProblem.Rows(weights, 128, false, false, false));
+  }
+
+  /** The input side on 9216 rows, groups of k. */
+  public Measured inputSide(int k, double limit) {
+    return measure(
+        "learn_input_k" + k, k, 9216, limit, weights -> new LearnProblem.Stripe(weights, List.of(k), k, true));
+  }
+
+  /** GFLOP/s of all lanes together. */
+  public double limit() {
+    double best = 0;
+    for (int run = 0; run < PRODUCT_RUNS; run++) {
+      stop.check();
+      double[] seconds = onAllLanes((lane, at) -> lane.secondsOfProduct(PRODUCT));
+      double rate = DoubleStream.of(seconds).map(s -> 2.0 * PRODUCT * PRODUCT * PRODUCT / s / 1e9).sum();
+      best = Math.max(best, rate);
+    }
+    return best;
+  }
+
+  private Measured measure(String name, int k, int n, double limit, Function<FloatMatrix, LearnProblem> problem) {
+    boolean rows = name.equals("learn_k" + k);
+    double best = 0;
+    for (int run = 0; run < RUNS; run++) {
+      double[] seconds =
+          onAllLanes(
+              (lane, at) -> {
+                try (Arena arena = Arena.ofConfined()) {
+                  FloatMatrix weights = FloatMatrix.allocate(arena, rows ? k : n, rows ? n : k);
+                  double[] values = Seeds.gaussians(new SplittableRandom(at), k * n);
+                  for (int i = 0; i < values.length; i++) {
+                    weights.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
+                  }
+                  double[] start = Orthogonal.rotation(k, at);
+                  long begin = System.nanoTime();
+                  try (Objective objective = lane.objective(problem.apply(weights))) {
+                    BlockLearner.learn(objective, List.of(k), List.of(start), STEPS, stop);
+                  }
+                  return (System.nanoTime() - begin) / 1e9;
+                }
+              });
+      double rate = DoubleStream.of(seconds).map(s -> 4.0 * k * n * k * STEPS / s / 1e9).sum();
+      best = Math.max(best, rate);
+    }
+    return Measured.of(name, best, "GFLOP/s", limit);
+  }
+
+  private interface LaneWork {
+    double run(ComputeLane lane, int index) throws Exception;
+  }
+
+  private double[] onAllLanes(LaneWork work) {
+    CyclicBarrier together = new CyclicBarrier(lanes);
+    try (ExecutorService threads = Executors.newFixedThreadPool(lanes)) {
+      List<Future<Double>> results = new ArrayList<>();
+      for (int i = 0; i < lanes; i++) {
+        int index = i;
+        results.add(
+            threads.submit(
+                () -> {
+                  try (ComputeLane lane = backend.openLane()) {
+                    together.await();
+                    return work.run(lane, index);
+                  }
+                }));
+      }
+      double[] all = new double[lanes];
+      for (int i = 0; i < lanes; i++) {
+        all[i] = results.get(i).get();
+      }
+      return all;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException known) {
+        throw known;
+      }
+      throw new IllegalStateException(e.getCause());
+    }
+  }
+}

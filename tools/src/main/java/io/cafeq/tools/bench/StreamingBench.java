@@ -1,0 +1,122 @@
+package io.cafeq.tools.bench;
+
+import io.cafeq.actors.job.JobListener;
+import io.cafeq.actors.job.JobResult;
+import io.cafeq.actors.job.QuantizeJob;
+import io.cafeq.config.Settings;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.sample.SampleCheckpoint;
+import io.cafeq.engine.sample.SampleShape;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A whole job on a generated bf16 checkpoint that lies in the page cache, in MB/s (10^6 bytes) of input: headers, reading,
+ * hashing, rounding, Arrow files written, synced and closed, manifest. Without the proof and without the start of the JVM.
+ * The limit is copying the same files. Best of five.
+ */
+public final class StreamingBench {
+  private static final int RUNS = 5;
+
+  private final Path folder;
+  private final long bytes;
+  private final String version;
+  private final StopFlag stop;
+
+  /** @param folder an empty one that holds the checkpoint and the results meanwhile */
+  public StreamingBench(Path folder, long bytes, String version, StopFlag stop) {
+    this.folder = folder;
+    this.bytes = bytes;
+    this.version = version;
+    this.stop = stop;
+  }
+
+  /** Min/max grids, then the clipping search. */
+  public List<Measured> run() {
+    Path source = folder.resolve("source");
+    SampleCheckpoint.write(SampleShape.ofBytes(bytes), 0, source, stop);
+    try {
+      List<Path> files;
+      try (Stream<Path> all = Files.list(source)) {
+        files = all.sorted().toList();
+      }
+      double megabytes = 0;
+      for (Path file : files) {
+        megabytes += Files.size(file) / 1e6;
+      }
+      double copying = megabytes / best(() -> copy(files, folder.resolve("copy")));
+      double plain = megabytes / best(() -> quantize(source, false));
+      double clipped = megabytes / best(() -> quantize(source, true));
+      return List.of(
+          Measured.of("plain_bf16", plain, "MB/s", copying), Measured.of("clipped_bf16", clipped, "MB/s", copying));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private interface Work {
+    double seconds() throws IOException;
+  }
+
+  private double best(Work work) throws IOException {
+    double best = Double.POSITIVE_INFINITY;
+    for (int run = 0; run < RUNS; run++) {
+      stop.check();
+      best = Math.min(best, work.seconds());
+    }
+    return best;
+  }
+
+  private static double copy(List<Path> files, Path to) throws IOException {
+    Files.createDirectories(to);
+    long start = System.nanoTime();
+    for (Path file : files) {
+      Files.copy(file, to.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    delete(to);
+    return seconds;
+  }
+
+  private double quantize(Path source, boolean clip) throws IOException {
+    Map<String, String> options = new HashMap<>();
+    options.put("recipe.method", "rtn");
+    options.put("recipe.clip", Boolean.toString(clip));
+    options.put("run.verify", "false");
+    options.put("run.baselines", "off");
+    Path out = folder.resolve("result");
+    QuantizeJob job =
+        new QuantizeJob(source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
+    long start = System.nanoTime();
+    JobResult result = job.run();
+    double seconds = (System.nanoTime() - start) / 1e9;
+    switch (result) {
+      case JobResult.Complete complete -> {}
+      case JobResult.Refused refused -> throw refused.failure();
+      case JobResult.Partial partial ->
+          throw new EngineException(FailureKind.ENVIRONMENT, partial.cause().message(), partial.cause().remedy());
+      case JobResult.Stopped stopped -> stop.check();
+    }
+    delete(out);
+    return seconds;
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> all = Files.walk(folder)) {
+      for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    }
+  }
+}

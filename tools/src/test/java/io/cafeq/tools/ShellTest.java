@@ -1,0 +1,19 @@
+package io.cafeq.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ShellTest {
+
+  @ParameterizedTest
+  @ValueSource(strings = {"out/model-4.0_x", "my models/a", "it's", "$HOME", "a;b", "äöü"})
+  void aShellReadsTheQuotedTextAsTheSamePath(String text) throws Exception {
+    RunningProgram.Result echoed =
+        RunningProgram.start(new ProcessBuilder("/bin/sh", "-c", "printf %s " + Shell.quoted(Path.of(text)))).await();
+
+    assertThat(echoed.out()).isEqualTo(text);
+  }
+}
