@@ -33,7 +33,7 @@ final class JobSystem implements AutoCloseable {
 
   private JobSystem(ActorSystem<Spawn<?>> system, Runnable atEnd) {
     this.system = system;
-    this.ended = system.getWhenTerminated().toCompletableFuture().thenRun(atEnd);
+    this.ended = system.getWhenTerminated().toCompletableFuture().thenRunAsync(atEnd, Runnable::run);
   }
 
   private record Spawn<T>(Behavior<T> behavior, String name, Props props, ActorRef<ActorRef<T>> replyTo) {}

@@ -61,8 +61,9 @@ public final class UnitPipeline {
   public Running start(List<Unit> units, Consumer<Outcome> outcomes) {
     Pair<UniqueKillSwitch, CompletionStage<Done>> stream =
         Source.from(units)
-            .viaMat(KillSwitches.single(), Keep.right())
             .mapAsyncUnordered(lanes, this::process)
+            // after the workers: before them it would have no hold on the last units, whose source has already ended
+            .viaMat(KillSwitches.single(), Keep.right())
             .toMat(
                 Sink.foreach(outcome -> {
                   haltOnEnvironment(outcome);
@@ -99,15 +100,18 @@ public final class UnitPipeline {
     }
   }
 
+  /** Executors are named, since the stages of an ask else run on the common pool, which others may have filled. */
   private CompletionStage<Outcome> process(Unit unit) {
     long bytes = memoryNeeded.applyAsLong(unit);
     return AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
             permits, replyTo -> new MemoryPermits.Acquire(bytes, replyTo), NO_LIMIT, system.scheduler())
-        .thenCompose(answer -> switch (answer) {
-          case MemoryPermits.Permit permit -> work(unit, permit);
-          case MemoryPermits.TooLarge tooLarge ->
-              CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
-        });
+        .thenComposeAsync(
+            answer -> switch (answer) {
+              case MemoryPermits.Permit permit -> work(unit, permit);
+              case MemoryPermits.TooLarge tooLarge ->
+                  CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
+            },
+            system.executionContext());
   }
 
   private CompletionStage<Outcome> work(Unit unit, MemoryPermits.Permit permit) {
@@ -116,7 +120,8 @@ public final class UnitPipeline {
             ? CompletableFuture.completedStage(new Outcome.NotStarted(unit))
             : AskPattern.<WorkerPool.Command, Outcome>ask(
                 pool, replyTo -> new WorkerPool.Process(unit, replyTo), NO_LIMIT, system.scheduler());
-    return outcome.whenComplete((done, failure) -> permits.tell(new MemoryPermits.Release(permit)));
+    return outcome.whenCompleteAsync(
+        (done, failure) -> permits.tell(new MemoryPermits.Release(permit)), system.executionContext());
   }
 
   private void haltOnEnvironment(Outcome outcome) {
