@@ -1,0 +1,54 @@
+package io.cafeq.actors.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.report.PlainFigures;
+import io.cafeq.engine.report.UnitStatus;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.SortedMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The whole flow with its own numerics, on the backend that runs everywhere. */
+class ArrowJobTest {
+  @Test
+  void resultsAreTheSameForAnyLanesAndAfterAnyResume(@TempDir Path folder) throws Exception {
+    JobFixture straight = new JobFixture(folder.resolve("a"));
+    JobFixture resumed = new JobFixture(folder.resolve("b"));
+
+    JobResult.Complete complete = complete(job(straight, "run.lanes", "1"));
+    complete(job(resumed, "run.lanes", "2"));
+
+    SortedMap<String, String> files = straight.files();
+    assertThat(resumed.files()).isEqualTo(files);
+    assertThat(Manifest.read(straight.output).units()).hasSameSizeAs(complete.report().units());
+    PlainFigures equalBits = Objects.requireNonNull(complete.report().totals().plainEqualBits());
+    assertThat(complete.report().totals().relativeError()).isPositive().isLessThanOrEqualTo(equalBits.relativeError());
+
+    Files.delete(resumed.units().get(1));
+    Files.write(resumed.units().get(2), new byte[] {1, 2, 3});
+    JobResult.Complete again = complete(job(resumed, "run.lanes", "2"));
+
+    assertThat(resumed.files()).isEqualTo(files);
+    assertThat(again.report().units()).filteredOn(entry -> entry.status() == UnitStatus.DONE).hasSize(2);
+    assertThat(again.report().totals().relativeError()).isEqualTo(complete.report().totals().relativeError());
+    assertThat(complete(job(resumed)).already()).isTrue();
+  }
+
+  private static QuantizeJob job(JobFixture fixture, String... changes) {
+    String[] all = new String[changes.length + 6];
+    System.arraycopy(changes, 0, all, 6, changes.length);
+    System.arraycopy(
+        new String[] {"recipe.method", "cafeq", "recipe.steps", "3", "run.backend", "scalar"}, 0, all, 0, 6);
+    return new QuantizeJob(fixture.source, fixture.output, JobFixture.settings(all), "1", fixture.events::add);
+  }
+
+  private static JobResult.Complete complete(QuantizeJob job) {
+    JobResult result = job.run();
+    assertThat(result).isInstanceOf(JobResult.Complete.class);
+    return (JobResult.Complete) result;
+  }
+}
