@@ -40,8 +40,9 @@ public final class SampleCheckpoint {
       for (Entry tensor : writer.order()) {
         write(shape, seed, tensor, weights, piece, writer, stop);
       }
-      DurableFile.write(folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
       writer.finish();
+      // Last, so that who finds it finds a whole model.
+      DurableFile.write(folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
     }
   }
 
