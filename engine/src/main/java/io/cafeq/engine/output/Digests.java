@@ -2,6 +2,7 @@ package io.cafeq.engine.output;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,6 +1,7 @@
 package io.cafeq.engine.output;
 
 import io.cafeq.engine.checkpoint.DurableFile;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.lang.foreign.Arena;

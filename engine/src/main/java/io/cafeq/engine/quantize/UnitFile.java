@@ -2,7 +2,7 @@ package io.cafeq.engine.quantize;
 
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.Digests;
-import io.cafeq.engine.output.FileFailure;
+import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;

@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -56,8 +57,7 @@ public final class SampleCheckpoint {
         }
       }
     } catch (IOException e) {
-      throw new EngineException(
-          FailureKind.ENVIRONMENT, folder + ": cannot be made: " + e, "Choose a folder that can be written.", e);
+      throw FileFailure.of("create", folder, e);
     }
   }
 
