@@ -1,13 +1,9 @@
 package io.cafeq.config;
 
-import com.typesafe.config.ConfigException.BadValue;
-import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
-import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
-import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -135,16 +131,11 @@ final class ValueReader {
       return OptionalLong.empty();
     }
     String expected = "%s or a size of at least %dm, such as 1g or 1500 MB".formatted(word, least >> 20);
-    try {
-      BigInteger bytes = ConfigFactory.empty()
-          .withValue("size", ConfigValueFactory.fromAnyRef(text.get())).getMemorySize("size").toBytesBigInteger();
-      if (bytes.bitLength() < Long.SIZE && bytes.longValue() >= least) {
-        return OptionalLong.of(bytes.longValue());
-      }
-      wrong(key, quoted(text.get()), expected);
-    } catch (BadValue notSize) {
-      wrong(key, quoted(text.get()), expected);
+    OptionalLong bytes = ByteSize.parse(text.get());
+    if (bytes.isPresent() && bytes.getAsLong() >= least) {
+      return bytes;
     }
+    wrong(key, quoted(text.get()), expected);
     return OptionalLong.empty();
   }
 

@@ -1,5 +1,6 @@
 package io.cafeq.tools;
 
+import io.cafeq.config.ByteSize;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -11,21 +12,34 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** {@code cafeq demo}. */
 @Command(
     name = "demo",
-    description = "Writes a small Llama-shaped checkpoint of random weights with outliers, and quantizes it.",
+    description = "Writes a Llama-shaped checkpoint of random weights with outliers, and quantizes it.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class DemoCommand implements Callable<Integer>, TakesSettings {
   private static final long SEED = 1;
+  private static final long LEAST_SIZE = 1_000_000;
 
   @Option(names = "--out", paramLabel = "DIR", description = "Where model and result go. Default: a new temporary folder")
   @Nullable Path out;
+
+  @Option(
+      names = "--size",
+      paramLabel = "SIZE",
+      converter = Size.class,
+      description = "Bytes of the model's weights at most, from 1 MB: 500MB or 12GB, in files of 4 GB. Default: 28 MB")
+  @Nullable Long size;
+
+  @Option(names = "--model-only", description = "Writes the model and quantizes nothing.")
+  boolean modelOnly;
 
   @Mixin CommonOptions common = new CommonOptions();
   @Spec CommandSpec spec;
@@ -33,6 +47,18 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
   private final Console console;
   private final Interruption interruption;
   private final SettingOptions settingOptions;
+
+  /** The JSON document of {@code --model-only}. */
+  private record Document(String model) {}
+
+  /** Reads sizes as the settings do. */
+  private static final class Size implements ITypeConverter<Long> {
+    @Override
+    public Long convert(String text) {
+      return ByteSize.parse(text).stream().filter(bytes -> bytes >= LEAST_SIZE).boxed().findFirst()
+          .orElseThrow(() -> new TypeConversionException("expected a size of at least 1 MB such as 12GB, found '" + text + "'"));
+    }
+  }
 
   DemoCommand(Console console, Interruption interruption, SettingOptions settingOptions) {
     this.console = console;
@@ -45,12 +71,26 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
     Settings settings = settingOptions.load(spec.commandLine().getParseResult());
     Path folder = out == null ? temporaryFolder() : out;
     Path model = folder.resolve("model");
-    SampleShape shape = SampleShape.demo();
-    if (!Files.exists(model.resolve("config.json"))) {
+    if (Files.exists(model.resolve("config.json"))) {
+      console.message("cafeq: taking the model that is in " + model);
+    } else {
+      SampleShape shape = size == null ? SampleShape.demo() : SampleShape.ofBytes(size);
       console.message("cafeq: writing a model of " + Amounts.bytes(shape.bytes()) + " to " + model);
       SampleCheckpoint.write(shape, SEED, model, interruption.stopFlag());
     }
+    if (modelOnly) {
+      tell(model);
+      return ExitCode.OK;
+    }
     return new QuantizeRun(console, interruption, common.json).run(model, folder.resolve("quantized"), settings);
+  }
+
+  private void tell(Path model) {
+    if (common.json) {
+      console.json(new Document(model.toString()));
+    } else {
+      console.result("The model is in " + model + "\n");
+    }
   }
 
   private static Path temporaryFolder() {

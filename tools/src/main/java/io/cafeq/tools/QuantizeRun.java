@@ -35,7 +35,7 @@ final class QuantizeRun {
         tell(partial.report());
         boolean hopeless = partial.cause().kind() == FailureKind.CHECKPOINT;
         console.message("cafeq: units are missing in " + out + ": " + partial.cause().message());
-        console.message("       " + partial.cause().remedy() + (hopeless ? "" : " The same command continues."));
+        console.message("       " + partial.cause().remedy() + (hopeless ? "" : " What is finished is kept, and the same command continues."));
         yield hopeless ? ExitCode.CHECKPOINT : ExitCode.UNITS_MISSING;
       }
       case JobResult.Stopped(Report report) -> {

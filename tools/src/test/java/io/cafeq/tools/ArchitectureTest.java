@@ -1,6 +1,5 @@
 package io.cafeq.tools;
 
-import static com.tngtech.archunit.base.DescribedPredicate.alwaysTrue;
 import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
@@ -9,7 +8,6 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -21,11 +19,6 @@ import com.tngtech.archunit.library.GeneralCodingRules;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.receipt.ErrorFigures;
-import io.cafeq.engine.receipt.JobIdentity;
-import io.cafeq.engine.receipt.UnitFigures;
-import io.cafeq.engine.receipt.UnitReceipt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -61,13 +54,9 @@ class ArchitectureTest {
       noClasses().that().resideOutsideOfPackage("io.cafeq.tools..")
           .should().dependOnClassesThat().resideInAPackage("io.cafeq.tools..");
 
-  /** Plain values that packages below the one they stand in hand around too. */
-  private static final DescribedPredicate<JavaClass> SHARED_VALUES =
-      belongToAnyOf(FloatMatrix.class, ErrorFigures.class, UnitFigures.class, UnitReceipt.class, JobIdentity.class);
-
   @ArchTest
   static final ArchRule ENGINE_PACKAGES_HAVE_NO_CYCLES =
-      slices().matching("io.cafeq.engine.(*)..").should().beFreeOfCycles().ignoreDependency(alwaysTrue(), SHARED_VALUES);
+      slices().matching("io.cafeq.engine.(*)..").should().beFreeOfCycles();
 
   @ArchTest
   static final ArchRule FAILURE_STANDS_BELOW_EVERYTHING =

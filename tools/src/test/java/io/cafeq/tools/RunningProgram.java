@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +24,7 @@ final class RunningProgram {
   private final CompletableFuture<String> err;
   private final Object messageArrived = new Object();
   private final StringBuilder messages = new StringBuilder();
+  private boolean allRead;
 
   /** How a process ended and what it said. */
   record Result(int exitCode, String out, String err) {}
@@ -44,12 +46,16 @@ final class RunningProgram {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(System.getProperty("cafeq.jvm.flags", "").split(" ")));
-    command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-Dorg.bytedeco.javacpp.maxphysicalbytes=0"));
+    command.addAll(
+        List.of(
+            "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m",
+            "-Dorg.bytedeco.javacpp.maxphysicalbytes=0"));
     command.add("-Dlogback.configurationFile=" + Repository.distributionSources().resolve("conf/logback.xml"));
     command.addAll(jvmOptions);
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     command.addAll(arguments);
     ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().put("MALLOC_ARENA_MAX", "2");
     builder.environment().put("OMP_NUM_THREADS", "1");
     builder.environment().put("OPENBLAS_NUM_THREADS", "1");
     return start(builder);
@@ -61,14 +67,31 @@ final class RunningProgram {
 
   /** Waits until stderr has had {@code text}; a process that ends before fails the test. */
   void awaitMessage(String text) throws InterruptedException {
+    if (!awaitMessageOrEnd(text)) {
+      throw new AssertionError("ended without saying \"" + text + "\": " + messages);
+    }
+  }
+
+  /** Waits until stderr has had {@code text} or the process has ended without it, which gives false. */
+  boolean awaitMessageOrEnd(String text) throws InterruptedException {
     synchronized (messageArrived) {
       while (messages.indexOf(text) < 0) {
-        if (err.isDone()) {
-          throw new AssertionError("ended without saying \"" + text + "\": " + messages);
+        if (allRead) {
+          return false;
         }
         messageArrived.wait(TimeUnit.SECONDS.toMillis(LIMIT_SECONDS));
       }
+      return true;
     }
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** Whether it ends within that time by itself. */
+  boolean endsWithin(Duration time) throws InterruptedException {
+    return process.waitFor(time.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   /** Sends a signal by name, as {@code kill} knows it. */
@@ -98,6 +121,7 @@ final class RunningProgram {
       throw new UncheckedIOException(e);
     } finally {
       synchronized (messageArrived) {
+        allRead = true;
         messageArrived.notifyAll();
       }
     }

@@ -9,6 +9,7 @@ import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.ArrowUnits;
+import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
@@ -73,6 +74,8 @@ final class ArrowJobEngine implements JobEngine {
 
     @Override
     public UnitReceipt run(Unit unit, StopFlag flag, Progress progress) {
+      // the disk can have filled up since the job began, and a unit may learn for an hour before it writes
+      DiskSpace.require(output, diskNeeded(unit), DiskSpace.usable(output));
       return quantizer.quantize(unit, output, flag, progress);
     }
 

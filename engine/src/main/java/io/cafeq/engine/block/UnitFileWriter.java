@@ -1,7 +1,6 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
@@ -72,7 +71,7 @@ public final class UnitFileWriter implements AutoCloseable {
       channel = FileChannel.open(
           partFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
     } catch (IOException e) {
-      throw cannotWrite(partFile, e);
+      throw FileFailure.of("write", partFile, e);
     }
     UnitFileWriter writer = new UnitFileWriter(partFile, header, channel);
     try {
@@ -151,7 +150,7 @@ public final class UnitFileWriter implements AutoCloseable {
       channel.close();
       finished = true;
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw FileFailure.of("write", file, e);
     }
   }
 
@@ -170,7 +169,7 @@ public final class UnitFileWriter implements AutoCloseable {
       channel.close();
       Files.deleteIfExists(file);
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw FileFailure.of("write", file, e);
     }
   }
 
@@ -181,7 +180,7 @@ public final class UnitFileWriter implements AutoCloseable {
       MessageSerializer.serialize(out, schema);
       dictionaryBlocks.add(MessageSerializer.serialize(out, RowBatch.names(arena, header.names())));
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw FileFailure.of("write", file, e);
     }
   }
 
@@ -207,7 +206,7 @@ public final class UnitFileWriter implements AutoCloseable {
         ArrowRecordBatch batch = RowBatch.of(arena, rows)) {
       blocks.add(MessageSerializer.serialize(out, batch));
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw FileFailure.of("write", file, e);
     }
   }
 
@@ -228,13 +227,5 @@ public final class UnitFileWriter implements AutoCloseable {
     MemorySegment.copy(
         values, 0, bytes, ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0, values.length);
     return bytes;
-  }
-
-  private static EngineException cannotWrite(Path file, IOException cause) {
-    return new EngineException(
-        FailureKind.ENVIRONMENT,
-        "cannot write " + file + ": " + cause.getMessage(),
-        "Check that the disk has room and that the folder may be written, then run the same command again.",
-        cause);
   }
 }

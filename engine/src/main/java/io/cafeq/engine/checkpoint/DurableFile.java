@@ -1,17 +1,14 @@
 package io.cafeq.engine.checkpoint;
 
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -44,7 +41,7 @@ public final class DurableFile implements AutoCloseable {
           FileChannel.open(
               part, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE));
     } catch (IOException e) {
-      throw failed(absolute, e);
+      throw FileFailure.of("write", absolute, e);
     }
   }
 
@@ -70,7 +67,7 @@ public final class DurableFile implements AutoCloseable {
         channel.write(bytes);
       }
     } catch (IOException e) {
-      throw failed(target, e);
+      throw FileFailure.of("write", target, e);
     }
   }
 
@@ -83,7 +80,7 @@ public final class DurableFile implements AutoCloseable {
       published = true;
       syncFolder(Objects.requireNonNull(target.getParent()));
     } catch (IOException e) {
-      throw failed(target, e);
+      throw FileFailure.of("write", target, e);
     }
   }
 
@@ -94,24 +91,6 @@ public final class DurableFile implements AutoCloseable {
     }
   }
 
-  /** The failure to write a file, as one that says what to do. */
-  static EngineException failed(Path path, IOException cause) {
-    if (cause instanceof ClosedByInterruptException) {
-      return new EngineException(
-          FailureKind.STOPPED, path + ": writing was interrupted", "Run the same command again.", cause);
-    }
-    String reason = cause.toString();
-    String lower = reason.toLowerCase(Locale.ROOT);
-    boolean full = lower.contains("no space left") || lower.contains("quota exceeded");
-    return new EngineException(
-        FailureKind.ENVIRONMENT,
-        path + ": cannot be written: " + (full ? "the disk is full (" + reason + ")" : reason),
-        full
-            ? "Free some disk space, or choose a folder on another disk."
-            : "Check that the folder exists and can be written.",
-        cause);
-  }
-
   @Override
   public void close() {
     if (!published) {
@@ -119,7 +98,7 @@ public final class DurableFile implements AutoCloseable {
         channel.close();
         Files.deleteIfExists(part);
       } catch (IOException e) {
-        throw failed(target, e);
+        throw FileFailure.of("write", target, e);
       }
     }
   }

@@ -3,6 +3,7 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
+import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -152,7 +153,7 @@ public final class ShardedWriter implements AutoCloseable {
         try {
           Files.deleteIfExists(folder.resolve(shard.file()));
         } catch (IOException e) {
-          throw DurableFile.failed(folder.resolve(shard.file()), e);
+          throw FileFailure.of("write", folder.resolve(shard.file()), e);
         }
       }
     }

@@ -2,7 +2,7 @@ package io.cafeq.engine.output;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.file.FileFailure;
+import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

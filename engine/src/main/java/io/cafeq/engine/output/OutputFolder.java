@@ -3,7 +3,7 @@ package io.cafeq.engine.output;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.file.FileFailure;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.plan.Unit;
 import java.io.IOException;
 import java.nio.channels.FileChannel;

@@ -1,9 +1,9 @@
 package io.cafeq.engine.output;
 
+import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.file.Digests;
-import io.cafeq.engine.file.FileFailure;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

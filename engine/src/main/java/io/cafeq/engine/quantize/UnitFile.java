@@ -1,8 +1,8 @@
 package io.cafeq.engine.quantize;
 
+import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.file.Digests;
-import io.cafeq.engine.file.FileFailure;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;

@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -40,8 +41,9 @@ public final class SampleCheckpoint {
       for (Entry tensor : writer.order()) {
         write(shape, seed, tensor, weights, piece, writer, stop);
       }
-      DurableFile.write(folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
       writer.finish();
+      // Last, so that who finds it finds a whole model.
+      DurableFile.write(folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
     }
   }
 
@@ -55,8 +57,7 @@ public final class SampleCheckpoint {
         }
       }
     } catch (IOException e) {
-      throw new EngineException(
-          FailureKind.ENVIRONMENT, folder + ": cannot be made: " + e, "Choose a folder that can be written.", e);
+      throw FileFailure.of("create", folder, e);
     }
   }
 

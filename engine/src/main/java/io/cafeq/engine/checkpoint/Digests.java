@@ -1,7 +1,8 @@
-package io.cafeq.engine.file;
+package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.lang.foreign.Arena;
