@@ -15,7 +15,10 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code cafeq bench}. */
 @Command(
@@ -25,6 +28,8 @@ import picocli.CommandLine.Option;
       "Takes some minutes; anything else that runs meanwhile shows."
     })
 final class BenchCommand implements Callable<Integer> {
+  @Spec CommandSpec spec;
+
   /** What can be measured by itself. */
   enum Part {
     all,
@@ -53,6 +58,12 @@ final class BenchCommand implements Callable<Integer> {
       description = "Where the checkpoint is made, in a folder that is deleted again (default: the temporary folder).")
   Path folder = Path.of(System.getProperty("java.io.tmpdir"));
 
+  @Option(
+      names = "--runs",
+      paramLabel = "N",
+      description = "How often each figure is taken; the best one counts (default ${DEFAULT-VALUE}).")
+  int runs = 5;
+
   @Mixin CommonOptions common = new CommonOptions();
 
   private final Console console;
@@ -65,6 +76,9 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (runs < 1 || megabytes < 1) {
+      throw new ParameterException(spec.commandLine(), "--runs and --megabytes must be at least 1");
+    }
     List<Measured> figures = new ArrayList<>();
     if (part != Part.stream) {
       learn(figures);
@@ -85,7 +99,7 @@ final class BenchCommand implements Callable<Integer> {
   private void learn(List<Measured> figures) {
     LearningBench bench =
         new LearningBench(
-            Backends.open(backend), Runtime.getRuntime().availableProcessors(), interruption.stopFlag());
+            Backends.open(backend), Runtime.getRuntime().availableProcessors(), runs, interruption.stopFlag());
     console.message("measuring matrix products and learning");
     double limit = bench.limit();
     figures.add(bench.outputSide(128, limit));
@@ -99,7 +113,7 @@ final class BenchCommand implements Callable<Integer> {
     Path work = Files.createTempDirectory(folder, "cafeq-bench");
     try {
       figures.addAll(
-          new StreamingBench(work, megabytes * 1_000_000, Version.current(), interruption.stopFlag()).run());
+          new StreamingBench(work, megabytes * 1_000_000, runs, Version.current(), interruption.stopFlag()).run());
     } finally {
       try (Stream<Path> all = Files.walk(work)) {
         for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {

@@ -29,17 +29,18 @@ import java.util.stream.DoubleStream;
  */
 public final class LearningBench {
   private static final int PRODUCT = 2048;
-  private static final int PRODUCT_RUNS = 6;
   private static final int STEPS = 100;
-  private static final int RUNS = 3;
 
   private final ComputeBackend backend;
   private final int lanes;
+  private final int runs;
   private final StopFlag stop;
 
-  public LearningBench(ComputeBackend backend, int lanes, StopFlag stop) {
+  /** @param runs how often each figure is taken; the best counts */
+  public LearningBench(ComputeBackend backend, int lanes, int runs, StopFlag stop) {
     this.backend = backend;
     this.lanes = lanes;
+    this.runs = runs;
     this.stop = stop;
   }
 
@@ -57,7 +58,7 @@ public final class LearningBench {
   /** GFLOP/s of all lanes together. */
   public double limit() {
     double best = 0;
-    for (int run = 0; run < PRODUCT_RUNS; run++) {
+    for (int run = 0; run < runs; run++) {
       stop.check();
       double[] seconds = onAllLanes((lane, at) -> lane.secondsOfProduct(PRODUCT));
       double rate = DoubleStream.of(seconds).map(s -> 2.0 * PRODUCT * PRODUCT * PRODUCT / s / 1e9).sum();
@@ -69,7 +70,7 @@ public final class LearningBench {
   private Measured measure(String name, int k, int n, double limit, Function<FloatMatrix, LearnProblem> problem) {
     boolean rows = name.equals("learn_k" + k);
     double best = 0;
-    for (int run = 0; run < RUNS; run++) {
+    for (int run = 0; run < runs; run++) {
       double[] seconds =
           onAllLanes(
               (lane, at) -> {

@@ -24,18 +24,21 @@ import java.util.stream.Stream;
 /**
  * A whole job on a generated bf16 checkpoint that lies in the page cache, in MB/s (10^6 bytes) of input: headers, reading,
  * hashing, rounding, Arrow files written, synced and closed, manifest. Without the proof and without the start of the JVM.
- * The limit is copying the same files. Best of five.
+ * The limit is copying the same files.
  */
 public final class StreamingBench {
-  private static final int RUNS = 5;
-
   private final Path folder;
   private final long bytes;
+  private final int runs;
   private final String version;
   private final StopFlag stop;
 
-  /** @param folder an empty one that holds the checkpoint and the results meanwhile */
-  public StreamingBench(Path folder, long bytes, String version, StopFlag stop) {
+  /**
+   * @param folder an empty one that holds the checkpoint and the results meanwhile
+   * @param runs how often each figure is taken; the best counts
+   */
+  public StreamingBench(Path folder, long bytes, int runs, String version, StopFlag stop) {
+    this.runs = runs;
     this.folder = folder;
     this.bytes = bytes;
     this.version = version;
@@ -71,7 +74,7 @@ public final class StreamingBench {
 
   private double best(Work work) throws IOException {
     double best = Double.POSITIVE_INFINITY;
-    for (int run = 0; run < RUNS; run++) {
+    for (int run = 0; run < runs; run++) {
       stop.check();
       best = Math.min(best, work.seconds());
     }

@@ -66,8 +66,9 @@ final class LaneRanges {
   /** Replaces the entries by a^(p-1) with their signs, a = entry / top, and sums a^p. */
   void raise(float[][] rows, int first, int end, int p) {
     Arrays.fill(sum, 0);
+    float floor = PowerLoops.floor(p);
     for (int row = first; row < end; row++) {
-      PowerLoops.powers(rows[row], inverseTop, p, sum, scaled, square, power, lanes);
+      PowerLoops.powers(rows[row], inverseTop, p, floor, sum, scaled, square, power, lanes);
     }
   }
 

@@ -19,18 +19,20 @@ final class PowerLoops {
    * a = value / top, then value = a^(p-1) with a's sign, and sum += a^p.
    *
    * @param p a power of two from 8 on
+   * @param floor {@link #floor} of p
    * @param scaled scratch, likewise {@code square} and {@code power}
    */
   static void powers(
       float[] values,
       float[] inverseTop,
       int p,
+      float floor,
       float[] sum,
       float[] scaled,
       float[] square,
       float[] power,
       int lanes) {
-    prepare(values, inverseTop, floor(p), scaled, square, power, lanes);
+    prepare(values, inverseTop, floor, scaled, square, power, lanes);
     // power = a^2; a^(p-2) = a^2 a^4 a^8 ... a^(p/2)
     int exponent = 4;
     for (; 4 * exponent <= p; exponent *= 4) {
