@@ -8,6 +8,7 @@ import io.cafeq.actors.pipeline.UnitPipeline;
 import io.cafeq.actors.worker.Outcome;
 import io.cafeq.actors.worker.WorkerPool;
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.DiskSpace;
@@ -24,6 +25,7 @@ import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitFailure;
 import io.cafeq.engine.report.UnitResult;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletionException;
@@ -81,6 +83,7 @@ final class JobRun {
       JobEngine.Opened opened = open.isEmpty() ? null : engine.open(folder);
       stop.flag().check();
       folder.begin(identity);
+      warnOfReservedNames();
       complete = false;
       if (opened != null) {
         reports.opened(opened);
@@ -101,7 +104,6 @@ final class JobRun {
     ResumeCheck check = new ResumeCheck(definition.checkpoint(), folder, engine.stored(), stop.flag());
     List<String> changed = new EarlierUnits(system, check).check(definition.plan().units(), keep -> {
       ledger.keep(keep);
-      reports.read(keep.unit());
       events.emit(new JobEvent.UnitKept(UnitEntry.of(new UnitResult.Kept(keep.unit(), keep.receipt()))));
     });
     if (!changed.isEmpty()) {
@@ -135,6 +137,14 @@ final class JobRun {
       Report report = reports.make(JobStatus.COMPLETE, ledger);
       ReportFile.write(folder.root(), report);
       return report;
+    }
+  }
+
+  private void warnOfReservedNames() {
+    Checkpoint checkpoint = definition.checkpoint();
+    for (Path file : SideFiles.leftOut(checkpoint.folder(), checkpoint.sideFiles())) {
+      warn("The checkpoint's " + checkpoint.folder().relativize(file)
+          + " does not go along: a result has a file of its own by that name.");
     }
   }
 
@@ -194,7 +204,6 @@ final class JobRun {
   private void put(Outcome outcome) {
     switch (ledger.put(outcome)) {
       case UnitResult.Done done -> {
-        reports.read(done.unit());
         reports.wrote(done.receipt().bytes());
         events.emit(new JobEvent.UnitFinished(UnitEntry.of(done)));
       }

@@ -1,8 +1,6 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.actors.memory.MemoryWatcher;
-import io.cafeq.engine.plan.PlannedTensor;
-import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Machine;
@@ -26,12 +24,11 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
-/** Puts a job's report together. Counts what the run itself reads and writes. Thread-safe. */
+/** Puts a job's report together. Counts what the run itself writes. Thread-safe. */
 final class ReportMaker {
   private final JobDefinition definition;
   private final MemoryWatcher memory;
   private final long startNanos = System.nanoTime();
-  private final LongAdder bytesRead = new LongAdder();
   private final LongAdder bytesWritten = new LongAdder();
   private final List<String> warnings;
   private volatile JobEngine.@Nullable Opened engine;
@@ -51,11 +48,6 @@ final class ReportMaker {
     warnings.add(warning);
   }
 
-  /** The tensors of the unit were read once. */
-  void read(Unit unit) {
-    unit.tensors().stream().map(PlannedTensor::info).forEach(info -> bytesRead.add(info.bytes()));
-  }
-
   void wrote(long bytes) {
     bytesWritten.add(bytes);
   }
@@ -71,7 +63,7 @@ final class ReportMaker {
     double seconds = Duration.ofNanos(System.nanoTime() - startNanos).toMillis() / 1000.0;
     return new Report(
         status,
-        Totals.of(results, new Measurements(seconds, bytesRead.sum(), bytesWritten.sum(), memory.peak())),
+        Totals.of(results, new Measurements(seconds, definition.checkpoint().bytesRead(), bytesWritten.sum(), memory.peak())),
         results.stream().map(UnitEntry::of).toList(),
         definition.recipeJson(),
         source(ledger.receipts()),

@@ -15,6 +15,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files
@@ -32,6 +33,7 @@ public final class Checkpoint implements AutoCloseable {
   private final Map<String, TensorInfo> byName;
   private final SortedMap<String, String> metadata;
   private final SortedMap<String, String> aliases;
+  private final LongAdder bytesRead = new LongAdder();
 
   private Checkpoint(
       CheckpointFiles files, JsonNode config, Map<String, ShardFile> shards, List<SafetensorsHeader> headers) {
@@ -153,6 +155,12 @@ public final class Checkpoint implements AutoCloseable {
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());
     shard(tensor).read(tensor.position() + offset, target, "tensor " + Names.quoted(tensor.name()));
+    bytesRead.add(target.byteSize());
+  }
+
+  /** Bytes of tensors read so far, by all threads; what was read twice counts twice. */
+  public long bytesRead() {
+    return bytesRead.sum();
   }
 
   /** A reader of floats for one thread, with buffers that are reused from call to call; the caller closes it. */
