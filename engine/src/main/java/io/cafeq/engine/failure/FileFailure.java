@@ -68,6 +68,9 @@ public final class FileFailure {
     if (isDiskFull(cause)) {
       return "Free some space there, or choose a folder on another disk.";
     }
+    if (cause instanceof NoSuchFileException) {
+      return "Check that the path is right and that its folder exists.";
+    }
     return cause instanceof AccessDeniedException || isReadOnly(cause)
         ? "Check who may " + action + " there, or choose another folder."
         : "Check the disk and the path.";
