@@ -2,7 +2,6 @@ package io.cafeq.engine.compute.nd4j;
 
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -39,7 +38,7 @@ public final class Nd4jBackend implements ComputeBackend {
 
   @Override
   public ComputeLane openLane() {
-    return new Lane(new LaneSlabEncoder());
+    return new Lane(new WideRangeEncoder());
   }
 
   private record Lane(SlabEncoder encoder) implements ComputeLane {

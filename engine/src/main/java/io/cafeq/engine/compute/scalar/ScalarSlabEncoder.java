@@ -12,7 +12,7 @@ import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.SquareMatrices;
 
 /** Rounding in doubles, one group and one column at a time. */
-final class ScalarSlabEncoder implements SlabEncoder {
+public final class ScalarSlabEncoder implements SlabEncoder {
   @Override
   public EncodedSlab encode(
       FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {

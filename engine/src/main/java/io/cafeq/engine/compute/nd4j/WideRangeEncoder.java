@@ -1,0 +1,64 @@
+package io.cafeq.engine.compute.nd4j;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.engine.compute.scalar.ScalarSlabEncoder;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.rounding.SlabTransforms;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The fast encoder where its sums of squares stay within floats, else the reference, which sums in doubles. No trained
+ * weights are that large or that small; dead or broken ones can be. The slab alone decides, so the bytes stay the same.
+ */
+final class WideRangeEncoder implements SlabEncoder {
+  /** Squares of weights below its root lose digits in floats. */
+  private static final double LEAST_NORM = 1e-28;
+
+  private static final float LARGEST = 1e15f;
+  private static final float SMALLEST = 1e-15f;
+  private static final int TILE = 4096;
+
+  private final LaneSlabEncoder fast = new LaneSlabEncoder();
+  private final ScalarSlabEncoder reference = new ScalarSlabEncoder();
+  private final float[] tile = new float[TILE];
+
+  @Override
+  public EncodedSlab encode(
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
+    EncodedSlab slab = fast.encode(weights, grid, transforms, rounding, buffers);
+    boolean inRange =
+        Double.isFinite(slab.squaredError()) && Double.isFinite(slab.squaredNorm())
+            && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
+    return inRange ? slab : reference.encode(weights, grid, transforms, rounding, buffers);
+  }
+
+  @Override
+  public double plainError(FloatMatrix weights, GridSpec grid) {
+    return isInRange(weights) ? fast.plainError(weights, grid) : reference.plainError(weights, grid);
+  }
+
+  /** Whether the largest weight is one that floats can square and sum; zeros alone are. */
+  private boolean isInRange(FloatMatrix weights) {
+    float largest = 0;
+    for (long first = 0; first < weights.elements(); first += TILE) {
+      int count = (int) Math.min(TILE, weights.elements() - first);
+      MemorySegment.copy(weights.segment(), ValueLayout.JAVA_FLOAT, 4 * first, tile, 0, count);
+      for (int i = 0; i < count; i++) {
+        largest = Math.max(largest, Math.abs(tile[i]));
+      }
+    }
+    return largest == 0 || (largest >= SMALLEST && largest <= LARGEST);
+  }
+
+  @Override
+  public void close() {
+    fast.close();
+    reference.close();
+  }
+}

@@ -1,0 +1,85 @@
+package io.cafeq.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every choice of a recipe with every other one on a tiny model: done, and proven against the source. */
+class CombinationsTest {
+  private static final List<String> SCALES = List.of("symmetric", "zero-point", "offset", "f16", "f16-minimum");
+  private static final List<String> STORAGES = List.of("int8", "bf16");
+  private static final List<String> ROUNDINGS = List.of("nearest", "nearest-plane");
+
+  @TempDir static Path folder;
+
+  private static Path model;
+
+  @BeforeAll
+  static void writeModel() throws Exception {
+    HandMadeModel tensors = new HandMadeModel();
+    String attention = "model.layers.0.self_attn.";
+    tensors
+        .matrix(attention + "q_proj.weight", 48, 40, HandMadeModel.ordinary(1))
+        .matrix(attention + "k_proj.weight", 16, 40, HandMadeModel.ordinary(2))
+        .matrix(attention + "v_proj.weight", 16, 40, HandMadeModel.ordinary(3))
+        .matrix(HandMadeModel.down(0), 40, 96, HandMadeModel.ordinary(4))
+        .tensor("model.norm.weight", "[40]", 40, index -> 1);
+    model = tensors.write(folder.resolve("model"));
+  }
+
+  static Stream<List<String>> combinations() {
+    List<List<String>> all = new ArrayList<>();
+    int number = 0;
+    for (String method : List.of("cafeq", "rotation", "hadamard", "rtn")) {
+      for (String scales : SCALES) {
+        for (String side : method.equals("rtn") ? List.of("auto") : List.of("input", "output", "auto")) {
+          for (String rounding : method.equals("rtn") ? List.of("nearest") : ROUNDINGS) {
+            for (String storage : method.equals("rtn") ? List.of("int8") : STORAGES) {
+              // The other choices change from case to case, so that each meets each several times.
+              all.add(
+                  List.of(
+                      "--method", method, "--scales", scales, "--side", side, "--rounding", rounding,
+                      "--transform-storage", storage, "--bits", Integer.toString(2 + number % 7), "--scale-bits",
+                      number % 3 == 0 ? "6" : "8", "--group", List.of("8", "channel", "20", "64").get(number % 4),
+                      "--block", List.of("8", "16", "32", "auto").get(number / 4 % 4), number % 5 == 0 ? "--no-clip" : "--clip",
+                      number % 2 == 0 ? "--no-fall-back" : "--fall-back", "--backend",
+                      number % 11 == 0 ? "nd4j" : "scalar"));
+              number++;
+            }
+          }
+        }
+      }
+    }
+    all.add(List.of("--method", "none", "--backend", "scalar"));
+    return all.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("combinations")
+  void isDoneAndVerifies(List<String> options) throws Exception {
+    Path out = folder.resolve(Integer.toHexString(options.hashCode()));
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "quantize", model.toString(), "--out", out.toString(), "--steps", "3",
+                "--lanes", "2", "--max-memory", "2g", "--json"));
+    arguments.addAll(options);
+
+    CommandRun run = CommandRun.of(arguments.toArray(String[]::new));
+
+    assertThat(run.exitCode()).as(run.toString()).isZero();
+    JsonNode report = JsonMapper.builder().build().readTree(run.out());
+    assertThat(report.at("/totals/relative_error").asDouble()).isBetween(0.0, 1.0);
+    CommandRun verdict = CommandRun.of("verify", out.toString(), "--against", model.toString());
+    assertThat(verdict.exitCode()).as(verdict.toString()).isZero();
+  }
+}
