@@ -40,7 +40,9 @@ final class WideRangeEncoder implements SlabEncoder {
 
   @Override
   public double plainError(FloatMatrix weights, GridSpec grid) {
-    return isInRange(weights) ? fast.plainError(weights, grid) : reference.plainError(weights, grid);
+    double error = fast.plainError(weights, grid);
+    boolean trusted = Double.isFinite(error) && (error >= LEAST_NORM || isInRange(weights));
+    return trusted ? error : reference.plainError(weights, grid);
   }
 
   /** Whether the largest weight is one that floats can square and sum; zeros alone are. */
