@@ -66,7 +66,10 @@ public final class FileFailure {
 
   private static String remedy(String action, Exception cause) {
     if (isDiskFull(cause)) {
-      return "Free some space there, or choose a folder on another disk.";
+      return "Free some disk space there, or choose a folder on another disk.";
+    }
+    if (cause instanceof NoSuchFileException) {
+      return "Check that the folder exists and that the path is right.";
     }
     if (cause instanceof NoSuchFileException) {
       return "Check that the path is right and that its folder exists.";
