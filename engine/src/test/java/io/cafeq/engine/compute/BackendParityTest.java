@@ -62,7 +62,8 @@ class BackendParityTest {
         .flatMap(
             backend ->
                 Stream.of(
-                        "rows whole", "rows long groups", "rows groups", "rows small block", "rows transposed", "stripe one block",
+                        "rows whole", "rows long groups", "rows groups", "rows small block", "rows long in small blocks",
+                        "rows transposed", "stripe one block",
                         "stripe part groups", "stripe many blocks", "stripe uneven blocks", "stripe tail")
                     .map(problem -> Arguments.of(backend, problem)));
   }
@@ -73,6 +74,7 @@ class BackendParityTest {
       case "rows long groups" -> new LearnProblem.Rows(weights(16, 2400, 2), 1200, false, false, false);
       case "rows groups" -> new LearnProblem.Rows(weights(32, 960, 3), 96, false, false, false);
       case "rows small block" -> new LearnProblem.Rows(weights(8, 700, 4), 28, true, false, false);
+      case "rows long in small blocks" -> new LearnProblem.Rows(weights(8, 20011, 11), 0, false, false, false);
       case "rows transposed" -> new LearnProblem.Rows(weights(900, 16, 5), 0, false, true, true);
       case "stripe one block" -> new LearnProblem.Stripe(weights(700, 32, 6), List.of(32), 32, true);
       case "stripe part groups" -> new LearnProblem.Stripe(weights(700, 32, 7), List.of(32), 8, false);

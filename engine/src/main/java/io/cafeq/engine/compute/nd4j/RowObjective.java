@@ -18,6 +18,7 @@ import java.util.List;
  */
 final class RowObjective implements Objective {
   private static final int LANES = 512;
+  private static final int TILE_COLUMNS = 1024;
 
   private final LearnProblem.Rows problem;
   private final int k;
@@ -41,12 +42,22 @@ final class RowObjective implements Objective {
     k = problem.k();
     size = problem.groupSize();
     groups = problem.n() / size;
-    int columns = Math.max(512, 4 * k);
+    int columns = Math.max(TILE_COLUMNS, 4 * k);
     longGroups = size > columns;
-    parts = longGroups ? Math.max(1, LANES / k) : Math.clamp(columns / size, 1, groups);
-    entries = longGroups ? columns / parts : size;
+    // Tiles are made equal, so that little of the last one is empty.
+    if (longGroups) {
+      int tiles = (size + columns - 1) / columns;
+      parts = Math.max(1, LANES / k);
+      entries = (size + tiles * parts - 1) / (tiles * parts);
+      tilesPerGroup = (size + entries * parts - 1) / (entries * parts);
+    } else {
+      int most = Math.clamp(columns / size, 1, groups);
+      int tiles = (groups + most - 1) / most;
+      parts = (groups + tiles - 1) / tiles;
+      entries = size;
+      tilesPerGroup = 0;
+    }
     lanes = parts * k;
-    tilesPerGroup = longGroups ? (size + columns - 1) / columns : 0;
     values = new NativeMatrix(entries * parts, k);
     block = new NativeMatrix(k, k);
     gradient = new NativeMatrix(k, k);

@@ -18,6 +18,9 @@ import java.util.List;
  */
 final class StripeObjective implements Objective {
   private static final int TILE_WEIGHTS = 1 << 17;
+  private static final int FEWEST_LANES = 128;
+  private static final int MOST_LANES = 1024;
+  private static final int LANE_STEP = 64;
 
   private final LearnProblem.Stripe problem;
   private final int channels;
@@ -33,8 +36,9 @@ final class StripeObjective implements Objective {
   StripeObjective(LearnProblem.Stripe problem) {
     this.problem = problem;
     channels = problem.weights().columns();
-    tileLanes = Math.clamp(TILE_WEIGHTS / channels / 64 * 64, 128, 512);
-    tileCount = (problem.weights().rows() + tileLanes - 1) / tileLanes;
+    int n = problem.weights().rows();
+    tileCount = (n + most(channels) - 1) / most(channels);
+    tileLanes = (n + LANE_STEP * tileCount - 1) / (LANE_STEP * tileCount) * LANE_STEP;
     rows = new float[channels][tileLanes];
     ranges = new LaneRanges(tileLanes);
     for (int k : problem.blocks()) {
@@ -43,6 +47,11 @@ final class StripeObjective implements Objective {
       gradients.add(new NativeMatrix(k, k));
     }
     load();
+  }
+
+  /** Most lanes of a tile; tiles are made equal, so that little of the last one is empty. */
+  private static int most(int channels) {
+    return Math.clamp(TILE_WEIGHTS / channels, FEWEST_LANES, MOST_LANES);
   }
 
   /** W as tiles [k, lanes] a block, divided by its RMS; lanes beyond the end are zero. */
