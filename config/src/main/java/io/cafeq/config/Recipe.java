@@ -17,6 +17,7 @@ import java.util.TreeMap;
  *
  * @param group input channels that share a scale, 0 for the whole row
  * @param transformBits the most that stored transforms may add, in bits a weight
+ * @param baselines whether plain rounding is measured beside the result; the figures stand in the units' files
  * @param include regular expressions, sorted, each once
  * @param exclude regular expressions, sorted, each once
  * @param overrides in the order in which they apply
@@ -37,6 +38,7 @@ public record Recipe(
     boolean fallBack,
     long seed,
     OptionalInt embeddings,
+    Optional<Boolean> baselines,
     List<String> include,
     List<String> exclude,
     List<TensorOverride> overrides) {
@@ -72,6 +74,14 @@ public record Recipe(
     return Settings.parse(canonical, "recipe").recipe();
   }
 
+  /** Baselines as set, else on for the methods with a transform, whose gain they show. */
+  public boolean measuresBaselines() {
+    return baselines.orElseGet(() -> switch (method) {
+      case CAFEQ, ROTATION, HADAMARD -> true;
+      case RTN, NONE -> false;
+    });
+  }
+
   /** JSON with sorted keys and every default written out, the same however the recipe was given. */
   public String canonical() {
     return CanonicalText.object(entries());
@@ -105,6 +115,7 @@ public record Recipe(
     entries.put("fall-back", Boolean.toString(fallBack));
     entries.put("seed", Long.toString(seed));
     entries.put("embeddings", CanonicalText.numberOr(embeddings, "none"));
+    entries.put("baselines", CanonicalText.wordOr(baselines.map(on -> on ? "on" : "off"), "auto"));
     entries.put("include", CanonicalText.list(include.stream().map(CanonicalText::quoted).toList()));
     entries.put("exclude", CanonicalText.list(exclude.stream().map(CanonicalText::quoted).toList()));
     entries.put("overrides", CanonicalText.list(overrides.stream().map(TensorOverride::canonical).toList()));

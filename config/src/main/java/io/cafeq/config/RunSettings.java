@@ -12,14 +12,12 @@ import java.util.TreeMap;
  *
  * @param maxMemory bytes, at least {@link #LEAST_MEMORY}
  * @param backend the name of a compute backend
- * @param baselines whether plain rounding is measured beside the result
  */
 public record RunSettings(
     OptionalLong maxMemory,
     OptionalInt lanes,
     Optional<String> backend,
     boolean verify,
-    Optional<Boolean> baselines,
     Optional<ProgressStyle> progress) {
 
   /** The heap, the libraries and one lane need this many bytes. */
@@ -40,14 +38,6 @@ public record RunSettings(
     return lanes.orElseGet(() -> Math.min(1024, Runtime.getRuntime().availableProcessors()));
   }
 
-  /** Baselines as set, else on for the methods with a transform, whose gain they show. */
-  public boolean measuresBaselines(Method method) {
-    return baselines.orElseGet(() -> switch (method) {
-      case CAFEQ, ROTATION, HADAMARD -> true;
-      case RTN, NONE -> false;
-    });
-  }
-
   SortedMap<String, String> entries() {
     SortedMap<String, String> entries = new TreeMap<>();
     entries.put("max-memory",
@@ -55,7 +45,6 @@ public record RunSettings(
     entries.put("lanes", CanonicalText.numberOr(lanes, "auto"));
     entries.put("backend", CanonicalText.wordOr(backend, "auto"));
     entries.put("verify", Boolean.toString(verify));
-    entries.put("baselines", CanonicalText.wordOr(baselines.map(on -> on ? "on" : "off"), "auto"));
     entries.put("progress", CanonicalText.wordOr(progress, "auto"));
     return entries;
   }

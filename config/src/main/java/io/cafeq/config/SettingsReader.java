@@ -58,6 +58,7 @@ final class SettingsReader {
         reader.flag("recipe.fall-back"),
         reader.wide("recipe.seed").orElse(0),
         reader.integerOr("recipe.embeddings", "none", 2, 8),
+        reader.flagOr("recipe.baselines", "auto"),
         reader.patterns("recipe.include"),
         reader.patterns("recipe.exclude"),
         overrides);
@@ -69,7 +70,6 @@ final class SettingsReader {
         reader.integerOr("run.lanes", "auto", 1, 1024),
         reader.nameOr("run.backend", "auto"),
         reader.flag("run.verify"),
-        reader.flagOr("run.baselines", "auto"),
         reader.choiceOr("run.progress", "auto", ProgressStyle.class));
   }
 

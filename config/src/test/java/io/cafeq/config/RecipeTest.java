@@ -16,6 +16,7 @@ class RecipeTest {
   static final Recipe EXPLICIT = new Recipe(
       Method.HADAMARD, 3, 0, Optional.of(ScaleStorage.F16_MINIMUM), 6, OptionalInt.of(1024), Optional.of(Side.OUTPUT),
       0.5, TransformStorage.BF16, 7, false, Rounding.NEAREST, false, -9_000_000_000L, OptionalInt.of(8),
+      Optional.of(false),
       List.of("a\\.b", "c"), List.of("[qk]_proj"),
       List.of(
           new TensorOverride(".*\"down\".*é", OptionalInt.of(8), OptionalInt.of(32), OptionalInt.of(16),
@@ -39,6 +40,7 @@ class RecipeTest {
       fall-back = off
       seed = -9000000000
       embeddings = 8
+      baselines = off
       include = [c, "a\\\\.b", c]
       exclude = "[qk]_proj"
       overrides = [
@@ -54,7 +56,8 @@ class RecipeTest {
   void defaults() {
     assertThat(Recipe.defaults()).isEqualTo(new Recipe(
         Method.CAFEQ, 4, 128, Optional.empty(), 8, OptionalInt.empty(), Optional.empty(), 0.25, TransformStorage.INT8,
-        100, true, Rounding.NEAREST_PLANE, true, 0, OptionalInt.empty(), List.of(), List.of(), List.of()));
+        100, true, Rounding.NEAREST_PLANE, true, 0, OptionalInt.empty(), Optional.empty(), List.of(),
+        List.of(), List.of()));
   }
 
   @Test
@@ -71,6 +74,7 @@ class RecipeTest {
         Map.entry("side", "output"), Map.entry("transform-bits", "0.5"), Map.entry("transform-storage", "bf16"),
         Map.entry("steps", "7"), Map.entry("clip", "false"), Map.entry("rounding", "nearest"),
         Map.entry("fall-back", "false"), Map.entry("seed", "-9000000000"), Map.entry("embeddings", "8"),
+        Map.entry("baselines", "off"),
         Map.entry("include", "a\\.b\nc"), Map.entry("exclude", "[qk]_proj"),
         Map.entry("overrides", """
             [{pattern = ".*\\"down\\".*é", bits = 8, group = 32, block = 16, side = input,
@@ -81,12 +85,21 @@ class RecipeTest {
 
   @Test
   void canonicalFormIsStable() {
-    assertThat(Recipe.defaults().canonical()).isEqualTo("{\"bits\":4,\"block\":\"auto\",\"clip\":true,"
+    assertThat(Recipe.defaults().canonical()).isEqualTo("{\"baselines\":\"auto\",\"bits\":4,\"block\":\"auto\",\"clip\":true,"
         + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":128,\"include\":[],\"method\":\"cafeq\","
         + "\"overrides\":[],\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,"
         + "\"side\":\"auto\",\"steps\":100,\"transform-bits\":0.25,\"transform-storage\":\"int8\"}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("2dbf6f70b1dada6991910f14ddcf630c8088da5400933d4390f9145178102e80");
+        .isEqualTo("d23432a924bbb7d865878ba6ac7a3ade3e210d1f6557a4624b37dc39079a45f7");
+  }
+
+  @Test
+  void baselinesAreMeasuredWhereATransformHasToShowItsGain() {
+    assertThat(Recipe.defaults().measuresBaselines()).isTrue();
+    assertThat(Recipe.of(Map.of("method", "hadamard")).measuresBaselines()).isTrue();
+    assertThat(Recipe.of(Map.of("method", "rtn")).measuresBaselines()).isFalse();
+    assertThat(Recipe.of(Map.of("method", "none")).measuresBaselines()).isFalse();
+    assertThat(Recipe.of(Map.of("method", "rtn", "baselines", "on")).measuresBaselines()).isTrue();
   }
 
   @Test
@@ -107,7 +120,7 @@ class RecipeTest {
 
   @Test
   void textThatIsNoRecipeIsRefused() {
-    assertThatThrownBy(() -> Recipe.parse("{\"bits\":4,")).isInstanceOf(ConfigException.class);
+    assertThatThrownBy(() -> Recipe.parse("{\"baselines\":\"auto\",\"bits\":4,")).isInstanceOf(ConfigException.class);
     assertThatThrownBy(() -> Recipe.parse("{\"bitz\":4}")).isInstanceOf(ConfigException.class);
     assertThatThrownBy(() -> Recipe.parse("{\"lanes\":4}")).isInstanceOf(ConfigException.class);
   }

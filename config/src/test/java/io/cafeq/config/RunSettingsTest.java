@@ -17,19 +17,18 @@ class RunSettingsTest {
   @Test
   void defaults() {
     assertThat(RunSettings.defaults()).isEqualTo(new RunSettings(
-        OptionalLong.empty(), OptionalInt.empty(), Optional.empty(), true, Optional.empty(), Optional.empty()));
+        OptionalLong.empty(), OptionalInt.empty(), Optional.empty(), true, Optional.empty()));
   }
 
   @Test
   void explicitMappings() {
     RunSettings run = Settings.load(Optional.empty(), Map.of(
-        "run.max-memory", "2g", "run.lanes", "3", "run.backend", "scalar", "run.verify", "false", "run.baselines",
-        "off", "run.progress", "plain")).run();
+        "run.max-memory", "2g", "run.lanes", "3", "run.backend", "scalar", "run.verify", "false",
+        "run.progress", "plain")).run();
     assertThat(run).isEqualTo(new RunSettings(OptionalLong.of(2L << 30), OptionalInt.of(3), Optional.of("scalar"),
-        false, Optional.of(false), Optional.of(ProgressStyle.PLAIN)));
+        false, Optional.of(ProgressStyle.PLAIN)));
     assertThat(run.resolvedMaxMemory()).isEqualTo(2L << 30);
     assertThat(run.resolvedLanes()).isEqualTo(3);
-    assertThat(run.measuresBaselines(Method.CAFEQ)).isFalse();
   }
 
   @ParameterizedTest
@@ -55,10 +54,6 @@ class RunSettingsTest {
         .isEqualTo(Math.max(RunSettings.LEAST_MEMORY, MachineMemory.totalBytes() / 4))
         .isGreaterThanOrEqualTo(RunSettings.LEAST_MEMORY);
     assertThat(run.resolvedLanes()).isEqualTo(Runtime.getRuntime().availableProcessors());
-    assertThat(run.measuresBaselines(Method.CAFEQ)).isTrue();
-    assertThat(run.measuresBaselines(Method.HADAMARD)).isTrue();
-    assertThat(run.measuresBaselines(Method.RTN)).isFalse();
-    assertThat(run.measuresBaselines(Method.NONE)).isFalse();
   }
 
   @Test

@@ -57,7 +57,7 @@ class CommandLineTest {
         .containsEntry("run.lanes", "3")
         .containsEntry("run.backend", "\"scalar\"")
         .containsEntry("run.verify", "false")
-        .containsEntry("run.baselines", "\"off\"")
+        .containsEntry("recipe.baselines", "\"off\"")
         .containsEntry("run.progress", "\"plain\"");
   }
 

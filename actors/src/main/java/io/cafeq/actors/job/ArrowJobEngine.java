@@ -35,7 +35,7 @@ final class ArrowJobEngine implements JobEngine {
     this.checkpoint = checkpoint;
     this.identity = identity;
     this.run = settings.run();
-    this.options = new UnitQuantizer.Options(run.verify(), run.measuresBaselines(settings.recipe().method()));
+    this.options = new UnitQuantizer.Options(run.verify(), settings.recipe().measuresBaselines());
     this.stop = stop;
   }
 

@@ -97,7 +97,7 @@ public final class StreamingBench {
     options.put("recipe.method", "rtn");
     options.put("recipe.clip", Boolean.toString(clip));
     options.put("run.verify", "false");
-    options.put("run.baselines", "off");
+    options.put("recipe.baselines", "off");
     Path out = folder.resolve("result");
     QuantizeJob job =
         new QuantizeJob(source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
