@@ -13,20 +13,9 @@ import picocli.CommandLine.Parameters;
 /** {@code cafeq export}. */
 @Command(name = "export", description = "Writes a result in a form that other programs read.")
 final class ExportCommand implements Callable<Integer> {
-  /** The forms. */
+  /** The forms, by the names that users give. */
   enum Format {
-    DENSE("dense");
-
-    private final String text;
-
-    Format(String text) {
-      this.text = text;
-    }
-
-    @Override
-    public String toString() {
-      return text;
-    }
+    dense
   }
 
   @Parameters(paramLabel = "DIR", description = "The result's folder.")
@@ -58,7 +47,7 @@ final class ExportCommand implements Callable<Integer> {
     Manifest manifest = Manifest.read(result);
     try (StepProgress progress = new StepProgress(console, "exporting", manifest.totals().weights())) {
       switch (format) {
-        case DENSE -> DenseExport.run(result, out, interruption.stopFlag(), progress::advance);
+        case dense -> DenseExport.run(result, out, interruption.stopFlag(), progress::advance);
       }
     }
     long bytes = manifest.tensors().stream().mapToLong(tensor -> tensor.elements() * tensor.dtype().bytes()).sum();
