@@ -71,9 +71,6 @@ public final class FileFailure {
     if (cause instanceof NoSuchFileException) {
       return "Check that the folder exists and that the path is right.";
     }
-    if (cause instanceof NoSuchFileException) {
-      return "Check that the path is right and that its folder exists.";
-    }
     return cause instanceof AccessDeniedException || isReadOnly(cause)
         ? "Check who may " + action + " there, or choose another folder."
         : "Check the disk and the path.";

@@ -112,7 +112,7 @@ class SafetensorsWriterTest {
         .close());
     assertThat(failure.kind()).isEqualTo(FailureKind.ENVIRONMENT);
     assertThat(failure).hasMessageContaining("x.safetensors").hasMessageContaining("the disk is full");
-    assertThat(failure.remedy()).contains("Free some space");
+    assertThat(failure.remedy()).contains("Free some disk space");
     assertThat(files()).isEmpty();
   }
 
