@@ -65,11 +65,7 @@ public final class UnitPipeline {
             // after the workers: before them it would have no hold on the last units, whose source has already ended
             .viaMat(KillSwitches.single(), Keep.right())
             .toMat(
-                Sink.foreach(outcome -> {
-                  haltOnEnvironment(outcome);
-                  outcomes.accept(outcome);
-                }),
-                Keep.both())
+                Sink.foreach(outcomes::accept), Keep.both())
             .run(system);
     return new Running(stream.first(), stream.second().toCompletableFuture());
   }
@@ -120,8 +116,15 @@ public final class UnitPipeline {
             ? CompletableFuture.completedStage(new Outcome.NotStarted(unit))
             : AskPattern.<WorkerPool.Command, Outcome>ask(
                 pool, replyTo -> new WorkerPool.Process(unit, replyTo), NO_LIMIT, system.scheduler());
+    // Before the stream hears of the outcome, since it begins the next unit as soon as it does.
     return outcome.whenCompleteAsync(
-        (done, failure) -> permits.tell(new MemoryPermits.Release(permit)), system.executionContext());
+        (done, failure) -> {
+          if (done != null) {
+            haltOnEnvironment(done);
+          }
+          permits.tell(new MemoryPermits.Release(permit));
+        },
+        system.executionContext());
   }
 
   private void haltOnEnvironment(Outcome outcome) {
