@@ -4,15 +4,13 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.tools.bench.LearningBench;
 import io.cafeq.tools.bench.Measured;
 import io.cafeq.tools.bench.StreamingBench;
+import io.cafeq.tools.bench.WorkFolder;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -110,16 +108,11 @@ final class BenchCommand implements Callable<Integer> {
 
   private void stream(List<Measured> figures) throws IOException {
     console.message("streaming a checkpoint of " + megabytes + " MB");
-    Path work = Files.createTempDirectory(folder, "cafeq-bench");
-    try {
+    try (WorkFolder work = WorkFolder.below(folder)) {
       figures.addAll(
-          new StreamingBench(work, megabytes * 1_000_000, runs, Version.current(), interruption.stopFlag()).run());
-    } finally {
-      try (Stream<Path> all = Files.walk(work)) {
-        for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
-          Files.delete(path);
-        }
-      }
+          new StreamingBench(
+                  work.path(), megabytes * 1_000_000, runs, Version.current(), interruption.stopFlag())
+              .run());
     }
   }
 

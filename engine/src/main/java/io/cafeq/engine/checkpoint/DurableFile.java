@@ -85,7 +85,7 @@ public final class DurableFile implements AutoCloseable {
   }
 
   /** A rename or a deletion survives a power cut only once the folder itself is synced. */
-  static void syncFolder(Path folder) throws IOException {
+  public static void syncFolder(Path folder) throws IOException {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     }

@@ -96,9 +96,7 @@ final class ExportFolder implements AutoCloseable {
     try {
       Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
       published = true;
-      try (FileChannel parent = FileChannel.open(Objects.requireNonNull(target.getParent()), StandardOpenOption.READ)) {
-        parent.force(true);
-      }
+      DurableFile.syncFolder(Objects.requireNonNull(target.getParent()));
     } catch (IOException e) {
       throw failed(target, e);
     }

@@ -63,9 +63,4 @@ public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits,
     long scales = scalesAreF16() ? 16 * groups : scaleBits * groups + 16;
     return (long) bits * columns + scales + zeroBits() * groups;
   }
-
-  /** A grid without clipping. */
-  public GridSpec withoutClipping() {
-    return new GridSpec(bits, group, storage, scaleBits, false);
-  }
 }

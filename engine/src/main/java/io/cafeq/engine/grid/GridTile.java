@@ -1,6 +1,5 @@
 package io.cafeq.engine.grid;
 
-import io.cafeq.config.ScaleStorage;
 import java.util.Arrays;
 
 /**
@@ -315,15 +314,5 @@ public final class GridTile {
     System.arraycopy(step, 0, steps, at, count);
     System.arraycopy(inverse, 0, inverses, at, count);
     System.arraycopy(zero, 0, zeros, at, count);
-  }
-
-  /** Columns of the rows that the tile takes. */
-  public int columns() {
-    return columns;
-  }
-
-  /** True if the zero point is a stored minimum. */
-  static boolean storesMinimum(GridSpec grid) {
-    return grid.storage() == ScaleStorage.F16_MINIMUM;
   }
 }

@@ -1,5 +1,6 @@
 package io.cafeq.engine.grid;
 
+import io.cafeq.config.ScaleStorage;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -53,7 +54,7 @@ public final class SlabBuffers {
       packed(scaleCodes, firstLane, grid.scaleBits(), scales, scaleAt);
     }
     long zeroAt = row * EncodedSlab.zeroBytes(grid, columns);
-    if (GridTile.storesMinimum(grid)) {
+    if (grid.storage() == ScaleStorage.F16_MINIMUM) {
       halves(zeroCodes, firstLane, zeros, zeroAt);
     } else if (grid.zeroBits() > 0) {
       packed(zeroCodes, firstLane, grid.zeroBits(), zeros, zeroAt);

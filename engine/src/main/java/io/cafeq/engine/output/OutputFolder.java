@@ -1,16 +1,15 @@
 package io.cafeq.engine.output;
 
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.plan.Unit;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -100,9 +99,7 @@ public final class OutputFolder implements AutoCloseable {
     try {
       if (Files.deleteIfExists(root.resolve(Manifest.FILE))) {
         // the deletion must be on disk before the first unit of the result is replaced
-        try (FileChannel channel = FileChannel.open(root, StandardOpenOption.READ)) {
-          channel.force(true);
-        }
+        DurableFile.syncFolder(root);
       }
     } catch (IOException e) {
       throw FileFailure.of("write", root.resolve(Manifest.FILE), e);

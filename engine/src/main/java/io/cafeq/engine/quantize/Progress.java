@@ -5,6 +5,6 @@ package io.cafeq.engine.quantize;
 public interface Progress {
   Progress NONE = weights -> {};
 
-  /** That many more weights of the unit are done. Adds up to {@link UnitQuantizer}'s share of the whole: all its weights. */
+  /** That many more weights of the unit are done; in the end these add up to about all of them. */
   void advanced(long weights);
 }

@@ -18,6 +18,7 @@ import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
@@ -189,7 +190,7 @@ final class QuantizedWork {
       TransformSpec transform = unit.treatment().transform();
       int rows = SlabShape.rows(transform, info.columns(), info.rows());
       long weights = (long) rows * info.columns();
-      long transformed = transform instanceof TransformSpec.None ? 0 : 5 * weights;
+      long transformed = transform instanceof TransformSpec.None ? 0 : LaneSlabEncoder.scratchBytes(rows, info.columns());
       long encoded = SlabBuffers.bytes(unit.treatment().grid(), rows, info.columns());
       most = Math.max(most, weights * (info.dtype().bytes() + Float.BYTES) + transformed + encoded);
     }

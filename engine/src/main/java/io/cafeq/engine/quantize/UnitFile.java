@@ -1,23 +1,24 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 
 /** The file of one unit, from {@code units/ID.arrow.part} to {@code units/ID.arrow}. */
 final class UnitFile {
+  private final Path folder;
   private final Path target;
   private final Path part;
 
   UnitFile(Path outputFolder, String id) {
-    target = outputFolder.resolve("units").resolve(id + ".arrow");
-    part = target.resolveSibling(id + ".arrow.part");
+    folder = outputFolder.resolve("units");
+    target = folder.resolve(id + ".arrow");
+    part = folder.resolve(id + ".arrow.part");
   }
 
   Path part() {
@@ -42,9 +43,7 @@ final class UnitFile {
     String sha256 = Digests.file(part, stop);
     try {
       Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
-      try (FileChannel folder = FileChannel.open(target.getParent(), StandardOpenOption.READ)) {
-        folder.force(true);
-      }
+      DurableFile.syncFolder(folder);
     } catch (IOException e) {
       throw FileFailure.of("rename to its final name", target, e);
     }

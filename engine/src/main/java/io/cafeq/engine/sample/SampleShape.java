@@ -105,13 +105,6 @@ public record SampleShape(
         largestShard);
   }
 
-  /** The same with weights spread otherwise. */
-  public SampleShape withDistribution(Distribution other, double otherOutlierShare) {
-    return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, tied, other, otherOutlierShare,
-        largestShard);
-  }
-
   /** The same with or without an output layer of its own. */
   public SampleShape withTied(boolean other) {
     return new SampleShape(

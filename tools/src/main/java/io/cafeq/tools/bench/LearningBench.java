@@ -30,6 +30,8 @@ import java.util.stream.DoubleStream;
 public final class LearningBench {
   private static final int PRODUCT = 2048;
   private static final int STEPS = 100;
+  /** Columns of the output side's blocks and rows of the input side's: Table 1's. */
+  private static final int LENGTH = 9216;
 
   private final ComputeBackend backend;
   private final int lanes;
@@ -44,15 +46,16 @@ public final class LearningBench {
     this.stop = stop;
   }
 
-  /** The output side on rows of 9216 (Table 1's shape), groups of 128. */
+  /** The output side, groups of 128. */
   public Measured outputSide(int k, double limit) {
-    return measure("learn_k" + k, k, 9216, limit, weights -> new LearnProblem.Rows(weights, 128, false, false, false));
+    return measure(
+        "learn_k" + k, k, k, LENGTH, limit, weights -> new LearnProblem.Rows(weights, 128, false, false, false));
   }
 
-  /** The input side on 9216 rows, groups of k. */
+  /** The input side, groups of k. */
   public Measured inputSide(int k, double limit) {
     return measure(
-        "learn_input_k" + k, k, 9216, limit, weights -> new LearnProblem.Stripe(weights, List.of(k), k, true));
+        "learn_input_k" + k, k, LENGTH, k, limit, weights -> new LearnProblem.Stripe(weights, List.of(k), k, true));
   }
 
   /** GFLOP/s of all lanes together. */
@@ -67,16 +70,16 @@ public final class LearningBench {
     return best;
   }
 
-  private Measured measure(String name, int k, int n, double limit, Function<FloatMatrix, LearnProblem> problem) {
-    boolean rows = name.equals("learn_k" + k);
+  private Measured measure(
+      String name, int k, int rows, int columns, double limit, Function<FloatMatrix, LearnProblem> problem) {
     double best = 0;
     for (int run = 0; run < runs; run++) {
       double[] seconds =
           onAllLanes(
               (lane, at) -> {
                 try (Arena arena = Arena.ofConfined()) {
-                  FloatMatrix weights = FloatMatrix.allocate(arena, rows ? k : n, rows ? n : k);
-                  double[] values = Seeds.gaussians(new SplittableRandom(at), k * n);
+                  FloatMatrix weights = FloatMatrix.allocate(arena, rows, columns);
+                  double[] values = Seeds.gaussians(new SplittableRandom(at), rows * columns);
                   for (int i = 0; i < values.length; i++) {
                     weights.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
                   }
@@ -88,7 +91,7 @@ public final class LearningBench {
                   return (System.nanoTime() - begin) / 1e9;
                 }
               });
-      double rate = DoubleStream.of(seconds).map(s -> 4.0 * k * n * k * STEPS / s / 1e9).sum();
+      double rate = DoubleStream.of(seconds).map(s -> 4.0 * k * rows * columns * STEPS / s / 1e9).sum();
       best = Math.max(best, rate);
     }
     return Measured.of(name, best, "GFLOP/s", limit);

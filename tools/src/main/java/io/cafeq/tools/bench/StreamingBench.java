@@ -14,7 +14,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -88,7 +87,7 @@ public final class StreamingBench {
       Files.copy(file, to.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    delete(to);
+    WorkFolder.delete(to);
     return seconds;
   }
 
@@ -111,15 +110,7 @@ public final class StreamingBench {
           throw new EngineException(FailureKind.ENVIRONMENT, partial.cause().message(), partial.cause().remedy());
       case JobResult.Stopped stopped -> stop.check();
     }
-    delete(out);
+    WorkFolder.delete(out);
     return seconds;
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (Stream<Path> all = Files.walk(folder)) {
-      for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(path);
-      }
-    }
   }
 }
