@@ -104,7 +104,7 @@ final class QuantizedWork {
     if (treatment.transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT) {
       inputBlocks = learner(blocks).inputBlocks(weights -> progress.advanced((long) (weights * LEARNING_SHARE)));
       String key = key(unit, unit.tensors().getFirst(), Side.INPUT);
-      inputBlocks.forEach(block -> writer.writeTransform(key, block.stored()));
+      inputBlocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
     }
     for (PlannedTensor tensor : unit.tensors()) {
       tensor(writer, tensor, inputBlocks);
@@ -154,7 +154,7 @@ final class QuantizedWork {
             case INPUT -> new SlabTransforms.Blocks(Side.INPUT, inputBlocks);
             case OUTPUT -> {
               List<BlockTransform> made = learner(blocks).outputBlocks(slab, firstRow);
-              made.forEach(block -> writer.writeTransform(tensor.name(), block.stored()));
+              made.forEach(block -> writer.writeTransform(tensor.name(), block.stored().orElseThrow()));
               yield new SlabTransforms.Blocks(Side.OUTPUT, made);
             }
           };

@@ -2,22 +2,27 @@ package io.cafeq.engine.transform;
 
 import io.cafeq.config.Side;
 import io.cafeq.engine.memory.FloatMatrix;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * A^T B over positions, [h, h], summed in double in a fixed order: exact enough that differences of such products keep their
- * meaning.
+ * Products A^T B over positions, [h, h] each, summed in double in a fixed order: exact enough that differences of such
+ * products keep their meaning. Several sums share the scratch. On the heap; not thread-safe.
  */
 public final class Gram {
   private static final int TILE = 64;
 
   private final int h;
-  private final double[][] sums;
+  private final List<double[][]> sums = new ArrayList<>();
   private final double[][] left;
   private final double[][] right;
 
-  public Gram(int h) {
+  /** Room for {@code count} sums of size h. */
+  public Gram(int h, int count) {
     this.h = h;
-    sums = new double[h][h];
+    for (int i = 0; i < count; i++) {
+      sums.add(new double[h][h]);
+    }
     left = new double[TILE][h];
     right = new double[TILE][h];
   }
@@ -25,14 +30,14 @@ public final class Gram {
   /** The products of all channels of one matrix with each other. */
   public static double[] of(FloatMatrix matrix, Side side) {
     int h = side == Side.OUTPUT ? matrix.rows() : matrix.columns();
-    Gram gram = new Gram(h);
+    Gram gram = new Gram(h, 1);
     ChannelRows rows = new ChannelRows(matrix, side, 0, h);
-    gram.add(rows, rows);
-    return gram.matrix();
+    gram.add(0, rows, rows);
+    return gram.matrix(0);
   }
 
-  /** Adds all positions of two matrices that have as many of them; the same object twice is read once. */
-  public void add(ChannelRows a, ChannelRows b) {
+  /** Adds all positions of two matrices that have as many of them to a sum; the same object twice is read once. */
+  public void add(int sum, ChannelRows a, ChannelRows b) {
     int positions = a.positions();
     for (int first = 0; first < positions; first += TILE) {
       int count = Math.min(TILE, positions - first);
@@ -40,21 +45,21 @@ public final class Gram {
       if (a != b) {
         b.read(first, count, right);
       }
-      add(left, a == b ? left : right, count);
+      add(sums.get(sum), left, a == b ? left : right, count);
     }
   }
 
-  private void add(double[][] a, double[][] b, int count) {
+  private void add(double[][] sum, double[][] a, double[][] b, int count) {
     int row = 0;
     for (; row + 4 <= count; row += 4) {
       for (int i = 0; i < h; i++) {
         addFour(
-            sums[i], b[row], b[row + 1], b[row + 2], b[row + 3], a[row][i], a[row + 1][i], a[row + 2][i], a[row + 3][i]);
+            sum[i], b[row], b[row + 1], b[row + 2], b[row + 3], a[row][i], a[row + 1][i], a[row + 2][i], a[row + 3][i]);
       }
     }
     for (; row < count; row++) {
       for (int i = 0; i < h; i++) {
-        addOne(sums[i], b[row], a[row][i]);
+        addOne(sum[i], b[row], a[row][i]);
       }
     }
   }
@@ -72,11 +77,11 @@ public final class Gram {
     }
   }
 
-  /** What was added so far, row-major. */
-  public double[] matrix() {
+  /** What was added to a sum so far, row-major. */
+  public double[] matrix(int sum) {
     double[] all = new double[h * h];
     for (int i = 0; i < h; i++) {
-      System.arraycopy(sums[i], 0, all, i * h, h);
+      System.arraycopy(sums.get(sum)[i], 0, all, i * h, h);
     }
     return all;
   }
