@@ -91,7 +91,7 @@ final class StackWork implements PartWork {
     if (treatment.transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT) {
       inputBlocks = learner(blocks).inputBlocks(weights -> progress.advanced((long) (weights * LEARNING_SHARE)));
       String key = Sections.key(unit, part, stack.rows().getFirst(), Side.INPUT);
-      inputBlocks.forEach(block -> writer.writeTransform(key, block.stored()));
+      inputBlocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
     }
     try (Arena arena = Arena.ofConfined()) {
       Room room = new Room(arena, stack);
@@ -191,7 +191,7 @@ final class StackWork implements PartWork {
             case OUTPUT -> {
               List<BlockTransform> made = learner(blocks).outputBlocks(slab, firstRow);
               String key = Sections.key(unit, part, range, Side.OUTPUT);
-              made.forEach(block -> writer.writeTransform(key, block.stored()));
+              made.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
               yield new SlabTransforms.Blocks(Side.OUTPUT, made);
             }
           };
