@@ -168,10 +168,17 @@ public final class Checkpoint implements AutoCloseable {
     return new TensorReader(this);
   }
 
-  /** As {@link TensorReader#readFloats}, with buffers for this one call. */
+  /** As the method of {@link TensorReader}, with buffers for this one call. */
   public void readFloats(TensorInfo tensor, int firstRow, int firstColumn, FloatMatrix target) {
     try (TensorReader reader = newReader()) {
       reader.readFloats(tensor, firstRow, firstColumn, target);
+    }
+  }
+
+  /** As the method of {@link TensorReader}, with buffers for this one call. */
+  public void readFloats(WeightTensor weight, int firstRow, int firstColumn, FloatMatrix target) {
+    try (TensorReader reader = newReader()) {
+      reader.readFloats(weight, firstRow, firstColumn, target);
     }
   }
 

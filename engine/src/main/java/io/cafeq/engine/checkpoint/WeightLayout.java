@@ -21,5 +21,8 @@ public sealed interface WeightLayout {
    *
    * @param scales U8 [experts, out, in / 32], 2^(byte - 127)
    */
-  record MicroScaled(TensorInfo scales) implements WeightLayout {}
+  record MicroScaled(TensorInfo scales) implements WeightLayout {
+    /** Weights that share a scale. */
+    public static final int BLOCK = 32;
+  }
 }
