@@ -1,6 +1,6 @@
 package io.cafeq.engine.plan;
 
-/** A model whose names nobody has looked at: no matrix is taken for one to quantize, none for one that shares or pairs. */
+/** A model whose names nobody has looked at: no matrix is taken for one to quantize, to share a transform or to pair. */
 record UnknownFamily() implements ModelFamily {
   @Override
   public String name() {
