@@ -1,6 +1,6 @@
 package io.cafeq.engine.plan;
 
-/** A model whose names nobody has looked at: no matrix is taken for one to quantize, to share a transform or to pair. */
+/** A model whose names nobody has looked at: no matrix is taken for one to quantize, to share or to pair. */
 record UnknownFamily() implements ModelFamily {
   @Override
   public String name() {

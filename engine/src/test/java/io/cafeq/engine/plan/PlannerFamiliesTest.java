@@ -12,8 +12,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 /** What holds for the plan of every family. */
 class PlannerFamiliesTest {
-  private static final Set<Role> LEFT_ALONE =
-      Set.of(Role.ROUTER, Role.NORM, Role.EMBEDDING, Role.HEAD, Role.SCALE, Role.OTHER);
+  private static final Set<Role> LEFT_ALONE = Set.of(Role.ROUTER, Role.NORM, Role.EMBEDDING, Role.HEAD, Role.OTHER);
 
   @ParameterizedTest
   @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
@@ -22,20 +21,15 @@ class PlannerFamiliesTest {
     Plan plan = plan(shapes);
     assertThat(plan.family()).isEqualTo(name.replaceFirst("_text$|_dense$|^roberta$", "").replaceFirst("^$", "bert"));
     ModelFamily family = Families.of(shapes.configObject());
-    // Scales may go with the tensors that they belong to.
     assertThat(plan.units().stream().flatMap(unit -> unit.tensors().stream()).map(PlannedTensor::name))
-        .filteredOn(tensor -> family.place(tensor).role() != Role.SCALE)
-        .containsExactlyInAnyOrderElementsOf(shapes.headers().keySet().stream()
-            .filter(tensor -> family.place(tensor).role() != Role.SCALE)
-            .toList());
+        .containsExactlyInAnyOrderElementsOf(shapes.headers().keySet());
     Map<String, Role> quantized = plan.units().stream()
         .filter(Unit.Quantized.class::isInstance)
         .flatMap(unit -> unit.tensors().stream())
         .collect(Collectors.toMap(PlannedTensor::name, PlannedTensor::role));
     assertThat(quantized.values()).doesNotContainAnyElementsOf(LEFT_ALONE);
-    assertThat(quantized.keySet()).containsAll(shapes.headers().values().stream()
-        .filter(info -> info.dtype().isWeight() && family.place(info.name()).role().isLinear())
-        .map(TensorInfo::name)
+    assertThat(quantized.keySet()).containsAll(shapes.headers().keySet().stream()
+        .filter(tensor -> family.place(tensor).role().isLinear())
         .toList());
   }
 
