@@ -4,11 +4,11 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
 /** A tensor of the checkpoint, read in pieces into buffers that an arena owns. */
 final class SourceTensor implements AutoCloseable {
@@ -41,16 +41,14 @@ final class SourceTensor implements AutoCloseable {
 
   /** Rows counted through all experts; borrowed until the next call. */
   FloatMatrix rows(long first, int count) {
-    List<Long> shape = info.shape();
-    long columns = shape.getLast();
-    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns),
-        info.file(), info.position(), info.bytes());
+    WeightTensor weight = WeightTensor.plain(info);
+    long columns = weight.columns();
     long needed = count * columns * Float.BYTES;
     if (floats.byteSize() < needed) {
       floats = arena.allocate(needed, 64);
     }
     FloatMatrix target = new FloatMatrix(floats.asSlice(0, needed), count, Math.toIntExact(columns));
-    reader.readFloats(flat, Math.toIntExact(first), 0, target);
+    reader.readFloats(weight, Math.toIntExact(first), 0, target);
     return target;
   }
 

@@ -31,6 +31,7 @@ public final class Checkpoint implements AutoCloseable {
   private final Map<String, ShardFile> shards;
   private final List<TensorInfo> tensors;
   private final Map<String, TensorInfo> byName;
+  private final WeightTensors weights;
   private final SortedMap<String, String> metadata;
   private final SortedMap<String, String> aliases;
   private final LongAdder bytesRead = new LongAdder();
@@ -43,6 +44,7 @@ public final class Checkpoint implements AutoCloseable {
     this.shards = shards;
     this.tensors = headers.stream().flatMap(header -> header.tensors().stream()).toList();
     this.byName = byName(files.folder(), tensors);
+    this.weights = WeightTensors.of(byName, config);
     if (files.index() != null) {
       files.index().check(files.folder(), tensors);
     }
@@ -109,6 +111,11 @@ public final class Checkpoint implements AutoCloseable {
   /** The stored tensor of that name; aliases are not followed. */
   public Optional<TensorInfo> tensor(String name) {
     return Optional.ofNullable(byName.get(name));
+  }
+
+  /** Which tensors are weight matrices, and in which layout. */
+  public WeightTensors weights() {
+    return weights;
   }
 
   /** {@code __metadata__} of all shards together; where two disagree, the first one's entry. */

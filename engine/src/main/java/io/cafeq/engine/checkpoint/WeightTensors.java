@@ -60,6 +60,11 @@ public final class WeightTensors {
   public static WeightTensors of(Collection<TensorInfo> tensors, JsonNode config) {
     Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+    return of(byName, config);
+  }
+
+  /** As the other; the map is shared. */
+  static WeightTensors of(Map<String, TensorInfo> byName, JsonNode config) {
     JsonNode quantization = config.path("quantization_config");
     if (!quantization.isObject()) {
       quantization = config.path("text_config").path("quantization_config");
