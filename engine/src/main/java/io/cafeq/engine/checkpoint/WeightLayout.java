@@ -2,7 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 /** How the elements of a stored tensor make matrices [out, in]. A tensor of three dimensions stacks one for each expert. */
 public sealed interface WeightLayout {
-  /** Its kind. */
+  /** Its name and shapes. */
   default LayoutKind kind() {
     return switch (this) {
       case Plain plain -> LayoutKind.PLAIN;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultReader;
+import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
@@ -18,6 +19,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -32,12 +34,12 @@ public final class DenseExport {
   private static final String CONFIG = "config.json";
 
   private final ResultReader result;
-  private final Function<String, LayoutKind> layouts;
+  private final Function<TensorHeader, LayoutKind> layouts;
   private final StopFlag stop;
   private final Progress progress;
 
   private DenseExport(
-      ResultReader result, Function<String, LayoutKind> layouts, StopFlag stop, Progress progress) {
+      ResultReader result, Function<TensorHeader, LayoutKind> layouts, StopFlag stop, Progress progress) {
     this.result = result;
     this.layouts = layouts;
     this.stop = stop;
@@ -51,12 +53,12 @@ public final class DenseExport {
    * fit its type; ENVIRONMENT where the disk fails.
    */
   public static void run(Path resultFolder, Path target, StopFlag stop, Progress progress) {
-    run(resultFolder, name -> LayoutKind.PLAIN, target, stop, progress);
+    run(resultFolder, TensorHeader::layout, target, stop, progress);
   }
 
-  /** {@code layouts} knows which layout each tensor's source had; those that keep their bytes are plain. */
+  /** {@code layouts} says which layout a tensor's source had; those that keep their bytes are plain. */
   static void run(
-      Path resultFolder, Function<String, LayoutKind> layouts, Path target, StopFlag stop, Progress progress) {
+      Path resultFolder, Function<TensorHeader, LayoutKind> layouts, Path target, StopFlag stop, Progress progress) {
     try (ResultReader result = ResultReader.open(resultFolder);
         ExportFolder folder = ExportFolder.create(target, resultFolder)) {
       new DenseExport(result, layouts, stop, progress).write(folder);
@@ -65,7 +67,10 @@ public final class DenseExport {
   }
 
   private void write(ExportFolder folder) {
-    DenseTensors tensors = new DenseTensors(result.tensors(), layouts, config());
+    List<DenseTensors.Held> held = result.tensors().stream()
+        .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
+        .toList();
+    DenseTensors tensors = new DenseTensors(held, layouts, config());
     for (Manifest.SideFileEntry file : result.manifest().sideFiles()) {
       stop.check();
       Path from = result.folder().resolve(file.path());
@@ -107,7 +112,7 @@ public final class DenseExport {
   }
 
   private void append(DenseTensors.Outgoing tensor, WeightEncoder encoder, Path folder, Consumer<MemorySegment> bytes) {
-    if (tensor.packed() == null && result.header(tensor.source()).coding() == null) {
+    if (tensor.isRaw()) {
       result.forEachRaw(tensor.source(), (offset, piece) -> {
         stop.check();
         bytes.accept(piece);

@@ -2,6 +2,7 @@ package io.cafeq.engine.export;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
@@ -26,56 +27,62 @@ import org.jspecify.annotations.Nullable;
 final class DenseTensors {
   private static final String SINGLE = "model.safetensors";
 
+  /** A tensor of the result. */
+  record Held(Manifest.TensorEntry entry, TensorHeader header) {
+    private String name() {
+      return entry.name();
+    }
+
+    /** As if it were the whole of its file: only names, types and shapes are looked at. */
+    private TensorInfo info() {
+      return new TensorInfo(name(), entry.dtype(), entry.shape(), entry.file(), 0, header.bytes());
+    }
+  }
+
   /**
    * A tensor to be written.
    *
    * @param source its name in the result
    * @param file the source's
    * @param layout that of the source
-   * @param packed what its bytes mean, where it kept them and they are packed; else null
+   * @param isRaw whether it is written as the result holds it
+   * @param packed what its bytes mean, where the result holds them and they are packed; else null
    */
-  record Outgoing(String source, String file, Entry entry, LayoutKind layout, @Nullable WeightTensor packed) {}
+  record Outgoing(
+      String source, String file, Entry entry, LayoutKind layout, boolean isRaw, @Nullable WeightTensor packed) {}
 
   private final Map<String, Outgoing> byEntry = new LinkedHashMap<>();
   private final Map<String, String> names = new HashMap<>();
 
   /**
-   * @param layouts which layout each tensor's source had; those that keep their bytes are plain
+   * @param layouts which layout the source of a quantized tensor had
    * @param config the source's config.json
    */
-  DenseTensors(List<Manifest.TensorEntry> tensors, Function<String, LayoutKind> layouts, JsonNode config) {
-    WeightTensors kept = WeightTensors.of(
-        tensors.stream().filter(tensor -> layouts.apply(tensor.name()) == LayoutKind.PLAIN).map(DenseTensors::info)
-            .toList(),
-        config);
+  DenseTensors(List<Held> tensors, Function<TensorHeader, LayoutKind> layouts, JsonNode config) {
+    WeightTensors raw = WeightTensors.of(
+        tensors.stream().filter(tensor -> tensor.header().isRaw()).map(Held::info).toList(), config);
     Map<String, WeightTensor> packed = new HashMap<>();
-    for (Manifest.TensorEntry tensor : tensors) {
-      if (layouts.apply(tensor.name()) == LayoutKind.PLAIN
-          && kept.read(info(tensor), false) instanceof WeightTensors.Reading.Weights(WeightTensor weight)
+    for (Held tensor : tensors) {
+      if (tensor.header().isRaw()
+          && raw.read(tensor.info(), false) instanceof WeightTensors.Reading.Weights(WeightTensor weight)
           && DenseForm.isUnpacked(weight.layout().kind())) {
         packed.put(tensor.name(), weight);
       }
     }
-    for (Manifest.TensorEntry tensor : tensors) {
-      String weights = kept.scales().get(tensor.name());
-      if (weights == null || !packed.containsKey(weights)) {
-        add(outgoing(tensor, layouts.apply(tensor.name()), packed.get(tensor.name())));
+    for (Held tensor : tensors) {
+      String weights = raw.scales().get(tensor.name());
+      if (!tensor.header().isConsumed() && (weights == null || !packed.containsKey(weights))) {
+        add(outgoing(tensor, layouts.apply(tensor.header()), packed.get(tensor.name())));
       }
     }
   }
 
-  /** As if it were the whole of its file: only names, types and shapes are looked at. */
-  private static TensorInfo info(Manifest.TensorEntry tensor) {
-    return new TensorInfo(
-        tensor.name(), tensor.dtype(), tensor.shape(), tensor.file(), 0,
-        Math.multiplyExact(tensor.elements(), (long) tensor.dtype().bytes()));
-  }
-
-  private static Outgoing outgoing(Manifest.TensorEntry tensor, LayoutKind quantized, @Nullable WeightTensor packed) {
+  private static Outgoing outgoing(Held tensor, LayoutKind quantized, @Nullable WeightTensor packed) {
     LayoutKind layout = packed == null ? quantized : packed.layout().kind();
-    Entry entry = DenseForm.of(
-        layout, tensor.name(), tensor.dtype(), packed == null ? tensor.shape() : DenseForm.shape(packed));
-    return new Outgoing(tensor.name(), tensor.file(), entry, layout, packed);
+    List<Long> meaning = packed == null ? tensor.header().meaning() : DenseForm.shape(packed);
+    return new Outgoing(
+        tensor.name(), tensor.entry().file(), DenseForm.of(layout, tensor.name(), tensor.entry().dtype(), meaning),
+        layout, packed == null && tensor.header().isRaw(), packed);
   }
 
   private void add(Outgoing tensor) {

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.SampleResult;
+import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.LayoutKind;
@@ -53,7 +54,7 @@ class DenseExportTest {
       assertThat(exported.tensors()).isEqualTo(source.tensors());
       assertThat(out.resolve("extra/template.txt")).hasContent("hello");
       for (TensorInfo info : exported.tensors()) {
-        if (result.header(info.name()).coding() == null) {
+        if (result.header(info.name()).isRaw()) {
           assertThat(bytes(exported, info)).isEqualTo(bytes(source, info));
         } else {
           result.forEachSlab(info.name(), (firstRow, weights) -> compare(exported, info, (int) firstRow, weights));
@@ -74,7 +75,7 @@ class DenseExportTest {
     Path out = folder.resolve("out");
     DenseExport.run(sample.result, usual, new StopFlag(), Progress.NONE);
     DenseExport.run(
-        sample.result, name -> layouts.getOrDefault(name, LayoutKind.PLAIN), out, new StopFlag(), Progress.NONE);
+        sample.result, header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN), out, new StopFlag(), Progress.NONE);
     try (Checkpoint expected = Checkpoint.open(usual);
         Checkpoint exported = Checkpoint.open(out);
         Arena arena = Arena.ofConfined();
@@ -160,8 +161,14 @@ class DenseExportTest {
   }
 
   private static List<String> files(Manifest.TensorEntry... tensors) {
-    return new DenseTensors(List.of(tensors), name -> LayoutKind.PLAIN, new JsonMapper().createObjectNode())
+    List<DenseTensors.Held> held = Stream.of(tensors).map(DenseExportTest::kept).toList();
+    return new DenseTensors(held, TensorHeader::layout, new JsonMapper().createObjectNode())
         .shards().stream().map(ShardedWriter.Shard::file).toList();
+  }
+
+  private static DenseTensors.Held kept(Manifest.TensorEntry entry) {
+    TensorInfo info = new TensorInfo(entry.name(), entry.dtype(), entry.shape(), entry.file(), 0, 0);
+    return new DenseTensors.Held(entry, TensorHeader.copied(info));
   }
 
   /** Weights that were quantized by others before, and that a result holds as they were. */
@@ -216,10 +223,11 @@ class DenseExportTest {
 
   @Test
   void twoTensorsOfOneNameAreRefused() {
-    Manifest.TensorEntry blocks = new Manifest.TensorEntry("w_blocks", Dtype.U8, List.of(1L, 4L, 32L), "f", "u");
+    Manifest.TensorEntry blocks = new Manifest.TensorEntry("w_blocks", Dtype.U8, List.of(1L, 4L, 2L, 16L), "f", "u");
+    Manifest.TensorEntry scales = new Manifest.TensorEntry("w_scales", Dtype.U8, List.of(1L, 4L, 2L), "f", "u");
     Manifest.TensorEntry other = new Manifest.TensorEntry("w", Dtype.F16, List.of(1L), "f", "u");
     assertThatThrownBy(() -> new DenseTensors(
-            List.of(blocks, other), name -> name.equals("w") ? LayoutKind.PLAIN : LayoutKind.MICRO_SCALED,
+            List.of(kept(blocks), kept(scales), kept(other)), TensorHeader::layout,
             new JsonMapper().createObjectNode()))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("w_blocks and w would both be exported as w");
