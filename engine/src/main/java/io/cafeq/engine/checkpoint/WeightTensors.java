@@ -14,8 +14,8 @@ import java.util.TreeMap;
  * Finds out of headers and config.json, neither of which anybody has vouched for, which tensors are weight matrices and
  * in which layout. Reads no data. Immutable.
  *
- * <p>{@code X.weight} of 8-bit floats goes with {@code X.weight_scale_inv} or {@code X.weight_scale}, whichever is there
- * (both are multiplied): one scale for each tile of {@code quantization_config.weight_block_size} (128 x 128 where
+ * <p>{@code X.weight} of 8-bit floats goes with {@code X.weight_scale_inv} or {@code X.weight_scale}, the former where
+ * there are both, and either is a factor: one scale for each tile of {@code quantization_config.weight_block_size} (128 x 128 where
  * config.json does not say), for each output channel, or for all. {@code X_blocks} of U8 goes with {@code X_scales}.
  */
 public final class WeightTensors {

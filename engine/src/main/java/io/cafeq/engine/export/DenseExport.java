@@ -26,9 +26,9 @@ import java.util.function.Function;
 /**
  * Writes a finished result as an ordinary checkpoint that any program can load: the effective weights in the source's
  * types and orders, rounded to nearest even, under the source's names, in the source's files, with its side files and
- * aliases. Where the source was itself quantized, its tensors become BF16 as {@link DenseForm} says, those too that kept
- * their bytes, and config.json speaks of no quantization. Streams in the memory of {@link ResultReader} and some MB; a matrix that is stored as [in,
- * out] needs as much room again on the disk for a while.
+ * aliases. Where the source was itself quantized, its tensors become BF16 as {@link DenseForm} says, those too that
+ * kept their bytes, and config.json speaks of no quantization. Streams in the memory of {@link ResultReader} and some
+ * MB; a matrix that is stored as [in, out], or unpacked here, needs its room again on the disk for a while.
  */
 public final class DenseExport {
   private static final String CONFIG = "config.json";

@@ -75,7 +75,8 @@ class DenseExportTest {
     Path out = folder.resolve("out");
     DenseExport.run(sample.result, usual, new StopFlag(), Progress.NONE);
     DenseExport.run(
-        sample.result, header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN), out, new StopFlag(), Progress.NONE);
+        sample.result, header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN), out, new StopFlag(),
+        Progress.NONE);
     try (Checkpoint expected = Checkpoint.open(usual);
         Checkpoint exported = Checkpoint.open(out);
         Arena arena = Arena.ofConfined();
