@@ -135,8 +135,10 @@ final class TreatmentChooser {
         settings.bits(), group(settings.group(), tensors), storage, recipe.scaleBits(), recipe.clip());
     boolean none = transform instanceof TransformSpec.None;
     // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
-    Rounding rounding = none ? Rounding.NEAREST : recipe.rounding();
-    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
+    boolean drawn = recipe.rounding() == Rounding.STOCHASTIC;
+    Rounding rounding = none && !drawn ? Rounding.NEAREST : recipe.rounding();
+    // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to compare.
+    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ && !drawn;
     return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
   }
 

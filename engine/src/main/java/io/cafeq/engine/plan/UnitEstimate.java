@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
@@ -102,6 +103,7 @@ public record UnitEstimate(
       }, blocks.side(), blocks.block());
     };
     String group = grid.wholeRow() ? "whole rows" : "group " + grid.group();
-    return "%s, %s, %s, %d bits".formatted(transform, group, grid.storage(), grid.bits());
+    String drawn = treatment.rounding() == Rounding.STOCHASTIC ? ", stochastic" : "";
+    return "%s, %s, %s, %d bits%s".formatted(transform, group, grid.storage(), grid.bits(), drawn);
   }
 }

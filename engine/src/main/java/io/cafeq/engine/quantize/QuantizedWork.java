@@ -19,8 +19,10 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec;
 import java.lang.foreign.Arena;
@@ -119,6 +121,7 @@ final class QuantizedWork {
     TensorInfo info = tensor.info();
     int slabRows = SlabShape.rows(treatment.transform(), info.columns(), info.rows());
     SourceBytes source = new SourceBytes(checkpoint, info);
+    long roundingSeed = Seeds.of(treatment.seed(), tensor.name(), 0, "rounding");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate((long) slabRows * info.columns() * info.dtype().bytes(), 64);
       FloatMatrix weights = FloatMatrix.allocate(arena, slabRows, info.columns());
@@ -131,8 +134,8 @@ final class QuantizedWork {
         source.next(raw);
         reader.toFloats(info, first, raw, slab);
         SlabTransforms transforms = transforms(writer, tensor, inputBlocks, slab, first);
-        EncodedSlab encoded =
-            lane.encoder().encode(slab, treatment.grid(), transforms, treatment.rounding(), buffers);
+        RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
+        EncodedSlab encoded = lane.encoder().encode(slab, treatment.grid(), transforms, rule, buffers);
         writer.writeSlab(tensor.name(), -1, first, encoded);
         squaredError += encoded.squaredError();
         squaredNorm += encoded.squaredNorm();

@@ -1,6 +1,5 @@
 package io.cafeq.engine.quantize;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
@@ -10,6 +9,7 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -47,7 +47,7 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
       }
       SlabBuffers buffers = new SlabBuffers(arena, GRID, BLOCK, COLUMNS);
       double rounding =
-          perSecond(() -> lane.encoder().encode(weights, GRID, new SlabTransforms.None(), Rounding.NEAREST, buffers))
+          perSecond(() -> lane.encoder().encode(weights, GRID, new SlabTransforms.None(), new RoundingRule.Nearest(), buffers))
               * BLOCK * COLUMNS;
       return new Speed(learning, rounding);
     }

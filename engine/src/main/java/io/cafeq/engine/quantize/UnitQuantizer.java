@@ -174,7 +174,8 @@ public final class UnitQuantizer implements AutoCloseable {
       GridSpec plain,
       GridSpec plainClipped,
       @Nullable GridSpec best) {
-    boolean isPlain = treatment.transform() instanceof TransformSpec.None;
+    boolean isPlain =
+        treatment.transform() instanceof TransformSpec.None && treatment.rounding() == Rounding.NEAREST;
     return new UnitFigures(
         unit.weights(),
         work.squaredNorm(),

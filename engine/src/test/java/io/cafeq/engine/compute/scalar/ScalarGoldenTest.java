@@ -3,13 +3,13 @@ package io.cafeq.engine.compute.scalar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.Golden;
 import io.cafeq.engine.grid.EquationOne;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.Packing;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -158,7 +158,7 @@ class ScalarGoldenTest {
     double[] inverse = SquareMatrices.invert(golden.doubles("block.m"), 16);
     ScalarSlabEncoder.round(
         v, levels, grids, new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false), Side.OUTPUT, inverse, 16, 0,
-        Rounding.NEAREST_PLANE);
+        new RoundingRule.NearestPlane());
     double[] expected = golden.doubles("grid" + bits + ".nearest_plane");
     for (int i = 0; i < expected.length; i++) {
       assertThat(levels[i / 96][i % 96]).as("entry " + i).isEqualTo(expected[i]);
