@@ -139,7 +139,7 @@ final class TreatmentChooser {
     Rounding rounding = none && !drawn ? Rounding.NEAREST : recipe.rounding();
     // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to compare.
     boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ && !drawn;
-    return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
+    return new Treatment(grid, transform, recipe.loss(), rounding, recipe.steps(), recipe.seed(), fallBack);
   }
 
   /** 0 for whole rows, also where one group would be a whole row: its scale is then f16 and costs less. */

@@ -192,7 +192,8 @@ public final class UnitQuantizer implements AutoCloseable {
   private Written fallBack(
       Unit.Quantized unit, Treatment treatment, GridSpec grid, UnitFigures figures, UnitFile file, StopFlag stop) {
     Treatment plain =
-        new Treatment(grid, new TransformSpec.None(), Rounding.NEAREST, treatment.steps(), treatment.seed(), false);
+        new Treatment(grid, new TransformSpec.None(), treatment.loss(), Rounding.NEAREST, treatment.steps(),
+            treatment.seed(), false);
     QuantizedWork work = work(unit, plain, List.of(), stop, Progress.NONE);
     try (UnitFileWriter writer = open(unit, plain, file)) {
       work.write(writer);

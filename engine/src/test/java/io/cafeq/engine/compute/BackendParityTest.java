@@ -109,6 +109,26 @@ class BackendParityTest {
   }
 
   @ParameterizedTest
+  @MethodSource("problems")
+  void trueLossAndSubgradient(String backend, String name) {
+    LearnProblem problem = problem(name);
+    List<double[]> blocks = starts(problem);
+    try (ComputeLane lane = Backends.open(backend).openLane();
+        ComputeLane referenceLane = reference.openLane();
+        Objective objective = lane.objective(problem);
+        Objective expected = referenceLane.objective(problem)) {
+      Objective.Evaluation one = objective.subgradient(blocks);
+      Objective.Evaluation other = expected.subgradient(blocks);
+      assertThat(one.loss()).isCloseTo(other.loss(), within(1e-4 * other.loss()));
+      assertThat(one.hardLoss()).isCloseTo(one.loss(), within(1e-6 * one.loss()));
+      assertThat(one.loss()).isCloseTo(objective.hard(blocks), within(1e-6 * one.loss()));
+      for (int b = 0; b < blocks.size(); b++) {
+        assertClose(one.gradients().get(b), other.gradients().get(b), 1e-4);
+      }
+    }
+  }
+
+  @ParameterizedTest
   @MethodSource("backends")
   void aWholeRunOfLearning(String backend) {
     LearnProblem problem = problem("rows groups");

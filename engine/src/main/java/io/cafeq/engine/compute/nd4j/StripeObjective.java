@@ -87,6 +87,21 @@ final class StripeObjective implements Objective {
 
   @Override
   public Evaluation smooth(List<double[]> ms, int p) {
+    return evaluate(ms, (group, norm) -> slopes(group, p, norm));
+  }
+
+  @Override
+  public Evaluation subgradient(List<double[]> ms) {
+    Peaks peaks = new Peaks(tileLanes);
+    return evaluate(ms, (group, norm) -> peaks(peaks, group, norm));
+  }
+
+  /** Replaces a group's rows by d loss / d V; returns the sum over lanes of R^2. */
+  private interface Slopes {
+    double replace(int group, double norm);
+  }
+
+  private Evaluation evaluate(List<double[]> ms, Slopes slopes) {
     int blockCount = ms.size();
     List<double[]> inverses = new ArrayList<>();
     double[] energies = new double[channels];
@@ -100,7 +115,7 @@ final class StripeObjective implements Objective {
       blocks.get(b).set(0, Normalisation.floats(ms.get(b)), k * k);
     }
     int groups = channels / problem.group();
-    double[] smoothSums = new double[groups];
+    double[] sums = new double[groups];
     double[] hardSums = new double[groups];
     double[] norms = new double[groups];
     for (int c = 0; c < channels; c++) {
@@ -110,17 +125,17 @@ final class StripeObjective implements Objective {
       forward(tile);
       for (int g = 0; g < groups; g++) {
         hardSums[g] += ranges(g);
-        smoothSums[g] += slopes(g, p, norms[g]);
+        sums[g] += slopes.replace(g, norms[g]);
       }
       backward(tile);
     }
     double loss = 0;
     double hardLoss = 0;
     for (int g = 0; g < groups; g++) {
-      loss += norms[g] * smoothSums[g];
+      loss += norms[g] * sums[g];
       hardLoss += norms[g] * hardSums[g];
     }
-    return new Evaluation(loss, hardLoss, gradients(inverses, smoothSums));
+    return new Evaluation(loss, hardLoss, gradients(inverses, sums));
   }
 
   @Override
@@ -164,7 +179,6 @@ final class StripeObjective implements Objective {
     return total;
   }
 
-  /** Replaces the group's rows by d loss / d V; returns the sum over lanes of the smoothed R^2. */
   private double slopes(int group, int p, double norm) {
     int first = group * problem.group();
     int end = first + problem.group();
@@ -176,6 +190,16 @@ final class StripeObjective implements Objective {
     for (float r : ranges.squared) {
       total += r;
     }
+    return total;
+  }
+
+  /** The same for true ranges, which {@link #ranges(int)} has just found. */
+  private double peaks(Peaks peaks, int group, double norm) {
+    double total = 0;
+    for (int l = 0; l < tileLanes; l++) {
+      total += peaks.expect(l, ranges.low(l), ranges.high(l), norm, problem.symmetric());
+    }
+    peaks.replace(rows, group * problem.group(), (group + 1) * problem.group(), tileLanes);
     return total;
   }
 
@@ -191,14 +215,14 @@ final class StripeObjective implements Objective {
     }
   }
 
-  private List<double[]> gradients(List<double[]> inverses, double[] smoothSums) {
+  private List<double[]> gradients(List<double[]> inverses, double[] sums) {
     List<double[]> all = new ArrayList<>();
     int channel = 0;
     for (int b = 0; b < blocks.size(); b++) {
       int k = problem.blocks().get(b);
       double[] shares = new double[k];
       for (int j = 0; j < k; j++) {
-        shares[j] = smoothSums[channel++ / problem.group()];
+        shares[j] = sums[channel++ / problem.group()];
       }
       double[] gradient = SquareMatrices.metricGradient(inverses.get(b), shares, k);
       float[] products = new float[k * k];

@@ -54,6 +54,21 @@ class ScalarGoldenTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {0, 32})
+  void subgradientOfTrueRanges(int group) {
+    LearnProblem problem = new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
+    try (Objective objective =
+        new ScalarObjective(problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
+      Objective.Evaluation evaluation = objective.subgradient(List.of(golden.doubles("block.m")));
+      double expected = golden.doubles("block.group" + group + ".hard.loss")[0];
+      assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
+      assertThat(evaluation.hardLoss()).isCloseTo(expected, within(1e-9 * expected));
+      assertClose(
+          evaluation.gradients().getFirst(), golden.doubles("block.group" + group + ".hard.gradient"), 1e-9);
+    }
+  }
+
+  @ParameterizedTest
   @ValueSource(ints = {8, 64})
   void lossAndGradientOfStripes(int p) {
     double[] w = golden.doubles("input.w");
