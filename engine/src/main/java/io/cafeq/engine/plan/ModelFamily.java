@@ -1,5 +1,9 @@
 package io.cafeq.engine.plan;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** How the checkpoints of one kind of model name their tensors. Those that are known stand in {@link Families}. */
@@ -13,13 +17,40 @@ interface ModelFamily {
   Place place(String tensorName);
 
   /**
+   * What may be coupled in the model, from config.json and from the shapes that are there.
+   *
+   * @param tensors the stored tensors by name
+   */
+  default Couplings couplings(JsonNode config, Map<String, TensorInfo> tensors) {
+    return new Couplings(List.of(), List.of());
+  }
+
+  /**
    * Where a tensor stands in the model.
    *
    * @param input tensors with the same text read the same input and may share a transform; their unit's ID starts so
+   * @param experts where the tensor is of one expert, or of all stacked: what all experts of the layer have in common; their
+   *     tensors of one kind share a file whose ID starts so
+   * @param transposed whether it is stored as [in, out], or as a stack of such matrices
    */
-  record Place(Role role, Optional<String> input) {
+  record Place(Role role, Optional<String> input, Optional<String> experts, boolean transposed) {
+    Place(Role role, Optional<String> input) {
+      this(role, input, Optional.empty(), false);
+    }
+
     static Place of(Role role) {
       return new Place(role, Optional.empty());
+    }
+  }
+
+  /**
+   * @param legal in the order of the layers
+   * @param refused why some layers or the whole model have no pairs, each a sentence for people
+   */
+  record Couplings(List<Coupling> legal, List<String> refused) {
+    public Couplings {
+      legal = List.copyOf(legal);
+      refused = List.copyOf(refused);
     }
   }
 }
