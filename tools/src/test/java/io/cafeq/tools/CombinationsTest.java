@@ -48,7 +48,8 @@ class CombinationsTest {
               all.add(
                   List.of(
                       "--method", method, "--scales", scales, "--side", side, "--rounding", rounding,
-                      "--loss", number % 4 == 1 ? "hard" : "p-norm", "--transform-storage", storage, "--bits", Integer.toString(2 + number % 7), "--scale-bits",
+                      "--loss", number % 4 == 1 ? "hard" : "p-norm",
+                      "--transform-storage", storage, "--bits", Integer.toString(2 + number % 7), "--scale-bits",
                       number % 3 == 0 ? "6" : "8", "--group", List.of("8", "channel", "20", "64").get(number % 4),
                       "--block", List.of("8", "16", "32", "auto").get(number / 4 % 4), number % 5 == 0 ? "--no-clip" : "--clip",
                       number % 2 == 0 ? "--no-fall-back" : "--fall-back", "--backend",

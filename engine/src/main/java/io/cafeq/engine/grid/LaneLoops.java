@@ -65,7 +65,7 @@ public final class LaneLoops {
     }
   }
 
-  /** levels = round(clamp(x * inverse + zero) + dither); dithers lie between -1/2 and 1/2, so the ends stay the ends. */
+  /** levels = round(clamp(x * inverse + zero) + dither); within -1/2 and 1/2 no dither leads beyond the ends. */
   public static void ditheredLevels(
       float[] x, float[] dither, float[] inverse, float[] zero, float top, float[] levels, int lanes) {
     for (int l = 0; l < lanes; l++) {

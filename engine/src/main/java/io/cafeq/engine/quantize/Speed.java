@@ -46,9 +46,10 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
         learning = perSecond(() -> objective.smooth(blocks, 8)) * 4 * BLOCK * BLOCK * COLUMNS;
       }
       SlabBuffers buffers = new SlabBuffers(arena, GRID, BLOCK, COLUMNS);
+      SlabTransforms none = new SlabTransforms.None();
+      RoundingRule nearest = new RoundingRule.Nearest();
       double rounding =
-          perSecond(() -> lane.encoder().encode(weights, GRID, new SlabTransforms.None(), new RoundingRule.Nearest(), buffers))
-              * BLOCK * COLUMNS;
+          perSecond(() -> lane.encoder().encode(weights, GRID, none, nearest, buffers)) * BLOCK * COLUMNS;
       return new Speed(learning, rounding);
     }
   }

@@ -107,7 +107,7 @@ final class BlockTile {
     }
   }
 
-  /** Fills {@link #steps}, {@link #inverses}, {@link #zeros} and for a stochastic rule {@link #dither} for one row of V. */
+  /** Fills {@link #steps}, {@link #inverses}, {@link #zeros}, for a stochastic rule {@link #dither}, for a row of V. */
   interface Grids {
     void load(int row);
   }

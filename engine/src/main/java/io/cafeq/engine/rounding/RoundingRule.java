@@ -11,9 +11,9 @@ public sealed interface RoundingRule {
   record NearestPlane() implements RoundingRule {}
 
   /**
-   * Each entry to one of the two levels around it, up with a probability equal to the fraction, so that the mean over seeds
-   * is the entry itself where the grid reaches it. An entry on a level stays there. What is drawn depends on the seed and on
-   * the entry's place in its tensor alone, never on slabs, tiles or the backend.
+   * Each entry to one of the two levels around it, up with a probability equal to the fraction, so that the mean over
+   * seeds is the entry itself where the grid reaches it. An entry on a level stays there. What is drawn depends on the
+   * seed and on the entry's place in its tensor alone, never on slabs, tiles or the backend.
    *
    * @param seed of the tensor
    * @param firstRow where the slab starts in the tensor
@@ -37,8 +37,8 @@ public sealed interface RoundingRule {
     }
 
     /**
-     * SplitMix64 by number. 15 bits and odd multiples of 2^-16, so that beside codes of 8 bits the sum is exact in float and
-     * a whole number never reaches the tie to the next one.
+     * SplitMix64 by number. 15 bits and odd multiples of 2^-16, so that beside codes of 8 bits the sum is exact in
+     * float and a whole number never reaches the tie to the next one.
      */
     private float draw(long entry) {
       long mixed = seed + entry * 0x9E3779B97F4A7C15L;

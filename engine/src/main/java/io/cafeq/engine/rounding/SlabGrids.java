@@ -4,7 +4,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridTile;
 import java.util.Arrays;
 
-/** The grids of all groups of a slab, and a tile's share of them with what a stochastic rule draws. On the heap, reused. */
+/** The grids of all groups of a slab; gives tiles their share, with what a stochastic rule draws. On the heap. */
 final class SlabGrids {
   private float[] steps = new float[0];
   private float[] inverses = new float[0];

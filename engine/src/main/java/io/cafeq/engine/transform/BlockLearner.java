@@ -6,9 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Learns M by Adam(0.9, 0.999), on the smoothed loss with p = 8, 16, 32, 64, 128 in five equal stages, or on the true one:
- * rate {@value #RATE}/sqrt(k) falling linearly to 0, rows of M brought back to length 1 after each step (the loss does not
- * depend on them). Every {@value #CHECK_INTERVAL} steps, and at the end, the blocks with the smallest true loss so far are kept.
+ * Learns M by Adam(0.9, 0.999), on the smoothed loss with p = 8, 16, 32, 64, 128 in five equal stages, or on the true
+ * one: rate {@value #RATE}/sqrt(k) falling linearly to 0, rows of M brought back to length 1 after each step (the loss
+ * does not depend on them). Every {@value #CHECK_INTERVAL} steps, and at the end, the blocks with the smallest true
+ * loss so far are kept.
  */
 public final class BlockLearner {
   static final double RATE = 0.3;

@@ -12,8 +12,8 @@ public interface Objective extends AutoCloseable {
   Evaluation smooth(List<double[]> blocks, int p);
 
   /**
-   * The loss with true ranges, also as {@link Evaluation#loss}, and a subgradient: a range moves with one of its largest and
-   * one of its smallest entries, for symmetric grids with one of the largest magnitude.
+   * The loss with true ranges, also as {@link Evaluation#loss}, and a subgradient: a range moves with one of its
+   * largest and one of its smallest entries, for symmetric grids with one of the largest magnitude.
    */
   Evaluation subgradient(List<double[]> blocks);
 

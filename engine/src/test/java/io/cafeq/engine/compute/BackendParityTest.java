@@ -222,9 +222,9 @@ class BackendParityTest {
     FloatMatrix weights = weights(32, 480, 51);
     SlabTransforms transforms = new SlabTransforms.Blocks(Side.OUTPUT, List.of(block(Side.OUTPUT, "skewed", 0, 32)));
     GridSpec grid = new GridSpec(3, 96, ScaleStorage.ZERO_POINT, 8, true);
-    double plane = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.NearestPlane()).squaredError();
-    double nearest = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.Nearest()).squaredError();
-    assertThat(plane).isLessThan(nearest);
+    Encoded plane = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.NearestPlane());
+    Encoded nearest = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.Nearest());
+    assertThat(plane.squaredError()).isLessThan(nearest.squaredError());
   }
 
   @Test
@@ -237,7 +237,8 @@ class BackendParityTest {
     Stream.concat(backends(), Stream.of("scalar")).forEach(backend -> {
       for (ScaleStorage storage : List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET)) {
         GridSpec grid = new GridSpec(4, 16, storage, 8, true);
-        Encoded encoded = encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
+        Encoded encoded =
+            encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
         assertThat(encoded.squaredError()).as(backend + " " + storage).isLessThan(1e-6 * encoded.squaredNorm());
       }
     });

@@ -156,13 +156,15 @@ class StochasticRoundingTest {
   @MethodSource("backends")
   void anotherSeedDrawsOtherCodes(String backend) {
     FloatMatrix weights = weights(48, 600);
-    Encoded one = encode(backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(1, 0));
+    Encoded one = drawn(backend, weights, 1, 0);
 
-    assertThat(encode(backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(1, 0)).differences(one)).isZero();
-    assertThat(encode(backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(2, 0)).differences(one))
-        .isGreaterThan(0.3);
-    assertThat(encode(backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(1, 1)).differences(one))
-        .isGreaterThan(0.3);
+    assertThat(drawn(backend, weights, 1, 0).differences(one)).isZero();
+    assertThat(drawn(backend, weights, 2, 0).differences(one)).isGreaterThan(0.3);
+    assertThat(drawn(backend, weights, 1, 1).differences(one)).isGreaterThan(0.3);
+  }
+
+  private Encoded drawn(String backend, FloatMatrix weights, long seed, long firstRow) {
+    return encode(backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(seed, firstRow));
   }
 
   private record Encoded(byte[] codes, double squaredError) {

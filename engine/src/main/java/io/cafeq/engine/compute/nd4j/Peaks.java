@@ -1,9 +1,9 @@
 package io.cafeq.engine.compute.nd4j;
 
 /**
- * Subgradients of true ranges: of each group one entry with the largest value and one with the smallest take all. Told the
- * ranges first, then shown the entries, in as many pieces as there are; of equal entries the first one shown counts. Reused;
- * on the heap.
+ * Subgradients of true ranges: of each group one entry with the largest value and one with the smallest take all. Told
+ * the ranges first, then shown the entries, in as many pieces as there are; of equal entries the first one shown
+ * counts. Reused; on the heap.
  */
 final class Peaks {
   private final float[] low;

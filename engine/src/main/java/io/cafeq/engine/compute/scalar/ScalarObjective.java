@@ -210,7 +210,8 @@ final class ScalarObjective implements Objective {
     double top = Math.max(Math.max(-low, high), 1e-300);
     double half = problem.symmetric() ? top : (high - low) / 2;
     losses[1] += norms * half * half;
-    double squared = p.isPresent() ? smoothSlopes(cells, top, p.getAsInt(), norms) : trueSlopes(cells, low, high, norms);
+    double squared =
+        p.isPresent() ? smoothSlopes(cells, top, p.getAsInt(), norms) : trueSlopes(cells, low, high, norms);
     losses[0] += norms * squared;
     return new double[] {squared, half * half};
   }
