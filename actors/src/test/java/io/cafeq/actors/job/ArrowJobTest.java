@@ -19,11 +19,12 @@ class ArrowJobTest {
     JobFixture straight = new JobFixture(folder.resolve("a"));
     JobFixture resumed = new JobFixture(folder.resolve("b"));
     JobFixture other = new JobFixture(folder.resolve("c"));
-    String[] recipe = {"recipe.rounding", "stochastic", "recipe.loss", "hard", "run.lanes", "1"};
+    String[] recipe =
+        {"recipe.rounding", "stochastic", "recipe.loss", "hard", "recipe.pairs", "off", "run.lanes", "1"};
 
     complete(job(straight, recipe));
     complete(job(resumed, recipe));
-    complete(job(other, "recipe.rounding", "stochastic", "recipe.loss", "hard", "recipe.seed", "1"));
+    complete(job(other, "recipe.rounding", "stochastic", "recipe.pairs", "off", "recipe.seed", "1"));
     Files.delete(resumed.units().get(1));
     complete(job(resumed, recipe));
 

@@ -1,68 +1,76 @@
 package io.cafeq.engine.compute.nd4j;
 
+import io.cafeq.engine.transform.PairProblem;
+import java.util.Arrays;
+import java.util.List;
+
 /**
- * Subgradients of true ranges: of each group one entry with the largest value and one with the smallest take all. Told
- * the ranges first, then shown the entries, in as many pieces as there are; of equal entries the first one shown
- * counts. Reused; on the heap.
+ * The largest magnitude over all channels at each position of a factor divided by its RMS, and the gradient of sums of them:
+ * each peak hangs on the one entry where it is. Owns W in tiles. Reused; not thread-safe.
  */
-final class Peaks {
-  private final float[] low;
-  private final float[] high;
-  private final float[] lowSlope;
-  private final float[] highSlope;
+final class Peaks implements AutoCloseable {
+  private final int positions;
+  private final StripeTiles tiles;
+  private final LaneRanges ranges;
+  private final int[] channel;
+  private final float[] peak;
 
-  Peaks(int groups) {
-    low = new float[groups];
-    high = new float[groups];
-    lowSlope = new float[groups];
-    highSlope = new float[groups];
+  Peaks(PairProblem.Factor factor) {
+    positions = factor.positions();
+    tiles = new StripeTiles(factor.weights(), factor.side(), List.of(factor.channels()));
+    ranges = new LaneRanges(tiles.lanes());
+    channel = new int[tiles.count() * tiles.lanes()];
+    peak = new float[tiles.count() * tiles.lanes()];
   }
 
-  /**
-   * Announces a group whose loss is {@code norm} R^2; returns R^2.
-   *
-   * @param symmetric whether R is the largest magnitude, else it is half of maximum minus minimum
-   */
-  double expect(int group, double smallest, double largest, double norm, boolean symmetric) {
-    low[group] = (float) smallest;
-    high[group] = (float) largest;
-    if (symmetric) {
-      boolean atHigh = largest >= -smallest;
-      double top = atHigh ? largest : -smallest;
-      float slope = (float) (2 * norm * top);
-      highSlope[group] = atHigh ? slope : 0;
-      lowSlope[group] = atHigh ? 0 : slope;
-      return top * top;
-    }
-    double half = (largest - smallest) / 2;
-    highSlope[group] = (float) (norm * half);
-    lowSlope[group] = highSlope[group];
-    return half * half;
+  int positions() {
+    return positions;
   }
 
-  /** Replaces the entries by d loss / d entry; lane l belongs to group l modulo the number of groups. */
-  void replace(float[][] rows, int first, int end, int lanes) {
-    int groups = low.length;
-    for (int row = first; row < end; row++) {
-      for (int start = 0; start < lanes; start += groups) {
-        replace(rows[row], start, Math.min(groups, lanes - start));
+  /** Finds the peaks of M W. */
+  void find(double[] m) {
+    tiles.use(List.of(m));
+    float[][] rows = tiles.rows();
+    for (int tile = 0; tile < tiles.count(); tile++) {
+      tiles.forward(tile);
+      ranges.include(rows, 0, rows.length);
+      for (int l = 0, at = tile * tiles.lanes(); l < tiles.lanes(); l++, at++) {
+        peak[at] = ranges.top[l] == ranges.high(l) ? ranges.high(l) : ranges.low(l);
+      }
+      for (int c = rows.length - 1; c >= 0; c--) {
+        float[] row = rows[c];
+        for (int l = 0, at = tile * tiles.lanes(); l < tiles.lanes(); l++, at++) {
+          if (row[l] == peak[at]) {
+            channel[at] = c;
+          }
+        }
       }
     }
   }
 
-  private void replace(float[] entries, int start, int count) {
-    for (int group = 0; group < count; group++) {
-      float entry = entries[start + group];
-      float slope = 0;
-      if (entry == high[group]) {
-        slope += highSlope[group];
-        highSlope[group] = 0; // taken
+  /** The magnitude of a position's peak. */
+  double at(int position) {
+    return Math.abs(peak[position]);
+  }
+
+  /** The gradient in M of the sum over positions of slope times peak. */
+  double[] gradient(double[] slopes) {
+    float[][] rows = tiles.rows();
+    for (int tile = 0; tile < tiles.count(); tile++) {
+      for (float[] row : rows) {
+        Arrays.fill(row, 0);
       }
-      if (entry == low[group]) {
-        slope -= lowSlope[group];
-        lowSlope[group] = 0;
+      int first = tile * tiles.lanes();
+      for (int l = 0; l < Math.min(tiles.lanes(), positions - first); l++) {
+        rows[channel[first + l]][l] = (float) (Math.signum(peak[first + l]) * slopes[first + l]);
       }
-      entries[start + group] = slope;
+      tiles.backward(tile);
     }
+    return tiles.products().getFirst();
+  }
+
+  @Override
+  public void close() {
+    tiles.close();
   }
 }

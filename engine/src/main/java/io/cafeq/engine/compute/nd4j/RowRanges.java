@@ -1,13 +1,11 @@
 package io.cafeq.engine.compute.nd4j;
 
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.SquareMatrices;
 import java.util.Arrays;
 import java.util.List;
 
-/** The output-side loss: all that happens to a tile of {@link RowTiles} is lane by lane, also for small k. */
-final class RowObjective implements Objective {
+/** Ranges along rows, lane by lane on {@link RowTiles}: each row of V has a grid for every group of columns. */
+final class RowRanges implements WeightedRanges {
   private final LearnProblem.Rows problem;
   private final int k;
   private final int size;
@@ -21,7 +19,7 @@ final class RowObjective implements Objective {
   private final LaneRanges ranges;
   private final float[] products;
 
-  RowObjective(LearnProblem.Rows problem) {
+  RowRanges(LearnProblem.Rows problem) {
     this.problem = problem;
     k = problem.k();
     size = problem.groupSize();
@@ -37,44 +35,32 @@ final class RowObjective implements Objective {
   }
 
   @Override
-  public Evaluation smooth(List<double[]> ms, int p) {
-    return evaluate(ms, tiles.longGroups()
-        ? (energies, shares, hardShares) -> longGroups(p, energies, shares, hardShares)
-        : (energies, shares, hardShares) -> shortGroups(p, energies, shares, hardShares));
-  }
-
-  @Override
-  public Evaluation subgradient(List<double[]> ms) {
-    return evaluate(ms, (energies, shares, hardShares) -> {
-      double[] product = tiles.longGroups() ? longPeaks(energies, shares) : shortPeaks(energies, shares);
-      System.arraycopy(shares, 0, hardShares, 0, k);
-      return product;
-    });
-  }
-
-  /** Gives the gradient's D W^T, and adds each channel's sums of squared ranges to the shares. */
-  private interface FirstPart {
-    double[] product(double[] energies, double[] shares, double[] hardShares);
-  }
-
-  private Evaluation evaluate(List<double[]> ms, FirstPart part) {
-    double[] inverse = SquareMatrices.invert(ms.getFirst(), k);
-    double[] energies = SquareMatrices.columnEnergies(inverse, k);
+  public Shares evaluate(List<double[]> ms, double[] weights, int p) {
     block.set(0, Normalisation.floats(ms.getFirst()), k * k);
     double[] shares = new double[k];
     double[] hardShares = new double[k];
-    double[] product = part.product(energies, shares, hardShares);
-    double[] total = SquareMatrices.metricGradient(inverse, shares, k);
+    double[] product = tiles.longGroups()
+        ? longGroups(p, weights, shares, hardShares)
+        : shortGroups(p, weights, shares, hardShares);
+    return shares(weights, shares, hardShares, product);
+  }
+
+  @Override
+  public Shares subgradient(List<double[]> ms, double[] weights) {
+    block.set(0, Normalisation.floats(ms.getFirst()), k * k);
+    double[] shares = new double[k];
+    double[] product = tiles.longGroups() ? longEnds(weights, shares) : shortEnds(weights, shares);
+    return shares(weights, shares, shares, product);
+  }
+
+  private Shares shares(double[] weights, double[] shares, double[] hardShares, double[] product) {
     double loss = 0;
     double hardLoss = 0;
-    for (int i = 0; i < total.length; i++) {
-      total[i] += product[i];
-    }
     for (int j = 0; j < k; j++) {
-      loss += energies[j] * shares[j];
-      hardLoss += energies[j] * hardShares[j];
+      loss += weights[j] * shares[j];
+      hardLoss += weights[j] * hardShares[j];
     }
-    return new Evaluation(loss, hardLoss, List.of(total));
+    return new Shares(loss, hardLoss, shares, List.of(product));
   }
 
   @Override
@@ -96,7 +82,7 @@ final class RowObjective implements Objective {
   }
 
   /** The gradient's D W^T where a tile holds whole groups. */
-  private double[] shortGroups(int p, double[] energies, double[] shares, double[] hardShares) {
+  private double[] shortGroups(int p, double[] weights, double[] shares, double[] hardShares) {
     for (int tile = 0; tile < tiles.count(); tile++) {
       forward(tile);
       ranges.include(rows, 0, entries);
@@ -105,7 +91,7 @@ final class RowObjective implements Objective {
       ranges.finish(p, size);
       for (int l = 0; l < lanes; l++) {
         shares[l % k] += ranges.squared[l];
-        ranges.slope[l] *= (float) (2 * energies[l % k]);
+        ranges.slope[l] *= (float) (2 * weights[l % k]);
       }
       ranges.slope(rows, 0, entries);
       backward(tile, tile == 0 ? 0 : 1);
@@ -114,32 +100,32 @@ final class RowObjective implements Objective {
   }
 
   /** The same for true ranges. */
-  private double[] shortPeaks(double[] energies, double[] shares) {
-    Peaks peaks = new Peaks(lanes);
+  private double[] shortEnds(double[] weights, double[] shares) {
+    RangeEnds ends = new RangeEnds(lanes);
     for (int tile = 0; tile < tiles.count(); tile++) {
       forward(tile);
       ranges.include(rows, 0, entries);
       for (int l = 0; l < lanes; l++) {
-        shares[l % k] += peaks.expect(l, ranges.low(l), ranges.high(l), energies[l % k], problem.symmetric());
+        shares[l % k] += ends.expect(l, ranges.low(l), ranges.high(l), weights[l % k], problem.symmetric());
       }
-      peaks.replace(rows, 0, entries, lanes);
+      ends.replace(rows, 0, entries, lanes);
       backward(tile, tile == 0 ? 0 : 1);
     }
     return product();
   }
 
   /** For true ranges a group's tiles are gone through twice: nothing is known of its ends before all have been seen. */
-  private double[] longPeaks(double[] energies, double[] shares) {
-    Peaks peaks = new Peaks(k);
+  private double[] longEnds(double[] weights, double[] shares) {
+    RangeEnds ends = new RangeEnds(k);
     for (int group = 0; group < tiles.groups(); group++) {
       LongRange range = range(group);
       for (int j = 0; j < k; j++) {
-        shares[j] += peaks.expect(j, range.lows[j], range.highs[j], energies[j], problem.symmetric());
+        shares[j] += ends.expect(j, range.lows[j], range.highs[j], weights[j], problem.symmetric());
       }
       for (int i = 0; i < tiles.perGroup(); i++) {
         int tile = group * tiles.perGroup() + i;
         forward(tile);
-        peaks.replace(rows, 0, entries, lanes);
+        ends.replace(rows, 0, entries, lanes);
         backward(tile, tile == 0 ? 0 : 1);
       }
     }
@@ -156,7 +142,7 @@ final class RowObjective implements Objective {
   }
 
   /** The same where a group spans tiles: the largest magnitude so far is the unit, and what was summed is rescaled. */
-  private double[] longGroups(int p, double[] energies, double[] shares, double[] hardShares) {
+  private double[] longGroups(int p, double[] weights, double[] shares, double[] hardShares) {
     double[] product = new double[k * k];
     for (int group = 0; group < tiles.groups(); group++) {
       LongRange range = new LongRange();
@@ -198,7 +184,7 @@ final class RowObjective implements Objective {
         }
         double root = StrictMath.pow(sums[j] / size, 2.0 / p);
         shares[j] += root * range.tops[j] * range.tops[j];
-        double factor = 2 * energies[j] * root * range.tops[j] / sums[j];
+        double factor = 2 * weights[j] * root * range.tops[j] / sums[j];
         for (int c = 0; c < k; c++) {
           product[j * k + c] += factor * accumulated[j][c];
         }
