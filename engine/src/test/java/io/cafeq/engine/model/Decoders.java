@@ -7,6 +7,8 @@ import java.util.function.IntFunction;
 /** Which parts the decoders with Llama's order are made of. */
 final class Decoders {
   private static final int LLAMA4_NOPE_EVERY = 4;
+  /** What Gemma 2 and 3 take for query_pre_attn_scalar where config.json does not say. */
+  private static final double GEMMA_SCALE = 256;
 
   private final Model model;
   private final Settings settings;
@@ -79,10 +81,14 @@ final class Decoders {
 
   private Block grouped() {
     GroupedAttention.Heads heads = GroupedAttention.Heads.of(settings);
-    Rope global = rope(heads, "rope_theta", settings.json().path("rope_scaling"));
-    boolean hasLocal = settings.has("rope_local_base_freq");
-    Rope local = hasLocal ? rope(heads, "rope_local_base_freq", MissingNode.getInstance()) : global;
-    double scale = 1 / Math.sqrt(settings.number("query_pre_attn_scalar", heads.size()));
+    boolean gemma3 = model.type().startsWith("gemma3");
+    Rope global = rope(heads, settings.number("rope_theta", gemma3 ? 1e6 : 1e4), settings.json().path("rope_scaling"));
+    Rope local = gemma3
+        ? rope(heads, settings.number("rope_local_base_freq", 1e4), MissingNode.getInstance())
+        : global;
+    double scaled = settings.number("query_pre_attn_scalar",
+        gemma3 || model.type().equals("gemma2") ? GEMMA_SCALE : heads.size());
+    double scale = 1 / Math.sqrt(scaled);
     return new GroupedAttention(model, prefix + "layers.%d.self_attn", heads, scale,
         settings.number("attn_logit_softcapping", 0),
         (layer, position, query, head) ->
@@ -97,8 +103,7 @@ final class Decoders {
         .orElse(head);
   }
 
-  private Rope rope(GroupedAttention.Heads heads, String thetaKey, JsonNode scaling) {
-    double theta = settings.number(thetaKey, 10000);
+  private Rope rope(GroupedAttention.Heads heads, double theta, JsonNode scaling) {
     int turning = (int) (heads.size() * settings.number("partial_rotary_factor", 1));
     return Rope.plain(turning, theta, false)
         .scaled(scaling, theta, settings.integer("max_position_embeddings", 2048));

@@ -13,7 +13,7 @@ public interface ForwardPass {
     return switch (model.type()) {
       case "gpt2" -> new Gpt2Pass(model);
       case "gpt_neox" -> new GptNeoxPass(model);
-      case "bert", "roberta" -> new BertPass(model);
+      case "bert", "roberta", "distilbert" -> new BertPass(model);
       default -> Decoders.of(model);
     };
   }

@@ -22,10 +22,14 @@ final class Norms {
     return result;
   }
 
-  /** (x - mean) / sqrt(variance + epsilon) w + b, with the tensors {@code module.weight} and {@code module.bias}. */
+  /**
+   * (x - mean) / sqrt(variance + epsilon) w + b, with the tensors {@code module.weight} and {@code module.bias}, which old
+   * checkpoints call gamma and beta.
+   */
   static double[][] layer(Model model, String module, double epsilon, double[][] states) {
-    double[] weight = model.weights().vector(module + ".weight");
-    double[] bias = model.weights().vector(module + ".bias");
+    boolean old = model.weights().has(module + ".gamma");
+    double[] weight = model.weights().vector(module + (old ? ".gamma" : ".weight"));
+    double[] bias = model.weights().vector(module + (old ? ".beta" : ".bias"));
     double[][] result = new double[states.length][];
     for (int token = 0; token < states.length; token++) {
       double mean = 0;

@@ -58,6 +58,16 @@ final class Routing {
     return largest(scores, count).stream().map(i -> new Choice(i, Activation.logistic(scores[i]))).toList();
   }
 
+  /** DeepSeek V2, where it chooses among all experts. */
+  static List<Choice> greedy(Settings settings, double[] scores) {
+    if (!settings.text("topk_method").orElse("greedy").equals("greedy")) {
+      throw new IllegalArgumentException("no choice of experts is written for " + settings.text("topk_method"));
+    }
+    double factor = settings.number("routed_scaling_factor", 1);
+    return softmaxThenLargest(scores, settings.integer("num_experts_per_tok"), settings.flag("norm_topk_prob", false))
+        .stream().map(choice -> new Choice(choice.expert(), choice.weight() * factor)).toList();
+  }
+
   /**
    * DeepSeek V3: logistic scores; the correction takes part in the choice alone. Experts are chosen within the best groups,
    * and a group is as good as its two best experts together.

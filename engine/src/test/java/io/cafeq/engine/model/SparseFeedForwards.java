@@ -34,9 +34,13 @@ final class SparseFeedForwards {
 
   static double[] deepseek(Model model, String module, Activation activation, double[] x) {
     double[] scores = Routing.scores(model, module + ".gate", x);
+    boolean logistic = model.settings().text("scoring_func").orElse("sigmoid").equals("sigmoid");
     double[] correction = model.weights().find(module + ".gate.e_score_correction_bias")
         .map(DoubleTensor::values).orElseGet(() -> new double[scores.length]);
-    double[] sum = mixed(Routing.grouped(model.settings(), scores, correction), x,
+    List<Routing.Choice> choices = logistic
+        ? Routing.grouped(model.settings(), scores, correction)
+        : Routing.greedy(model.settings(), scores);
+    double[] sum = mixed(choices, x,
         (expert, input) -> FeedForwards.gated(model, module + ".experts." + expert, activation, input));
     Model.add(sum, FeedForwards.gated(model, module + ".shared_experts", activation, x));
     return sum;
