@@ -1,0 +1,73 @@
+package io.cafeq.engine.model;
+
+import io.cafeq.config.Side;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Products as they run from a result: by what is stored, with the transforms undone beside it. Output side: y = P (Q x) for
+ * the rows of each block; input side: y = Q^T-stored (P^T x), where the block's columns meet P^T x instead of x.
+ */
+final class OnlineProducts implements Products {
+  /** P of k channels from {@code first} on: rows on the output side, columns on the input side. */
+  record Block(int first, double[][] inverse) {}
+
+  /**
+   * @param rows what is stored in place of the weights, [out, in]
+   * @param blocks of all channels of the side, or none
+   */
+  record Transformed(double[][] rows, Side side, List<Block> blocks) {
+    Transformed {
+      blocks = List.copyOf(blocks);
+    }
+
+    double[] apply(double[] x) {
+      return switch (side) {
+        case OUTPUT -> undone(RandomMap.product(rows, x), false);
+        case INPUT -> RandomMap.product(rows, undone(x, true));
+      };
+    }
+
+    private double[] undone(double[] channels, boolean transposed) {
+      double[] result = channels.clone();
+      for (Block block : blocks) {
+        double[][] p = transposed ? RandomMap.transposed(block.inverse()) : block.inverse();
+        double[] part = Arrays.copyOfRange(channels, block.first(), block.first() + p.length);
+        System.arraycopy(RandomMap.product(p, part), 0, result, block.first(), p.length);
+      }
+      return result;
+    }
+  }
+
+  private final Map<MatrixUse, Transformed> matrices;
+
+  OnlineProducts(Map<MatrixUse, Transformed> matrices) {
+    this.matrices = Map.copyOf(matrices);
+  }
+
+  @Override
+  public double[] apply(MatrixUse matrix, double[] x) {
+    return Objects.requireNonNull(matrices.get(matrix), matrix::toString).apply(x);
+  }
+
+  /** V = M W_b for blocks of k channels and a smaller last one, M random; all matrices of one width share those of x. */
+  static Transformed transform(double[][] weights, Side side, int k, long seed) {
+    double[][] stored = side == Side.OUTPUT ? weights : RandomMap.transposed(weights);
+    double[][] result = stored.clone();
+    List<Block> blocks = new ArrayList<>();
+    for (int first = 0; first < stored.length; first += k) {
+      RandomMap map = RandomMap.of(Math.min(k, stored.length - first), seed + first);
+      double[][] part = Arrays.copyOfRange(stored, first, first + map.size());
+      double[][] columns = RandomMap.transposed(part);
+      for (int i = 0; i < columns.length; i++) {
+        columns[i] = RandomMap.product(map.forward(), columns[i]);
+      }
+      System.arraycopy(RandomMap.transposed(columns), 0, result, first, map.size());
+      blocks.add(new Block(first, map.inverse()));
+    }
+    return new Transformed(side == Side.OUTPUT ? result : RandomMap.transposed(result), side, blocks);
+  }
+}
