@@ -13,11 +13,15 @@ public interface Products {
       if (matrix.columns(stored) != x.length) {
         throw new IllegalArgumentException(matrix + " of shape " + stored.shape() + " meets " + x.length + " channels");
       }
+      int perRow = matrix.transposed() ? 1 : x.length;
+      int perColumn = matrix.transposed() ? rows : 1;
+      int start = matrix.expert() * rows * x.length;
+      double[] values = stored.values();
       double[] y = new double[rows];
       for (int row = 0; row < rows; row++) {
         double sum = 0;
         for (int column = 0; column < x.length; column++) {
-          sum += matrix.get(stored, row, column) * x[column];
+          sum += values[start + row * perRow + column * perColumn] * x[column];
         }
         y[row] = sum;
       }
