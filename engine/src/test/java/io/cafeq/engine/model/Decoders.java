@@ -33,7 +33,7 @@ final class Decoders {
           SparseFeedForwards.mixtral(model, module(layer, "block_sparse_moe"), activation(), x)));
       case "qwen2_moe", "qwen3_moe" -> plain(grouped(), sparse(SparseFeedForwards::qwen));
       case "deepseek_v2", "deepseek_v3" -> plain(
-          new LatentAttention(model, prefix + "layers.%d.self_attn", epsilon), sparse(SparseFeedForwards::deepseek));
+          new LatentAttention(model, prefix + "layers.%d.self_attn"), sparse(SparseFeedForwards::deepseek));
       case "llama4", "llama4_text" -> plain(llama4Attention(), Block.perToken(this::llama4FeedForward));
       case "gpt_oss" -> plain(grouped(), Block.perToken((layer, x) ->
           SparseFeedForwards.gptOss(model, module(layer, "mlp"), x)));

@@ -9,7 +9,10 @@ import java.util.Arrays;
  *
  * @param module the name before ".kv_b_proj", with %d for the layer
  */
-record LatentAttention(Model model, String module, double epsilon) implements Block {
+record LatentAttention(Model model, String module) implements Block {
+  /** Of the norms inside; that of config.json is for the others. */
+  private static final double EPSILON = 1e-6;
+
   @Override
   public double[][] apply(int layer, double[][] states) {
     Settings settings = model.settings();
@@ -67,7 +70,7 @@ record LatentAttention(Model model, String module, double epsilon) implements Bl
   private double[][] normed(String weight, double[][] states) {
     double[][] result = new double[states.length][];
     for (int token = 0; token < states.length; token++) {
-      result[token] = Norms.rootMeanSquare(states[token], model.weights().vector(weight), false, epsilon);
+      result[token] = Norms.rootMeanSquare(states[token], model.weights().vector(weight), false, EPSILON);
     }
     return result;
   }

@@ -1,6 +1,7 @@
 package io.cafeq.engine.model;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
@@ -45,8 +46,23 @@ public record Miniature(String name, ObjectNode config, Weights weights, SortedM
     APART
   }
 
+  /** With the types that the family's checkpoints have. */
   public static Miniature of(String family, long seed) {
+    return of(FamilyShapes.of(family), seed);
+  }
+
+  /** With 32-bit floats in place of 16-bit ones, so that an export of it is exact to 32 bits. */
+  public static Miniature inFloat32(String family, long seed) {
     FamilyShapes shapes = FamilyShapes.of(family);
+    List<FamilyShapes.Shape> wider = shapes.tensors().stream()
+        .map(shape -> shape.dtype() == Dtype.BF16 || shape.dtype() == Dtype.F16
+            ? new FamilyShapes.Shape(shape.name(), Dtype.F32, shape.dimensions())
+            : shape)
+        .toList();
+    return of(new FamilyShapes(family, shapes.config().replace("bfloat16", "float32"), wider), seed);
+  }
+
+  private static Miniature of(FamilyShapes shapes, long seed) {
     Draws draws = new Draws(seed, shapes.configObject().path("model_type").asText().startsWith("gemma"));
     SortedMap<String, Stored> stored = new TreeMap<>();
     Map<String, List<Integer>> sizes = new LinkedHashMap<>();
@@ -69,7 +85,7 @@ public record Miniature(String name, ObjectNode config, Weights weights, SortedM
         stored.put(name, new Stored(name, shape.dtype(), size, NumberCodec.encode(shape.dtype(), values)));
       }
     }
-    return new Miniature(family, shapes.configObject(), StoredTensors.decode(stored), stored);
+    return new Miniature(shapes.name(), shapes.configObject(), StoredTensors.decode(stored), stored);
   }
 
   private static boolean isScale(String name, Map<String, List<Integer>> sizes) {

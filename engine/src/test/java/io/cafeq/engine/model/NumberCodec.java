@@ -6,7 +6,9 @@ import java.nio.ByteOrder;
 
 /** Numbers as files hold them, rounded to the nearest and of equals to the even one. Elements are little-endian. */
 final class NumberCodec {
-  private static final int E4M3_CODES = 127;
+  /** Of 8-bit floats. */
+  private static final int LARGEST_CODE = 126;
+  private static final int SMALLEST_EXPONENT = -6;
 
   private NumberCodec() {}
 
@@ -58,14 +60,10 @@ final class NumberCodec {
   }
 
   private static byte toE4m3(double value) {
-    int best = 0;
-    for (int code = 1; code < E4M3_CODES; code++) {
-      double gap = Math.abs(fromE4m3((byte) code) - Math.abs(value));
-      double smallest = Math.abs(fromE4m3((byte) best) - Math.abs(value));
-      if (gap < smallest || (gap == smallest && code % 2 == 0)) {
-        best = code;
-      }
-    }
-    return (byte) (value < 0 ? best | 0x80 : best);
+    double magnitude = Math.abs(value);
+    int exponent = Math.max(Math.getExponent(magnitude), SMALLEST_EXPONENT);
+    int steps = (int) Math.rint(magnitude / Math.pow(2, exponent - 3));
+    int code = Math.min((exponent - SMALLEST_EXPONENT) * 8 + steps, LARGEST_CODE);
+    return (byte) (value < 0 ? code | 0x80 : code);
   }
 }

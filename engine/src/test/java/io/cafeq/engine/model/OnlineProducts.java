@@ -5,11 +5,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 
 /**
  * Products as they run from a result: by what is stored, with the transforms undone beside it. Output side: y = P (Q x) for
- * the rows of each block; input side: y = Q^T-stored (P^T x), where the block's columns meet P^T x instead of x.
+ * the rows of each block; input side: y = Q^T (P^T x), where Q^T is
+ * what lies in the file.
  */
 final class OnlineProducts implements Products {
   /** P of k channels from {@code first} on: rows on the output side, columns on the input side. */
@@ -42,15 +42,26 @@ final class OnlineProducts implements Products {
     }
   }
 
-  private final Map<MatrixUse, Transformed> matrices;
+  /** A matrix, however it was stored before. */
+  record Key(String tensor, int expert) {
+    static Key of(MatrixUse use) {
+      return new Key(use.tensor(), use.expert());
+    }
+  }
 
-  OnlineProducts(Map<MatrixUse, Transformed> matrices) {
+  private final Map<Key, Transformed> matrices;
+  private final Products others;
+
+  /** @param others multiplies by the matrices that are not in the map */
+  OnlineProducts(Map<Key, Transformed> matrices, Products others) {
     this.matrices = Map.copyOf(matrices);
+    this.others = others;
   }
 
   @Override
   public double[] apply(MatrixUse matrix, double[] x) {
-    return Objects.requireNonNull(matrices.get(matrix), matrix::toString).apply(x);
+    Transformed transformed = matrices.get(Key.of(matrix));
+    return transformed == null ? others.apply(matrix, x) : transformed.apply(x);
   }
 
   /** V = M W_b for blocks of k channels and a smaller last one, M random; all matrices of one width share those of x. */
