@@ -2,6 +2,16 @@ package io.cafeq.engine.checkpoint;
 
 /** How the elements of a stored tensor make matrices [out, in]. A tensor of three dimensions stacks one for each expert. */
 public sealed interface WeightLayout {
+  /** Its name and shapes. */
+  default LayoutKind kind() {
+    return switch (this) {
+      case Plain plain -> LayoutKind.PLAIN;
+      case Transposed transposed -> LayoutKind.TRANSPOSED;
+      case Tiled tiled -> LayoutKind.TILED;
+      case MicroScaled scaled -> LayoutKind.MICRO_SCALED;
+    };
+  }
+
   /** [out, in] or [experts, out, in], floats of 16, 32 or 64 bits. */
   record Plain() implements WeightLayout {}
 
@@ -11,7 +21,8 @@ public sealed interface WeightLayout {
   /**
    * [out, in] of 8-bit floats; each is to be multiplied by the entry of {@code scales} of its tile.
    *
-   * @param scales [ceil(out / tileRows), ceil(in / tileColumns)], possibly in another shard
+   * @param scales [ceil(out / tileRows), ceil(in / tileColumns)], whatever lengths of 1 its shape leaves out; possibly in
+   *     another shard
    */
   record Tiled(TensorInfo scales, int tileRows, int tileColumns) implements WeightLayout {}
 
@@ -21,5 +32,8 @@ public sealed interface WeightLayout {
    *
    * @param scales U8 [experts, out, in / 32], 2^(byte - 127)
    */
-  record MicroScaled(TensorInfo scales) implements WeightLayout {}
+  record MicroScaled(TensorInfo scales) implements WeightLayout {
+    /** Weights that share a scale. */
+    public static final int BLOCK = 32;
+  }
 }

@@ -3,6 +3,7 @@ package io.cafeq.engine.plan;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -39,7 +40,6 @@ record NamedFamily(
   @Override
   public Place place(String tensorName) {
     return layers.locate(tensorName)
-        .filter(found -> layerCount.isEmpty() || found.layer() < layerCount.getAsInt())
         .flatMap(found -> layers.matrix(found.name()).map(matrix -> place(found, matrix)))
         .or(() -> outer.role(tensorName).map(Place::of))
         // A tower's own embeddings are not the text model's, which --embeddings means.
@@ -54,7 +54,10 @@ record NamedFamily(
     return PairFinder.find(TextConfig.of(config), layers, attention, tensors);
   }
 
-  private static Place place(LayerNames.InLayer found, LayerNames.Matrix matrix) {
+  private Place place(LayerNames.InLayer found, LayerNames.Matrix matrix) {
+    if (layerCount.isPresent() && found.layer() >= layerCount.getAsInt()) {
+      return new Place(Role.OTHER, Optional.empty(), Optional.empty(), matrix.transposed());
+    }
     return new Place(matrix.role(), matrix.input().map(input -> found.prefix() + input),
         matrix.experts().map(experts -> found.prefix() + experts), matrix.transposed());
   }

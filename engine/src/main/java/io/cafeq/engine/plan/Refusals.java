@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 
 /** Gathers the layers that have no pair for the same reason into one sentence, in the order of first mention. */
 final class Refusals {
@@ -40,17 +41,19 @@ final class Refusals {
     int last = first;
     for (int layer : layers.tailSet(first + 1)) {
       if (layer > last + 1) {
-        ranges.add(range(first, last));
+        ranges.addAll(range(first, last));
         first = layer;
       }
       last = layer;
     }
-    ranges.add(range(first, last));
+    ranges.addAll(range(first, last));
     String end = ranges.removeLast();
     return ranges.isEmpty() ? end : String.join(", ", ranges) + " and " + end;
   }
 
-  private static String range(int first, int last) {
-    return first == last ? String.valueOf(first) : first + " to " + last;
+  private static List<String> range(int first, int last) {
+    return last - first < 2
+        ? IntStream.rangeClosed(first, last).mapToObj(String::valueOf).toList()
+        : List.of(first + " to " + last);
   }
 }
