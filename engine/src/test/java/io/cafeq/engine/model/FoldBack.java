@@ -35,7 +35,7 @@ public record FoldBack(double distance, int online, int transformed, SortedSet<S
         kept.add(use.tensor());
       } else {
         used++;
-        transformed += matrix.blocks().isEmpty() ? 0 : 1;
+        transformed += matrix.isTransformed() ? 1 : 0;
       }
     }
     double distance = ForwardPass.of(online).run(tokens).distance(ForwardPass.of(dense).run(tokens));

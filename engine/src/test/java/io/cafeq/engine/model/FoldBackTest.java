@@ -6,9 +6,11 @@ import io.cafeq.engine.export.DenseExport;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.quantize.Progress;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -27,6 +29,21 @@ class FoldBackTest {
         .flatMap(name -> Stream.of("input", "output").map(side -> Arguments.of(name, side)));
   }
 
+  @Test
+  void anotherResultsExportIsTakenForWhatItIs() {
+    Path source = folder.resolve("source");
+    Miniature.inFloat32("llama", 5).write(source, Miniature.Spread.ONE);
+    for (String bits : List.of("3", "4")) {
+      QuantizedFolder.make(source, folder.resolve(bits), Map.of("bits", bits, "group", "16", "method", "rtn",
+          "pairs", "false"));
+    }
+    Path export = folder.resolve("export");
+    DenseExport.run(folder.resolve("4"), export, new StopFlag(), Progress.NONE);
+    assertThat(FoldBack.compare(folder.resolve("4"), export, TOKENS).distance()).isLessThan(1e-5);
+    assertThat(FoldBack.compare(folder.resolve("3"), export, TOKENS).distance()).isGreaterThan(0.01);
+    assertThat(FoldBack.compare(folder.resolve("4"), source, TOKENS).distance()).isGreaterThan(0.01);
+  }
+
   @ParameterizedTest
   @MethodSource("familiesAndSides")
   void theExportComputesWhatTheCodesCompute(String name, String side) {
@@ -35,7 +52,8 @@ class FoldBackTest {
     Path export = folder.resolve("export");
     Miniature.inFloat32(name, 5).write(source, Miniature.Spread.APART);
     QuantizedFolder.make(source, result, Map.of(
-        "group", "16", "block", "16", "side", side, "steps", "10", "fall-back", "false", "baselines", "off"));
+        "group", "16", "block", "16", "side", side, "steps", "10", "fall-back", "false", "baselines", "off",
+        "pairs", "false"));
     DenseExport.run(result, export, new StopFlag(), Progress.NONE);
     FoldBack compared = FoldBack.compare(result, export, TOKENS);
     assertThat(compared.kept()).isEmpty();

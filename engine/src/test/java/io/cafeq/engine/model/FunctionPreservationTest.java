@@ -27,7 +27,8 @@ class FunctionPreservationTest {
       Set.of("qwen2", "qwen2_moe", "gpt2", "gpt_neox", "bert", "roberta", "distilbert", "gpt_oss", "gpt_oss_dense");
   /** Models with learned positions, with layers without any, or with heads that turn in part only. */
   private static final Set<String> QUERY_KEY =
-      Set.of("gpt2", "bert", "roberta", "distilbert", "llama4", "deepseek_v2", "deepseek_v3");
+      Set.of("gpt2", "bert", "roberta", "distilbert", "llama4",
+          "deepseek_v2", "deepseek_v3", "deepseek_v3_dense");
 
   @ParameterizedTest
   @FieldSource("io.cafeq.engine.model.Miniature#NAMES")

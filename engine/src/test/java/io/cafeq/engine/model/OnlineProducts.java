@@ -16,29 +16,59 @@ final class OnlineProducts implements Products {
   record Block(int first, double[][] inverse) {}
 
   /**
-   * @param rows what is stored in place of the weights, [out, in]
+   * Rows that are coded alike.
+   *
    * @param blocks of all channels of the side, or none
    */
-  record Transformed(double[][] rows, Side side, List<Block> blocks) {
-    Transformed {
+  record Section(int firstRow, int rows, Side side, List<Block> blocks) {
+    Section {
       blocks = List.copyOf(blocks);
     }
 
-    double[] apply(double[] x) {
+    private double[] apply(double[][] stored, double[] x) {
+      double[][] own = Arrays.copyOfRange(stored, firstRow, firstRow + rows);
       return switch (side) {
-        case OUTPUT -> undone(RandomMap.product(rows, x), false);
-        case INPUT -> RandomMap.product(rows, undone(x, true));
+        case OUTPUT -> undone(RandomMap.product(own, x), firstRow, false);
+        case INPUT -> RandomMap.product(own, undone(x, 0, true));
       };
     }
 
-    private double[] undone(double[] channels, boolean transposed) {
+    private double[] undone(double[] channels, int first, boolean transposed) {
       double[] result = channels.clone();
       for (Block block : blocks) {
         double[][] p = transposed ? RandomMap.transposed(block.inverse()) : block.inverse();
-        double[] part = Arrays.copyOfRange(channels, block.first(), block.first() + p.length);
-        System.arraycopy(RandomMap.product(p, part), 0, result, block.first(), p.length);
+        int from = block.first() - first;
+        double[] part = Arrays.copyOfRange(channels, from, from + p.length);
+        System.arraycopy(RandomMap.product(p, part), 0, result, from, p.length);
       }
       return result;
+    }
+  }
+
+  /**
+   * @param rows what is stored in place of the weights, [out, in]
+   * @param sections in order, which cover all rows
+   */
+  record Transformed(double[][] rows, List<Section> sections) {
+    Transformed {
+      sections = List.copyOf(sections);
+    }
+
+    boolean isTransformed() {
+      return sections.stream().anyMatch(section -> !section.blocks().isEmpty());
+    }
+
+    double[] apply(double[] x) {
+      double[] y = new double[rows.length];
+      int done = 0;
+      for (Section section : sections) {
+        System.arraycopy(section.apply(rows, x), 0, y, section.firstRow(), section.rows());
+        done += section.rows();
+      }
+      if (done != rows.length) {
+        throw new IllegalStateException("sections of " + done + " rows do not cover " + rows.length);
+      }
+      return y;
     }
   }
 
@@ -79,6 +109,7 @@ final class OnlineProducts implements Products {
       System.arraycopy(RandomMap.transposed(columns), 0, result, first, map.size());
       blocks.add(new Block(first, map.inverse()));
     }
-    return new Transformed(side == Side.OUTPUT ? result : RandomMap.transposed(result), side, blocks);
+    double[][] rows = side == Side.OUTPUT ? result : RandomMap.transposed(result);
+    return new Transformed(rows, List.of(new Section(0, rows.length, side, blocks)));
   }
 }

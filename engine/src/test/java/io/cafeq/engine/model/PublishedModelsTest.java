@@ -2,18 +2,25 @@ package io.cafeq.engine.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.engine.checkpoint.Checkpoint;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -70,6 +77,26 @@ class PublishedModelsTest {
   @Test
   void everyForwardPassIsCompared() throws IOException {
     assertThat(golden().keySet()).containsAll(Miniature.NAMES);
+  }
+
+  /** Figures of the project's independent perplexity script, in double. */
+  @Test
+  void aTrainedModelsLastState() {
+    Optional<Path> folder = Stream.iterate(Path.of("").toAbsolutePath(), path -> path != null, Path::getParent)
+        .map(path -> path.resolve("shared/data/tinystories-656k"))
+        .filter(Files::isDirectory)
+        .findFirst();
+    assumeTrue(folder.isPresent(), "no shared/data/tinystories-656k beside the repository");
+    try (Checkpoint checkpoint = Checkpoint.open(folder.get())) {
+      SortedMap<String, DoubleTensor> tensors = new TreeMap<>(StoredTensors.read(folder.get()).tensors());
+      checkpoint.aliases().forEach((alias, stored) -> tensors.put(alias, Objects.requireNonNull(tensors.get(stored))));
+      if (!tensors.containsKey("model.embed_tokens.weight")) {
+        tensors.put("model.embed_tokens.weight", Objects.requireNonNull(tensors.get("lm_head.weight")));
+      }
+      double[][] hidden = ForwardPass.of(Model.of(checkpoint.config(), new Weights(tensors))).run(TOKENS).hidden();
+      assertThat(Arrays.copyOf(hidden[TOKENS.length - 1], 5))
+          .containsExactly(new double[] {-0.102361, 1.290706, 0.582093, 0.697904, -0.134527}, within(1e-5));
+    }
   }
 
   private static Model model(String name) throws JsonProcessingException {

@@ -27,9 +27,8 @@ final class ResultMatrices {
     for (Manifest.UnitEntry unit : Manifest.read(result).units()) {
       try (UnitFileReader reader = UnitFileReader.open(result.resolve(unit.file()))) {
         for (TensorHeader tensor : reader.header().tensors()) {
-          TensorHeader.Coding coding = tensor.coding();
-          if (coding != null) {
-            read.add(reader, tensor.name(), coding);
+          if (tensor.isQuantized()) {
+            read.add(reader, tensor);
           }
         }
       }
@@ -37,7 +36,8 @@ final class ResultMatrices {
     return read.matrices;
   }
 
-  private void add(UnitFileReader reader, String tensor, TensorHeader.Coding coding) {
+  private void add(UnitFileReader reader, TensorHeader header) {
+    String tensor = header.name();
     Map<Integer, List<double[]>> experts = new TreeMap<>();
     reader.forEachSlab(tensor, slab -> {
       try (Arena arena = Arena.ofConfined()) {
@@ -53,28 +53,44 @@ final class ResultMatrices {
         }
       }
     });
-    TensorHeader.TransformUse use = coding.transform();
     String name = tensor.endsWith(StoredTensors.BLOCKS)
         ? tensor.substring(0, tensor.length() - StoredTensors.BLOCKS.length())
         : tensor;
     experts.forEach((expert, list) -> {
       double[][] rows = list.toArray(double[][]::new);
-      List<OnlineProducts.Block> blocks = List.of();
-      if (use != null) {
-        boolean output = use.side() == Side.OUTPUT;
-        // Rows are counted through all experts, columns within each.
-        blocks = blocks(reader, use.key(), output ? expert * rows.length : 0, output ? rows.length : rows[0].length);
-      }
-      Side side = use == null ? Side.OUTPUT : use.side();
-      matrices.put(new OnlineProducts.Key(name, expert), new OnlineProducts.Transformed(rows, side, blocks));
+      matrices.put(new OnlineProducts.Key(name, expert),
+          new OnlineProducts.Transformed(rows, sections(reader, header, expert * rows.length, rows)));
     });
   }
 
-  private static List<OnlineProducts.Block> blocks(UnitFileReader reader, String key, int from, int channels) {
+  /** Files count rows through all experts; {@code before} is the number of those of earlier experts. */
+  private static List<OnlineProducts.Section> sections(
+      UnitFileReader reader, TensorHeader header, int before, double[][] rows) {
+    List<OnlineProducts.Section> sections = new ArrayList<>();
+    for (TensorHeader.Section section : header.sections()) {
+      int first = (int) Math.max(section.firstRow(), before) - before;
+      int end = (int) Math.min(section.end(), before + rows.length) - before;
+      if (first < end) {
+        TensorHeader.TransformUse use = section.coding().transform();
+        if (use == null) {
+          sections.add(new OnlineProducts.Section(first, end - first, Side.OUTPUT, List.of()));
+        } else {
+          List<OnlineProducts.Block> blocks = switch (use.side()) {
+            case OUTPUT -> blocks(reader, use.key(), before, first, end);
+            case INPUT -> blocks(reader, use.key(), 0, 0, rows[0].length);
+          };
+          sections.add(new OnlineProducts.Section(first, end - first, use.side(), blocks));
+        }
+      }
+    }
+    return sections;
+  }
+
+  private static List<OnlineProducts.Block> blocks(UnitFileReader reader, String key, int before, int first, int end) {
     List<OnlineProducts.Block> blocks = new ArrayList<>();
-    int channel = 0;
-    while (channel < channels) {
-      StoredTransform transform = reader.transform(key, from + channel);
+    int channel = first;
+    while (channel < end) {
+      StoredTransform transform = reader.transform(key, before + channel);
       float[] inverse = transform.inverse();
       double[][] p = new double[transform.k()][transform.k()];
       for (int i = 0; i < inverse.length; i++) {
