@@ -24,9 +24,10 @@ class FoldBackTest {
 
   @TempDir Path folder;
 
-  static Stream<Arguments> familiesAndSides() {
+  static Stream<Arguments> families() {
     return Miniature.NAMES.stream()
-        .flatMap(name -> Stream.of("input", "output").map(side -> Arguments.of(name, side)));
+        .flatMap(name -> Stream.of("input", "output")
+            .flatMap(side -> Stream.of("false", "true").map(pairs -> Arguments.of(name, side, pairs))));
   }
 
   @Test
@@ -45,15 +46,15 @@ class FoldBackTest {
   }
 
   @ParameterizedTest
-  @MethodSource("familiesAndSides")
-  void theExportComputesWhatTheCodesCompute(String name, String side) {
+  @MethodSource("families")
+  void theExportComputesWhatTheCodesCompute(String name, String side, String pairs) {
     Path source = folder.resolve("source");
     Path result = folder.resolve("result");
     Path export = folder.resolve("export");
     Miniature.inFloat32(name, 5).write(source, Miniature.Spread.APART);
     QuantizedFolder.make(source, result, Map.of(
         "group", "16", "block", "16", "side", side, "steps", "10", "fall-back", "false", "baselines", "off",
-        "pairs", "false"));
+        "pairs", pairs, "pair-steps", "10"));
     DenseExport.run(result, export, new StopFlag(), Progress.NONE);
     FoldBack compared = FoldBack.compare(result, export, TOKENS);
     assertThat(compared.kept()).isEmpty();
