@@ -77,7 +77,7 @@ public final class PairProducts {
     return sum;
   }
 
-  /** PQE relative to the norm of the original products; 0 for products of zeros. */
+  /** PQE relative to the norm of the original products; for products of zeros 0, or infinite where they became others. */
   public double relativeError() {
     double error = 0;
     double norm = 0;
@@ -87,7 +87,8 @@ public final class PairProducts {
       error += SquareMatrices.dot(rightSelf.matrix(i), leftSelf.matrix(i))
           - 2 * SquareMatrices.dot(rightCross.matrix(i), leftCross.matrix(i)) + product;
     }
-    return norm > 0 ? Math.sqrt(Math.max(0, error) / norm) : 0;
+    error = Math.max(0, error);
+    return error > 0 ? Math.sqrt(error / norm) : 0;
   }
 
   /**

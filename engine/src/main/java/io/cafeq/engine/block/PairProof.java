@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * Takes native memory for one head of the left factor and one piece of the right one, twice.
  */
 final class PairProof {
-  /** Products are compared through h x h matrices of doubles, the figures come from rounding. */
-  private static final double TOLERANCE = 1e-2;
+  /** Squares of relative errors go into the unit's sum, which is held to {@link UnitProof#TOLERANCE}. */
+  private static final double TOLERANCE = UnitProof.TOLERANCE / 4;
   /** Rounding hides the exact map of a bias: what is meant to be found is a bias that was left as it was. */
   private static final double BIAS_TOLERANCE = 0.5;
 
@@ -75,7 +75,7 @@ final class PairProof {
       throw damage.of("has no figures of the pair " + coupling.left() + " and " + coupling.right());
     }
     double found = products.relativeError();
-    if (Math.abs(found - said.result()) > TOLERANCE * said.result() + 1e-6) {
+    if (!(Math.abs(found - said.result()) <= TOLERANCE * said.result() + 1e-6)) {
       throw damage.of("the product of " + coupling.left() + " and " + coupling.right() + ": its figures have the relative "
           + "error " + said.result() + ", measured against the source it is " + found);
     }
