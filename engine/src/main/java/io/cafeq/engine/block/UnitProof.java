@@ -176,6 +176,13 @@ public final class UnitProof {
         problems.add(rethrowStop(e));
       }
     }
+    for (TensorHeader tensor : reader.header().tensors()) {
+      if (tensor.content() instanceof TensorHeader.Content.Folded) {
+        FoldedBias.read(reader, checkpoint, tensor.name()).changedOutside(reader.header().couplings())
+            .ifPresent(entry -> problems.add(damage.of(
+                "tensor " + tensor.name() + ", entry " + entry + ": belongs to no pair, but differs from the source")));
+      }
+    }
   }
 
   /** Every coupling has figures, and nothing else has; with the weights that are there. */
