@@ -1,11 +1,11 @@
 package io.cafeq.tools.reproduce;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -16,7 +16,7 @@ final class BitEncoder implements SlabEncoder {
 
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
     double error = 0;
     double norm = 0;
     byte[] codes = new byte[weights.columns() + 8];

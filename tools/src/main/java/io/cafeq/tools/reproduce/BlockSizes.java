@@ -1,6 +1,5 @@
 package io.cafeq.tools.reproduce;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.config.TransformStorage;
@@ -10,6 +9,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
@@ -119,7 +119,7 @@ public final class BlockSizes implements PaperTable {
     stop.check();
     GridSpec grid = new GridSpec(4, 0, ScaleStorage.ZERO_POINT, 8, true);
     SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-    return lane.encoder().encode(weights, grid, transforms, Rounding.NEAREST_PLANE, buffers);
+    return lane.encoder().encode(weights, grid, transforms, new RoundingRule.NearestPlane(), buffers);
   }
 
   private FloatMatrix weights(Arena arena, int first, int count) {

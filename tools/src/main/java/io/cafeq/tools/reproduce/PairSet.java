@@ -12,8 +12,8 @@ import java.util.SplittableRandom;
  *
  * <ul>
  *   <li>student: entries of Student's t with 5 degrees of freedom, times 0.02 (values) and 0.03 (outputs).
- *   <li>anisotropic: the same with 20 random entries of the values times 8; then on both factors the h axis times exp(-0.015
- *       i), and turned by one random rotation; then the values' input columns and the outputs' rows each times exp(0.3 N(0, 1)).
+ *   <li>anisotropic: the same, then on both factors the h axis times exp(-0.015 i) and turned by one random rotation; the values'
+ *       input columns and the outputs' rows each times exp(0.3 N(0, 1)); and 20 random entries of the values times 8.
  * </ul>
  *
  * @param columns the values as [inputs, h], with a grid for each input column: the paper's axis
@@ -34,16 +34,16 @@ record PairSet(String name, FloatMatrix columns, FloatMatrix values, FloatMatrix
   static PairSet anisotropic(Arena arena, long seed) {
     double[][] values = drawn(seed, "anisotropic", "values", 0.02);
     double[][] outputs = drawn(seed, "anisotropic", "outputs", 0.03);
-    SplittableRandom random = random(seed, "anisotropic", "outliers");
-    for (int i = 0; i < OUTLIERS; i++) {
-      values[random.nextInt(POSITIONS)][random.nextInt(HEAD)] *= 8;
-    }
     double[] rotation = Orthogonal.rotation(HEAD, Seeds.of(seed, "anisotropic", 0, "rotation"));
     double[] columnScales = Seeds.gaussians(random(seed, "anisotropic", "columns"), POSITIONS);
     double[] rowScales = Seeds.gaussians(random(seed, "anisotropic", "rows"), POSITIONS);
     for (int i = 0; i < POSITIONS; i++) {
       values[i] = turned(values[i], rotation, Math.exp(0.3 * columnScales[i]));
       outputs[i] = turned(outputs[i], rotation, Math.exp(0.3 * rowScales[i]));
+    }
+    SplittableRandom random = random(seed, "anisotropic", "outliers");
+    for (int i = 0; i < OUTLIERS; i++) {
+      values[random.nextInt(POSITIONS)][random.nextInt(HEAD)] *= 8;
     }
     return of(arena, "anisotropic", values, outputs);
   }

@@ -24,7 +24,6 @@ import java.util.List;
 /** Learns and rounds one seeded pair at 4 bits, one grid for each row or column. Borrows the lane and the set. */
 final class PairTrial {
   private static final int BITS = 4;
-  private static final int EXPECTED_ERROR_STEPS = 200;
   private static final int ITERATIONS = 3;
   private static final double TEMPERATURE = 5;
 
@@ -44,8 +43,8 @@ final class PairTrial {
     return Orthogonal.rotation(PairSet.HEAD, Seeds.of(seed, set.name(), 0, "start"));
   }
 
-  double[] expectedError(Axis axis) {
-    Schedule schedule = Schedule.falling(EXPECTED_ERROR_STEPS, 0.1 / Math.sqrt(PairSet.HEAD));
+  double[] expectedError(Axis axis, int steps) {
+    Schedule schedule = Schedule.falling(steps, 0.1 / Math.sqrt(PairSet.HEAD));
     return learn(axis, PairLoss.EXPECTED_ERROR, 0, schedule);
   }
 
