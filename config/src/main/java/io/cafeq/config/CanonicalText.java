@@ -2,6 +2,7 @@ package io.cafeq.config;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
@@ -22,6 +23,10 @@ final class CanonicalText {
 
   static String numberOr(OptionalInt value, String word) {
     return value.isPresent() ? Integer.toString(value.getAsInt()) : quoted(word);
+  }
+
+  static String decimalOr(OptionalDouble value, String word) {
+    return value.isPresent() ? Double.toString(value.getAsDouble()) : quoted(word);
   }
 
   static String wordOr(Optional<?> value, String word) {

@@ -44,14 +44,16 @@ final class SettingsReader {
     }
     return new Recipe(
         method,
-        reader.integer("recipe.bits", 2, 8).orElse(2),
-        reader.integerOrZero("recipe.group", "channel", LARGEST_GROUP).orElse(0),
+        reader.integerOr("recipe.bits", "auto", 2, 8),
+        reader.integerOrZeroOr("recipe.group", "auto", "channel", LARGEST_GROUP),
+        reader.decimalOr("recipe.target-bpw", "none", 2, 16),
         reader.choiceOr("recipe.scales", "auto", ScaleStorage.class),
         reader.eightOrSix("recipe.scale-bits").orElse(8),
         block,
         reader.choiceOr("recipe.side", "auto", Side.class),
         reader.decimal("recipe.transform-bits", 0, 16).orElse(0),
-        reader.choice("recipe.transform-storage", TransformStorage.class).orElse(TransformStorage.INT8),
+        reader.choiceOr("recipe.transform-storage", "auto", TransformStorage.class),
+        reader.choice("recipe.loss", Loss.class).orElse(Loss.P_NORM),
         reader.integer("recipe.steps", 1, 100_000).orElse(1),
         reader.flag("recipe.clip"),
         reader.choice("recipe.rounding", Rounding.class).orElse(Rounding.NEAREST),
@@ -59,9 +61,24 @@ final class SettingsReader {
         reader.wide("recipe.seed").orElse(0),
         reader.integerOr("recipe.embeddings", "none", 2, 8),
         reader.flagOr("recipe.baselines", "auto"),
+        pair(),
         reader.patterns("recipe.include"),
         reader.patterns("recipe.exclude"),
         overrides);
+  }
+
+  private PairSettings pair() {
+    return new PairSettings(
+        reader.flag("recipe.pairs"),
+        reader.choice("recipe.pair-loss", PairLoss.class).orElse(PairLoss.EXPECTED_ERROR),
+        reader.decimal("recipe.pair-temperature", 0.1, 100).orElse(1),
+        reader.choice("recipe.pair-optimizer", PairOptimizer.class).orElse(PairOptimizer.ADAM),
+        reader.decimal("recipe.pair-orthogonality", 0, 10).orElse(0),
+        reader.integer("recipe.pair-steps", 1, 1_000_000).orElse(1),
+        reader.decimalOr("recipe.pair-rate", "auto", 1e-6, 1),
+        reader.choice("recipe.pair-rounding", PairRounding.class).orElse(PairRounding.NEAREST),
+        reader.integer("recipe.pair-iterations", 1, 20).orElse(1),
+        reader.flag("recipe.pair-reverse"));
   }
 
   RunSettings run() {

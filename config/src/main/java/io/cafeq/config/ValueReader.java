@@ -56,8 +56,18 @@ final class ValueReader {
 
   /** Zero for {@code word}. */
   OptionalInt integerOrZero(String key, String word, int most) {
+    return integerOrZero(key, word, most, word);
+  }
+
+  /** Empty for {@code absent}, zero for {@code word}. */
+  OptionalInt integerOrZeroOr(String key, String absent, String word, int most) {
+    return word(key).equals(Optional.of(absent)) ? OptionalInt.empty()
+        : integerOrZero(key, word, most, absent + ", " + word);
+  }
+
+  private OptionalInt integerOrZero(String key, String word, int most, String words) {
     return word(key).equals(Optional.of(word)) ? OptionalInt.of(0)
-        : number(key, 0, most, "%s or a whole number from 0 to %d".formatted(word, most));
+        : number(key, 0, most, "%s or a whole number from 0 to %d".formatted(words, most));
   }
 
   /** Empty for {@code word}. */
@@ -85,7 +95,20 @@ final class ValueReader {
   }
 
   OptionalDouble decimal(String key, double least, double most) {
-    String expected = "a number from %s to %s".formatted(CanonicalText.plain(least), CanonicalText.plain(most));
+    return decimal(key, least, most, interval(least, most));
+  }
+
+  /** Empty for {@code word}. */
+  OptionalDouble decimalOr(String key, String word, double least, double most) {
+    return word(key).equals(Optional.of(word)) ? OptionalDouble.empty()
+        : decimal(key, least, most, word + " or " + interval(least, most));
+  }
+
+  private static String interval(double least, double most) {
+    return "a number from %s to %s".formatted(CanonicalText.plain(least), CanonicalText.plain(most));
+  }
+
+  private OptionalDouble decimal(String key, double least, double most, String expected) {
     Optional<Double> number = parsed(key, expected, Double::parseDouble);
     if (number.isPresent() && !(number.get() >= least && number.get() <= most)) {
       wrong(key, number.get().toString(), expected);

@@ -8,15 +8,21 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class RecipeTest {
   static final Recipe EXPLICIT = new Recipe(
-      Method.HADAMARD, 3, 0, Optional.of(ScaleStorage.F16_MINIMUM), 6, OptionalInt.of(1024), Optional.of(Side.OUTPUT),
-      0.5, TransformStorage.BF16, 7, false, Rounding.NEAREST, false, -9_000_000_000L, OptionalInt.of(8),
-      Optional.of(false),
+      Method.HADAMARD, OptionalInt.of(3), OptionalInt.of(0), OptionalDouble.of(4.25),
+      Optional.of(ScaleStorage.F16_MINIMUM), 6, OptionalInt.of(1024), Optional.of(Side.OUTPUT), 0.5,
+      Optional.of(TransformStorage.BF16), Loss.HARD, 7, false, Rounding.NEAREST, false, -9_000_000_000L,
+      OptionalInt.of(8), Optional.of(false),
+      new PairSettings(false, PairLoss.WEIGHTED_SUM_OF_SQUARES, 2.5, PairOptimizer.CAYLEY, 0.01, 1500,
+          OptionalDouble.of(0.003), PairRounding.ALGORITHM_1, 5, true),
       List.of("a\\.b", "c"), List.of("[qk]_proj"),
       List.of(
           new TensorOverride(".*\"down\".*é", OptionalInt.of(8), OptionalInt.of(32), OptionalInt.of(16),
@@ -28,12 +34,14 @@ class RecipeTest {
       method = hadamard
       bits = 3
       group = channel
+      target-bpw = 4.25
       scales = f16-minimum
       scale-bits = 6
       block = 1024
       side = output
       transform-bits = 0.5
       transform-storage = bf16
+      loss = hard
       steps = 7
       clip = false
       rounding = nearest
@@ -41,6 +49,16 @@ class RecipeTest {
       seed = -9000000000
       embeddings = 8
       baselines = off
+      pairs = off
+      pair-loss = weighted-sum-of-squares
+      pair-temperature = 2.5
+      pair-optimizer = cayley
+      pair-orthogonality = 0.01
+      pair-steps = 1500
+      pair-rate = 0.003
+      pair-rounding = algorithm-1
+      pair-iterations = 5
+      pair-reverse = on
       include = [c, "a\\\\.b", c]
       exclude = "[qk]_proj"
       overrides = [
@@ -55,9 +73,32 @@ class RecipeTest {
   @Test
   void defaults() {
     assertThat(Recipe.defaults()).isEqualTo(new Recipe(
-        Method.CAFEQ, 4, 128, Optional.empty(), 8, OptionalInt.empty(), Optional.empty(), 0.25, TransformStorage.INT8,
-        100, true, Rounding.NEAREST_PLANE, true, 0, OptionalInt.empty(), Optional.empty(), List.of(),
-        List.of(), List.of()));
+        Method.CAFEQ, OptionalInt.empty(), OptionalInt.empty(), OptionalDouble.empty(), Optional.empty(), 8,
+        OptionalInt.empty(), Optional.empty(), 0.25, Optional.empty(), Loss.P_NORM, 100, true, Rounding.NEAREST_PLANE,
+        true, 0, OptionalInt.empty(), Optional.empty(),
+        new PairSettings(true, PairLoss.EXPECTED_ERROR, 5, PairOptimizer.ADAM, 0, 200, OptionalDouble.empty(),
+            PairRounding.NEAREST_PLANE, 3, false),
+        List.of(), List.of(), List.of()));
+  }
+
+  @Test
+  void whatIsAutoHasAUsualValue() {
+    assertThat(Recipe.defaults().usualBits()).isEqualTo(4);
+    assertThat(Recipe.defaults().usualGroup()).isEqualTo(128);
+    assertThat(Recipe.defaults().usualTransformStorage()).isEqualTo(TransformStorage.INT8);
+    assertThat(EXPLICIT.usualBits()).isEqualTo(3);
+    assertThat(EXPLICIT.usualGroup()).isZero();
+    assertThat(EXPLICIT.usualTransformStorage()).isEqualTo(TransformStorage.BF16);
+    assertThat(Recipe.of(Map.of("bits", "auto", "group", "auto", "transform-storage", "auto", "target-bpw", "none")))
+        .isEqualTo(Recipe.defaults());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"expected-error, adam, auto, 0.0125", "expected-error, cayley, auto, 0.003",
+      "log-sum-exp, adam, auto, 0.003", "expected-error, adam, 0.5, 0.5", "log-sum-exp, cayley, 0.01, 0.01"})
+  void theRateOfAPairFollowsLossAndOptimizer(String loss, String optimizer, String rate, double expected) {
+    Recipe recipe = Recipe.of(Map.of("pair-loss", loss, "pair-optimizer", optimizer, "pair-rate", rate));
+    assertThat(recipe.pair().resolvedRate(64)).isEqualTo(expected);
   }
 
   @Test
@@ -72,6 +113,11 @@ class RecipeTest {
         Map.entry("method", "hadamard"), Map.entry("bits", "3"), Map.entry("group", "0"),
         Map.entry("scales", "f16-minimum"), Map.entry("scale-bits", "6"), Map.entry("block", "1024"),
         Map.entry("side", "output"), Map.entry("transform-bits", "0.5"), Map.entry("transform-storage", "bf16"),
+        Map.entry("target-bpw", "4.25"), Map.entry("loss", "hard"), Map.entry("pairs", "false"),
+        Map.entry("pair-loss", "weighted-sum-of-squares"), Map.entry("pair-temperature", "2.5"),
+        Map.entry("pair-optimizer", "cayley"), Map.entry("pair-orthogonality", "0.01"), Map.entry("pair-steps", "1500"),
+        Map.entry("pair-rate", "3e-3"), Map.entry("pair-rounding", "algorithm-1"), Map.entry("pair-iterations", "5"),
+        Map.entry("pair-reverse", "true"),
         Map.entry("steps", "7"), Map.entry("clip", "false"), Map.entry("rounding", "nearest"),
         Map.entry("fall-back", "false"), Map.entry("seed", "-9000000000"), Map.entry("embeddings", "8"),
         Map.entry("baselines", "off"),
@@ -85,12 +131,16 @@ class RecipeTest {
 
   @Test
   void canonicalFormIsStable() {
-    assertThat(Recipe.defaults().canonical()).isEqualTo("{\"baselines\":\"auto\",\"bits\":4,\"block\":\"auto\",\"clip\":true,"
-        + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":128,\"include\":[],\"method\":\"cafeq\","
-        + "\"overrides\":[],\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,"
-        + "\"side\":\"auto\",\"steps\":100,\"transform-bits\":0.25,\"transform-storage\":\"int8\"}");
+    assertThat(Recipe.defaults().canonical()).isEqualTo(
+        "{\"baselines\":\"auto\",\"bits\":\"auto\",\"block\":\"auto\",\"clip\":true,"
+        + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":\"auto\",\"include\":[],\"loss\":\"p-norm\","
+        + "\"method\":\"cafeq\",\"overrides\":[],\"pair-iterations\":3,\"pair-loss\":\"expected-error\","
+        + "\"pair-optimizer\":\"adam\",\"pair-orthogonality\":0.0,\"pair-rate\":\"auto\",\"pair-reverse\":false,"
+        + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
+        + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
+        + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("d23432a924bbb7d865878ba6ac7a3ade3e210d1f6557a4624b37dc39079a45f7");
+        .isEqualTo("b024e93287895897d6b6db4a62c28cce5e3e382ddf79930eaa7f23265b8ceeec");
   }
 
   @Test

@@ -21,7 +21,8 @@ class SettingKeyTest {
 
   @Test
   void kindsFollowTheDefaults() {
-    assertThat(key("bits")).extracting(SettingKey::kind, SettingKey::defaultText).containsExactly(SettingKey.Kind.VALUE, "4");
+    assertThat(key("bits")).extracting(SettingKey::kind, SettingKey::defaultText)
+        .containsExactly(SettingKey.Kind.VALUE, "\"auto\"");
     assertThat(key("clip").kind()).isEqualTo(SettingKey.Kind.SWITCH);
     assertThat(key("exclude").kind()).isEqualTo(SettingKey.Kind.PATTERNS);
     assertThat(key("overrides").kind()).isEqualTo(SettingKey.Kind.OBJECTS);

@@ -25,17 +25,17 @@ class SettingsTest {
       "{\"bits\": 3, \"run\": {\"lanes\": 2}}", "lanes = 2, bits = 1, bits = ${lanes}, bits = 3"})
   void keysMayStandInSeveralPlaces(String text) throws IOException {
     Settings settings = Settings.load(Optional.of(file(text)), Map.of());
-    assertThat(settings.recipe().bits()).isEqualTo(3);
+    assertThat(settings.recipe().bits()).hasValue(3);
     assertThat(settings.run().lanes()).hasValue(2);
-    assertThat(settings.recipe().group()).isEqualTo(128);
+    assertThat(settings.recipe().group()).isEmpty();
   }
 
   @Test
   void theCommandLineIsOverTheFileAndTheFileOverTheDefaults() throws IOException {
     Path file = file("bits = 3\ngroup = 64\n");
     Settings settings = Settings.load(Optional.of(file), Map.of("recipe.bits", "5"));
-    assertThat(settings.recipe().bits()).isEqualTo(5);
-    assertThat(settings.recipe().group()).isEqualTo(64);
+    assertThat(settings.recipe().bits()).hasValue(5);
+    assertThat(settings.recipe().group()).hasValue(64);
     assertThat(settings.recipe().steps()).isEqualTo(100);
     assertThat(settings.origins())
         .containsEntry("recipe.bits", "command line")
@@ -77,6 +77,31 @@ class SettingsTest {
   }
 
   @Test
+  void pairsAndTargetsHaveTheirRanges() throws IOException {
+    List<Problem> problems = problems("""
+        target-bpw = 1.5
+        loss = soft
+        transform-storage = int4
+        pairs = auto
+        pair-loss = expected
+        pair-temperature = 0
+        pair-optimizer = sgd
+        pair-orthogonality = -1
+        pair-steps = 0
+        pair-rate = none
+        pair-rounding = hadamard
+        pair-iterations = 21
+        pair-reverse = 2
+        """, Map.of());
+    assertThat(problems).extracting(Problem::key).containsExactlyInAnyOrder(
+        "recipe.target-bpw", "recipe.loss", "recipe.transform-storage", "recipe.pairs", "recipe.pair-loss",
+        "recipe.pair-temperature", "recipe.pair-optimizer", "recipe.pair-orthogonality", "recipe.pair-steps",
+        "recipe.pair-rate", "recipe.pair-rounding", "recipe.pair-iterations", "recipe.pair-reverse");
+    assertThat(problems).filteredOn(problem -> problem.key().equals("recipe.target-bpw")).singleElement()
+        .satisfies(problem -> assertThat(problem.expected()).isEqualTo("none or a number from 2 to 16"));
+  }
+
+  @Test
   void problemsSayWhereAndWhat() throws IOException {
     Path file = file("\nbits = 9\noverrides = [\n  { pattern = a,\n    bits = four }\n]\n");
     ConfigException thrown = catchThrowableOfType(ConfigException.class,
@@ -86,7 +111,7 @@ class SettingsTest {
         org.assertj.core.groups.Tuple.tuple("recipe.overrides[0].bits", file + ":5", "'four'"),
         org.assertj.core.groups.Tuple.tuple("recipe.steps", "command line", "0"));
     assertThat(thrown).hasMessageContaining("3 problems")
-        .hasMessageContaining("recipe.bits (" + file + ":2): expected a whole number from 2 to 8, found 9");
+        .hasMessageContaining("recipe.bits (" + file + ":2): expected auto or a whole number from 2 to 8, found 9");
   }
 
   @ParameterizedTest
@@ -144,7 +169,7 @@ class SettingsTest {
     assertThat(bare.origins().get("recipe.bits")).endsWith("recipe.conf:2");
     Settings statement = Settings.load(Optional.of(file("include \"base.conf\"\n\"include\" = [b]")), Map.of());
     assertThat(statement.recipe().include()).containsExactly("b");
-    assertThat(statement.recipe().bits()).isEqualTo(5);
+    assertThat(statement.recipe().bits()).hasValue(5);
     assertThat(statement.origins().get("recipe.bits")).endsWith("base.conf:1");
   }
 

@@ -31,9 +31,12 @@ class CommandLineTest {
     TreeMap<String, String> values = settings(
         "--bits", "3", "--group", "64", "--scales", "offset", "--scale-bits", "6", "--method", "hadamard", "--block", "32",
         "--side", "output", "--transform-bits", "0.5", "--transform-storage", "bf16", "--steps", "7", "--no-clip",
+        "--target-bpw", "4.5", "--loss", "hard",
         "--rounding", "nearest", "--no-fall-back", "--seed", "-5", "--embeddings", "8", "--include", "a.*",
         "--include", "b[0,1]{2}", "--exclude", "c", "--max-memory", "1g", "--lanes", "3", "--backend", "scalar", "--no-verify",
-        "--baselines", "off", "--progress", "plain");
+        "--baselines", "off", "--progress", "plain", "--no-pairs", "--pair-loss", "log-sum-exp", "--pair-temperature", "1",
+        "--pair-optimizer", "cayley", "--pair-orthogonality", "0.1", "--pair-steps", "9", "--pair-rate", "0.01",
+        "--pair-rounding", "algorithm-1", "--pair-iterations", "2", "--pair-reverse");
 
     assertThat(values)
         .containsEntry("recipe.bits", "3")
@@ -45,6 +48,18 @@ class CommandLineTest {
         .containsEntry("recipe.side", "\"output\"")
         .containsEntry("recipe.transform-bits", "0.5")
         .containsEntry("recipe.transform-storage", "\"bf16\"")
+        .containsEntry("recipe.target-bpw", "4.5")
+        .containsEntry("recipe.loss", "\"hard\"")
+        .containsEntry("recipe.pairs", "false")
+        .containsEntry("recipe.pair-loss", "\"log-sum-exp\"")
+        .containsEntry("recipe.pair-temperature", "1.0")
+        .containsEntry("recipe.pair-optimizer", "\"cayley\"")
+        .containsEntry("recipe.pair-orthogonality", "0.1")
+        .containsEntry("recipe.pair-steps", "9")
+        .containsEntry("recipe.pair-rate", "0.01")
+        .containsEntry("recipe.pair-rounding", "\"algorithm-1\"")
+        .containsEntry("recipe.pair-iterations", "2")
+        .containsEntry("recipe.pair-reverse", "true")
         .containsEntry("recipe.steps", "7")
         .containsEntry("recipe.clip", "false")
         .containsEntry("recipe.rounding", "\"nearest\"")

@@ -159,7 +159,7 @@ class OutputFolderTest {
     CommandRun run = quantize(out, "--bits", "3", "--group", "32");
 
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
-    assertThat(run.err()).contains("bits: 4 there, 3 now", "group: 128 there, 32 now", "--out");
+    assertThat(run.err()).contains("bits: auto there, 3 now", "group: auto there, 32 now", "--out");
     assertThat(FolderContent.of(out)).isEqualTo(before);
     CommandRun same = quantize(out, "--lanes", "2", "--progress", "off");
     assertThat(same.exitCode()).as(same.toString()).isZero();

@@ -14,7 +14,7 @@ record TensorSettings(
 
   static TensorSettings of(Recipe recipe) {
     return new TensorSettings(
-        recipe.method(), recipe.bits(), recipe.group(), recipe.scales(), recipe.block(), recipe.side());
+        recipe.method(), recipe.usualBits(), recipe.usualGroup(), recipe.scales(), recipe.block(), recipe.side());
   }
 
   TensorSettings with(TensorOverride override) {

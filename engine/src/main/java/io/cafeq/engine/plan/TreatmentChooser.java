@@ -124,7 +124,7 @@ final class TreatmentChooser {
   }
 
   private Option option(Kind kind, Side side, int block, long rows, int columns) {
-    BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.transformStorage());
+    BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.usualTransformStorage());
     return new Option(spec, spec.bits(rows, columns) / ((double) rows * columns));
   }
 
