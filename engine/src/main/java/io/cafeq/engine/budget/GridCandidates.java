@@ -1,0 +1,101 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
+import io.cafeq.engine.grid.GridSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The grids among which a matrix may choose. */
+final class GridCandidates {
+  private static final int FEWEST_BITS = 2;
+  private static final int MOST_BITS = 8;
+  private static final int[] GROUPS = {16, 24, 32, 48, 64, 96, 128, 192, 256};
+
+  private final Freedom freedom;
+  private final int columns;
+  private final double target;
+
+  /** @param target bits a weight that are wanted on the whole */
+  GridCandidates(Freedom freedom, int columns, double target) {
+    this.freedom = freedom;
+    this.columns = columns;
+    this.target = target;
+  }
+
+  /**
+   * Bits of a code: as fixed, or from one below the target to two above it. An error four times the mean, which one bit more
+   * makes up for, is rare among the matrices of one model, sixteen times is not seen.
+   */
+  List<Integer> bits() {
+    if (freedom.bits().isPresent()) {
+      return List.of(freedom.bits().getAsInt());
+    }
+    int whole = (int) Math.floor(target);
+    List<Integer> bits = new ArrayList<>();
+    for (int b = Math.clamp(whole - 1, FEWEST_BITS, MOST_BITS); b <= Math.min(whole + 2, MOST_BITS); b++) {
+      bits.add(b);
+    }
+    return bits;
+  }
+
+  /** Columns a group: as fixed, or all multiples of 8 that kernels like and that divide the columns, and whole rows (0). */
+  List<Integer> groups() {
+    if (freedom.group().isPresent()) {
+      return List.of(freedom.group().getAsInt());
+    }
+    List<Integer> groups = new ArrayList<>();
+    for (int group : GROUPS) {
+      if (columns % group == 0 && group < columns) {
+        groups.add(group);
+      }
+    }
+    groups.add(0);
+    return groups;
+  }
+
+  /** Without a transform. */
+  List<GridSpec> plain() {
+    return all(freedom.scales().map(List::of)
+        .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)), groups());
+  }
+
+  /** Under a transform of that side: its ranges are symmetric on the input side, where an integer zero point costs error. */
+  List<GridSpec> transformed(Side side) {
+    return all(storages(side), transformedGroups());
+  }
+
+  /** The storage of plain rounding that gains are relative to. */
+  ScaleStorage reference() {
+    return freedom.scales().orElse(ScaleStorage.ZERO_POINT);
+  }
+
+  /** How scales may be stored under a transform of that side. */
+  List<ScaleStorage> storages(Side side) {
+    return freedom.scales().map(List::of).orElse(switch (side) {
+      case INPUT -> List.of(ScaleStorage.SYMMETRIC);
+      case OUTPUT -> List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET);
+    });
+  }
+
+  /** Smaller groups leave nothing for a transform to gain; whole rows are nearly as dear as the largest group. */
+  private List<Integer> transformedGroups() {
+    if (freedom.group().isPresent()) {
+      return groups();
+    }
+    List<Integer> useful = groups().stream().filter(group -> group >= 32).toList();
+    return useful.isEmpty() ? List.of(0) : useful;
+  }
+
+  private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {
+    List<GridSpec> grids = new ArrayList<>();
+    for (int bits : bits()) {
+      for (int group : groups) {
+        for (ScaleStorage storage : storages) {
+          grids.add(new GridSpec(bits, group, storage, freedom.scaleBits(), freedom.clip()));
+        }
+      }
+    }
+    return grids;
+  }
+}
