@@ -81,7 +81,7 @@ public final class ResultReader implements AutoCloseable {
   /** The effective weights of a quantized tensor, or of what the alias stands for, in row order. */
   public void forEachSlab(String tensor, WeightConsumer consumer) {
     Manifest.TensorEntry entry = entry(tensor);
-    if (header(tensor).coding() == null) {
+    if (!header(tensor).isQuantized()) {
       throw new IllegalArgumentException(tensor + " is not quantized; read its bytes");
     }
     unit(entry).pieces().forEach(entry.name(), (channel, weights, slab) -> consumer.accept(channel, weights));
@@ -90,8 +90,8 @@ public final class ResultReader implements AutoCloseable {
   /** The source's bytes of a tensor that is not quantized, or of what the alias stands for, in order. */
   public void forEachRaw(String tensor, ByteConsumer consumer) {
     Manifest.TensorEntry entry = entry(tensor);
-    if (header(tensor).coding() != null) {
-      throw new IllegalArgumentException(tensor + " is quantized; read its weights");
+    if (!header(tensor).isRaw()) {
+      throw new IllegalArgumentException(tensor + " has no bytes of its own; read its weights");
     }
     unit(entry).reader().forEachRaw(entry.name(), raw -> consumer.accept(raw.byteOffset(), raw.bytes()));
   }

@@ -80,21 +80,18 @@ final class RowIndex {
 
   private void check() {
     for (TensorHeader tensor : header.tensors()) {
-      if (tensor.coding() == null) {
-        checkRaw(tensor);
-      } else {
-        checkSlabs(tensor, tensor.coding());
+      switch (tensor.content()) {
+        case TensorHeader.Content.Kept kept -> checkRaw(tensor);
+        case TensorHeader.Content.Folded folded -> checkRaw(tensor);
+        case TensorHeader.Content.Consumed consumed -> {
+          if (!rows(tensor.name()).isEmpty()) {
+            throw damage.of("has rows of " + tensor.name() + ", which went into another tensor");
+          }
+        }
+        case TensorHeader.Content.Quantized quantized -> checkSlabs(tensor);
       }
     }
-    Set<String> keys = new HashSet<>(blocks.keySet());
-    for (TensorHeader tensor : header.tensors()) {
-      if (tensor.coding() != null && tensor.coding().transform() != null) {
-        keys.remove(tensor.coding().transform().key());
-      }
-    }
-    if (!keys.isEmpty()) {
-      throw damage.of("has transforms that no tensor of its header uses: " + keys);
-    }
+    checkTransforms();
     for (String name : rows.keySet()) {
       if (header.tensors().stream().noneMatch(tensor -> tensor.name().equals(name))) {
         throw damage.of("has rows of " + name + ", which is no tensor of its header");
@@ -118,16 +115,15 @@ final class RowIndex {
     }
   }
 
-  private void checkSlabs(TensorHeader tensor, TensorHeader.Coding coding) {
+  /** The row that a slab begins with, counted through all experts. */
+  static long firstRow(TensorHeader tensor, Entry entry) {
+    return Math.max(0, entry.get(Column.EXPERT)) * tensor.rows() + entry.get(Column.FIRST_ROW);
+  }
+
+  private void checkSlabs(TensorHeader tensor) {
     List<Entry> entries = rows(tensor.name());
     entries.sort(Comparator.<Entry>comparingLong(entry -> entry.get(Column.EXPERT))
         .thenComparingLong(entry -> entry.get(Column.FIRST_ROW)));
-    TensorHeader.TransformUse transform = coding.transform();
-    boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
-    if (transform != null) {
-      long channels = mixesRows ? Math.multiplyExact(tensor.rows(), tensor.experts()) : tensor.columns();
-      checkBlocks(transform, channels);
-    }
     long expert = tensor.firstExpert();
     long next = 0;
     long done = 0;
@@ -142,19 +138,28 @@ final class RowIndex {
             + tensor.columns() + " columns, found " + entry.get(Column.FIRST_ROW) + " and " + count + " more with "
             + entry.get(Column.COLUMNS));
       }
+      checkSection(tensor, entry, done, done + count);
       next += count;
       done += count;
-      if (transform != null && mixesRows && !isBoundary(transform.key(), done)) {
-        throw damage.of(tensor.name(), entry.number(), "ends inside a block of its output-side transform");
-      }
       if (next == tensor.rows()) {
         next = 0;
         expert++;
       }
     }
-    if (done != Math.multiplyExact(tensor.rows(), tensor.experts()) && tensor.elements() > 0) {
+    if (done != tensor.allRows() && tensor.elements() > 0) {
       throw damage.of("tensor " + tensor.name() + " has " + done + " output channels in its rows, not "
-          + tensor.rows() * tensor.experts());
+          + tensor.allRows());
+    }
+  }
+
+  private void checkSection(TensorHeader tensor, Entry entry, long first, long end) {
+    TensorHeader.Section section = tensor.sectionOf(first).orElse(null);
+    if (section == null || end > section.end()) {
+      throw damage.of(tensor.name(), entry.number(), "its rows are not coded alike, says the header");
+    }
+    TensorHeader.TransformUse transform = section.coding().transform();
+    if (transform != null && transform.side() == Side.OUTPUT && !isBoundary(transform.key(), end)) {
+      throw damage.of(tensor.name(), entry.number(), "ends inside a block of its output-side transform");
     }
   }
 
@@ -164,18 +169,61 @@ final class RowIndex {
     return last != null && last.getKey() + last.getValue().get(Column.K) == channel;
   }
 
-  private void checkBlocks(TensorHeader.TransformUse transform, long channels) {
-    long next = 0;
-    for (Entry entry : blocks(transform.key()).values()) {
-      if (entry.get(Column.FIRST_CHANNEL) != next || entry.get(Column.K) < 1
-          || entry.get(Column.SIDE) != StoredNumbers.of(transform.side())) {
-        throw damage.of(transform.key(), entry.number(), "a block of the " + transform.side() + " side at channel "
-            + next + " should follow, found channel " + entry.get(Column.FIRST_CHANNEL));
+  /** Each transform has exactly the blocks for the channels of the sections that use it. */
+  private void checkTransforms() {
+    Map<String, TensorHeader.TransformUse> uses = new TreeMap<>();
+    Map<String, List<long[]>> channels = new TreeMap<>();
+    for (TensorHeader tensor : header.tensors()) {
+      for (TensorHeader.Section section : tensor.sections()) {
+        TensorHeader.TransformUse use = section.coding().transform();
+        if (use == null) {
+          continue;
+        }
+        TensorHeader.TransformUse other = uses.putIfAbsent(use.key(), use);
+        List<long[]> ranges = channels.computeIfAbsent(use.key(), key -> new ArrayList<>());
+        switch (use.side()) {
+          case INPUT -> {
+            if (other == null) {
+              ranges.add(new long[] {0, tensor.columns()});
+            } else if (other.side() != Side.INPUT || ranges.getFirst()[1] != tensor.columns()) {
+              throw damage.of("tensor " + tensor.name() + " cannot use the transform " + use.key());
+            }
+          }
+          case OUTPUT -> {
+            if (other != null && other.side() != Side.OUTPUT) {
+              throw damage.of("tensor " + tensor.name() + " cannot use the transform " + use.key());
+            }
+            ranges.add(new long[] {section.firstRow(), section.end()});
+          }
+        }
       }
-      next += entry.get(Column.K);
     }
-    if (next != channels) {
-      throw damage.of("transform " + transform.key() + " has blocks for " + next + " channels, not " + channels);
+    Set<String> unused = new HashSet<>(blocks.keySet());
+    unused.removeAll(uses.keySet());
+    if (!unused.isEmpty()) {
+      throw damage.of("has transforms that no tensor of its header uses: " + unused);
+    }
+    uses.values().forEach(use -> checkBlocks(use, channels.getOrDefault(use.key(), List.of())));
+  }
+
+  private void checkBlocks(TensorHeader.TransformUse use, List<long[]> ranges) {
+    ranges.sort(Comparator.comparingLong(range -> range[0]));
+    List<Entry> all = List.copyOf(blocks(use.key()).values());
+    int at = 0;
+    for (long[] range : ranges) {
+      long next = range[0];
+      while (next < range[1]) {
+        Entry entry = at < all.size() ? all.get(at++) : null;
+        if (entry == null || entry.get(Column.FIRST_CHANNEL) != next
+            || entry.get(Column.K) > range[1] - next || entry.get(Column.SIDE) != StoredNumbers.of(use.side())) {
+          throw damage.of("transform " + use.key() + ": a block of the " + use.side() + " side at channel " + next
+              + " should follow, found " + (entry == null ? "none" : "channel " + entry.get(Column.FIRST_CHANNEL)));
+        }
+        next += entry.get(Column.K);
+      }
+    }
+    if (at != all.size()) {
+      throw damage.of("transform " + use.key() + " has " + all.size() + " blocks, only " + at + " are used");
     }
   }
 }

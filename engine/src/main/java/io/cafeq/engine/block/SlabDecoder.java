@@ -2,6 +2,7 @@ package io.cafeq.engine.block;
 
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridValues;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.MemorySegment;

@@ -11,7 +11,6 @@ final class SlabErrors {
 
   private final TensorHeader tensor;
   private final Damage damage;
-  private final boolean compare;
   private final float[] effective = new float[TILE];
   private final float[] original = new float[TILE];
   private UnitRow.@Nullable Slab slab;
@@ -19,12 +18,11 @@ final class SlabErrors {
   private double slabNorm;
   private double squaredError;
   private double squaredNorm;
+  private boolean compare;
 
-  /** {@code compare} is false without a source: values are then only looked at for NaN and infinity. */
-  SlabErrors(TensorHeader tensor, Damage damage, boolean compare) {
+  SlabErrors(TensorHeader tensor, Damage damage) {
     this.tensor = tensor;
     this.damage = damage;
-    this.compare = compare;
   }
 
   /** Whether a recorded sum is what was measured; errors near nothing are judged by the tensor's size. */
@@ -40,11 +38,12 @@ final class SlabErrors {
     return squaredNorm;
   }
 
-  /** The next piece, with the source's weights of the same rows. */
+  /** The next piece, with the source's weights of the same rows; without, values are only looked at for NaN and infinity. */
   void add(long channel, FloatMatrix weights, UnitRow.Slab from, @Nullable FloatMatrix source) {
     if (slab == null || slab.firstRow() != from.firstRow() || slab.expert() != from.expert()) {
       endOfSlab();
       slab = from;
+      compare = source != null;
     }
     for (long at = 0; at < weights.elements(); at += TILE) {
       int count = (int) Math.min(TILE, weights.elements() - at);

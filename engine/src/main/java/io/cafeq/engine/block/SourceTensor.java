@@ -2,28 +2,32 @@ package io.cafeq.engine.block;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.checkpoint.WeightLayout;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
 /** A tensor of the checkpoint, read in pieces into buffers that an arena owns. */
 final class SourceTensor implements AutoCloseable {
   private static final long PIECE = 1L << 20;
 
   private final Checkpoint checkpoint;
+  private final WeightTensor weight;
   private final TensorInfo info;
   private final Arena arena;
   private final TensorReader reader;
   private MemorySegment floats = MemorySegment.NULL;
   private MemorySegment bytes = MemorySegment.NULL;
 
-  private SourceTensor(Checkpoint checkpoint, TensorInfo info, Arena arena) {
+  private SourceTensor(Checkpoint checkpoint, WeightTensor weight, Arena arena) {
     this.checkpoint = checkpoint;
-    this.info = info;
+    this.weight = weight;
+    this.info = weight.info();
     this.arena = arena;
     this.reader = checkpoint.newReader();
   }
@@ -36,21 +40,25 @@ final class SourceTensor implements AutoCloseable {
       throw damage.of("tensor " + header.name() + " is " + header.dtype() + " " + header.shape() + ", in "
           + checkpoint.folder() + " it is " + info.dtype() + " " + info.shape());
     }
-    return new SourceTensor(checkpoint, info, arena);
+    LayoutKind layout = header.content() instanceof TensorHeader.Content.Quantized quantized
+        ? quantized.layout()
+        : LayoutKind.PLAIN;
+    WeightTensor weight = switch (layout) {
+      case PLAIN, TILED, MICRO_SCALED -> WeightTensor.plain(info);
+      case TRANSPOSED -> new WeightTensor(info, new WeightLayout.Transposed());
+    };
+    return new SourceTensor(checkpoint, weight, arena);
   }
 
   /** Rows counted through all experts; borrowed until the next call. */
   FloatMatrix rows(long first, int count) {
-    List<Long> shape = info.shape();
-    long columns = shape.getLast();
-    TensorInfo flat = new TensorInfo(info.name(), info.dtype(), List.of(info.elements() / columns, columns),
-        info.file(), info.position(), info.bytes());
-    long needed = count * columns * Float.BYTES;
+    int columns = weight.columns();
+    long needed = (long) count * columns * Float.BYTES;
     if (floats.byteSize() < needed) {
       floats = arena.allocate(needed, 64);
     }
-    FloatMatrix target = new FloatMatrix(floats.asSlice(0, needed), count, Math.toIntExact(columns));
-    reader.readFloats(flat, Math.toIntExact(first), 0, target);
+    FloatMatrix target = new FloatMatrix(floats.asSlice(0, needed), count, columns);
+    reader.readFloats(weight, Math.toIntExact(first), 0, target);
     return target;
   }
 

@@ -2,9 +2,12 @@ package io.cafeq.engine.block;
 
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.grid.GridSpec;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,15 +15,52 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name the source's name
  * @param dtype the source's element type
- * @param shape the source's shape; quantized: [out, in], or [experts, out, in]
- * @param coding how it is quantized; null where its bytes are kept
+ * @param shape the source's shape
  */
-public record TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable Coding coding) {
+public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content content) {
+  /** What the file holds of a tensor. */
+  public sealed interface Content {
+    /** Its bytes. */
+    record Kept() implements Content {}
+
+    /** Other bytes of the same type and shape: a bias on which the transform of a pair was carried out. */
+    record Folded() implements Content {}
+
+    /** Nothing: the scales of a packed tensor, which went into that tensor's weights. */
+    record Consumed() implements Content {}
+
+    /**
+     * Codes.
+     *
+     * @param layout of the source; codes are always in the order of [out, in]
+     * @param sections ranges of rows in order, which cover all
+     */
+    record Quantized(LayoutKind layout, List<Section> sections) implements Content {
+      public Quantized {
+        sections = List.copyOf(sections);
+      }
+    }
+  }
+
+  /** Rows [firstRow, firstRow + rows), counted through all experts, that are coded alike. */
+  public record Section(long firstRow, long rows, Coding coding) {
+    /** The row after the last. */
+    public long end() {
+      return firstRow + rows;
+    }
+  }
+
   /**
    * @param grid of all its slabs
    * @param transform null where the codes stand for the weights themselves
+   * @param coupled whether the weights stand for one factor of a pair, of which only the product is that of the source
    */
-  public record Coding(GridSpec grid, @Nullable TransformUse transform) {}
+  public record Coding(GridSpec grid, @Nullable TransformUse transform, boolean coupled) {
+    /** Weights that stand for the source's own. */
+    public Coding(GridSpec grid, @Nullable TransformUse transform) {
+      this(grid, transform, false);
+    }
+  }
 
   /**
    * @param key under which the transform's blocks are stored: the tensor's own name, or a name that all tensors that
@@ -30,14 +70,47 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable
 
   public TensorHeader {
     shape = List.copyOf(shape);
-    if (coding != null && (shape.size() < 2 || shape.size() > 3)) {
+    if (content instanceof Content.Quantized quantized) {
+      check(name, shape, quantized);
+    }
+  }
+
+  private static void check(String name, List<Long> shape, Content.Quantized quantized) {
+    LayoutKind layout = quantized.layout();
+    if (!layout.accepts(shape.size())) {
+      throw new IllegalArgumentException(
+          "tensor " + name + " is quantized and " + layout.text() + ", but has the shape " + shape);
+    }
+    long next = 0;
+    for (Section section : quantized.sections()) {
+      if (section.firstRow() != next || section.rows() < 0) {
+        throw new IllegalArgumentException("tensor " + name + ": a section should begin at row " + next + ", found "
+            + section.rows() + " rows from " + section.firstRow() + " on");
+      }
+      next = Math.addExact(next, section.rows());
+    }
+    long rows = Math.multiplyExact(layout.experts(shape), layout.rows(shape));
+    if (next != rows) {
+      throw new IllegalArgumentException("tensor " + name + " has sections for " + next + " rows, not " + rows);
+    }
+  }
+
+  /** [out, in] or [experts, out, in], coded alike throughout; its bytes where {@code coding} is null. */
+  public TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable Coding coding) {
+    this(name, dtype, shape, coding == null ? new Content.Kept() : uniform(name, LayoutKind.PLAIN, shape, coding));
+  }
+
+  private static Content.Quantized uniform(String name, LayoutKind layout, List<Long> shape, Coding coding) {
+    if (!layout.accepts(shape.size())) {
       throw new IllegalArgumentException("a quantized tensor has two or three dimensions, " + name + " has " + shape);
     }
+    long rows = Math.multiplyExact(layout.experts(shape), layout.rows(shape));
+    return new Content.Quantized(layout, List.of(new Section(0, rows, coding)));
   }
 
   /** A tensor that keeps its bytes. */
   public static TensorHeader copied(TensorInfo info) {
-    return new TensorHeader(info.name(), info.dtype(), info.shape(), null);
+    return new TensorHeader(info.name(), info.dtype(), info.shape(), new Content.Kept());
   }
 
   /** A quantized matrix; {@code transform} is null for plain rounding. */
@@ -45,7 +118,49 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable
     return new TensorHeader(info.name(), info.dtype(), info.shape(), new Coding(grid, transform));
   }
 
-  /** Number of elements. */
+  /** A quantized tensor of any layout. */
+  public static TensorHeader quantized(WeightTensor tensor, List<Section> sections) {
+    TensorInfo info = tensor.info();
+    return new TensorHeader(
+        info.name(), info.dtype(), info.shape(), new Content.Quantized(tensor.layout().kind(), sections));
+  }
+
+  public boolean isQuantized() {
+    return content instanceof Content.Quantized;
+  }
+
+  /** Whether rows of bytes follow. */
+  public boolean isRaw() {
+    return switch (content) {
+      case Content.Kept kept -> true;
+      case Content.Folded folded -> true;
+      case Content.Consumed consumed -> false;
+      case Content.Quantized quantized -> false;
+    };
+  }
+
+  /** The sections of a quantized tensor; none of others. */
+  public List<Section> sections() {
+    return content instanceof Content.Quantized quantized ? quantized.sections() : List.of();
+  }
+
+  /** The section of a row, counted through all experts. */
+  public Optional<Section> sectionOf(long row) {
+    List<Section> sections = sections();
+    int low = 0;
+    int high = sections.size();
+    while (low < high) {
+      int middle = (low + high) / 2;
+      if (sections.get(middle).end() <= row) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low < sections.size() && row >= sections.get(low).firstRow() ? Optional.of(sections.get(low)) : Optional.empty();
+  }
+
+  /** Number of stored elements. */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
@@ -55,23 +170,32 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable
     return Math.multiplyExact(elements(), (long) dtype.bytes());
   }
 
+  private LayoutKind layout() {
+    return content instanceof Content.Quantized quantized ? quantized.layout() : LayoutKind.PLAIN;
+  }
+
   /** Output channels of the matrix, or of each expert's. */
   public long rows() {
-    return shape.get(shape.size() - 2);
+    return layout().rows(shape);
+  }
+
+  /** Output channels of all experts together. */
+  public long allRows() {
+    return Math.multiplyExact(experts(), rows());
   }
 
   /** Input channels. */
   public int columns() {
-    return Math.toIntExact(shape.getLast());
+    return Math.toIntExact(layout().columns(shape));
   }
 
   /** Matrices of a stack of experts; 1 for a plain matrix, whose only expert is called -1. */
   public long experts() {
-    return shape.size() == 3 ? shape.getFirst() : 1;
+    return layout().experts(shape);
   }
 
   /** The number by which the first matrix is called: -1 for a plain matrix, else 0. */
   public int firstExpert() {
-    return shape.size() == 3 ? 0 : -1;
+    return layout().isStack(shape) ? 0 : -1;
   }
 }

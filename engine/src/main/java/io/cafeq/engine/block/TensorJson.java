@@ -5,13 +5,24 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
+import io.cafeq.engine.block.TensorHeader.Coding;
+import io.cafeq.engine.block.TensorHeader.Content;
+import io.cafeq.engine.block.TensorHeader.Section;
 import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.grid.GridSpec;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
-/** A {@link TensorHeader} as JSON; unknown keys are ignored when reading. */
+/**
+ * A {@link TensorHeader} as JSON; unknown keys are ignored when reading. A tensor that is coded alike throughout has its
+ * coding beside its name; others have a list of sections.
+ */
 final class TensorJson {
+  private static final String STATE = "state";
+  private static final String FOLDED = "folded";
+  private static final String CONSUMED = "consumed";
+  private static final String SECTIONS = "sections";
+
   private TensorJson() {}
 
   static ObjectNode write(TensorHeader tensor) {
@@ -20,30 +31,59 @@ final class TensorJson {
     node.put("dtype", tensor.dtype().name());
     ArrayNode shape = node.putArray("shape");
     tensor.shape().forEach(shape::add);
-    TensorHeader.Coding coding = tensor.coding();
-    if (coding != null) {
-      GridSpec grid = coding.grid();
-      node.put("bits", grid.bits());
-      node.put("group", grid.group());
-      node.put("storage", grid.storage().text());
-      node.put("scale_bits", grid.scaleBits());
-      node.put("clip", grid.clip());
-      if (coding.transform() != null) {
-        node.put("transform", coding.transform().key());
-        node.put("side", coding.transform().side().text());
+    switch (tensor.content()) {
+      case Content.Kept kept -> {}
+      case Content.Folded folded -> node.put(STATE, FOLDED);
+      case Content.Consumed consumed -> node.put(STATE, CONSUMED);
+      case Content.Quantized(LayoutKind layout, List<Section> sections) -> {
+        if (layout != LayoutKind.PLAIN) {
+          node.put("layout", layout.text());
+        }
+        if (sections.size() == 1) {
+          write(node, sections.getFirst().coding());
+        } else {
+          ArrayNode array = node.putArray(SECTIONS);
+          for (Section section : sections) {
+            write(array.addObject().put("rows", section.rows()), section.coding());
+          }
+        }
       }
     }
     return node;
+  }
+
+  private static void write(ObjectNode node, Coding coding) {
+    GridSpec grid = coding.grid();
+    node.put("bits", grid.bits());
+    node.put("group", grid.group());
+    node.put("storage", grid.storage().text());
+    node.put("scale_bits", grid.scaleBits());
+    node.put("clip", grid.clip());
+    if (coding.transform() != null) {
+      node.put("transform", coding.transform().key());
+      node.put("side", coding.transform().side().text());
+    }
+    if (coding.coupled()) {
+      node.put("coupled", true);
+    }
   }
 
   /** Throws {@link Fields.Bad}. */
   static TensorHeader read(Fields fields) {
     String name = fields.text("name");
     Dtype dtype = fields.choice("dtype", Dtype.class, Dtype::name);
-    TensorHeader bare = new TensorHeader(name, dtype, shape(fields), null);
+    List<Long> shape = shape(fields);
     try {
-      bare.bytes();
-      return new TensorHeader(name, dtype, bare.shape(), coding(fields, bare));
+      TensorHeader tensor = new TensorHeader(name, dtype, shape, content(fields, shape));
+      tensor.bytes();
+      for (Section section : tensor.sections()) {
+        int group = section.coding().grid().group();
+        if (group > 0 && tensor.columns() % group != 0) {
+          throw new Fields.Bad(fields.path() + ": groups of " + group + " do not divide " + tensor.columns()
+              + " columns");
+        }
+      }
+      return tensor;
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new Fields.Bad(fields.path() + " (" + name + "): " + e.getMessage());
     }
@@ -53,26 +93,48 @@ final class TensorJson {
     return fields.longs("shape");
   }
 
-  private static TensorHeader.@Nullable Coding coding(Fields fields, TensorHeader bare) {
-    if (!fields.node().has("bits")) {
-      return null;
+  private static Content content(Fields fields, List<Long> shape) {
+    if (fields.node().has(STATE)) {
+      String state = fields.text(STATE);
+      return switch (state) {
+        case FOLDED -> new Content.Folded();
+        case CONSUMED -> new Content.Consumed();
+        default -> throw new Fields.Bad(fields.path() + ": state is " + state);
+      };
     }
+    boolean divided = fields.node().has(SECTIONS);
+    if (!divided && !fields.node().has("bits")) {
+      return new Content.Kept();
+    }
+    LayoutKind layout = fields.node().has("layout")
+        ? fields.choice("layout", LayoutKind.class, LayoutKind::text)
+        : LayoutKind.PLAIN;
+    if (!layout.accepts(shape.size())) {
+      throw new Fields.Bad(fields.path() + ": a quantized tensor that is " + layout.text() + " has the shape " + shape);
+    }
+    if (divided) {
+      long[] next = {0};
+      return new Content.Quantized(layout, fields.list(SECTIONS, section -> {
+        long rows = section.count("rows");
+        long first = next[0];
+        next[0] = Math.addExact(first, rows);
+        return new Section(first, rows, coding(section));
+      }));
+    }
+    long rows = Math.multiplyExact(layout.experts(shape), layout.rows(shape));
+    return new Content.Quantized(layout, List.of(new Section(0, rows, coding(fields))));
+  }
+
+  private static Coding coding(Fields fields) {
     GridSpec grid = new GridSpec(
         fields.integer("bits"),
         fields.integer("group"),
         fields.choice("storage", ScaleStorage.class, ScaleStorage::text),
         fields.integer("scale_bits"),
         fields.truth("clip"));
-    if (bare.shape().size() < 2) {
-      throw new Fields.Bad(fields.path() + ": a quantized tensor has rows and columns, found " + bare.shape());
-    }
-    if (grid.group() > 0 && bare.columns() % grid.group() != 0) {
-      throw new Fields.Bad(fields.path() + ": groups of " + grid.group() + " do not divide "
-          + bare.columns() + " columns");
-    }
     TensorHeader.TransformUse transform = fields.node().has("transform")
         ? new TensorHeader.TransformUse(fields.text("transform"), fields.choice("side", Side.class, Side::text))
         : null;
-    return new TensorHeader.Coding(grid, transform);
+    return new Coding(grid, transform, fields.node().has("coupled") && fields.truth("coupled"));
   }
 }

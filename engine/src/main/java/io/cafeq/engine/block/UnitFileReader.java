@@ -141,11 +141,11 @@ public final class UnitFileReader implements AutoCloseable {
   }
 
   private UnitRow.Slab slab(RowIndex.Entry entry) {
-    TensorHeader.Coding coding = contents.header().tensor(entry.name()).coding();
-    if (coding == null) {
-      throw file.damage().of(entry.name(), entry.number(), "a slab of a tensor that is not quantized");
-    }
-    SlabLayout layout = SlabLayout.of(coding.grid(), (int) entry.get(Column.ROWS), (int) entry.get(Column.COLUMNS));
+    TensorHeader tensor = contents.header().tensor(entry.name());
+    TensorHeader.Section section = tensor.sectionOf(RowIndex.firstRow(tensor, entry)).orElseThrow(() ->
+        file.damage().of(entry.name(), entry.number(), "a slab of a tensor that is not quantized"));
+    SlabLayout layout = SlabLayout.of(
+        section.coding().grid(), (int) entry.get(Column.ROWS), (int) entry.get(Column.COLUMNS));
     Row row = rows.row(layouts.get(entry.batch()), entry);
     for (Column column : Column.all()) {
       MemorySegment bytes = row.bytes(column);

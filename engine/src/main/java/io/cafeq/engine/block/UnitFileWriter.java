@@ -105,8 +105,11 @@ public final class UnitFileWriter implements AutoCloseable {
    */
   public void writeSlab(String tensor, int expert, long firstRow, EncodedSlab slab) {
     TensorHeader described = tensor(tensor);
-    if (described.coding() == null || !slab.grid().equals(described.coding().grid())) {
-      throw new IllegalArgumentException(tensor + " was announced with " + described.coding() + ", not " + slab.grid());
+    long first = Math.max(0, expert) * described.rows() + firstRow;
+    TensorHeader.Section section = described.sectionOf(first).orElse(null);
+    if (section == null || first + slab.rows() > section.end() || !slab.grid().equals(section.coding().grid())) {
+      throw new IllegalArgumentException(
+          tensor + " was announced with " + section + ", not rows from " + first + " on with " + slab.grid());
     }
     SlabLayout layout = SlabLayout.of(slab.grid(), slab.rows(), slab.columns());
     Row row = Row.of(Column.Kind.SLAB, tensor, index(tensor))
@@ -122,8 +125,8 @@ public final class UnitFileWriter implements AutoCloseable {
 
   /** Bytes [byteOffset, byteOffset + bytes.byteSize()) of a tensor that is not quantized; borrowed during the call. */
   public void writeRaw(String tensor, long byteOffset, MemorySegment bytes) {
-    if (tensor(tensor).coding() != null) {
-      throw new IllegalArgumentException(tensor + " was announced as quantized");
+    if (!tensor(tensor).isRaw()) {
+      throw new IllegalArgumentException(tensor + " was announced as " + tensor(tensor).content());
     }
     write(Row.of(Column.Kind.RAW, tensor, index(tensor))
         .with(Column.BYTE_OFFSET, byteOffset)

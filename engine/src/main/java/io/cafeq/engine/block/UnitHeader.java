@@ -1,5 +1,6 @@
 package io.cafeq.engine.block;
 
+import io.cafeq.engine.plan.Coupling;
 import io.cafeq.engine.receipt.JobIdentity;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,10 +13,18 @@ import java.util.SequencedSet;
  * @param identity the job's
  * @param kernel the backend and CPU kernel that make it, such as {@code nd4j/SkylakeX}
  * @param tensors in the unit's order
+ * @param couplings pairs among the tensors of which only the products are those of the source
  */
-public record UnitHeader(String id, JobIdentity identity, String kernel, List<TensorHeader> tensors) {
+public record UnitHeader(
+    String id, JobIdentity identity, String kernel, List<TensorHeader> tensors, List<Coupling> couplings) {
+  /** Without pairs. */
+  public UnitHeader(String id, JobIdentity identity, String kernel, List<TensorHeader> tensors) {
+    this(id, identity, kernel, tensors, List.of());
+  }
+
   public UnitHeader {
     tensors = List.copyOf(tensors);
+    couplings = List.copyOf(couplings);
     if (tensors.stream().map(TensorHeader::name).distinct().count() != tensors.size()) {
       throw new IllegalArgumentException("unit " + id + " names a tensor twice");
     }
@@ -36,9 +45,11 @@ public record UnitHeader(String id, JobIdentity identity, String kernel, List<Te
     SequencedSet<String> names = new LinkedHashSet<>();
     tensors.forEach(tensor -> names.add(tensor.name()));
     for (TensorHeader tensor : tensors) {
-      TensorHeader.Coding coding = tensor.coding();
-      if (coding != null && coding.transform() != null) {
-        names.add(coding.transform().key());
+      for (TensorHeader.Section section : tensor.sections()) {
+        TensorHeader.TransformUse transform = section.coding().transform();
+        if (transform != null) {
+          names.add(transform.key());
+        }
       }
     }
     return List.copyOf(names);

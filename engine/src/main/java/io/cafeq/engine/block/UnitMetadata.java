@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The text that travels in a unit's file beside its rows: what the schema and the footer say, as sorted keys. */
 final class UnitMetadata {
-  static final int MAJOR = 1;
+  static final int MAJOR = 2;
   static final String VERSION = MAJOR + ".0";
   static final String FORMAT_VERSION = "cafeq.format_version";
   static final String UNIT = "cafeq.unit";
@@ -27,6 +27,7 @@ final class UnitMetadata {
   static final String KERNEL = "cafeq.kernel";
   static final String TENSORS = "cafeq.tensors";
   static final String SOURCES = "cafeq.sources";
+  static final String COUPLINGS = "cafeq.couplings";
   static final String FIGURES = "cafeq.figures";
   static final String CHECKSUM = "cafeq.metadata_crc32c";
 
@@ -59,6 +60,7 @@ final class UnitMetadata {
     }
     try {
       UnitHeader header = header(schema);
+      CouplingCheck.check(header);
       if (!header.names().equals(file.dictionary(Column.NAMES_DICTIONARY))) {
         throw damage.of("its dictionary of names differs from its header");
       }
@@ -83,6 +85,11 @@ final class UnitMetadata {
     metadata.put(ALGORITHM_VERSION, Integer.toString(header.identity().algorithmVersion()));
     metadata.put(KERNEL, header.kernel());
     metadata.put(TENSORS, Json.compact(tensors));
+    if (!header.couplings().isEmpty()) {
+      ArrayNode couplings = JsonNodeFactory.instance.arrayNode();
+      header.couplings().forEach(coupling -> couplings.add(CouplingJson.write(coupling)));
+      metadata.put(COUPLINGS, Json.compact(couplings));
+    }
     return metadata;
   }
 
@@ -127,11 +134,17 @@ final class UnitMetadata {
     Fields fields = new Fields("schema", node);
     ObjectNode tensors = JsonNodeFactory.instance.objectNode();
     tensors.set(TENSORS, Json.parse(fields.text(TENSORS)));
+    boolean coupled = schema.containsKey(COUPLINGS);
+    if (coupled) {
+      tensors.set(COUPLINGS, Json.parse(fields.text(COUPLINGS)));
+    }
+    Fields lists = new Fields("schema", tensors);
     return new UnitHeader(
         fields.text(UNIT),
         new JobIdentity(fields.text(RECIPE_HASH), Integer.parseInt(fields.text(ALGORITHM_VERSION))),
         fields.text(KERNEL),
-        new Fields("schema", tensors).list(TENSORS, TensorJson::read));
+        lists.list(TENSORS, TensorJson::read),
+        coupled ? lists.list(COUPLINGS, CouplingJson::read) : List.of());
   }
 
   private static SortedMap<String, String> sources(SortedMap<String, String> footer) throws JsonProcessingException {

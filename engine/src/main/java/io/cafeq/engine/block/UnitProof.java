@@ -105,10 +105,11 @@ public final class UnitProof {
       if (source != null && against instanceof Against.Source found && found.hashes()) {
         compareHash(tensor, source);
       }
-      if (tensor.coding() == null) {
-        raw(tensor, source);
-      } else {
-        slabs(tensor, source, arena);
+      switch (tensor.content()) {
+        case TensorHeader.Content.Kept kept -> raw(tensor, source);
+        case TensorHeader.Content.Folded folded -> raw(tensor, null);
+        case TensorHeader.Content.Consumed consumed -> {}
+        case TensorHeader.Content.Quantized quantized -> slabs(tensor, source, arena);
       }
     }
   }
@@ -141,10 +142,13 @@ public final class UnitProof {
   }
 
   private void slabs(TensorHeader tensor, @Nullable SourceTensor source, Arena arena) {
-    SlabErrors errors = new SlabErrors(tensor, damage, source != null);
+    SlabErrors errors = new SlabErrors(tensor, damage);
     new WeightPieces(reader, arena).forEach(tensor.name(), (channel, effective, slab) -> {
       stop.check();
-      errors.add(channel, effective, slab, source == null ? null : source.rows(channel, effective.rows()));
+      // Of a factor of a pair only the product is that of the source.
+      boolean coupled = tensor.sectionOf(channel).orElseThrow().coding().coupled();
+      errors.add(
+          channel, effective, slab, coupled || source == null ? null : source.rows(channel, effective.rows()));
       weights += effective.elements();
     });
     errors.endOfSlab();

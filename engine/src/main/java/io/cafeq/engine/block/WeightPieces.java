@@ -35,16 +35,13 @@ final class WeightPieces {
   /** All rows in order; none where the tensor is not quantized. */
   void forEach(String tensor, Consumer consumer) {
     TensorHeader header = reader.header().tensor(tensor);
-    if (header.coding() == null) {
-      return;
-    }
-    TensorHeader.TransformUse transform = header.coding().transform();
-    SlabDecoder.Blocks blocks = transform == null
-        ? null
-        : new SlabDecoder.Blocks(transform.side(), channel -> reader.transform(transform.key(), channel));
-    boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
     reader.forEachSlab(tensor, slab -> {
       long first = Math.max(0, slab.expert()) * header.rows() + slab.firstRow();
+      TensorHeader.TransformUse transform = header.sectionOf(first).orElseThrow().coding().transform();
+      SlabDecoder.Blocks blocks = transform == null
+          ? null
+          : new SlabDecoder.Blocks(transform.side(), channel -> reader.transform(transform.key(), channel));
+      boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
       int rows = slab.slab().rows();
       int done = 0;
       while (done < rows) {

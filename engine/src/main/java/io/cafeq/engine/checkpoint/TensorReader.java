@@ -71,6 +71,11 @@ public final class TensorReader implements AutoCloseable {
     }
   }
 
+  /** The same of a weight tensor. */
+  public void readFloats(WeightTensor weight, int firstRow, int firstColumn, FloatMatrix target) {
+    readFloats(weight.info(), firstRow, firstColumn, target);
+  }
+
   /** Rows that one read takes: a call for each row costs as much as some kilobytes that are read and skipped. */
   private static int rowsTogether(long rowBytes, long width, int rows) {
     if (width > SCRATCH_BYTES || (width < rowBytes / 2 && rowBytes - width > CHEAP_TO_SKIP)) {

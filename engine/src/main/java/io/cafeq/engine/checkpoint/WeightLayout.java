@@ -2,6 +2,16 @@ package io.cafeq.engine.checkpoint;
 
 /** How the elements of a stored tensor make matrices [out, in]. A tensor of three dimensions stacks one for each expert. */
 public sealed interface WeightLayout {
+  /** Its name and shapes. */
+  default LayoutKind kind() {
+    return switch (this) {
+      case Plain plain -> LayoutKind.PLAIN;
+      case Transposed transposed -> LayoutKind.TRANSPOSED;
+      case Tiled tiled -> LayoutKind.TILED;
+      case MicroScaled scaled -> LayoutKind.MICRO_SCALED;
+    };
+  }
+
   /** [out, in] or [experts, out, in], floats of 16, 32 or 64 bits. */
   record Plain() implements WeightLayout {}
 

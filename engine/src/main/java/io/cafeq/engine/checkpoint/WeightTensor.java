@@ -19,39 +19,22 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
 
   /** Matrices; 1 where the tensor is no stack. */
   public int experts() {
-    return isStack() ? Math.toIntExact(info.shape().getFirst()) : 1;
+    return Math.toIntExact(layout.kind().experts(info.shape()));
   }
 
   /** Whether the tensor has a dimension for experts, be it of length 1. */
   public boolean isStack() {
-    return switch (layout) {
-      case WeightLayout.Plain plain -> info.shape().size() == 3;
-      case WeightLayout.Transposed transposed -> info.shape().size() == 3;
-      case WeightLayout.Tiled tiled -> false;
-      case WeightLayout.MicroScaled scaled -> true;
-    };
+    return layout.kind().isStack(info.shape());
   }
 
   /** Output channels of one matrix. */
   public int rows() {
-    List<Long> shape = info.shape();
-    return Math.toIntExact(switch (layout) {
-      case WeightLayout.Plain plain -> shape.get(shape.size() - 2);
-      case WeightLayout.Transposed transposed -> shape.getLast();
-      case WeightLayout.Tiled tiled -> shape.getFirst();
-      case WeightLayout.MicroScaled scaled -> shape.get(1);
-    });
+    return Math.toIntExact(layout.kind().rows(info.shape()));
   }
 
   /** Input channels of one matrix. */
   public int columns() {
-    List<Long> shape = info.shape();
-    return Math.toIntExact(switch (layout) {
-      case WeightLayout.Plain plain -> shape.getLast();
-      case WeightLayout.Transposed transposed -> shape.get(shape.size() - 2);
-      case WeightLayout.Tiled tiled -> shape.getLast();
-      case WeightLayout.MicroScaled scaled -> Math.multiplyExact(shape.get(2), 32L);
-    });
+    return Math.toIntExact(layout.kind().columns(info.shape()));
   }
 
   /** Output channels of all matrices together. */

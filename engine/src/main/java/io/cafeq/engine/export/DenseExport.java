@@ -77,7 +77,7 @@ public final class DenseExport {
   }
 
   private void append(ShardedWriter writer, Entry tensor, WeightEncoder encoder) {
-    if (result.header(tensor.name()).coding() == null) {
+    if (result.header(tensor.name()).isRaw()) {
       result.forEachRaw(tensor.name(), (offset, bytes) -> {
         stop.check();
         writer.append(tensor.name(), bytes);

@@ -17,7 +17,8 @@ import java.lang.foreign.MemorySegment;
  * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code / (2^scaleBits - 1) * row scale;
  *     else one f16 a group
  * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each), or f16 minimums
- * @param squaredError sum of (effective - original)^2, with the transform undone
+ * @param squaredError sum of (effective - original)^2, with the transform undone; with blocks whose metric is given,
+ *     the error in that metric
  * @param squaredNorm sum of the original squares
  */
 public record EncodedSlab(

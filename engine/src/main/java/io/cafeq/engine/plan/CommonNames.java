@@ -5,9 +5,11 @@ import java.util.regex.Pattern;
 
 /** Tensor names that mean the same nearly everywhere. They serve to leave tensors alone, never to quantize one. */
 final class CommonNames {
-  private static final Pattern BIAS = Pattern.compile("(.*[._])?bias");
-  private static final Pattern ROUTER = Pattern.compile("(.*\\.)?(router|gate|shared_expert_gate)(\\..*)?");
-  private static final Pattern NORM = Pattern.compile("(.*[._])?(\\w*norm\\w*|ln_\\w+|ln\\d*)(\\.weight)?");
+  private static final Pattern SCALE = Pattern.compile("(.*\\.)?(weight_scale(_inv)?|\\w+_scales)");
+  private static final Pattern BIAS = Pattern.compile("(.*[._])?(bias|beta)");
+  private static final Pattern ROUTER = Pattern.compile("(.*\\.)?(\\w*router|gate|shared_expert_gate)(\\..*)?");
+  private static final Pattern NORM =
+      Pattern.compile("(.*[._])?(\\w*[nN]orm\\w*|ln_\\w+|ln\\d*)(\\.(weight|gamma))?");
   private static final Pattern HEAD = Pattern.compile("(.*\\.)?(lm_head|embed_out)\\.weight");
   private static final Pattern EMBEDDING =
       Pattern.compile("(.*\\.)?(embed_tokens|embed_in|wte|wpe|\\w*embeddings?)(\\.weight)?");
@@ -15,6 +17,9 @@ final class CommonNames {
   private CommonNames() {}
 
   static Optional<Role> role(String name) {
+    if (SCALE.matcher(name).matches()) {
+      return Optional.of(Role.SCALE);
+    }
     if (BIAS.matcher(name).matches()) {
       return Optional.of(Role.BIAS);
     }

@@ -18,9 +18,20 @@ public record Coupling(
   /** What meets what. */
   public enum Kind {
     /** V and O: the inverse goes onto columns of the right matrix, right' = right M^-1. */
-    VALUE_OUTPUT,
+    VALUE_OUTPUT("value-output"),
     /** K and Q without rotary embedding between them: onto rows of the right matrix, right' = M^-T right. */
-    QUERY_KEY
+    QUERY_KEY("query-key");
+
+    private final String text;
+
+    Kind(String text) {
+      this.text = text;
+    }
+
+    /** The name in result files. */
+    public String text() {
+      return text;
+    }
   }
 
   /**
@@ -33,10 +44,16 @@ public record Coupling(
   public record Head(int size, int left, List<Integer> right) {
     public Head {
       right = List.copyOf(right);
+      if (size < 1 || left < 0 || right.isEmpty() || right.stream().anyMatch(first -> first < 0)) {
+        throw new IllegalArgumentException("a head of " + size + " channels at " + left + " with " + right);
+      }
     }
   }
 
   public Coupling {
     heads = List.copyOf(heads);
+    if (heads.isEmpty()) {
+      throw new IllegalArgumentException(left + " and " + right + " have no heads in common");
+    }
   }
 }

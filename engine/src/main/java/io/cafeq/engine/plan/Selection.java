@@ -4,6 +4,7 @@ import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.TensorOverride;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -43,14 +44,15 @@ final class Selection {
   }
 
   /** Empty where the tensor keeps its bytes. */
-  Optional<TensorSettings> settings(TensorInfo tensor, List<String> names, Role role) {
+  Optional<TensorSettings> settings(
+      TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
     boolean excluded = matchesAny(recipe.exclude(), names);
     boolean included = matchesAny(recipe.include(), names);
     boolean asEmbedding = recipe.embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
     boolean byDefault = recipe.include().isEmpty() && role.isLinear();
-    if (excluded || !isWeightMatrix(tensor)) {
+    if (excluded || weight.isEmpty()) {
       if (!excluded && (included || byDefault)) {
-        warnings.add("No matrix of 16-, 32- or 64-bit floats, so it keeps its bytes", tensor.name());
+        warnings.add("No matrix of floats that can be read, so it keeps its bytes", tensor.name());
       }
       return Optional.empty();
     }
@@ -91,10 +93,5 @@ final class Selection {
 
   private boolean matchesAny(List<String> candidates, List<String> names) {
     return candidates.stream().anyMatch(pattern -> patterns.matches(pattern, names));
-  }
-
-  private static boolean isWeightMatrix(TensorInfo tensor) {
-    return tensor.isMatrix() && tensor.dtype().isWeight()
-        && tensor.shape().stream().allMatch(length -> length > 0 && length <= Integer.MAX_VALUE);
   }
 }

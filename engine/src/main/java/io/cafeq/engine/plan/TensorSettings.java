@@ -8,27 +8,45 @@ import io.cafeq.config.TensorOverride;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** What the recipe and its overrides say about one tensor. Tensors share a transform only if these are equal. */
-record TensorSettings(
-    Method method, int bits, int group, Optional<ScaleStorage> scales, OptionalInt block, Optional<Side> side) {
+/**
+ * What the recipe and its overrides say about one tensor; what is empty is chosen. Tensors share a transform only if these
+ * are equal.
+ */
+public record TensorSettings(
+    Method method,
+    OptionalInt bits,
+    OptionalInt group,
+    Optional<ScaleStorage> scales,
+    OptionalInt block,
+    Optional<Side> side) {
 
   static TensorSettings of(Recipe recipe) {
     return new TensorSettings(
-        recipe.method(), recipe.usualBits(), recipe.usualGroup(), recipe.scales(), recipe.block(), recipe.side());
+        recipe.method(), recipe.bits(), recipe.group(), recipe.scales(), recipe.block(), recipe.side());
+  }
+
+  /** Bits as set, or as usual. */
+  public int usualBits() {
+    return bits.orElse(Recipe.USUAL_BITS);
+  }
+
+  /** The group as set, or as usual; 0 for whole rows. */
+  public int usualGroup() {
+    return group.orElse(Recipe.USUAL_GROUP);
   }
 
   TensorSettings with(TensorOverride override) {
     return new TensorSettings(
         override.method().orElse(method),
-        override.bits().orElse(bits),
-        override.group().orElse(group),
+        override.bits().isPresent() ? override.bits() : bits,
+        override.group().isPresent() ? override.group() : group,
         override.scales().or(() -> scales),
         override.block().isPresent() ? override.block() : block,
         override.side().or(() -> side));
   }
 
   TensorSettings withBits(int newBits) {
-    return new TensorSettings(method, newBits, group, scales, block, side);
+    return new TensorSettings(method, OptionalInt.of(newBits), group, scales, block, side);
   }
 
   /** Rounding without a transform, unless the tensor is to keep its bytes. */

@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
@@ -20,7 +21,7 @@ import java.util.Optional;
  * cost, so the side is the one that allows the larger block within the recipe's {@code transform-bits}, then the
  * cheaper one, then the input.
  */
-final class TreatmentChooser {
+final class TreatmentChooser implements Cluster.Chooser {
   private static final int LEAST_BLOCK = 8;
   private static final int LARGEST_BLOCK = 256;
   private static final int LARGEST_HADAMARD = 1024;
@@ -35,38 +36,80 @@ final class TreatmentChooser {
     this.warnings = warnings;
   }
 
+  @Override
+  public List<Cluster.Decision> choose(List<Cluster> clusters) {
+    return clusters.stream().map(this::choose).toList();
+  }
+
+  private Cluster.Decision choose(Cluster cluster) {
+    return switch (cluster) {
+      case Cluster.Matrices matrices -> together(matrices)
+          .<Cluster.Decision>map(Cluster.Decision.Together::new)
+          .orElseGet(() -> new Cluster.Decision.Apart(
+              matrices.members().stream().map(member -> single(matrices.settings(), member)).toList()));
+      case Cluster.Coupled coupled -> new Cluster.Decision.Paired(pair(coupled));
+    };
+  }
+
   /**
    * Whether matrices that read the same input are best served by one input-side transform over all of them. The output
    * side would take them apart, so its block is what all of them allow.
    */
-  Optional<Treatment> shared(TensorSettings settings, List<TensorInfo> tensors) {
-    Optional<Kind> kind = kind(settings, tensors.getFirst());
-    if (kind.isEmpty()) {
+  private Optional<Treatment> together(Cluster.Matrices matrices) {
+    TensorSettings settings = matrices.settings();
+    Optional<Kind> kind = kind(settings, matrices.members().getFirst().tensor().info());
+    if (kind.isEmpty() || matrices.members().size() < 2) {
       return Optional.empty();
     }
-    int columns = tensors.getFirst().columns();
-    long rows = tensors.stream().mapToLong(TensorInfo::rows).sum();
-    Optional<Option> input = option(settings, kind.get(), Side.INPUT, rows, columns);
-    List<Optional<Option>> each = tensors.stream()
-        .map(tensor -> option(settings, kind.get(), Side.OUTPUT, tensor.rows(), columns))
+    List<RowRange> all = matrices.members().stream().flatMap(member -> member.rows().stream()).toList();
+    Optional<Option> input = option(settings, kind.get(), Side.INPUT, all);
+    List<Optional<Option>> each = matrices.members().stream()
+        .map(member -> option(settings, kind.get(), Side.OUTPUT, member.rows()))
         .toList();
     Optional<Option> output = each.stream().allMatch(Optional::isPresent)
         ? each.stream().flatMap(Optional::stream).reduce((a, b) -> a.spec().block() <= b.spec().block() ? a : b)
         : Optional.empty();
     return better(input, output)
         .filter(option -> option.spec().side() == Side.INPUT)
-        .map(option -> treatment(settings, option.spec(), tensors));
+        .map(option -> treatment(settings, option.spec(), all));
   }
 
-  /** What is done to one matrix by itself. */
-  Treatment single(TensorSettings settings, TensorInfo tensor) {
-    TransformSpec transform = kind(settings, tensor)
+  private Treatment single(TensorSettings settings, Cluster.Member member) {
+    TransformSpec transform = kind(settings, member.tensor().info())
         .flatMap(kind -> better(
-            option(settings, kind, Side.INPUT, tensor.rows(), tensor.columns()),
-            option(settings, kind, Side.OUTPUT, tensor.rows(), tensor.columns())))
+            option(settings, kind, Side.INPUT, member.rows()), option(settings, kind, Side.OUTPUT, member.rows())))
         .<TransformSpec>map(Option::spec)
         .orElseGet(TransformSpec.None::new);
-    return treatment(settings, transform, List.of(tensor));
+    return treatment(settings, transform, member.rows());
+  }
+
+  /** A transform that is folded away costs nothing, so symmetric grids, which suit it, are all there is to choose. */
+  private PairTreatment pair(Cluster.Coupled coupled) {
+    TensorSettings left = coupled.leftSettings();
+    TensorSettings right = coupled.rightSettings();
+    int head = coupled.coupling().heads().stream().mapToInt(Coupling.Head::size).min().orElseThrow();
+    int leftGroup = group(left.usualGroup(), List.of(coupled.left()));
+    int rightGroup = switch (coupled.coupling().kind()) {
+      case QUERY_KEY -> group(right.usualGroup(), List.of(coupled.right()));
+      case VALUE_OUTPUT -> right.usualGroup() == 0 ? 0 : groupOfHead(right.usualGroup(), head, coupled.right());
+    };
+    return new PairTreatment(
+        grid(left, leftGroup, ScaleStorage.SYMMETRIC),
+        grid(right, rightGroup, ScaleStorage.SYMMETRIC),
+        recipe.pair(),
+        left.method() == Method.CAFEQ ? PairTreatment.Basis.LEARNED : PairTreatment.Basis.ROTATION,
+        recipe.usualTransformStorage(),
+        recipe.seed(),
+        recipe.fallBack() && left.method() == Method.CAFEQ);
+  }
+
+  /** The largest divisor of a head's channels up to the group, so that no group depends on two heads. */
+  private static int groupOfHead(int wanted, int head, PlannedTensor right) {
+    int group = Math.min(wanted, head);
+    while (head % group != 0) {
+      group--;
+    }
+    return group == right.weight().columns() ? 0 : group;
   }
 
   /** A transform and what it costs, in bits a weight. */
@@ -99,50 +142,57 @@ final class TreatmentChooser {
     return outputIsBetter ? output : input;
   }
 
-  private Optional<Option> option(TensorSettings settings, Kind kind, Side side, long rows, int columns) {
+  private Optional<Option> option(TensorSettings settings, Kind kind, Side side, List<RowRange> rows) {
     if (settings.side().isPresent() && settings.side().get() != side) {
       return Optional.empty();
     }
-    long channels = side == Side.INPUT ? columns : rows;
+    int channels = switch (side) {
+      case INPUT -> rows.getFirst().tensor().weight().columns();
+      case OUTPUT -> rows.stream().mapToInt(RowRange::count).min().orElseThrow();
+    };
     boolean hadamard = kind == Kind.HADAMARD;
-    int largest = (int) Math.min(Long.highestOneBit(channels), hadamard ? LARGEST_HADAMARD : LARGEST_BLOCK);
-    double weights = (double) rows * columns;
+    int largest = Math.min(Integer.highestOneBit(channels), hadamard ? LARGEST_HADAMARD : LARGEST_BLOCK);
     if (settings.block().isPresent()) {
       int block = Math.min(settings.block().getAsInt(), largest);
-      Option explicit = option(kind, side, block, rows, columns);
-      return block < LEAST_BLOCK ? Optional.empty() : Optional.of(explicit);
+      return block < LEAST_BLOCK ? Optional.empty() : Optional.of(option(kind, side, block, rows));
     }
     // Signs cost the same at any size, so only the largest Hadamard block is of use.
     int least = hadamard ? Math.max(largest, LEAST_BLOCK) : LEAST_BLOCK;
     for (int block = largest; block >= least; block /= 2) {
-      Option option = option(kind, side, block, rows, columns);
-      if (option.spec().bits(rows, columns) <= recipe.transformBits() * weights * (1 + 1e-12)) {
+      Option option = option(kind, side, block, rows);
+      if (option.cost() <= recipe.transformBits() * (1 + 1e-12)) {
         return Optional.of(option);
       }
     }
     return Optional.empty();
   }
 
-  private Option option(Kind kind, Side side, int block, long rows, int columns) {
+  private Option option(Kind kind, Side side, int block, List<RowRange> rows) {
     BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.usualTransformStorage());
-    return new Option(spec, spec.bits(rows, columns) / ((double) rows * columns));
+    double weights = rows.stream().mapToLong(RowRange::weights).sum();
+    return new Option(spec, Part.Stack.transformBits(spec, rows) / weights);
   }
 
-  private Treatment treatment(TensorSettings settings, TransformSpec transform, List<TensorInfo> tensors) {
+  private Treatment treatment(TensorSettings settings, TransformSpec transform, List<RowRange> rows) {
     boolean input = transform instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT;
-    ScaleStorage storage = settings.scales().orElse(input ? ScaleStorage.SYMMETRIC : ScaleStorage.ZERO_POINT);
-    GridSpec grid = new GridSpec(
-        settings.bits(), group(settings.group(), tensors), storage, recipe.scaleBits(), recipe.clip());
+    List<PlannedTensor> tensors = rows.stream().map(RowRange::tensor).distinct().toList();
+    GridSpec grid = grid(
+        settings, group(settings.usualGroup(), tensors), input ? ScaleStorage.SYMMETRIC : ScaleStorage.ZERO_POINT);
     boolean none = transform instanceof TransformSpec.None;
     // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
-    Rounding rounding = none ? Rounding.NEAREST : recipe.rounding();
+    Rounding rounding = none && recipe.rounding() == Rounding.NEAREST_PLANE ? Rounding.NEAREST : recipe.rounding();
     boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
     return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
   }
 
+  private GridSpec grid(TensorSettings settings, int group, ScaleStorage usual) {
+    return new GridSpec(
+        settings.usualBits(), group, settings.scales().orElse(usual), recipe.scaleBits(), recipe.clip());
+  }
+
   /** 0 for whole rows, also where one group would be a whole row: its scale is then f16 and costs less. */
-  private int group(int wanted, List<TensorInfo> tensors) {
-    int columns = tensors.getFirst().columns();
+  private int group(int wanted, List<PlannedTensor> tensors) {
+    int columns = tensors.getFirst().weight().columns();
     if (wanted == 0 || wanted == columns) {
       return 0;
     }

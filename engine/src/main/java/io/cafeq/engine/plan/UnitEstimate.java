@@ -1,9 +1,9 @@
 package io.cafeq.engine.plan;
 
-import io.cafeq.config.Side;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import java.util.List;
 
 /**
  * What a unit will take, known before any weight is read. Falling back to plain rounding can only make it less.
@@ -22,7 +22,8 @@ public record UnitEstimate(
 
   public static UnitEstimate of(Unit unit) {
     return switch (unit) {
-      case Unit.Quantized quantized -> of(quantized);
+      case Unit.Quantized quantized ->
+          quantized.parts().stream().map(UnitEstimate::of).reduce(NOTHING, UnitEstimate::plus);
       case Unit.Copied copied -> {
         long bytes = copied.tensors().stream().mapToLong(tensor -> tensor.info().bytes()).sum();
         yield new UnitEstimate(copied.weights(), 8 * bytes, 0, 0, 0, 0);
@@ -30,32 +31,53 @@ public record UnitEstimate(
     };
   }
 
-  private static UnitEstimate of(Unit.Quantized unit) {
-    GridSpec grid = unit.treatment().grid();
-    TransformSpec transform = unit.treatment().transform();
-    int columns = unit.columns();
-    long rows = unit.rows();
+  private static UnitEstimate of(Part part) {
+    return switch (part) {
+      case Part.Stack stack -> rows(stack.treatment().grid(), stack.totalRows(), stack.columns())
+          .plus(new UnitEstimate(0, 0, 0, 0, stack.transformBits(), learningOperations(stack)));
+      case Part.Pair pair -> rows(pair.treatment().left(), pair.leftRows())
+          .plus(rows(pair.treatment().right(), pair.rightRows()))
+          .plus(new UnitEstimate(0, 0, 0, 0, pair.reverseBits(), learningOperations(pair)));
+    };
+  }
+
+  private static UnitEstimate rows(GridSpec grid, List<Part.RowRange> ranges) {
+    long rows = ranges.stream().mapToLong(Part.RowRange::count).sum();
+    return rows(grid, rows, ranges.getFirst().tensor().weight().columns());
+  }
+
+  private static UnitEstimate rows(GridSpec grid, long rows, int columns) {
     long codes = grid.bits() * rows * columns;
     long zeros = (long) grid.zeroBits() * grid.groups(columns) * rows;
     long scales = grid.bitsPerRow(columns) * rows - codes - zeros;
-    long operations = switch (transform) {
-      case TransformSpec.None none -> 0;
-      case BlockDiagonal blocks -> unit.treatment().steps() * operationsPerStep(blocks, rows, columns);
-    };
-    return new UnitEstimate(unit.weights(), codes, scales, zeros, transform.bits(rows, columns), operations);
+    return new UnitEstimate(rows * columns, codes, scales, zeros, 0, 0);
   }
 
-  private static long operationsPerStep(BlockDiagonal blocks, long rows, int columns) {
-    return switch (blocks.kind()) {
-      case LEARNED -> {
-        long channels = blocks.side() == Side.INPUT ? columns : rows;
-        long n = blocks.side() == Side.INPUT ? rows : columns;
-        long k = blocks.block();
-        long tail = channels % k;
-        yield 4 * n * (channels / k * k * k + tail * tail);
-      }
-      case ROTATION, HADAMARD -> 0;
+  private static long learningOperations(Part.Stack stack) {
+    if (!(stack.treatment().transform() instanceof BlockDiagonal blocks) || blocks.kind() != BlockDiagonal.Kind.LEARNED) {
+      return 0;
+    }
+    long operations = switch (blocks.side()) {
+      case INPUT -> operationsPerStep(blocks.block(), stack.columns(), stack.totalRows());
+      case OUTPUT -> stack.rows().stream()
+          .mapToLong(range -> operationsPerStep(blocks.block(), range.count(), stack.columns()))
+          .sum();
     };
+    return stack.treatment().steps() * operations;
+  }
+
+  private static long operationsPerStep(long k, long channels, long n) {
+    long tail = channels % k;
+    return 4 * n * (channels / k * k * k + tail * tail);
+  }
+
+  /** M V, its gradient's V^T, and the same for O: 4 h^2 (d + n) a step and head. */
+  private static long learningOperations(Part.Pair pair) {
+    if (pair.treatment().basis() != PairTreatment.Basis.LEARNED) {
+      return 0;
+    }
+    long size = pair.coupling().heads().getFirst().size();
+    return 4 * size * pair.weights() * pair.treatment().settings().steps();
   }
 
   public long totalBits() {
@@ -85,14 +107,35 @@ public record UnitEstimate(
   /** What is done to a unit in a few words, such as {@code input k=64, group 64, symmetric, 4 bits}. */
   public static String describe(Unit unit) {
     return switch (unit) {
-      case Unit.Quantized quantized -> describe(quantized.treatment());
+      case Unit.Quantized quantized -> {
+        List<String> texts = quantized.parts().stream().map(UnitEstimate::describe).distinct().toList();
+        yield texts.size() <= 3 ? String.join("; ", texts) : texts.getFirst() + "; and %d others".formatted(texts.size() - 1);
+      }
       case Unit.Copied copied -> "copied";
     };
   }
 
-  /** The same for what is done to a quantized unit. */
+  /** The same for one part. */
+  public static String describe(Part part) {
+    return switch (part) {
+      case Part.Stack stack -> describe(stack.treatment());
+      case Part.Pair pair -> {
+        String left = describe(pair.treatment().left());
+        String right = describe(pair.treatment().right());
+        yield "%s of %s and %s, %s".formatted(
+            switch (pair.treatment().basis()) {
+              case LEARNED -> "pair";
+              case ROTATION -> "rotated pair";
+              case UNCHANGED -> "plain pair";
+            },
+            pair.left().role().shortText(), pair.right().role().shortText(),
+            left.equals(right) ? left : left + " and " + right);
+      }
+    };
+  }
+
+  /** The same for what is done to a stack. */
   public static String describe(Treatment treatment) {
-    GridSpec grid = treatment.grid();
     String transform = switch (treatment.transform()) {
       case TransformSpec.None none -> "no transform";
       case BlockDiagonal blocks -> "%s%s k=%d".formatted(switch (blocks.kind()) {
@@ -101,7 +144,12 @@ public record UnitEstimate(
         case HADAMARD -> "hadamard ";
       }, blocks.side(), blocks.block());
     };
+    return "%s, %s".formatted(transform, describe(treatment.grid()));
+  }
+
+  /** The same for a grid. */
+  public static String describe(GridSpec grid) {
     String group = grid.wholeRow() ? "whole rows" : "group " + grid.group();
-    return "%s, %s, %s, %d bits".formatted(transform, group, grid.storage(), grid.bits());
+    return "%s, %s, %d bits".formatted(group, grid.storage(), grid.bits());
   }
 }

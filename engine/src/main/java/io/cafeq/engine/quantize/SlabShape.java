@@ -1,7 +1,7 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.transform.TransformSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,18 +47,18 @@ final class SlabShape {
    * Input channels that are learned together: the fewest that are whole blocks and whole groups, so that no group depends on
    * two problems. One block where that is too many; its problem is then stated over whole rows.
    */
-  static int stripe(Unit.Quantized unit, int block) {
-    int group = unit.treatment().grid().group();
+  static int stripe(Part.Stack stack, int block) {
+    int group = stack.treatment().grid().group();
     if (group == 0) {
       return block;
     }
     long together = (long) group / greatestCommonDivisor(group, block) * block;
-    return together <= WIDEST_STRIPE ? (int) Math.min(together, unit.columns()) : block;
+    return together <= WIDEST_STRIPE ? (int) Math.min(together, stack.columns()) : block;
   }
 
   /** Whether a stripe holds whole groups. */
-  static boolean holdsGroups(Unit.Quantized unit, int stripe) {
-    int group = unit.treatment().grid().group();
+  static boolean holdsGroups(Part.Stack stack, int stripe) {
+    int group = stack.treatment().grid().group();
     return group != 0 && stripe % group == 0;
   }
 

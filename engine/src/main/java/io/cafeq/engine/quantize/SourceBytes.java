@@ -25,6 +25,16 @@ final class SourceBytes {
     position += target.byteSize();
   }
 
+  /** Whether the next bytes of that tensor are those from {@code offset} on. */
+  boolean isAt(TensorInfo other, long offset) {
+    return tensor.equals(other) && position == offset;
+  }
+
+  /** Whether everything was taken. */
+  boolean isComplete() {
+    return position == tensor.bytes();
+  }
+
   /** SHA-256 of all bytes, lower-case hexadecimal; only once everything was taken. */
   String sha256() {
     if (position != tensor.bytes()) {

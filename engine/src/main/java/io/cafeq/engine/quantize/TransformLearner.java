@@ -1,13 +1,13 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.plan.PlannedTensor;
+import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
-import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.LearnProblem;
@@ -23,16 +23,16 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Makes the blocks of one unit, by learning or at random. Borrows the lane and the reader. */
+/** Makes the blocks of one stack, by learning or at random. Borrows the lane and the reader. */
 final class TransformLearner {
-  private final Unit.Quantized unit;
+  private final Part.Stack stack;
   private final BlockDiagonal spec;
   private final ComputeLane lane;
   private final TensorReader reader;
   private final StopFlag stop;
 
-  TransformLearner(Unit.Quantized unit, BlockDiagonal spec, ComputeLane lane, TensorReader reader, StopFlag stop) {
-    this.unit = unit;
+  TransformLearner(Part.Stack stack, BlockDiagonal spec, ComputeLane lane, TensorReader reader, StopFlag stop) {
+    this.stack = stack;
     this.spec = spec;
     this.lane = lane;
     this.reader = reader;
@@ -41,11 +41,11 @@ final class TransformLearner {
 
   /** All blocks of the input side, stripe by stripe. Reads the tensors' columns only where something is learned. */
   List<BlockTransform> inputBlocks(Progress progress) {
-    List<Integer> sizes = SlabShape.blocks(spec, unit.columns());
-    int width = SlabShape.stripe(unit, spec.block());
+    List<Integer> sizes = SlabShape.blocks(spec, stack.columns());
+    int width = SlabShape.stripe(stack, spec.block());
     List<BlockTransform> blocks = new ArrayList<>();
     int index = 0;
-    for (int first = 0; first < unit.columns(); ) {
+    for (int first = 0; first < stack.columns(); ) {
       List<Integer> stripe = new ArrayList<>();
       int columns = 0;
       while (index < sizes.size() && columns + sizes.get(index) <= width) {
@@ -60,7 +60,7 @@ final class TransformLearner {
         blocks.addAll(random(first, stripe));
       }
       first += columns;
-      progress.advanced((long) columns * unit.rows());
+      progress.advanced((long) columns * stack.totalRows());
     }
     return blocks;
   }
@@ -72,7 +72,7 @@ final class TransformLearner {
     for (int size : SlabShape.blocks(spec, rows.rows())) {
       if (spec.kind() == BlockDiagonal.Kind.LEARNED) {
         LearnProblem problem =
-            new LearnProblem.Rows(rows.slice(done, size), unit.treatment().grid().group(), symmetric(), false, false);
+            new LearnProblem.Rows(rows.slice(done, size), stack.treatment().grid().group(), symmetric(), false, false);
         blocks.addAll(solve(problem, firstRow + done, false));
       } else {
         blocks.addAll(random(firstRow + done, List.of(size)));
@@ -83,27 +83,27 @@ final class TransformLearner {
   }
 
   private FloatMatrix readStripe(Arena arena, int firstColumn, int columns) {
-    FloatMatrix all = FloatMatrix.allocate(arena, Math.toIntExact(unit.rows()), columns);
+    FloatMatrix all = FloatMatrix.allocate(arena, Math.toIntExact(stack.totalRows()), columns);
     int row = 0;
-    for (PlannedTensor tensor : unit.tensors()) {
+    for (Part.RowRange range : stack.rows()) {
       stop.check();
-      reader.readFloats(tensor.info(), 0, firstColumn, all.slice(row, tensor.info().rows()));
-      row += tensor.info().rows();
+      reader.readFloats(range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
+      row += range.count();
     }
     return all;
   }
 
   private List<BlockTransform> learn(FloatMatrix columns, int first, List<Integer> sizes) {
-    if (SlabShape.holdsGroups(unit, columns.columns())) {
+    if (SlabShape.holdsGroups(stack, columns.columns())) {
       return solve(
-          new LearnProblem.Stripe(columns, sizes, unit.treatment().grid().group(), symmetric()), first, false);
+          new LearnProblem.Stripe(columns, sizes, stack.treatment().grid().group(), symmetric()), first, false);
     }
     // Groups longer than any stripe: Eq. (4) on the transpose, then equal ranges of the rows of V.
     return solve(new LearnProblem.Rows(columns, 0, symmetric(), true, true), first, true);
   }
 
   private List<BlockTransform> solve(LearnProblem problem, int firstChannel, boolean balance) {
-    Treatment treatment = unit.treatment();
+    Treatment treatment = stack.treatment();
     List<double[]> starts = new ArrayList<>();
     int channel = firstChannel;
     for (int k : problem.blocks()) {
@@ -171,24 +171,26 @@ final class TransformLearner {
   }
 
   private boolean symmetric() {
-    return unit.treatment().grid().storage() == ScaleStorage.SYMMETRIC;
+    return stack.treatment().grid().storage() == ScaleStorage.SYMMETRIC;
   }
 
   private long seed(int channel) {
+    Part.RowRange first = stack.rows().getFirst();
+    String place = spec.side() == Side.OUTPUT || first.first() == 0 ? "" : "-" + first.first();
     return Seeds.of(
-        unit.treatment().seed(), unit.tensors().getFirst().name(), channel, spec.side().text() + "-transform");
+        stack.treatment().seed(), first.tensor().name(), channel, spec.side().text() + "-transform" + place);
   }
 
   /** Native bytes that learning takes at most. */
-  static long memoryNeeded(Unit.Quantized unit) {
-    return switch (unit.treatment().transform()) {
+  static long memoryNeeded(Part.Stack stack) {
+    return switch (stack.treatment().transform()) {
       case TransformSpec.None none -> 0;
       case BlockDiagonal blocks when blocks.kind() != BlockDiagonal.Kind.LEARNED -> 0;
       case BlockDiagonal blocks -> {
         long entries =
             switch (blocks.side()) {
-              case OUTPUT -> (long) blocks.block() * unit.columns();
-              case INPUT -> SlabShape.stripe(unit, blocks.block()) * unit.rows();
+              case OUTPUT -> (long) blocks.block() * stack.columns();
+              case INPUT -> SlabShape.stripe(stack, blocks.block()) * stack.totalRows();
             };
         // The rectangle, its copy in tiles (the last one padded), and the objective's own matrices.
         yield 2 * Float.BYTES * entries + (8L << 20);

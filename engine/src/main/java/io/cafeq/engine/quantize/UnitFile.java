@@ -14,15 +14,38 @@ final class UnitFile {
   private final Path folder;
   private final Path target;
   private final Path part;
+  private final Path aside;
 
   UnitFile(Path outputFolder, String id) {
     folder = outputFolder.resolve("units");
     target = folder.resolve(id + ".arrow");
     part = folder.resolve(id + ".arrow.part");
+    aside = folder.resolve(id + ".arrow.first.part");
   }
 
   Path part() {
     return part;
+  }
+
+  /** Gives the written part another name, so that a second one can be made out of it. */
+  void setAside() {
+    try {
+      Files.move(part, aside, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw FileFailure.of("rename", part, e);
+    }
+  }
+
+  Path aside() {
+    return aside;
+  }
+
+  void deleteAside() {
+    try {
+      Files.deleteIfExists(aside);
+    } catch (IOException e) {
+      throw FileFailure.of("delete", aside, e);
+    }
   }
 
   /** Below the output folder, with forward slashes. */

@@ -1,6 +1,5 @@
 package io.cafeq.engine.quantize;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.block.UnitHeader;
@@ -11,20 +10,16 @@ import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlannedTensor;
-import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.plan.UnitEstimate;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
-import io.cafeq.engine.transform.TransformSpec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -33,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Takes one unit through. Made once a worker; not thread-safe. Owns a reader, borrows the checkpoint and the lane.
  *
- * <p>A quantized unit goes through once with its treatment while plain rounding on a few grids is measured on the way. Where
- * the best of those that take no more bits in all has the smaller error, the file is written again with it.
+ * <p>A quantized unit goes through once, part by part, while plain rounding on a few grids is measured on the way. Where the
+ * best of those that take no more bits in all has the smaller error, the file is written again with it in that part.
  */
 public final class UnitQuantizer implements AutoCloseable {
   private static final long COPY_BYTES = 8L << 20;
@@ -70,8 +65,7 @@ public final class UnitQuantizer implements AutoCloseable {
     long work =
         switch (unit) {
           case Unit.Copied copied -> COPY_BYTES;
-          case Unit.Quantized quantized ->
-              QuantizedWork.memoryNeeded(quantized) + TransformLearner.memoryNeeded(quantized);
+          case Unit.Quantized quantized -> PartWorks.memoryNeeded(quantized);
         };
     // The proof comes after the work has given its memory back.
     return Math.max(work, PROOF_BYTES) + TensorReader.SCRATCH_BYTES;
@@ -132,91 +126,61 @@ public final class UnitQuantizer implements AutoCloseable {
   }
 
   private Written quantize(Unit.Quantized unit, UnitFile file, StopFlag stop, Progress progress) {
-    Treatment treatment = unit.treatment();
-    GridSpec plain = PlainGrids.sameGroup(treatment.grid(), false);
-    GridSpec plainClipped = PlainGrids.sameGroup(treatment.grid(), true);
-    long budget =
-        unit.rows() * treatment.grid().bitsPerRow(unit.columns())
-            + treatment.transform().bits(unit.rows(), unit.columns());
-    List<GridSpec> equal = PlainGrids.within(treatment.grid(), unit.rows(), unit.columns(), budget);
-    List<GridSpec> measured = new ArrayList<>();
-    if (options.baselines()) {
-      measured.add(plain);
-      measured.add(plainClipped);
-    }
-    if (options.baselines() || treatment.fallBack()) {
-      equal.stream().filter(grid -> !measured.contains(grid)).forEach(measured::add);
-    }
-    QuantizedWork work = work(unit, treatment, measured, stop, progress);
-    UnitFigures figures;
-    @Nullable GridSpec best;
-    try (UnitFileWriter writer = open(unit, treatment, file)) {
-      work.write(writer);
-      best =
-          measured.containsAll(equal)
-              ? equal.stream().min(Comparator.comparingDouble(grid -> work.baseline(grid).squaredError())).orElse(null)
-              : null;
-      figures = figures(unit, treatment, work, plain, plainClipped, best);
-      if (best == null
-          || !treatment.fallBack()
-          || work.baseline(best).squaredError() > work.result().squaredError()) {
-        writer.finish(work.hashes(), figures);
-        return new Written(work.hashes(), figures);
+    Workplace place = new Workplace(checkpoint, reader, lane, stop, new SourceHashes(), options.baselines());
+    UnitHeader header = Sections.header(unit, identity, kernel);
+    List<PartWork.Outcome> outcomes = new ArrayList<>();
+    try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
+      for (int i = 0; i < unit.parts().size(); i++) {
+        outcomes.add(PartWorks.of(place, unit, i, progress).write(writer));
+      }
+      SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, stop);
+      UnitFigures figures = Outcomes.figures(unit, outcomes);
+      boolean stays = outcomes.stream().allMatch(outcome -> outcome.fallBack().isEmpty());
+      boolean mixed = !stays && outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
+      if (stays || mixed) {
+        writer.finish(hashes, figures);
+      }
+      if (stays) {
+        return new Written(hashes, figures);
       }
     }
-    return fallBack(unit, treatment, best, figures, file, stop);
+    return fallBack(place, unit, outcomes, file);
   }
 
-  private UnitFigures figures(
-      Unit.Quantized unit,
-      Treatment treatment,
-      QuantizedWork work,
-      GridSpec plain,
-      GridSpec plainClipped,
-      @Nullable GridSpec best) {
-    boolean isPlain = treatment.transform() instanceof TransformSpec.None;
-    return new UnitFigures(
-        unit.weights(),
-        work.squaredNorm(),
-        work.result(),
-        options.baselines() ? work.baseline(plain) : isPlain && treatment.grid().equals(plain) ? work.result() : null,
-        options.baselines()
-            ? work.baseline(plainClipped)
-            : isPlain && treatment.grid().equals(plainClipped) ? work.result() : null,
-        best == null ? null : work.baseline(best),
-        false,
-        UnitEstimate.describe(treatment));
-  }
-
+  /** Writes the file again, with plain rounding in the parts where that came out better, and the others as they are. */
   private Written fallBack(
-      Unit.Quantized unit, Treatment treatment, GridSpec grid, UnitFigures figures, UnitFile file, StopFlag stop) {
-    Treatment plain =
-        new Treatment(grid, new TransformSpec.None(), Rounding.NEAREST, treatment.steps(), treatment.seed(), false);
-    QuantizedWork work = work(unit, plain, List.of(), stop, Progress.NONE);
-    try (UnitFileWriter writer = open(unit, plain, file)) {
-      work.write(writer);
-      UnitFigures changed =
-          new UnitFigures(
-              figures.weights(),
-              work.squaredNorm(),
-              work.result(),
-              figures.plain(),
-              figures.plainClipped(),
-              work.result(),
-              true,
-              UnitEstimate.describe(plain));
-      writer.finish(work.hashes(), changed);
-      return new Written(work.hashes(), changed);
+      Workplace place, Unit.Quantized unit, List<PartWork.Outcome> outcomes, UnitFile file) {
+    List<Part> parts = new ArrayList<>();
+    for (int i = 0; i < outcomes.size(); i++) {
+      parts.add(outcomes.get(i).fallBack().orElse(unit.parts().get(i)));
     }
-  }
-
-  private UnitFileWriter open(Unit.Quantized unit, Treatment treatment, UnitFile file) {
-    return UnitFileWriter.open(file.part(), QuantizedWork.header(unit, treatment, identity, kernel));
-  }
-
-  private QuantizedWork work(
-      Unit.Quantized unit, Treatment treatment, List<GridSpec> baselines, StopFlag stop, Progress progress) {
-    return new QuantizedWork(checkpoint, unit, treatment, baselines, lane, reader, stop, progress);
+    Unit.Quantized changed = new Unit.Quantized(unit.id(), unit.tensors(), parts);
+    boolean mixed = outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
+    Workplace plain = new Workplace(checkpoint, reader, lane, place.stop(), place.hashes(), false);
+    UnitHeader header = Sections.header(changed, identity, kernel);
+    if (mixed) {
+      file.setAside();
+    }
+    try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
+      if (mixed) {
+        KeptRows.copy(file.aside(), header, changed, outcomes, writer, place.stop());
+      }
+      List<PartWork.Outcome> written = new ArrayList<>();
+      for (int i = 0; i < parts.size(); i++) {
+        PartWork.Outcome before = outcomes.get(i);
+        written.add(before.fallBack().isEmpty()
+            ? before
+            : Outcomes.replaced(before, PartWorks.of(plain, changed, i, Progress.NONE).write(writer)));
+      }
+      SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, place.stop());
+      UnitFigures figures = Outcomes.figures(changed, written);
+      writer.finish(hashes, figures);
+      return new Written(hashes, figures);
+    } finally {
+      if (mixed) {
+        file.deleteAside();
+      }
+    }
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.cafeq.engine.receipt;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param plainClipped the same with the clipping search; null where not asked for
  * @param plainEqualBits the best clipped plain rounding in any group whose total bits are no larger than those that the
  *     transform would have cost; null where not asked for
- * @param fellBack whether {@code plainEqualBits} was written instead of the transformed codes
+ * @param fellBack whether {@code plainEqualBits} was written instead of the transformed codes, in all parts of the unit
+ * @param pairs the coupled matrices among its tensors; in the sums each counts as {@link PairFigures} says
  * @param description how the unit is stored, for people: {@code input k=64 group 64 symmetric}
  */
 public record UnitFigures(
@@ -24,4 +26,22 @@ public record UnitFigures(
     @Nullable ErrorFigures plainClipped,
     @Nullable ErrorFigures plainEqualBits,
     boolean fellBack,
-    String description) {}
+    List<PairFigures> pairs,
+    String description) {
+  public UnitFigures {
+    pairs = List.copyOf(pairs);
+  }
+
+  /** A unit without pairs. */
+  public UnitFigures(
+      long weights,
+      double squaredNorm,
+      ErrorFigures result,
+      @Nullable ErrorFigures plain,
+      @Nullable ErrorFigures plainClipped,
+      @Nullable ErrorFigures plainEqualBits,
+      boolean fellBack,
+      String description) {
+    this(weights, squaredNorm, result, plain, plainClipped, plainEqualBits, fellBack, List.of(), description);
+  }
+}

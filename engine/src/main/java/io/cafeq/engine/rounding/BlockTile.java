@@ -4,6 +4,7 @@ import io.cafeq.config.Rounding;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.transform.BlockTransform;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * Some lanes of one block: {@code k} rows of up to {@link #lanes} entries, each row an array of its own. The lanes are columns
@@ -72,8 +73,9 @@ final class BlockTile {
   /** V = M W for the first {@code count} lanes. */
   void apply(BlockTransform block, int count) {
     int k = block.k();
-    if (block.isOrthogonal()) {
-      hadamard(block, count);
+    Optional<byte[]> signs = block.signs();
+    if (signs.isPresent()) {
+      hadamard(signs.get(), k, count);
       return;
     }
     for (int j = 0; j < k; j++) {
@@ -85,12 +87,11 @@ final class BlockTile {
     }
   }
 
-  private void hadamard(BlockTransform block, int count) {
-    int k = block.k();
+  private void hadamard(byte[] signs, int k, int count) {
     float scale = (float) (1 / Math.sqrt(k));
     for (int j = 0; j < k; j++) {
       System.arraycopy(entries[j], 0, transformed[j], 0, count);
-      boolean minus = (block.stored().data()[j / 8] >> (j % 8) & 1) == 1;
+      boolean minus = (signs[j / 8] >> (j % 8) & 1) == 1;
       LaneLoops.scale(transformed[j], minus ? -scale : scale, count);
     }
     for (int half = 1; half < k; half *= 2) {
@@ -109,16 +110,17 @@ final class BlockTile {
 
   /**
    * Rounds V (rows last to first, each corrected for those already rounded in nearest plane) to {@link #codes} and returns the
-   * squared error with the transform undone: with P = Q T it is the sum over j of T_jj^2 (d_j + sum_{i>j} T_ji/T_jj d_i)^2.
+   * squared error in the block's metric: the sum over j of T_jj^2 (d_j + sum_{i>j} T_ji/T_jj d_i)^2.
    * V is overwritten by the deviations d.
    */
   double round(BlockTransform block, Rounding rounding, int top, int count, Grids grids) {
     int k = block.k();
+    boolean corrected = block.signs().isEmpty();
     Arrays.fill(error, 0, count, 0);
     Arrays.fill(carried, 0, count, 0);
     for (int j = k - 1; j >= 0; j--) {
       grids.load(j);
-      if (!block.isOrthogonal()) {
+      if (corrected) {
         Arrays.fill(carried, 0, count, 0);
         for (int i = j + 1; i < k; i++) {
           LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);

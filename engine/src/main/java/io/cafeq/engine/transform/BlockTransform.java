@@ -3,26 +3,60 @@ package io.cafeq.engine.transform;
 import java.util.Optional;
 
 /**
- * One finished block as the rounding needs it: M is the inverse of P <em>as stored</em>, and the error of codes is measured by
- * P = Q T.
+ * One finished block as the rounding needs it: what is quantized is V = {@link #forward} W_b, and the error of codes is
+ * measured by ||T (codes' values - V)||_F.
  *
- * @param stored what goes into the file
- * @param forward M, row-major [k, k]
+ * @param source where the block comes from, with its exact numbers
+ * @param forward row-major [k, k]
  * @param correction row j holds T_ji / T_jj for i > j, else 0; row-major [k, k]
  * @param diagonal T_jj
  */
-public record BlockTransform(StoredTransform stored, float[] forward, float[] correction, float[] diagonal) {
+public record BlockTransform(Source source, float[] forward, float[] correction, float[] diagonal) {
+  /** Where a block comes from. */
+  public sealed interface Source {
+    int firstChannel();
+
+    int k();
+  }
+
+  /** M is the inverse of P <em>as stored</em>, and the error is that with the transform undone: P = Q T. */
+  public record Stored(StoredTransform transform) implements Source {
+    @Override
+    public int firstChannel() {
+      return transform.firstChannel();
+    }
+
+    @Override
+    public int k() {
+      return transform.k();
+    }
+  }
+
+  /**
+   * Nothing is stored: the map is folded into what is quantized, and the metric T^T T comes from elsewhere.
+   *
+   * @param forward row-major [k, k]
+   * @param triangle T, upper triangular
+   */
+  public record Measured(int firstChannel, int k, double[] forward, double[] triangle) implements Source {}
+
   /** Empty where the stored P has no finite inverse. */
   public static Optional<BlockTransform> of(StoredTransform stored) {
     int k = stored.k();
-    float[] inverse = stored.inverse();
-    double[] p = new double[k * k];
-    for (int i = 0; i < p.length; i++) {
-      p[i] = inverse[i];
-    }
+    double[] p = doubles(stored.inverse());
     boolean orthogonal = stored.format() == StoredTransform.Format.HADAMARD;
     double[] m = orthogonal ? SquareMatrices.transpose(p, k) : SquareMatrices.invert(p, k);
     double[] t = orthogonal ? SquareMatrices.identity(k) : SquareMatrices.upperTriangular(p, k);
+    return of(new Stored(stored), m, t);
+  }
+
+  /** A block whose map and metric are given; empty where they have no finite floats. */
+  public static Optional<BlockTransform> of(Measured measured) {
+    return of(measured, measured.forward(), measured.triangle());
+  }
+
+  private static Optional<BlockTransform> of(Source source, double[] m, double[] t) {
+    int k = source.k();
     float[] forward = new float[k * k];
     float[] correction = new float[k * k];
     float[] diagonal = new float[k];
@@ -36,20 +70,52 @@ public record BlockTransform(StoredTransform stored, float[] forward, float[] co
         }
       }
     }
-    return Optional.of(new BlockTransform(stored, forward, correction, diagonal));
+    return Optional.of(new BlockTransform(source, forward, correction, diagonal));
   }
 
   public int k() {
-    return stored.k();
+    return source.k();
   }
 
   /** First channel of the block on its side. */
   public int firstChannel() {
-    return stored.firstChannel();
+    return source.firstChannel();
   }
 
-  /** True where no row's error depends on another's, so that nearest plane is nearest rounding. */
-  public boolean isOrthogonal() {
-    return stored.format() == StoredTransform.Format.HADAMARD;
+  /** What goes into the file, where something does. */
+  public Optional<StoredTransform> stored() {
+    return switch (source) {
+      case Stored(StoredTransform transform) -> Optional.of(transform);
+      case Measured measured -> Optional.empty();
+    };
+  }
+
+  /** The map in doubles. */
+  public double[] exactForward() {
+    return switch (source) {
+      case Stored(StoredTransform transform) -> SquareMatrices.invert(doubles(transform.inverse()), k());
+      case Measured measured -> measured.forward();
+    };
+  }
+
+  /** T in doubles. */
+  public double[] exactTriangle() {
+    return switch (source) {
+      case Stored(StoredTransform transform) -> SquareMatrices.upperTriangular(doubles(transform.inverse()), k());
+      case Measured measured -> measured.triangle();
+    };
+  }
+
+  /** The sign bits of a Hadamard block, which needs no multiplications and no corrections: nearest plane is nearest there. */
+  public Optional<byte[]> signs() {
+    return stored().filter(known -> known.format() == StoredTransform.Format.HADAMARD).map(StoredTransform::data);
+  }
+
+  private static double[] doubles(float[] values) {
+    double[] doubles = new double[values.length];
+    for (int i = 0; i < doubles.length; i++) {
+      doubles[i] = values[i];
+    }
+    return doubles;
   }
 }

@@ -109,6 +109,31 @@ public final class SquareMatrices {
     return t;
   }
 
+  /**
+   * T of a = T^T T (Cholesky): upper triangular with a positive diagonal, or with entries that are not finite where a is not
+   * positive definite. Only the upper half of {@code a} is read.
+   */
+  public static double[] choleskyFactor(double[] a, int k) {
+    double[][] rows = rows(a, k);
+    for (int j = 0; j < k; j++) {
+      Arrays.fill(rows[j], 0, j, 0);
+      scale(rows[j], 1 / Math.sqrt(rows[j][j]), k);
+      for (int i = j + 1; i < k; i++) {
+        addScaled(rows[i], rows[j], -rows[j][i], k);
+      }
+    }
+    return flatten(rows, k);
+  }
+
+  /** trace(a b^T): the sum over all entries of a times b. */
+  public static double dot(double[] a, double[] b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
+  }
+
   /** Squared norms of the columns. */
   public static double[] columnEnergies(double[] a, int k) {
     double[] energies = new double[k];

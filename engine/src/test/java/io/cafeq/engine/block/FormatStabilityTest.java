@@ -10,17 +10,17 @@ import java.nio.file.Path;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files of released versions stay readable, and this version writes the same bytes as when it was released. */
 class FormatStabilityTest {
   @TempDir Path folder;
 
-  @Test
-  void aFileOfVersion10IsReadAndWrittenAgainToTheByte() throws IOException {
-    Path stored = folder.resolve("stored.arrow");
-    try (InputStream in = Objects.requireNonNull(getClass().getResourceAsStream("/format/unit-1.0.arrow"))) {
-      Files.copy(in, stored);
-    }
+  @ParameterizedTest
+  @ValueSource(strings = {"1.0", "2.0"})
+  void filesOfEveryVersionAreRead(String version) throws IOException {
+    Path stored = stored(version);
     try (UnitFileReader reader = UnitFileReader.open(stored)) {
       assertThat(reader.header()).isEqualTo(UnitFiles.sampleHeader());
       assertThat(reader.figures()).isEqualTo(UnitFiles.FIGURES);
@@ -28,9 +28,22 @@ class FormatStabilityTest {
     UnitProof.Outcome outcome = UnitProof.check(stored, new UnitProof.Against.Nothing(), new StopFlag());
     assertThat(outcome.weights()).isEqualTo(10 * 24 + 5 * 24 + 4 * 7);
     assertThat(outcome.problems()).isEmpty();
+  }
 
+  @Test
+  void aFileOfThePresentVersionIsWrittenAgainToTheByte() throws IOException {
+    Path stored = stored("2.0");
     Path written = folder.resolve("written.arrow");
     UnitFiles.writeSample(written);
     assertThat(Files.mismatch(stored, written)).isEqualTo(-1);
+  }
+
+  private Path stored(String version) throws IOException {
+    Path stored = folder.resolve("stored.arrow");
+    try (InputStream in = Objects.requireNonNull(
+        getClass().getResourceAsStream("/format/unit-" + version + ".arrow"))) {
+      Files.copy(in, stored);
+    }
+    return stored;
   }
 }

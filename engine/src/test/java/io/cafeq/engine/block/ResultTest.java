@@ -140,7 +140,7 @@ class ResultTest {
     refused(text.replace("\"units/c.plain.arrow\"", "\"../c.plain.arrow\""), "units/ID.arrow");
     refused(text.replace("\"extra/template.txt\"", "\"../../etc/passwd\""), "passwd");
     refused(text.replace("\"extra/template.txt\"", "\"/etc/passwd\""), "passwd");
-    refused(text.replace("\"format_version\" : \"1.0\"", "\"format_version\" : \"2.0\""), "2.0");
+    refused(text.replace("\"format_version\" : \"2.0\"", "\"format_version\" : \"3.0\""), "3.0");
     refused(text.replace("\"b.down.weight\"", "\"a.q.weight\""), "a.q.weight");
     refused(text.replace("model-00001-of-00002.safetensors", "../model.safetensors"), "model.safetensors");
     refused(text.substring(0, text.length() / 2), "JSON");

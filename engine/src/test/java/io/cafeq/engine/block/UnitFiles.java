@@ -112,7 +112,7 @@ final class UnitFiles {
         new TensorHeader("q.weight", Dtype.BF16, List.of(10L, 24L), new TensorHeader.Coding(GRID, shared)),
         new TensorHeader("k.weight", Dtype.BF16, List.of(5L, 24L), new TensorHeader.Coding(GRID, shared)),
         new TensorHeader("plain.weight", Dtype.F32, List.of(4L, 7L), new TensorHeader.Coding(PLAIN, null)),
-        new TensorHeader("norm.weight", Dtype.BF16, List.of(24L), null)));
+        new TensorHeader("norm.weight", Dtype.BF16, List.of(24L), new TensorHeader.Content.Kept())));
   }
 
   static void writeSample(Path file) {

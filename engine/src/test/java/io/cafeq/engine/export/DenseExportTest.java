@@ -40,7 +40,7 @@ class DenseExportTest {
       assertThat(exported.tensors()).isEqualTo(source.tensors());
       assertThat(out.resolve("extra/template.txt")).hasContent("hello");
       for (TensorInfo info : exported.tensors()) {
-        if (result.header(info.name()).coding() == null) {
+        if (result.header(info.name()).isRaw()) {
           assertThat(bytes(exported, info)).isEqualTo(bytes(source, info));
         } else {
           result.forEachSlab(info.name(), (firstRow, weights) -> compare(exported, info, (int) firstRow, weights));

@@ -182,6 +182,6 @@ class PlannerTreatmentTest {
   }
 
   private static Treatment treatment(Plan plan, String id) {
-    return ((Unit.Quantized) Headers.unit(plan, id)).treatment();
+    return ((Part.Stack) ((Unit.Quantized) Headers.unit(plan, id)).parts().getFirst()).treatment();
   }
 }

@@ -5,6 +5,8 @@ import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.PairObjective;
+import io.cafeq.engine.transform.PairProblem;
 import java.util.Locale;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -45,8 +47,16 @@ public final class Nd4jBackend implements ComputeBackend {
     @Override
     public Objective objective(LearnProblem problem) {
       return switch (problem) {
-        case LearnProblem.Rows rows -> new RowObjective(rows);
-        case LearnProblem.Stripe stripe -> new StripeObjective(stripe);
+        case LearnProblem.Rows rows -> new BlockObjective(new RowRanges(rows), rows.blocks());
+        case LearnProblem.Stripe stripe -> new BlockObjective(new StripeRanges(stripe), stripe.blocks());
+      };
+    }
+
+    @Override
+    public PairObjective pairObjective(PairProblem problem) {
+      return switch (problem.loss()) {
+        case EXPECTED_ERROR -> new ExpectedErrorObjective(problem);
+        case LOG_SUM_EXP, SUM_OF_SQUARES, WEIGHTED_SUM_OF_SQUARES -> new PeakObjective(problem);
       };
     }
 

@@ -5,6 +5,8 @@ import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.PairObjective;
+import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.SquareMatrices;
 
 /** Works everywhere. */
@@ -33,6 +35,11 @@ public final class ScalarBackend implements ComputeBackend {
     @Override
     public Objective objective(LearnProblem problem) {
       return new ScalarObjective(problem);
+    }
+
+    @Override
+    public PairObjective pairObjective(PairProblem problem) {
+      return new ScalarPairObjective(problem);
     }
 
     @Override

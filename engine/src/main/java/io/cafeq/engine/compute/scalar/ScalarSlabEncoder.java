@@ -9,7 +9,6 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
-import io.cafeq.engine.transform.SquareMatrices;
 
 /** Rounding in doubles, one group and one column at a time. */
 public final class ScalarSlabEncoder implements SlabEncoder {
@@ -44,7 +43,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
       }
       case SlabTransforms.Blocks(Side side, var blocks) -> {
         for (BlockTransform block : blocks) {
-          error += round(values, levels, grids, grid, side, block,
+          error += round(values, levels, grids, grid, side, block.exactTriangle(), block.k(),
               block.firstChannel() - blocks.getFirst().firstChannel(), rounding);
         }
       }
@@ -88,15 +87,6 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     return values;
   }
 
-  private static double[] inverse(BlockTransform block) {
-    float[] stored = block.stored().inverse();
-    double[] p = new double[stored.length];
-    for (int i = 0; i < p.length; i++) {
-      p[i] = stored[i];
-    }
-    return p;
-  }
-
   /** One column of the block: entry j of it lies in row first + j (output) or column first + j (input). */
   private static double read(double[][] values, Side side, int channel, int position) {
     return switch (side) {
@@ -114,7 +104,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
 
   private static void apply(double[][] values, Side side, BlockTransform block, int first) {
     int k = block.k();
-    double[] m = SquareMatrices.invert(inverse(block), k);
+    double[] m = block.exactForward();
     int positions = side == Side.OUTPUT ? values[0].length : values.length;
     double[] column = new double[k];
     for (int position = 0; position < positions; position++) {
@@ -130,18 +120,11 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     }
   }
 
-  private static double round(
-      double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, BlockTransform block,
-      int first, Rounding rounding) {
-    return round(values, levels, grids, grid, side, inverse(block), block.k(), first, rounding);
-  }
-
-  /** Codes of one block whose inverse transform is {@code p}; returns the squared error with the transform undone. */
+  /** Codes of one block in the metric T^T T; returns the squared error in it. */
   static double round(
-      double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, double[] p, int k,
+      double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, double[] t, int k,
       int first, Rounding rounding) {
     int columns = values[0].length;
-    double[] t = SquareMatrices.upperTriangular(p, k);
     int positions = side == Side.OUTPUT ? columns : values.length;
     double[] deviation = new double[k];
     double error = 0;

@@ -1,9 +1,6 @@
-package io.cafeq.engine.block;
+package io.cafeq.engine.grid;
 
 import io.cafeq.config.ScaleStorage;
-import io.cafeq.engine.grid.EncodedSlab;
-import io.cafeq.engine.grid.GridSpec;
-import io.cafeq.engine.grid.Packing;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -12,7 +9,7 @@ import java.nio.ByteOrder;
  * The values of a slab's codes, by the definition in {@link EncodedSlab}. Borrows the slab; its arrays are reused. Not
  * thread-safe.
  */
-final class GridValues {
+public final class GridValues {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final EncodedSlab slab;
@@ -26,7 +23,7 @@ final class GridValues {
   private float[] scales = new float[0];
   private float[] zeros = new float[0];
 
-  GridValues(EncodedSlab slab) {
+  public GridValues(EncodedSlab slab) {
     this.slab = slab;
     this.grid = slab.grid();
     this.groupSize = grid.groupSize(slab.columns());
@@ -36,7 +33,7 @@ final class GridValues {
   }
 
   /** Values of columns [column, column + count) of a row to out[0, count). */
-  void read(int row, int column, int count, float[] out) {
+  public void read(int row, int column, int count, float[] out) {
     if (count == 0) {
       return;
     }

@@ -3,8 +3,6 @@ package io.cafeq.engine.compute.nd4j;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -12,11 +10,11 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The output-side loss. Columns of W are permuted so that entry e of several groups (or of several parts of one long group)
+ * Ranges along rows: each row of V has a grid for every group of columns. Columns of W are permuted so that entry e of several groups (or of several parts of one long group)
  * of all k rows lies together: a lane is (part, row), and a tile is [entries, lanes] in memory, which is [columns, k] for the
  * matrix products. So every reduction along a group is lane by lane, also for small k.
  */
-final class RowObjective implements Objective {
+final class RowRanges implements WeightedRanges {
   private static final int LANES = 512;
   private static final int TILE_COLUMNS = 1024;
 
@@ -29,7 +27,7 @@ final class RowObjective implements Objective {
   private final int entries;
   private final int lanes;
   private final int tilesPerGroup;
-  private final List<NativeMatrix> weights = new ArrayList<>();
+  private final List<NativeMatrix> tiles = new ArrayList<>();
   private final NativeMatrix values;
   private final NativeMatrix block;
   private final NativeMatrix gradient;
@@ -37,7 +35,7 @@ final class RowObjective implements Objective {
   private final LaneRanges ranges;
   private final float[] products;
 
-  RowObjective(LearnProblem.Rows problem) {
+  RowRanges(LearnProblem.Rows problem) {
     this.problem = problem;
     k = problem.k();
     size = problem.groupSize();
@@ -46,14 +44,14 @@ final class RowObjective implements Objective {
     longGroups = size > columns;
     // Tiles are made equal, so that little of the last one is empty.
     if (longGroups) {
-      int tiles = (size + columns - 1) / columns;
+      int tileCount = (size + columns - 1) / columns;
       parts = Math.max(1, LANES / k);
-      entries = (size + tiles * parts - 1) / (tiles * parts);
+      entries = (size + tileCount * parts - 1) / (tileCount * parts);
       tilesPerGroup = (size + entries * parts - 1) / (entries * parts);
     } else {
       int most = Math.clamp(columns / size, 1, groups);
-      int tiles = (groups + most - 1) / most;
-      parts = (groups + tiles - 1) / tiles;
+      int tileCount = (groups + most - 1) / most;
+      parts = (groups + tileCount - 1) / tileCount;
       entries = size;
       tilesPerGroup = 0;
     }
@@ -71,10 +69,10 @@ final class RowObjective implements Objective {
   private void load() {
     FloatMatrix matrix = problem.weights();
     float scale = Normalisation.inverseRms(matrix);
-    int tiles = longGroups ? groups * tilesPerGroup : (groups + parts - 1) / parts;
+    int tileCount = longGroups ? groups * tilesPerGroup : (groups + parts - 1) / parts;
     int width = entries * parts;
     float[][] columns = new float[width][k];
-    for (int tile = 0; tile < tiles; tile++) {
+    for (int tile = 0; tile < tileCount; tile++) {
       int first = longGroups ? tile / tilesPerGroup * size + tile % tilesPerGroup * width : tile * width;
       int end = longGroups ? (tile / tilesPerGroup + 1) * size : problem.n();
       int count = Math.min(width, end - first);
@@ -92,7 +90,7 @@ final class RowObjective implements Objective {
           part.set(((long) e * parts + i) * k, columns[i * entries + e], k);
         }
       }
-      weights.add(part);
+      tiles.add(part);
     }
   }
 
@@ -123,24 +121,19 @@ final class RowObjective implements Objective {
   }
 
   @Override
-  public Evaluation smooth(List<double[]> ms, int p) {
-    double[] inverse = SquareMatrices.invert(ms.getFirst(), k);
-    double[] energies = SquareMatrices.columnEnergies(inverse, k);
+  public Shares evaluate(List<double[]> ms, double[] weights, int p) {
     block.set(0, Normalisation.floats(ms.getFirst()), k * k);
     double[] shares = new double[k];
     double[] hardShares = new double[k];
-    double[] product = longGroups ? longGroups(p, energies, shares, hardShares) : shortGroups(p, energies, shares, hardShares);
-    double[] total = SquareMatrices.metricGradient(inverse, shares, k);
+    double[] product =
+        longGroups ? longGroups(p, weights, shares, hardShares) : shortGroups(p, weights, shares, hardShares);
     double loss = 0;
     double hardLoss = 0;
-    for (int i = 0; i < total.length; i++) {
-      total[i] += product[i];
-    }
     for (int j = 0; j < k; j++) {
-      loss += energies[j] * shares[j];
-      hardLoss += energies[j] * hardShares[j];
+      loss += weights[j] * shares[j];
+      hardLoss += weights[j] * hardShares[j];
     }
-    return new Evaluation(loss, hardLoss, List.of(total));
+    return new Shares(loss, hardLoss, shares, List.of(product));
   }
 
   @Override
@@ -158,7 +151,7 @@ final class RowObjective implements Objective {
         range.addHard(shares);
       }
     } else {
-      for (int tile = 0; tile < weights.size(); tile++) {
+      for (int tile = 0; tile < tiles.size(); tile++) {
         forward(tile);
         ranges.include(rows, 0, entries);
         addHard(shares);
@@ -168,8 +161,8 @@ final class RowObjective implements Objective {
   }
 
   /** The gradient's D W^T where a tile holds whole groups. */
-  private double[] shortGroups(int p, double[] energies, double[] shares, double[] hardShares) {
-    for (int tile = 0; tile < weights.size(); tile++) {
+  private double[] shortGroups(int p, double[] weights, double[] shares, double[] hardShares) {
+    for (int tile = 0; tile < tiles.size(); tile++) {
       forward(tile);
       ranges.include(rows, 0, entries);
       addHard(hardShares);
@@ -177,7 +170,7 @@ final class RowObjective implements Objective {
       ranges.finish(p, size);
       for (int l = 0; l < lanes; l++) {
         shares[l % k] += ranges.squared[l];
-        ranges.slope[l] *= (float) (2 * energies[l % k]);
+        ranges.slope[l] *= (float) (2 * weights[l % k]);
       }
       ranges.slope(rows, 0, entries);
       backward(tile, tile == 0 ? 0 : 1);
@@ -191,7 +184,7 @@ final class RowObjective implements Objective {
   }
 
   /** The same where a group spans tiles: the largest magnitude so far is the unit, and what was summed is rescaled. */
-  private double[] longGroups(int p, double[] energies, double[] shares, double[] hardShares) {
+  private double[] longGroups(int p, double[] weights, double[] shares, double[] hardShares) {
     double[] product = new double[k * k];
     for (int group = 0; group < groups; group++) {
       LongRange range = new LongRange();
@@ -233,7 +226,7 @@ final class RowObjective implements Objective {
         }
         double root = StrictMath.pow(sums[j] / size, 2.0 / p);
         shares[j] += root * range.tops[j] * range.tops[j];
-        double factor = 2 * energies[j] * root * range.tops[j] / sums[j];
+        double factor = 2 * weights[j] * root * range.tops[j] / sums[j];
         for (int c = 0; c < k; c++) {
           product[j * k + c] += factor * accumulated[j][c];
         }
@@ -250,7 +243,7 @@ final class RowObjective implements Objective {
 
   /** V of a tile, into {@link #rows}. */
   private void forward(int tile) {
-    NativeMatrix.multiply(weights.get(tile), false, block, true, 0, values);
+    NativeMatrix.multiply(tiles.get(tile), false, block, true, 0, values);
     for (int e = 0; e < entries; e++) {
       values.get((long) e * lanes, rows[e], lanes);
     }
@@ -260,7 +253,7 @@ final class RowObjective implements Objective {
     for (int e = 0; e < entries; e++) {
       values.set((long) e * lanes, rows[e], lanes);
     }
-    NativeMatrix.multiply(values, true, weights.get(tile), false, keep, gradient);
+    NativeMatrix.multiply(values, true, tiles.get(tile), false, keep, gradient);
   }
 
   private void addHard(double[] shares) {
@@ -300,7 +293,7 @@ final class RowObjective implements Objective {
 
   @Override
   public void close() {
-    weights.forEach(NativeMatrix::close);
+    tiles.forEach(NativeMatrix::close);
     values.close();
     block.close();
     gradient.close();

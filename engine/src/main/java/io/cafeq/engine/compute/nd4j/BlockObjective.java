@@ -1,0 +1,58 @@
+package io.cafeq.engine.compute.nd4j;
+
+import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.SquareMatrices;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** Eq. (4) and its input-side form: ranges weighted by the squared column norms of P = M^-1. */
+final class BlockObjective implements Objective {
+  private final WeightedRanges ranges;
+  private final List<Integer> sizes;
+
+  /** Takes over the ranges. */
+  BlockObjective(WeightedRanges ranges, List<Integer> sizes) {
+    this.ranges = ranges;
+    this.sizes = List.copyOf(sizes);
+  }
+
+  @Override
+  public Evaluation smooth(List<double[]> ms, int p) {
+    List<double[]> inverses = new ArrayList<>();
+    double[] energies = new double[sizes.stream().mapToInt(Integer::intValue).sum()];
+    int channel = 0;
+    for (int b = 0; b < ms.size(); b++) {
+      int k = sizes.get(b);
+      double[] inverse = SquareMatrices.invert(ms.get(b), k);
+      inverses.add(inverse);
+      System.arraycopy(SquareMatrices.columnEnergies(inverse, k), 0, energies, channel, k);
+      channel += k;
+    }
+    WeightedRanges.Shares found = ranges.evaluate(ms, energies, p);
+    List<double[]> gradients = new ArrayList<>();
+    channel = 0;
+    for (int b = 0; b < ms.size(); b++) {
+      int k = sizes.get(b);
+      double[] shares = Arrays.copyOfRange(found.shares(), channel, channel + k);
+      double[] gradient = SquareMatrices.metricGradient(inverses.get(b), shares, k);
+      double[] product = found.products().get(b);
+      for (int i = 0; i < gradient.length; i++) {
+        gradient[i] += product[i];
+      }
+      gradients.add(gradient);
+      channel += k;
+    }
+    return new Evaluation(found.loss(), found.hardLoss(), gradients);
+  }
+
+  @Override
+  public double[] hardShares(List<double[]> ms) {
+    return ranges.hardShares(ms);
+  }
+
+  @Override
+  public void close() {
+    ranges.close();
+  }
+}

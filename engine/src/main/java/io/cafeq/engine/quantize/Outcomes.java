@@ -1,0 +1,65 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.quantize.PartWork.Outcome;
+import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.PairFigures;
+import io.cafeq.engine.receipt.UnitFigures;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Figures of a unit out of those of its parts. */
+final class Outcomes {
+  private Outcomes() {}
+
+  /** @param unit as it was written */
+  static UnitFigures figures(Unit.Quantized unit, List<Outcome> outcomes) {
+    return new UnitFigures(
+        outcomes.stream().mapToLong(Outcome::weights).sum(),
+        outcomes.stream().mapToDouble(Outcome::squaredNorm).sum(),
+        Objects.requireNonNull(sum(outcomes, Outcome::result)),
+        sum(outcomes, Outcome::plain),
+        sum(outcomes, Outcome::plainClipped),
+        sum(outcomes, Outcome::plainEqualBits),
+        outcomes.stream().allMatch(outcome -> outcome.fallBack().isPresent()),
+        outcomes.stream().map(Outcome::pair).filter(Objects::nonNull).toList(),
+        UnitEstimate.describe(unit));
+  }
+
+  /** Null unless all parts have it. */
+  private static @Nullable ErrorFigures sum(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
+    double squaredError = 0;
+    long bits = 0;
+    for (Outcome outcome : outcomes) {
+      ErrorFigures figures = kind.apply(outcome);
+      if (figures == null) {
+        return null;
+      }
+      squaredError += figures.squaredError();
+      bits += figures.bits();
+    }
+    return new ErrorFigures(squaredError, bits);
+  }
+
+  /** What is known of a part that fell back: its baselines from before, its result from now. */
+  static Outcome replaced(Outcome before, Outcome now) {
+    PairFigures pair = before.pair();
+    return new Outcome(
+        now.weights(),
+        now.squaredNorm(),
+        now.result(),
+        before.plain(),
+        before.plainClipped(),
+        now.result(),
+        pair == null ? null : new PairFigures(
+            pair.left(), pair.right(), pair.weights(), pair.squaredNorm(),
+            Objects.requireNonNull(now.pair()).result(),
+            pair.plain(), pair.plainClipped(), Objects.requireNonNull(now.pair()).result(),
+            pair.rotation(), pair.learned()),
+        Optional.of(before.fallBack().orElseThrow()));
+  }
+}

@@ -1,0 +1,32 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.engine.block.UnitFileWriter;
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.PairFigures;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** One part of a unit on its way into the unit's file. */
+interface PartWork {
+  /** Learns, rounds and writes all rows of the part. */
+  Outcome write(UnitFileWriter writer);
+
+  /**
+   * What became of a part.
+   *
+   * @param result of what was written
+   * @param plain null where it was not asked for, like the next two
+   * @param pair figures of a pair; null for stacks
+   * @param fallBack what is to be written in place of the part, since plain rounding came out better
+   */
+  record Outcome(
+      long weights,
+      double squaredNorm,
+      ErrorFigures result,
+      @Nullable ErrorFigures plain,
+      @Nullable ErrorFigures plainClipped,
+      @Nullable ErrorFigures plainEqualBits,
+      @Nullable PairFigures pair,
+      Optional<Part> fallBack) {}
+}

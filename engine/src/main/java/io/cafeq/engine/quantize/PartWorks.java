@@ -1,0 +1,24 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.plan.Unit;
+
+/** Finds who does a part. */
+final class PartWorks {
+  private PartWorks() {}
+
+  static PartWork of(Workplace place, Unit.Quantized unit, int part, Progress progress) {
+    return switch (unit.parts().get(part)) {
+      case Part.Stack stack -> new StackWork(place, unit, part, progress);
+      case Part.Pair pair -> throw new IllegalStateException("pairs come next");
+    };
+  }
+
+  /** Native bytes that the unit's parts take at most, one after the other. */
+  static long memoryNeeded(Unit.Quantized unit) {
+    return unit.parts().stream().mapToLong(part -> switch (part) {
+      case Part.Stack stack -> StackWork.memoryNeeded(stack);
+      case Part.Pair pair -> 0L;
+    }).max().orElse(0);
+  }
+}

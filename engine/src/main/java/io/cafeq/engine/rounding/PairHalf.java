@@ -1,0 +1,158 @@
+package io.cafeq.engine.rounding;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.config.Side;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.GridValues;
+import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.BlockTransform.Measured;
+import io.cafeq.engine.transform.ChannelRows;
+import io.cafeq.engine.transform.Gram;
+import io.cafeq.engine.transform.SquareMatrices;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** One factor of a pair and what rounding it gives: h x h products, summed slab by slab. Borrows all that it is given. */
+final class PairHalf {
+  private final PairFactor factor;
+  private final int h;
+  private final int count;
+  private final List<Integer> couplings;
+  private final GridSpec grid;
+  private final SlabEncoder encoder;
+  private final StopFlag stop;
+
+  /** @param couplings for each head of the factor the coupling, 0 to {@code count - 1}, that it takes part in */
+  PairHalf(
+      PairFactor factor, int h, int count, List<Integer> couplings, GridSpec grid, SlabEncoder encoder, StopFlag stop) {
+    this.factor = factor;
+    this.h = h;
+    this.count = count;
+    this.couplings = couplings;
+    this.grid = grid;
+    this.encoder = encoder;
+    this.stop = stop;
+  }
+
+  /**
+   * Products of the rounded factor, positions as rows, for each coupling.
+   *
+   * @param self f^^T f^
+   * @param cross f^^T f, f the original
+   */
+  record Products(List<double[]> self, List<double[]> cross) {}
+
+  /** f^T f of the original factor, for each coupling. */
+  List<double[]> originals() {
+    Gram gram = new Gram(h, count);
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
+      for (int first = 0; first < factor.rows(); first += factor.slabRows()) {
+        FloatMatrix slab = read(room, first);
+        for (int head = firstHead(first); head < endHead(first, slab); head++) {
+          ChannelRows rows = channels(slab, first, head);
+          gram.add(couplings.get(head), rows, rows);
+        }
+      }
+    }
+    return matrices(gram);
+  }
+
+  /** Rounds the factor with these blocks, one a coupling, and leaves nothing but the products. */
+  Products round(List<BlockTransform> blocks, Rounding rounding) {
+    Gram self = new Gram(h, count);
+    Gram cross = new Gram(h, count);
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
+      FloatMatrix decodedRoom = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
+      SlabBuffers buffers = new SlabBuffers(arena, grid, factor.slabRows(), factor.columns());
+      for (int first = 0; first < factor.rows(); first += factor.slabRows()) {
+        FloatMatrix slab = read(room, first);
+        int firstHead = firstHead(first);
+        int endHead = endHead(first, slab);
+        SlabTransforms transforms =
+            new SlabTransforms.Blocks(factor.side(), blocks.subList(firstHead, endHead));
+        EncodedSlab encoded = encoder.encode(slab, grid, transforms, rounding, buffers);
+        FloatMatrix decoded = decodedRoom.slice(0, slab.rows());
+        decode(encoded, decoded);
+        for (int head = firstHead; head < endHead; head++) {
+          ChannelRows rounded = channels(decoded, first, head);
+          self.add(couplings.get(head), rounded, rounded);
+          cross.add(couplings.get(head), rounded, channels(slab, first, head));
+        }
+      }
+    }
+    return new Products(matrices(self), matrices(cross));
+  }
+
+  /**
+   * The factor's blocks, one a head, each the map and the metric of its coupling; empty where one is out of the range of
+   * floats.
+   */
+  Optional<List<BlockTransform>> blocks(List<double[]> forwards, List<double[]> triangles) {
+    List<BlockTransform> blocks = new ArrayList<>();
+    for (int head = 0; head < couplings.size(); head++) {
+      int coupling = couplings.get(head);
+      Optional<BlockTransform> block =
+          BlockTransform.of(new Measured(head * h, h, forwards.get(coupling), triangles.get(coupling)));
+      if (block.isEmpty()) {
+        return Optional.empty();
+      }
+      blocks.add(block.get());
+    }
+    return Optional.of(blocks);
+  }
+
+  private FloatMatrix read(FloatMatrix room, int first) {
+    stop.check();
+    FloatMatrix slab = room.slice(0, Math.min(factor.slabRows(), factor.rows() - first));
+    factor.read(first, slab);
+    return slab;
+  }
+
+  private int firstHead(int firstRow) {
+    return factor.side() == Side.OUTPUT ? firstRow / h : 0;
+  }
+
+  private int endHead(int firstRow, FloatMatrix slab) {
+    return factor.side() == Side.OUTPUT ? (firstRow + slab.rows()) / h : couplings.size();
+  }
+
+  private ChannelRows channels(FloatMatrix slab, int firstRow, int head) {
+    return new ChannelRows(slab, factor.side(), head * h - (factor.side() == Side.OUTPUT ? firstRow : 0), h);
+  }
+
+  private static void decode(EncodedSlab encoded, FloatMatrix to) {
+    GridValues values = new GridValues(encoded);
+    float[] row = new float[to.columns()];
+    for (int i = 0; i < to.rows(); i++) {
+      values.read(i, 0, row.length, row);
+      MemorySegment.copy(
+          row, 0, to.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * i * row.length, row.length);
+    }
+  }
+
+  private List<double[]> matrices(Gram gram) {
+    List<double[]> all = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      all.add(gram.matrix(i));
+    }
+    return all;
+  }
+
+  List<double[]> identities() {
+    List<double[]> all = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      all.add(SquareMatrices.identity(h));
+    }
+    return all;
+  }
+}

@@ -1,0 +1,398 @@
+package io.cafeq.engine.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.plan.Coupling.Head;
+import io.cafeq.engine.plan.Coupling.Kind;
+import io.cafeq.engine.plan.ModelFamily.Couplings;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FamilyCouplingsTest {
+  private static final List<Head> GROUPS_OF_TWO =
+      List.of(new Head(16, 0, List.of(0, 16)), new Head(16, 16, List.of(32, 48)));
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "mistral", "qwen3", "mixtral", "qwen3_moe", "qwen2", "qwen2_moe", "gpt_oss",
+      "gpt_oss_dense"})
+  void aKeyValueHeadServesTheQueryHeadsOfItsGroup(String name) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    Couplings couplings = couplings(shapes);
+    assertThat(couplings.refused()).isEmpty();
+    assertThat(couplings.legal()).hasSize(2);
+    for (int layer = 0; layer < 2; layer++) {
+      String start = "model.layers." + layer + ".self_attn.";
+      boolean biased = shapes.headers().containsKey(start + "v_proj.bias");
+      assertThat(biased).isEqualTo(name.startsWith("qwen2") || name.startsWith("gpt_oss"));
+      assertThat(couplings.legal().get(layer)).isEqualTo(new Coupling(Kind.VALUE_OUTPUT, start + "v_proj.weight",
+          biased ? Optional.of(start + "v_proj.bias") : Optional.empty(), start + "o_proj.weight", Optional.empty(),
+          GROUPS_OF_TWO));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"gemma, model.", "gemma2, model.", "gemma3_text, model.", "gemma3, language_model.model."})
+  void gemmasHeadsAreAsLargeAsTheConfigurationSays(String name, String prefix) {
+    Couplings couplings = couplings(FamilyShapes.of(name));
+    assertThat(couplings.refused()).isEmpty();
+    assertThat(couplings.legal()).hasSize(2).last().satisfies(coupling -> {
+      assertThat(coupling.left()).isEqualTo(prefix + "layers.1.self_attn.v_proj.weight");
+      assertThat(coupling.heads()).isEqualTo(name.equals("gemma")
+          ? List.of(new Head(32, 0, List.of(0, 32, 64, 96)))
+          : List.of(new Head(32, 0, List.of(0, 32)), new Head(32, 32, List.of(64, 96))));
+    });
+  }
+
+  @Test
+  void whatTheTextConfigurationLeavesOutIsTakenFromTheShapes() {
+    FamilyShapes shapes = FamilyShapes.of("gemma3");
+    ObjectNode config = shapes.configObject();
+    ((ObjectNode) config.path("text_config")).remove(List.of("num_attention_heads", "num_key_value_heads", "head_dim"));
+    assertThat(couplings(config, shapes.headers())).isEqualTo(couplings(shapes));
+  }
+
+  @Test
+  void fusedValuesFollowQueriesAndKeys() {
+    Couplings couplings = couplings(FamilyShapes.of("phi3"));
+    assertThat(couplings.refused()).isEmpty();
+    assertThat(couplings.legal()).hasSize(2).first().isEqualTo(new Coupling(Kind.VALUE_OUTPUT,
+        "model.layers.0.self_attn.qkv_proj.weight", Optional.empty(), "model.layers.0.self_attn.o_proj.weight",
+        Optional.empty(), List.of(new Head(16, 96, List.of(0, 16)), new Head(16, 112, List.of(32, 48)))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "transformer."})
+  void gpt2CouplesValuesAndKeysWithTheirBiases(String prefix) {
+    FamilyShapes shapes = FamilyShapes.of("gpt2");
+    Map<String, TensorInfo> headers = new LinkedHashMap<>();
+    shapes.headers().forEach((name, info) -> headers.put(prefix + name, info));
+    Couplings couplings = couplings(shapes.configObject(), headers);
+    assertThat(couplings.refused()).isEmpty();
+    String fused = prefix + "h.0.attn.c_attn.weight";
+    Optional<String> bias = Optional.of(prefix + "h.0.attn.c_attn.bias");
+    assertThat(couplings.legal()).hasSize(4).startsWith(
+        new Coupling(Kind.VALUE_OUTPUT, fused, bias, prefix + "h.0.attn.c_proj.weight", Optional.empty(),
+            heads("128>0 144>16 160>32 176>48")),
+        new Coupling(Kind.QUERY_KEY, fused, bias, fused, bias, heads("64>0 80>16 96>32 112>48")));
+  }
+
+  @Test
+  void gptNeoxLiesHeadByHead() {
+    Couplings couplings = couplings(FamilyShapes.of("gpt_neox"));
+    String start = "gpt_neox.layers.0.attention.";
+    assertThat(couplings.refused()).isEmpty();
+    assertThat(couplings.legal()).hasSize(2).first().isEqualTo(new Coupling(Kind.VALUE_OUTPUT,
+        start + "query_key_value.weight", Optional.of(start + "query_key_value.bias"), start + "dense.weight",
+        Optional.empty(), heads("32>0 80>16 128>32 176>48")));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+      "bert, bert.encoder.layer.0.attention., self.query, self.key, self.value, output.dense",
+      "roberta, encoder.layer.0.attention., self.query, self.key, self.value, output.dense",
+      "distilbert, distilbert.transformer.layer.0.attention., q_lin, k_lin, v_lin, out_lin"})
+  void encodersCoupleBoth(String name, String start, String query, String key, String value, String output) {
+    Couplings couplings = couplings(FamilyShapes.of(name));
+    assertThat(couplings.refused()).isEmpty();
+    assertThat(couplings.legal()).hasSize(4).startsWith(
+        new Coupling(Kind.VALUE_OUTPUT, start + value + ".weight", Optional.of(start + value + ".bias"),
+            start + output + ".weight", Optional.empty(), heads("0>0 16>16 32>32 48>48")),
+        new Coupling(Kind.QUERY_KEY, start + key + ".weight", Optional.of(start + key + ".bias"),
+            start + query + ".weight", Optional.of(start + query + ".bias"), heads("0>0 16>16 32>32 48>48")));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"relative_key", "relative_key_query"})
+  void relativePositionsStandBetweenQueriesAndKeys(String type) {
+    FamilyShapes shapes = FamilyShapes.of("roberta");
+    Couplings couplings =
+        couplings(shapes.configObject().put("position_embedding_type", type), shapes.headers());
+    assertThat(couplings.legal()).hasSize(2).allMatch(coupling -> coupling.kind() == Kind.VALUE_OUTPUT);
+    assertThat(couplings.refused()).containsExactly(
+        "Layers 0 and 1 have no query-key pairs: positions of type " + type + " act between queries and keys.");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"deepseek_v2, q_proj", "deepseek_v3, q_b_proj"})
+  void latentAttentionCouplesWhatHasNoPosition(String name, String query) {
+    Couplings couplings = couplings(FamilyShapes.of(name));
+    String start = "model.layers.1.self_attn.";
+    assertThat(couplings.legal()).hasSize(4).endsWith(
+        new Coupling(Kind.VALUE_OUTPUT, start + "kv_b_proj.weight", Optional.empty(), start + "o_proj.weight",
+            Optional.empty(), heads("16>0 48>16 80>32 112>48")),
+        new Coupling(Kind.QUERY_KEY, start + "kv_b_proj.weight", Optional.empty(), start + query + ".weight",
+            Optional.empty(), heads("0>0 32>24 64>48 96>72")));
+    if (name.equals("deepseek_v2")) {
+      assertThat(couplings.refused()).isEmpty();
+    } else {
+      assertThat(couplings.refused()).singleElement().asString().startsWith("Layer 2 has no value-output pair: ");
+    }
+  }
+
+  @Test
+  void latentHeadsOfOtherSizes() {
+    FamilyShapes shapes = FamilyShapes.of("deepseek_v2");
+    Map<String, TensorInfo> headers = shapes.headers();
+    for (int layer = 0; layer < 2; layer++) {
+      reshape(headers, "model.layers." + layer + ".self_attn.kv_b_proj.weight", 4 * (16 + 12), 32);
+      reshape(headers, "model.layers." + layer + ".self_attn.o_proj.weight", 64, 4 * 12);
+    }
+    Couplings couplings = couplings(shapes.configObject().put("v_head_dim", 12), headers);
+    assertThat(couplings.refused()).isEmpty();
+    assertThat(couplings.legal().getFirst().heads()).isEqualTo(List.of(new Head(12, 16, List.of(0)),
+        new Head(12, 44, List.of(12)), new Head(12, 72, List.of(24)), new Head(12, 100, List.of(36))));
+    assertThat(couplings.legal().get(1).heads()).isEqualTo(heads("0>0 28>24 56>48 84>72"));
+  }
+
+  @Test
+  void llama4CouplesQueriesAndKeysWhereNothingIsRotated() {
+    Couplings couplings = couplings(FamilyShapes.of("llama4"));
+    String start = "language_model.model.layers.1.self_attn.";
+    assertThat(couplings.legal()).hasSize(3).last().isEqualTo(new Coupling(Kind.QUERY_KEY, start + "k_proj.weight",
+        Optional.empty(), start + "q_proj.weight", Optional.empty(), GROUPS_OF_TWO));
+    assertThat(couplings.refused()).containsExactly(
+        "Layer 0 has no query-key pair: rotary embedding stands between queries and keys.");
+  }
+
+  /** 1 says that rotary embedding is used; nothing said, every fourth layer goes without. */
+  @ParameterizedTest
+  @CsvSource(nullValues = "-", value = {
+      "'[1, 0, 1, 1, 0, 1, 1, 1]', -, '1, 4'", "'[]', -, '3, 7'", "null, -, '3, 7'", "-, -, '3, 7'",
+      "'[]', 3, '2, 5'", "'[0]', -, '0'", "'[2, 0, true, 1, 1, 1, 1, 1]', -, '1'", "'{}', -, ''", "17, -, ''"})
+  void layersWithoutRotaryEmbedding(@Nullable String list, @Nullable Integer interval, String expected) throws Exception {
+    FamilyShapes shapes = FamilyShapes.of("llama4");
+    ObjectNode config = shapes.configObject();
+    ObjectNode text = ((ObjectNode) config.path("text_config")).put("num_hidden_layers", 8);
+    text.remove("no_rope_layers");
+    if (list != null) {
+      text.set("no_rope_layers", new ObjectMapper().readTree(list));
+    }
+    if (interval != null) {
+      text.put("no_rope_layer_interval", interval);
+    }
+    Map<String, TensorInfo> headers = new LinkedHashMap<>();
+    for (int layer = 0; layer < 8; layer++) {
+      String number = ".layers." + layer + ".";
+      shapes.headers().forEach((name, info) -> headers.put(name.replace(".layers.0.", number), info));
+    }
+    headers.keySet().removeIf(name -> name.contains("feed_forward"));
+    assertThat(couplings(config, headers).legal().stream()
+        .filter(coupling -> coupling.kind() == Kind.QUERY_KEY)
+        .map(coupling -> coupling.left().replaceAll("\\D", ""))
+        .collect(Collectors.joining(", "))).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+      "qwen3_next|Layer 0 has no value-output pair: there is no softmax attention.",
+      "qwen3_next|Layer 1 has no value-output pair: a gate stands between the attention and o_proj.",
+      "bitnet|Layers 0 and 1 have no value-output pairs: a norm stands between the attention and o_proj.",
+      "gemma3n|Layers 0 and 1 have no value-output pairs: values are normalised by themselves, so only rotations could be "
+          + "moved."})
+  void someFamiliesHaveNoPairs(String name, String sentence) {
+    Couplings couplings = couplings(FamilyShapes.of(name));
+    assertThat(couplings.legal()).isEmpty();
+    assertThat(couplings.refused()).contains(sentence);
+  }
+
+  @Test
+  void anUnknownFamilyHasNoPairs() {
+    FamilyShapes shapes = FamilyShapes.of("llama");
+    Couplings couplings = couplings(shapes.configObject().put("model_type", "new_model"), shapes.headers());
+    assertThat(couplings.legal()).isEmpty();
+    assertThat(couplings.refused()).containsExactly("No layer has pairs: the model's family is not known.");
+  }
+
+  /** A head too few or too many in the configuration, which is never made to fit. */
+  @ParameterizedTest
+  @CsvSource({
+      "llama, head_dim, 8", "llama, num_attention_heads, 8", "llama, num_key_value_heads, 4",
+      "llama, num_key_value_heads, 3", "qwen3, head_dim, 32", "gemma, num_key_value_heads, 2", "phi3, head_dim, 32",
+      "phi3, num_key_value_heads, 4", "phi3, num_attention_heads, 8", "phi3, num_key_value_heads, 3", "gpt2, n_head, 7",
+      "gpt2, n_embd, 128", "gpt_neox, hidden_size, 32", "gpt_neox, num_attention_heads, 7", "bert, hidden_size, 128",
+      "distilbert, dim, 32", "deepseek_v2, v_head_dim, 8", "deepseek_v2, qk_nope_head_dim, 8",
+      "deepseek_v2, qk_rope_head_dim, 16", "deepseek_v2, num_attention_heads, 2", "deepseek_v3, v_head_dim, 32",
+      "gpt_oss, head_dim, 64", "mixtral, head_dim, 2000000000", "llama, num_attention_heads, -4"})
+  void aConfigurationThatTheShapesContradictHasNoPairs(String name, String key, int value) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    ObjectNode config = shapes.configObject().put(key, value);
+    if (key.equals("num_attention_heads") && value < 0) {
+      config.remove(List.of("head_dim", "num_key_value_heads"));
+    }
+    if (value == 2000000000) {
+      config.remove("hidden_size");
+    }
+    Couplings couplings = couplings(config, shapes.headers());
+    assertThat(couplings.legal()).isEmpty();
+    assertThat(couplings.refused()).isNotEmpty().first().asString()
+        .startsWith("Layers 0 and 1 have no value-output pairs: ")
+        .containsAnyOf("were expected", "was expected", "do not tell the heads");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+      "llama|model.layers.1.self_attn.v_proj.weight|24 64|self_attn.v_proj.weight has 24 output channels, and by "
+          + "config.json 32 were expected",
+      "llama|model.layers.1.self_attn.o_proj.weight|64 48|self_attn.o_proj.weight has 48 input channels, and by "
+          + "config.json 64 were expected",
+      "llama|model.layers.1.self_attn.q_proj.weight|128 64|self_attn.q_proj.weight has 128 output channels, and by "
+          + "config.json 64 were expected",
+      "llama|model.layers.1.self_attn.v_proj.weight|32 64 1|self_attn.v_proj.weight is no matrix",
+      "qwen2|model.layers.1.self_attn.v_proj.bias|16|self_attn.v_proj.bias has the shape [16], and [32] was expected",
+      "qwen2|model.layers.1.self_attn.v_proj.bias|32 1|self_attn.v_proj.bias has the shape [32, 1], and [32] was expected",
+      "gpt_oss|model.layers.1.self_attn.k_proj.weight|16 64|self_attn.k_proj.weight has 16 output channels, and by "
+          + "config.json 32 were expected",
+      "phi3|model.layers.1.self_attn.qkv_proj.weight|192 64|self_attn.qkv_proj.weight has 192 output channels, and by "
+          + "config.json 128 were expected"})
+  void wrongShapesAreSaid(String name, String tensor, String shape, String reason) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    Map<String, TensorInfo> headers = shapes.headers();
+    reshape(headers, tensor, Arrays.stream(shape.split(" ")).mapToLong(Long::parseLong).toArray());
+    Couplings couplings = couplings(shapes.configObject(), headers);
+    assertThat(couplings.legal()).singleElement().satisfies(legal -> assertThat(legal.left()).contains(".0."));
+    assertThat(couplings.refused()).containsExactly("Layer 1 has no value-output pair: " + reason + ".");
+  }
+
+  @Test
+  void gpt2sMatricesAreReadTransposed() {
+    FamilyShapes shapes = FamilyShapes.of("gpt2");
+    Map<String, TensorInfo> headers = shapes.headers();
+    reshape(headers, "h.0.attn.c_attn.weight", 192, 64);
+    assertThat(couplings(shapes.configObject(), headers).refused()).containsExactly(
+        "Layer 0 has no value-output pair: attn.c_attn.weight has 64 output channels, and by config.json 192 were "
+            + "expected.",
+        "Layer 0 has no query-key pair: attn.c_attn.weight has 64 output channels, and by config.json 192 were "
+            + "expected.");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama, self_attn.v_proj.weight", "llama, self_attn.o_proj.weight", "llama, self_attn.q_proj.weight",
+      "phi3, self_attn.qkv_proj.weight", "deepseek_v2, self_attn.kv_b_proj.weight",
+      "deepseek_v2, self_attn.o_proj.weight"})
+  void missingTensorsAreSaid(String name, String tensor) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    Map<String, TensorInfo> headers = shapes.headers();
+    headers.keySet().removeIf(key -> key.endsWith(".layers.1." + tensor));
+    Couplings couplings = couplings(shapes.configObject(), headers);
+    assertThat(couplings.legal()).filteredOn(coupling -> coupling.kind() == Kind.VALUE_OUTPUT).hasSize(1);
+    assertThat(couplings.refused()).contains("Layer 1 has no value-output pair: " + tensor + " is missing.");
+  }
+
+  /** What nobody has looked at may be a norm or a gate. */
+  @ParameterizedTest
+  @CsvSource({"llama, model.layers.0., self_attn.attn_sub_norm.weight", "llama, model.layers.0., self_attn.g_proj.weight",
+      "qwen3, model.layers.0., self_attn.v_norm.weight", "llama, model.layers.0., self_attn.v_scale",
+      "deepseek_v3, model.layers.0., self_attn.indexer.wk.weight", "bert, bert.encoder.layer.0., attention.self.gate.weight",
+      "gpt_neox, gpt_neox.layers.0., attention.norm.weight"})
+  void strangersInTheAttentionForbidPairs(String name, String layer, String stranger) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    Map<String, TensorInfo> headers = shapes.headers();
+    headers.put(layer + stranger, headers.values().iterator().next());
+    Couplings couplings = couplings(shapes.configObject(), headers);
+    assertThat(couplings.legal()).noneMatch(coupling -> coupling.left().startsWith(layer)).isNotEmpty();
+    assertThat(couplings.refused()).anyMatch(sentence -> sentence.equals(
+        "Layer 0 has no value-output pair: what " + stranger + " does in the attention is not known."));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"attn_output_gate, true, gates the attention", "use_gated_attention, true, gates the attention",
+      "num_kv_shared_layers, 1, lets other layers read the values too"})
+  void theConfigurationMayForbidPairs(String key, String value, String reason) throws Exception {
+    FamilyShapes shapes = FamilyShapes.of("qwen3_moe");
+    ObjectNode config = shapes.configObject();
+    config.set(key, new ObjectMapper().readTree(value));
+    Couplings couplings = couplings(config, shapes.headers());
+    assertThat(couplings.legal()).isEmpty();
+    assertThat(couplings.refused()).containsExactly(
+        "Layers 0 and 1 have no value-output pairs: config.json's " + key + " " + reason + ".");
+    assertThat(couplings(shapes.configObject().put(key, 0), shapes.headers()).legal()).hasSize(2);
+  }
+
+  @Test
+  void aNormForbidsQueryKeyPairs() {
+    FamilyShapes shapes = FamilyShapes.of("llama4");
+    Map<String, TensorInfo> headers = shapes.headers();
+    String name = "language_model.model.layers.1.self_attn.k_norm.weight";
+    headers.put(name, headers.values().iterator().next());
+    assertThat(couplings(shapes.configObject(), headers).refused())
+        .contains("Layer 1 has no query-key pair: a norm stands between queries and keys.");
+  }
+
+  @ParameterizedTest
+  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  void theOrderAndTheFilesOfTensorsDoNotMatter(String name) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    Map<String, TensorInfo> shuffled = new LinkedHashMap<>();
+    shapes.headers().values().stream().toList().reversed().forEach(info -> shuffled.put(info.name(), new TensorInfo(
+        info.name(), info.dtype(), info.shape(), "model-" + (shuffled.size() % 3), info.position(), info.bytes())));
+    assertThat(couplings(shapes.configObject(), shuffled)).isEqualTo(couplings(shapes));
+  }
+
+  @ParameterizedTest
+  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  void pairsStayWithinTheirTensorsAndNeverOverlap(String name) {
+    FamilyShapes shapes = FamilyShapes.of(name);
+    ModelFamily family = Families.of(shapes.configObject());
+    Map<String, TensorInfo> headers = shapes.headers();
+    for (Coupling coupling : couplings(shapes).legal()) {
+      boolean values = coupling.kind() == Kind.VALUE_OUTPUT;
+      boolean[] left = new boolean[length(family, headers, coupling.left(), false)];
+      boolean[] right = new boolean[length(family, headers, coupling.right(), values)];
+      for (Head head : coupling.heads()) {
+        take(left, head.left(), head.size());
+        head.right().forEach(first -> take(right, first, head.size()));
+      }
+      if (values) {
+        assertThat(right).as(coupling.right()).doesNotContain(false);
+      }
+    }
+  }
+
+  private static void take(boolean[] taken, int first, int size) {
+    for (int i = first; i < first + size; i++) {
+      assertThat(taken[i]).isFalse();
+      taken[i] = true;
+    }
+  }
+
+  private static int length(ModelFamily family, Map<String, TensorInfo> headers, String name, boolean columns) {
+    TensorInfo info = Objects.requireNonNull(headers.get(name));
+    return columns == family.place(name).transposed() ? info.rows() : info.columns();
+  }
+
+  /** Heads of 16: first row on the left, then what it meets on the right. */
+  private static List<Head> heads(String text) {
+    return Arrays.stream(text.split(" "))
+        .map(head -> head.split(">"))
+        .map(pair -> new Head(16, Integer.parseInt(pair[0]), List.of(Integer.valueOf(pair[1]))))
+        .toList();
+  }
+
+  private static void reshape(Map<String, TensorInfo> headers, String name, long... shape) {
+    TensorInfo info = Objects.requireNonNull(headers.get(name));
+    headers.put(name, new TensorInfo(name, info.dtype(), Arrays.stream(shape).boxed().toList(), info.file(),
+        info.position(), Arrays.stream(shape).reduce(1, (a, b) -> a * b) * info.dtype().bytes()));
+  }
+
+  private static Couplings couplings(FamilyShapes shapes) {
+    return couplings(shapes.configObject(), shapes.headers());
+  }
+
+  private static Couplings couplings(ObjectNode config, Map<String, TensorInfo> tensors) {
+    return Families.of(config).couplings(config, tensors);
+  }
+}
