@@ -2,28 +2,53 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.grid.GridSpec;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Objects;
 import java.util.TreeMap;
 
 /**
  * What a transform leaves of the squared error of plain rounding with the same bits and groups, as measured for some sizes of
  * groups. Between them the logarithm is interpolated over the logarithm of the size; beyond them it stays.
- *
- * @param ratios by bits and storage, then by columns a group
  */
-record Gains(Map<Key, NavigableMap<Integer, Double>> ratios) {
-  record Key(int bits, ScaleStorage storage) {}
+final class Gains {
+  private final Map<Key, NavigableMap<Integer, Double>> ratios;
 
-  /** @param columns of the matrix, for whole rows */
-  double ratio(GridSpec grid, int columns) {
-    NavigableMap<Integer, Double> bySize = ratios.get(new Key(grid.bits(), grid.storage()));
-    if (bySize == null) {
-      throw new IllegalArgumentException("not measured: " + grid);
+  private Gains(Map<Key, NavigableMap<Integer, Double>> ratios) {
+    this.ratios = ratios;
+  }
+
+  private record Key(int bits, ScaleStorage storage) implements Comparable<Key> {
+    @Override
+    public int compareTo(Key other) {
+      return bits != other.bits ? Integer.compare(bits, other.bits) : storage.compareTo(other.storage);
     }
-    int size = grid.groupSize(columns);
+  }
+
+  /** Gathers measurements. */
+  static final class Builder {
+    private final Map<Key, NavigableMap<Integer, Double>> ratios = new TreeMap<>();
+
+    /** @param columns of the matrix that was measured */
+    void add(GridSpec grid, int columns, double ratio) {
+      ratios.computeIfAbsent(new Key(grid.bits(), grid.storage()), key -> new TreeMap<>())
+          .put(grid.groupSize(columns), ratio);
+    }
+
+    Gains build() {
+      return new Gains(ratios);
+    }
+  }
+
+  /** @param columns of the matrix that the grid is for */
+  double ratio(GridSpec grid, int columns) {
+    return ratio(new Key(grid.bits(), grid.storage()), grid.groupSize(columns));
+  }
+
+  private double ratio(Key key, int size) {
+    NavigableMap<Integer, Double> bySize = ratios.get(key);
+    if (bySize == null) {
+      throw new IllegalArgumentException("not measured: " + key);
+    }
     Map.Entry<Integer, Double> below = bySize.floorEntry(size);
     Map.Entry<Integer, Double> above = bySize.ceilingEntry(size);
     if (below == null || above == null) {
@@ -37,13 +62,12 @@ record Gains(Map<Key, NavigableMap<Integer, Double>> ratios) {
     return between(below.getValue(), above.getValue(), share);
   }
 
-  /** Of two measurements with the same keys and sizes: {@code share} of the way from this to the other. */
+  /** The way from this to the other, both of the same grids: 0 is this, 1 is the other. */
   Gains towards(Gains other, double share) {
-    Map<Key, NavigableMap<Integer, Double>> mixed = new HashMap<>();
+    Map<Key, NavigableMap<Integer, Double>> mixed = new TreeMap<>();
     ratios.forEach((key, bySize) -> {
-      Map<Integer, Double> ends = Objects.requireNonNull(other.ratios.get(key));
       NavigableMap<Integer, Double> values = new TreeMap<>();
-      bySize.forEach((size, ratio) -> values.put(size, between(ratio, ends.getOrDefault(size, ratio), share)));
+      bySize.forEach((size, ratio) -> values.put(size, between(ratio, other.ratio(key, size), share)));
       mixed.put(key, values);
     });
     return new Gains(mixed);

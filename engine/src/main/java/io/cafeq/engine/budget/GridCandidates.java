@@ -1,8 +1,11 @@
 package io.cafeq.engine.budget;
 
+import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.plan.TensorSettings;
+import io.cafeq.engine.plan.TreatmentLimits;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,15 +15,15 @@ final class GridCandidates {
   private static final int MOST_BITS = 8;
   private static final int[] GROUPS = {16, 24, 32, 48, 64, 96, 128, 192, 256};
 
-  private final Freedom freedom;
+  private final TensorSettings settings;
+  private final Recipe recipe;
   private final int columns;
-  private final double target;
 
-  /** @param target bits a weight that are wanted on the whole */
-  GridCandidates(Freedom freedom, int columns, double target) {
-    this.freedom = freedom;
+  /** @param recipe has a target */
+  GridCandidates(TensorSettings settings, Recipe recipe, int columns) {
+    this.settings = settings;
+    this.recipe = recipe;
     this.columns = columns;
-    this.target = target;
   }
 
   /**
@@ -28,10 +31,10 @@ final class GridCandidates {
    * makes up for, is rare among the matrices of one model, sixteen times is not seen.
    */
   List<Integer> bits() {
-    if (freedom.bits().isPresent()) {
-      return List.of(freedom.bits().getAsInt());
+    if (settings.bits().isPresent()) {
+      return List.of(settings.bits().getAsInt());
     }
-    int whole = (int) Math.floor(target);
+    int whole = (int) recipe.targetBitsPerWeight().orElseThrow();
     List<Integer> bits = new ArrayList<>();
     for (int b = Math.clamp(whole - 1, FEWEST_BITS, MOST_BITS); b <= Math.min(whole + 2, MOST_BITS); b++) {
       bits.add(b);
@@ -41,8 +44,8 @@ final class GridCandidates {
 
   /** Columns a group: as fixed, or all multiples of 8 that kernels like and that divide the columns, and whole rows (0). */
   List<Integer> groups() {
-    if (freedom.group().isPresent()) {
-      return List.of(freedom.group().getAsInt());
+    if (settings.group().isPresent()) {
+      return List.of(TreatmentLimits.group(settings.group().getAsInt(), columns));
     }
     List<Integer> groups = new ArrayList<>();
     for (int group : GROUPS) {
@@ -56,7 +59,7 @@ final class GridCandidates {
 
   /** Without a transform. */
   List<GridSpec> plain() {
-    return all(freedom.scales().map(List::of)
+    return all(settings.scales().map(List::of)
         .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)), groups());
   }
 
@@ -67,12 +70,12 @@ final class GridCandidates {
 
   /** The storage of plain rounding that gains are relative to. */
   ScaleStorage reference() {
-    return freedom.scales().orElse(ScaleStorage.ZERO_POINT);
+    return settings.scales().orElse(ScaleStorage.ZERO_POINT);
   }
 
   /** How scales may be stored under a transform of that side. */
   List<ScaleStorage> storages(Side side) {
-    return freedom.scales().map(List::of).orElse(switch (side) {
+    return settings.scales().map(List::of).orElse(switch (side) {
       case INPUT -> List.of(ScaleStorage.SYMMETRIC);
       case OUTPUT -> List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET);
     });
@@ -80,11 +83,16 @@ final class GridCandidates {
 
   /** Smaller groups leave nothing for a transform to gain; whole rows are nearly as dear as the largest group. */
   private List<Integer> transformedGroups() {
-    if (freedom.group().isPresent()) {
+    if (settings.group().isPresent()) {
       return groups();
     }
     List<Integer> useful = groups().stream().filter(group -> group >= 32).toList();
     return useful.isEmpty() ? List.of(0) : useful;
+  }
+
+  /** One grid of this recipe. */
+  GridSpec grid(int bits, int group, ScaleStorage storage) {
+    return new GridSpec(bits, group, storage, recipe.scaleBits(), recipe.clip());
   }
 
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {
@@ -92,7 +100,7 @@ final class GridCandidates {
     for (int bits : bits()) {
       for (int group : groups) {
         for (ScaleStorage storage : storages) {
-          grids.add(new GridSpec(bits, group, storage, freedom.scaleBits(), freedom.clip()));
+          grids.add(grid(bits, group, storage));
         }
       }
     }

@@ -1,52 +1,48 @@
 package io.cafeq.engine.budget;
 
+import io.cafeq.config.Method;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** All that a piece may choose from, priced. */
 final class Offers {
   private Offers() {}
 
   /**
-   * @param plain of the piece's tensors, in order
+   * @param plain of the piece's tensors
    * @param gains of each transform that the piece may have
    */
   static List<Offer<Choice>> of(
-      Piece piece, List<PlainErrors> plain, List<Measured> gains, GridCandidates candidates) {
+      Piece piece, List<PlainErrors> plain, Map<BlockDiagonal, Gains> gains, GridCandidates candidates) {
     List<Offer<Choice>> offers = new ArrayList<>();
-    int columns = piece.matrix().columns();
-    long rows = piece.matrix().rows();
-    if (TransformCandidates.plainIsAllowed(piece.freedom())) {
+    int columns = piece.columns();
+    long rows = piece.rows();
+    if (plainIsAllowed(piece, gains)) {
       for (GridSpec grid : candidates.plain()) {
-        Choice choice = new Choice(piece, grid, new TransformSpec.None());
-        offers.add(new Offer<>(choice, rows * grid.bitsPerRow(columns), error(piece, plain, grid)));
+        Choice choice = new Choice(grid, new TransformSpec.None());
+        offers.add(new Offer<>(choice, rows * grid.bitsPerRow(columns), PlainErrors.sum(plain, grid)));
       }
     }
-    for (Measured measured : gains) {
-      long transformBits = measured.spec().bits(rows, columns);
-      for (GridSpec grid : candidates.transformed(measured.spec().side())) {
-        GridSpec reference =
-            new GridSpec(grid.bits(), grid.group(), candidates.reference(), grid.scaleBits(), grid.clip());
+    gains.forEach((transform, gain) -> {
+      for (GridSpec grid : candidates.transformed(transform.side())) {
+        GridSpec reference = candidates.grid(grid.bits(), grid.group(), candidates.reference());
         offers.add(new Offer<>(
-            new Choice(piece, grid, measured.spec()),
-            rows * grid.bitsPerRow(columns) + transformBits,
-            error(piece, plain, reference) * measured.gains().ratio(grid, columns)));
+            new Choice(grid, transform),
+            rows * grid.bitsPerRow(columns) + piece.bits(transform),
+            PlainErrors.sum(plain, reference) * gain.ratio(grid, columns)));
       }
-    }
+    });
     return offers;
   }
 
-  /** A transform with what it gains on the piece. */
-  record Measured(BlockDiagonal spec, Gains gains) {}
-
-  private static double error(Piece piece, List<PlainErrors> plain, GridSpec grid) {
-    double sum = 0;
-    for (int i = 0; i < plain.size(); i++) {
-      sum += plain.get(i).of(grid) * piece.matrix().tensors().get(i).info().elements();
-    }
-    return sum;
+  /** Methods that are named after a transform have it wherever it is possible; a stack without one is better taken apart. */
+  private static boolean plainIsAllowed(Piece piece, Map<BlockDiagonal, Gains> gains) {
+    Method method = piece.settings().method();
+    boolean optional = method == Method.CAFEQ || method == Method.RTN || method == Method.NONE;
+    return !piece.isStack() && (optional || gains.isEmpty());
   }
 }

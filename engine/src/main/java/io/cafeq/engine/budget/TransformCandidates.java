@@ -1,75 +1,72 @@
 package io.cafeq.engine.budget;
 
+import io.cafeq.config.Recipe;
 import io.cafeq.config.Side;
-import io.cafeq.config.TransformStorage;
+import io.cafeq.engine.plan.Part.RowRange;
+import io.cafeq.engine.plan.TreatmentLimits;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
-/** The transforms among which a matrix, or a stack of matrices with one input, may choose. */
+/**
+ * The transforms among which a piece may choose. They are stored as int8 where that is free: bf16 takes twice the bits for less
+ * than what a larger block in int8 gains.
+ */
 final class TransformCandidates {
-  private static final int LEAST_BLOCK = 8;
-  private static final int LARGEST_BLOCK = 256;
-  private static final int LARGEST_HADAMARD = 1024;
   /** No transform saves as much as this many bits a weight. */
   private static final double MOST_BITS = 0.7;
 
   private TransformCandidates() {}
 
-  /** Whether plain rounding is a choice. */
-  static boolean plainIsAllowed(Freedom freedom) {
-    return switch (freedom.method()) {
-      case CAFEQ, RTN, NONE -> true;
-      case ROTATION, HADAMARD -> false;
-    };
-  }
-
-  /** The output side would take a stack apart, so a stack has the input side only. */
-  static List<BlockDiagonal> of(Piece piece) {
+  /** Empty where only plain rounding is possible. */
+  static List<BlockDiagonal> of(Piece piece, Recipe recipe) {
     List<BlockDiagonal> specs = new ArrayList<>();
-    Freedom freedom = piece.freedom();
-    switch (freedom.method()) {
-      case RTN, NONE -> {}
-      case CAFEQ -> add(piece, Kind.LEARNED, LARGEST_BLOCK, LEAST_BLOCK, specs);
-      case ROTATION -> add(piece, Kind.ROTATION, LARGEST_BLOCK, LEAST_BLOCK, specs);
-      case HADAMARD -> add(piece, Kind.HADAMARD, LARGEST_HADAMARD, LARGEST_HADAMARD, specs);
+    Optional<Kind> kind = TreatmentLimits.kind(piece.settings(), piece.ranges().getFirst().tensor().info());
+    if (kind.isPresent()) {
+      for (Side side : sides(piece)) {
+        add(piece, kind.get(), side, recipe, specs);
+      }
     }
     return specs;
   }
 
+  /** The output side would take a stack apart; on the input side a stack pays once for what its members pay each. */
   private static List<Side> sides(Piece piece) {
-    if (piece.isShared()) {
+    if (piece.settings().side().isPresent()) {
+      Side side = piece.settings().side().get();
+      return piece.isStack() && side == Side.OUTPUT ? List.of() : List.of(side);
+    }
+    if (piece.isStack()) {
       return List.of(Side.INPUT);
     }
-    boolean sharingIsCheaper = piece.couldShare() && piece.freedom().side().isEmpty();
-    return sharingIsCheaper ? List.of(Side.OUTPUT) : List.of(Side.INPUT, Side.OUTPUT);
+    return piece.sharable() ? List.of(Side.OUTPUT) : List.of(Side.INPUT, Side.OUTPUT);
   }
 
-  private static void add(Piece piece, Kind kind, int largest, int least, List<BlockDiagonal> specs) {
-    Freedom freedom = piece.freedom();
-    TransformStorage storage = freedom.storage().orElse(TransformStorage.INT8);
-    for (Side side : sides(piece)) {
-      if (freedom.side().isPresent() && freedom.side().get() != side) {
-        continue;
-      }
-      int channels = side == Side.INPUT ? piece.matrix().columns() : piece.matrix().rows();
-      int most = Math.min(Integer.highestOneBit(channels), largest);
-      if (freedom.block().isPresent()) {
-        int block = Math.min(freedom.block().getAsInt(), most);
-        if (block >= LEAST_BLOCK) {
-          specs.add(new BlockDiagonal(kind, side, block, storage));
-        }
-        continue;
-      }
-      // on the input side blocks of 8 gain next to nothing
-      int smallest = side == Side.INPUT ? 2 * LEAST_BLOCK : LEAST_BLOCK;
-      for (int block = Math.min(most, Math.max(least, smallest)); block >= LEAST_BLOCK && block <= most; block *= 2) {
-        BlockDiagonal spec = new BlockDiagonal(kind, side, block, storage);
-        boolean required = !plainIsAllowed(freedom);
-        if (required || spec.bits(piece.matrix().rows(), piece.matrix().columns()) <= MOST_BITS * piece.matrix().weights()) {
-          specs.add(spec);
-        }
+  private static void add(Piece piece, Kind kind, Side side, Recipe recipe, List<BlockDiagonal> specs) {
+    int channels = switch (side) {
+      case INPUT -> piece.columns();
+      case OUTPUT -> piece.ranges().stream().mapToInt(RowRange::count).min().orElseThrow();
+    };
+    int most = TreatmentLimits.largestBlock(kind, channels);
+    int least = switch (kind) {
+      // blocks of 8 on the input side gain next to nothing
+      case LEARNED -> side == Side.INPUT ? 2 * TreatmentLimits.LEAST_BLOCK : TreatmentLimits.LEAST_BLOCK;
+      // larger rotations only cost more, and signs cost the same at any size
+      case ROTATION -> TreatmentLimits.LEAST_BLOCK;
+      case HADAMARD -> Math.max(most, TreatmentLimits.LEAST_BLOCK);
+    };
+    if (piece.settings().block().isPresent()) {
+      int block = Math.min(piece.settings().block().getAsInt(), most);
+      least = Math.max(block, TreatmentLimits.LEAST_BLOCK);
+      most = block;
+    }
+    for (int block = least; block <= most; block *= 2) {
+      BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.usualTransformStorage());
+      boolean asked = kind != Kind.LEARNED || piece.settings().block().isPresent();
+      if (asked || piece.bits(spec) <= MOST_BITS * piece.weights()) {
+        specs.add(spec);
       }
     }
   }
