@@ -80,7 +80,7 @@ record PlainErrors(long weights, Map<GridSpec, Double> relative, double squaredN
     return sample;
   }
 
-  private static double squaredNorm(FloatMatrix matrix) {
+  static double squaredNorm(FloatMatrix matrix) {
     double sum = 0;
     for (int row = 0; row < matrix.rows(); row++) {
       for (int column = 0; column < matrix.columns(); column++) {

@@ -1,5 +1,7 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.config.Method;
+import io.cafeq.config.Recipe;
 import io.cafeq.config.Rounding;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
@@ -11,4 +13,14 @@ import io.cafeq.engine.transform.TransformSpec;
  *     that can be another storage of the scales also where no transform fits
  */
 public record Treatment(
-    GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {}
+    GridSpec grid, TransformSpec transform, Rounding rounding, int steps, long seed, boolean fallBack) {
+
+  /** A grid and a transform with all that the recipe says besides. */
+  public static Treatment of(Recipe recipe, TensorSettings settings, GridSpec grid, TransformSpec transform) {
+    // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
+    boolean plain = transform instanceof TransformSpec.None && recipe.rounding() == Rounding.NEAREST_PLANE;
+    Rounding rounding = plain ? Rounding.NEAREST : recipe.rounding();
+    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
+    return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
+  }
+}

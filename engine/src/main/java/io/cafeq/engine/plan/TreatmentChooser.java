@@ -1,8 +1,6 @@
 package io.cafeq.engine.plan;
 
-import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.GridSpec;
@@ -82,25 +80,11 @@ final class TreatmentChooser implements Cluster.Chooser {
     int leftGroup = group(left.usualGroup(), List.of(coupled.left()));
     int rightGroup = switch (coupled.coupling().kind()) {
       case QUERY_KEY -> group(right.usualGroup(), List.of(coupled.right()));
-      case VALUE_OUTPUT -> right.usualGroup() == 0 ? 0 : groupOfHead(right.usualGroup(), head, coupled.right());
+      case VALUE_OUTPUT -> right.usualGroup() == 0 ? 0 : TreatmentLimits.groupOfHead(
+          right.usualGroup(), head, coupled.right().weight().columns());
     };
-    return new PairTreatment(
-        grid(left, leftGroup, ScaleStorage.SYMMETRIC),
-        grid(right, rightGroup, ScaleStorage.SYMMETRIC),
-        recipe.pair(),
-        left.method() == Method.CAFEQ ? PairTreatment.Basis.LEARNED : PairTreatment.Basis.ROTATION,
-        recipe.usualTransformStorage(),
-        recipe.seed(),
-        recipe.fallBack() && left.method() == Method.CAFEQ);
-  }
-
-  /** The largest divisor of a head's channels up to the group, so that no group depends on two heads. */
-  private static int groupOfHead(int wanted, int head, PlannedTensor right) {
-    int group = Math.min(wanted, head);
-    while (head % group != 0) {
-      group--;
-    }
-    return group == right.weight().columns() ? 0 : group;
+    return PairTreatment.of(recipe, left,
+        grid(left, leftGroup, ScaleStorage.SYMMETRIC), grid(right, rightGroup, ScaleStorage.SYMMETRIC));
   }
 
   /** A transform and what it costs, in bits a weight. */
@@ -154,11 +138,7 @@ final class TreatmentChooser implements Cluster.Chooser {
     List<PlannedTensor> tensors = rows.stream().map(RowRange::tensor).distinct().toList();
     GridSpec grid = grid(
         settings, group(settings.usualGroup(), tensors), input ? ScaleStorage.SYMMETRIC : ScaleStorage.ZERO_POINT);
-    boolean none = transform instanceof TransformSpec.None;
-    // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
-    Rounding rounding = none && recipe.rounding() == Rounding.NEAREST_PLANE ? Rounding.NEAREST : recipe.rounding();
-    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
-    return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
+    return Treatment.of(recipe, settings, grid, transform);
   }
 
   private GridSpec grid(TensorSettings settings, int group, ScaleStorage usual) {

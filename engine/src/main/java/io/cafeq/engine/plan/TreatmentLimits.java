@@ -62,4 +62,16 @@ public final class TreatmentLimits {
     }
     return group == columns || (group < wanted && group < LEAST_DIVISOR) ? 0 : group;
   }
+
+  /**
+   * The largest divisor of a head's channels up to {@code wanted}, for groups of which none depends on two heads; 0 where that
+   * is a whole row.
+   */
+  public static int groupOfHead(int wanted, int head, int columns) {
+    int group = Math.min(wanted, head);
+    while (head % group != 0) {
+      group--;
+    }
+    return group == columns ? 0 : group;
+  }
 }
