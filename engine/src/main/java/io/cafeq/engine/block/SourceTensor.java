@@ -5,8 +5,8 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.checkpoint.WeightLayout;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
@@ -40,14 +40,19 @@ final class SourceTensor implements AutoCloseable {
       throw damage.of("tensor " + header.name() + " is " + header.dtype() + " " + header.shape() + ", in "
           + checkpoint.folder() + " it is " + info.dtype() + " " + info.shape());
     }
-    LayoutKind layout = header.content() instanceof TensorHeader.Content.Quantized quantized
-        ? quantized.layout()
-        : LayoutKind.PLAIN;
-    WeightTensor weight = switch (layout) {
-      case PLAIN, TILED, MICRO_SCALED -> WeightTensor.plain(info);
-      case TRANSPOSED -> new WeightTensor(info, new WeightLayout.Transposed());
+    LayoutKind layout = header.layout();
+    if (!header.isQuantized()) {
+      return new SourceTensor(checkpoint, WeightTensor.plain(info), arena);
+    }
+    return switch (checkpoint.weights().read(info, layout == LayoutKind.TRANSPOSED)) {
+      case WeightTensors.Reading.Weights(WeightTensor weight) when weight.layout().kind() == layout ->
+          new SourceTensor(checkpoint, weight, arena);
+      case WeightTensors.Reading.Weights(WeightTensor weight) -> throw damage.of(
+          "tensor " + header.name() + " is " + layout.text() + ", in " + checkpoint.folder() + " it is "
+              + weight.layout().kind().text());
+      case WeightTensors.Reading.NoWeights(String reason) ->
+          throw damage.of("tensor " + header.name() + " is quantized, in " + checkpoint.folder() + " it " + reason);
     };
-    return new SourceTensor(checkpoint, weight, arena);
   }
 
   /** Rows counted through all experts; borrowed until the next call. */

@@ -160,6 +160,20 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     return low < sections.size() && row >= sections.get(low).firstRow() ? Optional.of(sections.get(low)) : Optional.empty();
   }
 
+  /** What the weights mean: [out, in] or [experts, out, in]; the stored shape where they are not quantized. */
+  public List<Long> meaning() {
+    if (!isQuantized()) {
+      return shape;
+    }
+    List<Long> matrix = List.of(rows(), (long) columns());
+    return firstExpert() < 0 ? matrix : List.of(experts(), rows(), (long) columns());
+  }
+
+  /** Whether nothing of the tensor is left, since its numbers went into another one's weights. */
+  public boolean isConsumed() {
+    return content instanceof Content.Consumed;
+  }
+
   /** Number of stored elements. */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
@@ -170,7 +184,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     return Math.multiplyExact(elements(), (long) dtype.bytes());
   }
 
-  private LayoutKind layout() {
+  /** What the header says of the source: {@link LayoutKind#PLAIN} also for tensors that are not quantized. */
+  public LayoutKind layout() {
     return content instanceof Content.Quantized quantized ? quantized.layout() : LayoutKind.PLAIN;
   }
 

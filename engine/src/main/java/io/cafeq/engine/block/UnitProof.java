@@ -4,6 +4,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.plan.Coupling;
 import io.cafeq.engine.receipt.UnitFigures;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -86,6 +87,9 @@ public final class UnitProof {
         proof.problems.add(rethrowStop(e));
       }
     }
+    if (proof.problems.isEmpty() && against instanceof Against.Source source) {
+      proof.pairs(source.checkpoint());
+    }
     if (proof.problems.isEmpty()) {
       proof.figures();
     }
@@ -154,6 +158,18 @@ public final class UnitProof {
     errors.endOfSlab();
     squaredError += errors.squaredError();
     squaredNorm += errors.squaredNorm();
+  }
+
+  private void pairs(Checkpoint checkpoint) {
+    for (Coupling coupling : reader.header().couplings()) {
+      try {
+        PairProof.Outcome outcome = new PairProof(reader, checkpoint, stop, coupling).check(reader.figures());
+        squaredError += outcome.squaredError();
+        squaredNorm += outcome.squaredNorm();
+      } catch (EngineException e) {
+        problems.add(rethrowStop(e));
+      }
+    }
   }
 
   private void figures() {

@@ -31,6 +31,7 @@ public final class Checkpoint implements AutoCloseable {
   private final Map<String, ShardFile> shards;
   private final List<TensorInfo> tensors;
   private final Map<String, TensorInfo> byName;
+  private final WeightTensors weights;
   private final SortedMap<String, String> metadata;
   private final SortedMap<String, String> aliases;
   private final LongAdder bytesRead = new LongAdder();
@@ -43,6 +44,7 @@ public final class Checkpoint implements AutoCloseable {
     this.shards = shards;
     this.tensors = headers.stream().flatMap(header -> header.tensors().stream()).toList();
     this.byName = byName(files.folder(), tensors);
+    this.weights = WeightTensors.of(tensors, config);
     if (files.index() != null) {
       files.index().check(files.folder(), tensors);
     }
@@ -111,6 +113,11 @@ public final class Checkpoint implements AutoCloseable {
     return Optional.ofNullable(byName.get(name));
   }
 
+  /** What the stored tensors are as weights. */
+  public WeightTensors weights() {
+    return weights;
+  }
+
   /** {@code __metadata__} of all shards together; where two disagree, the first one's entry. */
   public SortedMap<String, String> metadata() {
     return metadata;
@@ -168,10 +175,17 @@ public final class Checkpoint implements AutoCloseable {
     return new TensorReader(this);
   }
 
-  /** As {@link TensorReader#readFloats}, with buffers for this one call. */
+  /** As the method of {@link TensorReader}, with buffers for this one call. */
   public void readFloats(TensorInfo tensor, int firstRow, int firstColumn, FloatMatrix target) {
     try (TensorReader reader = newReader()) {
       reader.readFloats(tensor, firstRow, firstColumn, target);
+    }
+  }
+
+  /** As the method of {@link TensorReader}, with buffers for this one call. */
+  public void readFloats(WeightTensor weight, int firstRow, int firstColumn, FloatMatrix target) {
+    try (TensorReader reader = newReader()) {
+      reader.readFloats(weight, firstRow, firstColumn, target);
     }
   }
 

@@ -8,7 +8,12 @@ final class Names {
 
   /** The name in quotes for a message: control characters escaped, long names cut. */
   static String quoted(String name) {
-    StringBuilder text = new StringBuilder("\"");
+    return "\"" + shortened(name) + "\"";
+  }
+
+  /** The text for a message: control characters escaped, long texts cut. */
+  static String shortened(String name) {
+    StringBuilder text = new StringBuilder();
     name.codePoints().limit(SHOWN).forEach(c -> {
       if (Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE) {
         text.append(String.format("\\u%04x", c));
@@ -16,7 +21,7 @@ final class Names {
         text.appendCodePoint(c);
       }
     });
-    return text.append(name.length() > SHOWN ? "...\"" : "\"").toString();
+    return text.append(name.length() > SHOWN ? "..." : "").toString();
   }
 
   /** False where a surrogate stands alone: such a name cannot be written as UTF-8. */

@@ -21,7 +21,8 @@ public sealed interface WeightLayout {
   /**
    * [out, in] of 8-bit floats; each is to be multiplied by the entry of {@code scales} of its tile.
    *
-   * @param scales [ceil(out / tileRows), ceil(in / tileColumns)], possibly in another shard
+   * @param scales [ceil(out / tileRows), ceil(in / tileColumns)], whatever lengths of 1 its shape leaves out; possibly in
+   *     another shard
    */
   record Tiled(TensorInfo scales, int tileRows, int tileColumns) implements WeightLayout {}
 
@@ -31,5 +32,8 @@ public sealed interface WeightLayout {
    *
    * @param scales U8 [experts, out, in / 32], 2^(byte - 127)
    */
-  record MicroScaled(TensorInfo scales) implements WeightLayout {}
+  record MicroScaled(TensorInfo scales) implements WeightLayout {
+    /** Weights that share a scale. */
+    public static final int BLOCK = 32;
+  }
 }

@@ -78,16 +78,33 @@ final class ExportFolder implements AutoCloseable {
           digest.update(piece.flip());
           out.append(piece.rewind());
         }
-        if (!Digests.hex(digest).equals(entry.sha256())) {
-          throw new EngineException(
-              FailureKind.RESULT,
-              from + " is not the file that the manifest speaks of: its SHA-256 should be " + entry.sha256(),
-              "Copy it again from the checkpoint, or run the same quantize command again.");
-        }
+        check(from, digest, entry);
         out.publish();
       }
     } catch (IOException e) {
       throw failed(from, e);
+    }
+  }
+
+  /** As {@link #copy}, of a config.json that says how the source was quantized; without that. */
+  void copyConfig(Path from, Manifest.SideFileEntry entry) {
+    try {
+      byte[] config = Files.readAllBytes(from);
+      MessageDigest digest = Digests.sha256();
+      digest.update(config);
+      check(from, digest, entry);
+      DurableFile.write(part.resolve(entry.path()), DenseConfig.withoutQuantization(config));
+    } catch (IOException e) {
+      throw failed(from, e);
+    }
+  }
+
+  private static void check(Path from, MessageDigest digest, Manifest.SideFileEntry entry) {
+    if (!Digests.hex(digest).equals(entry.sha256())) {
+      throw new EngineException(
+          FailureKind.RESULT,
+          from + " is not the file that the manifest speaks of: its SHA-256 should be " + entry.sha256(),
+          "Copy it again from the checkpoint, or run the same quantize command again.");
     }
   }
 

@@ -76,14 +76,16 @@ public final class Planner {
     selection.requireUsedPatterns(tensors.stream().map(this::names).toList(), modelName);
     Map<String, TensorInfo> byName = new LinkedHashMap<>();
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
-    WeightLayouts layouts = new WeightLayouts();
+    WeightLayouts layouts = new WeightLayouts(tensors, config);
     List<PlannedTensor> planned = new ArrayList<>();
     List<Clusters.Chosen> chosen = new ArrayList<>();
     for (TensorInfo info : tensors) {
       ModelFamily.Place place = place(info);
       Optional<WeightTensor> weight = layouts.weight(info, place);
       planned.add(new PlannedTensor(weight.orElseGet(() -> WeightTensor.plain(info)), place.role()));
-      Optional<TensorSettings> settings = selection.settings(info, weight, names(info), place.role());
+      Optional<TensorSettings> settings = layouts.isScales(info)
+          ? Optional.empty()
+          : selection.settings(info, weight, names(info), place.role());
       if (settings.isPresent()) {
         chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings.get(), place));
       }

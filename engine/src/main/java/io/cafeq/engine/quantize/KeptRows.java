@@ -55,11 +55,8 @@ final class KeptRows {
               writer.writeSlab(tensor, expert, firstRow, slab);
             }
           }
-          case UnitRow.Raw(String tensor, long offset, var bytes) -> {
-            if (!isOfReplacedPair(tensor, changed, outcomes)) {
-              writer.writeRaw(tensor, offset, bytes);
-            }
-          }
+          // Biases depend on all pairs of the unit and are written anew.
+          case UnitRow.Raw raw -> {}
         }
       });
     }
@@ -88,17 +85,5 @@ final class KeptRows {
   private static boolean isReplaced(@Nullable TreeMap<Long, Long> ranges, long row) {
     Map.Entry<Long, Long> range = ranges == null ? null : ranges.floorEntry(row);
     return range != null && row < range.getValue();
-  }
-
-  /** A pair that falls back writes its biases again. */
-  private static boolean isOfReplacedPair(String bias, Unit.Quantized changed, List<PartWork.Outcome> outcomes) {
-    for (int i = 0; i < outcomes.size(); i++) {
-      if (outcomes.get(i).fallBack().isPresent() && changed.parts().get(i) instanceof Part.Pair pair
-          && (pair.coupling().leftBias().filter(bias::equals).isPresent()
-              || pair.coupling().rightBias().filter(bias::equals).isPresent())) {
-        return true;
-      }
-    }
-    return false;
   }
 }

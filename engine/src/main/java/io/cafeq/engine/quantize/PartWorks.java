@@ -10,7 +10,7 @@ final class PartWorks {
   static PartWork of(Workplace place, Unit.Quantized unit, int part, Progress progress) {
     return switch (unit.parts().get(part)) {
       case Part.Stack stack -> new StackWork(place, unit, part, progress);
-      case Part.Pair pair -> throw new IllegalStateException("pairs come next");
+      case Part.Pair pair -> new PairWork(place, unit, part, progress);
     };
   }
 
@@ -18,7 +18,7 @@ final class PartWorks {
   static long memoryNeeded(Unit.Quantized unit) {
     return unit.parts().stream().mapToLong(part -> switch (part) {
       case Part.Stack stack -> StackWork.memoryNeeded(stack);
-      case Part.Pair pair -> 0L;
+      case Part.Pair pair -> PairWork.memoryNeeded(pair);
     }).max().orElse(0);
   }
 }

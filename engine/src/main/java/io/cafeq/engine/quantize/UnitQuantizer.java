@@ -126,13 +126,15 @@ public final class UnitQuantizer implements AutoCloseable {
   }
 
   private Written quantize(Unit.Quantized unit, UnitFile file, StopFlag stop, Progress progress) {
-    Workplace place = new Workplace(checkpoint, reader, lane, stop, new SourceHashes(), options.baselines());
+    Workplace place = new Workplace(
+        checkpoint, reader, lane, stop, new SourceHashes(), new BiasFolds(), options.baselines());
     UnitHeader header = Sections.header(unit, identity, kernel);
     List<PartWork.Outcome> outcomes = new ArrayList<>();
     try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
       for (int i = 0; i < unit.parts().size(); i++) {
         outcomes.add(PartWorks.of(place, unit, i, progress).write(writer));
       }
+      place.biases().write(unit, writer, checkpoint, reader);
       SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, stop);
       UnitFigures figures = Outcomes.figures(unit, outcomes);
       boolean stays = outcomes.stream().allMatch(outcome -> outcome.fallBack().isEmpty());
@@ -156,7 +158,8 @@ public final class UnitQuantizer implements AutoCloseable {
     }
     Unit.Quantized changed = new Unit.Quantized(unit.id(), unit.tensors(), parts);
     boolean mixed = outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
-    Workplace plain = new Workplace(checkpoint, reader, lane, place.stop(), place.hashes(), false);
+    Workplace plain = new Workplace(
+        checkpoint, reader, lane, place.stop(), place.hashes(), place.biases(), false);
     UnitHeader header = Sections.header(changed, identity, kernel);
     if (mixed) {
       file.setAside();
@@ -172,6 +175,7 @@ public final class UnitQuantizer implements AutoCloseable {
             ? before
             : Outcomes.replaced(before, PartWorks.of(plain, changed, i, Progress.NONE).write(writer)));
       }
+      place.biases().write(changed, writer, checkpoint, reader);
       SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, place.stop());
       UnitFigures figures = Outcomes.figures(changed, written);
       writer.finish(hashes, figures);

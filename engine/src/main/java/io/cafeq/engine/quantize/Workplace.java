@@ -9,6 +9,7 @@ import io.cafeq.engine.failure.StopFlag;
  * What a worker works with on one unit; all borrowed.
  *
  * @param hashes of source tensors that were read whole
+ * @param biases what pairs do to biases
  * @param baselines whether plain rounding is measured also where the result does not need it
  */
 record Workplace(
@@ -17,4 +18,5 @@ record Workplace(
     ComputeLane lane,
     StopFlag stop,
     SourceHashes hashes,
+    BiasFolds biases,
     boolean baselines) {}

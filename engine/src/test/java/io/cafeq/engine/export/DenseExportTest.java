@@ -2,14 +2,18 @@ package io.cafeq.engine.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.offset;
 
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.SampleResult;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.WeightLayout;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -22,6 +26,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -48,6 +53,67 @@ class DenseExportTest {
       }
     }
     assertThat(Files.exists(folder.resolve("out.export-part"))).isFalse();
+  }
+
+  /** The sample's tensors with layouts of other sources: the export differs from the usual one by these alone. */
+  @Test
+  void everyTensorGetsTheFormOfItsSourcesLayout() throws IOException {
+    SampleResult sample = SampleResult.make(folder);
+    Map<String, LayoutKind> layouts = Map.of(
+        "a.q.weight", LayoutKind.TRANSPOSED, "b.down.weight", LayoutKind.TRANSPOSED, "a.k.weight", LayoutKind.TILED,
+        "c.plain.weight", LayoutKind.MICRO_SCALED);
+    Path usual = folder.resolve("usual");
+    Path out = folder.resolve("out");
+    DenseExport.run(sample.result, usual, new StopFlag(), Progress.NONE);
+    DenseExport.run(
+        sample.result, header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN), out, new StopFlag(), Progress.NONE);
+    try (Checkpoint expected = Checkpoint.open(usual);
+        Checkpoint exported = Checkpoint.open(out);
+        Arena arena = Arena.ofConfined();
+        ResultReader result = ResultReader.open(sample.result)) {
+      assertThat(exported.tensors()).hasSameSizeAs(expected.tensors());
+      for (TensorInfo info : expected.tensors()) {
+        TensorInfo found = exported.tensor(info.name()).orElseThrow();
+        LayoutKind layout = layouts.getOrDefault(info.name(), LayoutKind.PLAIN);
+        boolean isTurned = layout == LayoutKind.TRANSPOSED || layout == LayoutKind.MICRO_SCALED;
+        assertThat(found.dtype()).isEqualTo(DenseForm.isUnpacked(layout) ? Dtype.BF16 : info.dtype());
+        assertThat(found.shape()).isEqualTo(isTurned ? info.shape().reversed() : info.shape());
+        if (layout == LayoutKind.TRANSPOSED) {
+          FloatMatrix before = FloatMatrix.allocate(arena, info.rows(), info.columns());
+          FloatMatrix after = FloatMatrix.allocate(arena, info.rows(), info.columns());
+          expected.readFloats(info, 0, 0, before);
+          exported.readFloats(new WeightTensor(found, new WeightLayout.Transposed()), 0, 0, after);
+          assertThat(after.segment().mismatch(before.segment())).isEqualTo(-1);
+        } else if (layout == LayoutKind.PLAIN) {
+          assertThat(bytes(exported, found)).isEqualTo(bytes(expected, info));
+        } else {
+          result.forEachSlab(info.name(), (firstRow, weights) -> {
+            FloatMatrix after = FloatMatrix.allocate(arena, weights.rows(), weights.columns());
+            exported.readFloats(
+                new WeightTensor(found, isTurned ? new WeightLayout.Transposed() : new WeightLayout.Plain()),
+                (int) firstRow, 0, after);
+            for (int i = 0; i < weights.elements(); i++) {
+              float effective = weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+              assertThat(after.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i))
+                  .isCloseTo(effective, offset(Math.abs(effective) * 0x1p-8f));
+            }
+          });
+        }
+      }
+    }
+    assertThat(out.resolve("turned.tmp")).doesNotExist();
+  }
+
+  @Test
+  void denseFormsKeepWhatTheyCan() {
+    Entry blocks = DenseForm.of(LayoutKind.MICRO_SCALED, "e.gate_up_proj_blocks", Dtype.U8, List.of(4L, 6L, 64L));
+    assertThat(blocks).isEqualTo(new Entry("e.gate_up_proj", Dtype.BF16, List.of(4L, 64L, 6L)));
+    assertThat(DenseForm.of(LayoutKind.TILED, "w", Dtype.F8_E4M3, List.of(4L, 6L)))
+        .isEqualTo(new Entry("w", Dtype.BF16, List.of(4L, 6L)));
+    assertThat(DenseForm.of(LayoutKind.TRANSPOSED, "w", Dtype.F16, List.of(4L, 6L)))
+        .isEqualTo(new Entry("w", Dtype.F16, List.of(6L, 4L)));
+    assertThat(DenseForm.of(LayoutKind.PLAIN, "w_blocks", Dtype.F16, List.of(3L, 4L, 6L)))
+        .isEqualTo(new Entry("w_blocks", Dtype.F16, List.of(3L, 4L, 6L)));
   }
 
   private static byte[] bytes(Checkpoint checkpoint, TensorInfo info) {
@@ -81,8 +147,10 @@ class DenseExportTest {
     Manifest.TensorEntry one =
         new Manifest.TensorEntry("w", Dtype.F16, List.of(1L), "model-00001-of-00001.safetensors", "u");
     Manifest.TensorEntry other = new Manifest.TensorEntry("v", Dtype.F16, List.of(1L), "b.safetensors", "u");
-    assertThat(DenseExport.shards(List.of(one))).extracting(shard -> shard.file()).containsExactly("model.safetensors");
-    assertThat(DenseExport.shards(List.of(one, other))).extracting(shard -> shard.file())
+    Map<String, Entry> dense =
+        Map.of("w", new Entry("w", Dtype.F16, List.of(1L)), "v", new Entry("v", Dtype.F16, List.of(1L)));
+    assertThat(DenseExport.shards(List.of(one), dense)).extracting(shard -> shard.file()).containsExactly("model.safetensors");
+    assertThat(DenseExport.shards(List.of(one, other), dense)).extracting(shard -> shard.file())
         .containsExactly("model-00001-of-00001.safetensors", "b.safetensors");
   }
 

@@ -1,0 +1,46 @@
+package io.cafeq.engine.checkpoint;
+
+import java.util.List;
+
+/**
+ * A stored tensor seen as one matrix, those of all experts below one another.
+ *
+ * @param dtype of the elements; it can differ from the tensor's, which says U8 of packed ones
+ * @param stacked whether there are experts, for messages
+ * @param rows of one expert's matrix
+ * @param noun what an element is, for messages
+ */
+record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, long columns, String noun) {
+  private static final String WEIGHT = "weight";
+
+  /** A tensor of two or three dimensions as it is stored. */
+  static StoredMatrix of(TensorInfo info) {
+    List<Long> shape = info.shape();
+    return new StoredMatrix(
+        info, info.dtype(), shape.size() == 3, shape.get(shape.size() - 2), shape.getLast(), WEIGHT);
+  }
+
+  /** What a weight tensor means. */
+  static StoredMatrix of(WeightTensor weight) {
+    return new StoredMatrix(
+        weight.info(), weight.info().dtype(), weight.isStack(), weight.rows(), weight.columns(), WEIGHT);
+  }
+
+  /** Scales of {@code weight}, one for each {@code tileRows} x {@code tileColumns} weights of an expert. */
+  static StoredMatrix scales(WeightTensor weight, TensorInfo scales, Dtype dtype, long tileRows, long tileColumns) {
+    return new StoredMatrix(
+        scales, dtype, weight.isStack(), Math.ceilDiv(weight.rows(), tileRows),
+        Math.ceilDiv(weight.columns(), tileColumns), "scale");
+  }
+
+  /** The failure of one element that is not finite as a float; {@code row} is counted through all experts. */
+  CheckpointException notFinite(Checkpoint checkpoint, long row, long column, float value) {
+    String infinity = dtype == Dtype.F64 || noun.equals(WEIGHT) && dtype.bytes() == 1
+        ? "infinity, or beyond the range of floats" : "infinity";
+    return new CheckpointException(
+        checkpoint.place(info) + ": " + (stacked ? "expert " + row / rows + ", " : "") + "row " + row % rows
+            + ", column " + column + ": expected a finite " + noun + ", found "
+            + (Float.isNaN(value) ? "NaN" : infinity),
+        "The weights are broken: use another copy of the checkpoint, or exclude this tensor.");
+  }
+}

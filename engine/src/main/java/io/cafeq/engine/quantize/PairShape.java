@@ -1,0 +1,60 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.rounding.PairHeads;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/** The heads of a pair in the order in which its factors have them. */
+final class PairShape {
+  private final Part.Pair pair;
+  private final List<Coupling.Head> heads;
+  /** First channels of the right heads in rising order, and whose group each is of. */
+  private final List<int[]> right = new ArrayList<>();
+
+  PairShape(Part.Pair pair) {
+    this.pair = pair;
+    heads = pair.coupling().heads().stream().sorted(Comparator.comparingInt(Coupling.Head::left)).toList();
+    for (int i = 0; i < heads.size(); i++) {
+      for (int first : heads.get(i).right()) {
+        right.add(new int[] {first, i});
+      }
+    }
+    right.sort(Comparator.comparingInt(head -> head[0]));
+  }
+
+  /** Channels of a head. */
+  int size() {
+    return heads.getFirst().size();
+  }
+
+  /** Left heads in order. */
+  List<Coupling.Head> heads() {
+    return heads;
+  }
+
+  PairHeads couplings() {
+    return new PairHeads(size(), right.stream().map(head -> head[1]).toList());
+  }
+
+  StoredFactor left(TensorReader reader) {
+    return StoredFactor.rows(
+        reader, pair.left().weight(), size(), heads.stream().map(Coupling.Head::left).toList());
+  }
+
+  StoredFactor right(TensorReader reader) {
+    return switch (pair.coupling().kind()) {
+      case VALUE_OUTPUT -> StoredFactor.columns(reader, pair.right().weight(), size());
+      case QUERY_KEY -> StoredFactor.rows(
+          reader, pair.right().weight(), size(), right.stream().map(head -> head[0]).toList());
+    };
+  }
+
+  /** First channels (columns, or rows of the tensor) of the right heads in the factor's order. */
+  List<Integer> rightChannels() {
+    return right.stream().map(head -> head[0]).toList();
+  }
+}

@@ -1,0 +1,207 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.config.Side;
+import io.cafeq.engine.block.PairProducts;
+import io.cafeq.engine.block.SlabDecoder;
+import io.cafeq.engine.block.UnitFileWriter;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.plan.PairTreatment;
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.RoundedPair;
+import io.cafeq.engine.rounding.SlabTransforms;
+import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.SquareMatrices;
+import io.cafeq.engine.transform.StoredTransform;
+import io.cafeq.engine.transform.StoredTransforms;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Writes the slabs of both factors of a pair as their best rounding has them, and measures on the way what plain rounding
+ * would make of each factor. Borrows everything.
+ *
+ * <p>A slab of a pair has no squared error of its own, since only the product is that of the source: its figures are 0.
+ */
+final class PairSlabs {
+  private final Workplace place;
+  private final Part.Pair pair;
+  private final PairShape shape;
+  private final PairTreatment treatment;
+  private final Optional<List<double[]>> reversed;
+
+  /** @param reversed M of each head, where the transform is undone before saving */
+  PairSlabs(Workplace place, Part.Pair pair, PairShape shape, Optional<List<double[]>> reversed) {
+    this.place = place;
+    this.pair = pair;
+    this.shape = shape;
+    this.treatment = pair.treatment();
+    this.reversed = reversed;
+  }
+
+  /**
+   * @param squaredNorm of the original weights of both factors
+   * @param relativeError PQE as stored, where that differs from what was rounded
+   */
+  record Written(
+      double squaredNorm, OptionalDouble relativeError, PlainErrors leftPlain, PlainErrors rightPlain) {}
+
+  /** Squared errors of plain grids over one factor. */
+  static final class PlainErrors {
+    private final Map<GridSpec, Double> errors = new LinkedHashMap<>();
+
+    private PlainErrors(List<GridSpec> grids) {
+      grids.forEach(grid -> errors.put(grid, 0.0));
+    }
+
+    /** The grid with the least error, if any was measured. */
+    Optional<GridSpec> least() {
+      return errors.entrySet().stream().min(Map.Entry.comparingByValue(Comparator.naturalOrder())).map(Map.Entry::getKey);
+    }
+  }
+
+  Written write(UnitFileWriter writer, RoundedPair rounded) {
+    boolean measured = place.baselines() || treatment.fallBack();
+    PlainErrors leftPlain = new PlainErrors(measured ? equalBits(treatment.left(), pair.leftRows()) : List.of());
+    PlainErrors rightPlain = new PlainErrors(measured ? equalBits(treatment.right(), pair.rightRows()) : List.of());
+    PairProducts products = new PairProducts(shape.size(), reversed.isPresent() ? shape.heads().size() : 0);
+    StoredFactor left = shape.left(place.reader());
+    StoredFactor right = shape.right(place.reader());
+    List<Integer> couplings = shape.couplings().leftOfRight();
+    List<StoredTransform> leftStored = stored(Side.OUTPUT, shape.heads().stream().map(Coupling.Head::left).toList(),
+        i -> reversed.orElseThrow().get(i), false);
+    List<StoredTransform> rightStored = stored(right.side(), shape.rightChannels(),
+        i -> reversed.orElseThrow().get(couplings.get(i)), true);
+    leftStored.forEach(block -> writer.writeTransform(pair.left().name(), block));
+    rightStored.forEach(block -> writer.writeTransform(pair.right().name(), block));
+    double norm = factor(writer, left, treatment.left(), rounded.left(), rounded, leftPlain, leftStored,
+            (first, original, effective) -> products.addLeft(first / shape.size(), original, effective))
+        + factor(writer, right, treatment.right(), rounded.right(), rounded, rightPlain, rightStored,
+            (first, original, effective) -> addRight(products, right, couplings, first, original, effective));
+    return new Written(
+        norm,
+        reversed.isPresent() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
+        leftPlain,
+        rightPlain);
+  }
+
+  private void addRight(
+      PairProducts products, StoredFactor right, List<Integer> couplings, int first, FloatMatrix original,
+      FloatMatrix effective) {
+    switch (right.side()) {
+      case OUTPUT -> products.addRight(couplings.get(first / shape.size()), Side.OUTPUT, 0, original, effective);
+      case INPUT -> {
+        for (int i = 0; i < couplings.size(); i++) {
+          products.addRight(couplings.get(i), Side.INPUT, i * shape.size(), original, effective);
+        }
+      }
+    }
+  }
+
+  private static List<GridSpec> equalBits(GridSpec grid, List<Part.RowRange> ranges) {
+    int columns = ranges.getFirst().tensor().weight().columns();
+    long rows = ranges.stream().mapToLong(Part.RowRange::count).sum();
+    return PlainGrids.within(grid, rows, columns, rows * grid.bitsPerRow(columns));
+  }
+
+  /** Where a head's M comes from. */
+  private interface Matrices {
+    double[] of(int head);
+  }
+
+  /** What undoes the transform of each head: M^-1 on the left; on the right o = o' M, so M^T on columns and M^T on rows. */
+  private List<StoredTransform> stored(Side side, List<Integer> channels, Matrices ms, boolean isRight) {
+    List<StoredTransform> blocks = new ArrayList<>();
+    if (reversed.isEmpty()) {
+      return blocks;
+    }
+    int h = shape.size();
+    for (int i = 0; i < channels.size(); i++) {
+      double[] m = ms.of(i);
+      double[] p = isRight ? SquareMatrices.transpose(m, h) : SquareMatrices.invert(m, h);
+      blocks.add(StoredTransforms.store(side, channels.get(i), h, p, treatment.reverseStorage()));
+    }
+    return blocks;
+  }
+
+  /** Takes a slab's original rows and what its codes stand for. */
+  private interface Pieces {
+    void accept(int firstRow, FloatMatrix original, FloatMatrix effective);
+  }
+
+  /** Writes one factor; returns the squared norm of its original weights. */
+  private double factor(
+      UnitFileWriter writer,
+      StoredFactor factor,
+      GridSpec grid,
+      List<BlockTransform> blocks,
+      RoundedPair rounded,
+      PlainErrors plain,
+      List<StoredTransform> stored,
+      Pieces pieces) {
+    double norm = 0;
+    SlabDecoder decoder = new SlabDecoder();
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
+      FloatMatrix effectiveRoom =
+          FloatMatrix.allocate(arena, stored.isEmpty() ? 1 : factor.slabRows(), factor.columns());
+      SlabBuffers buffers = new SlabBuffers(arena, grid, factor.slabRows(), factor.columns());
+      for (int first = 0; first < factor.rows(); first += factor.slabRows()) {
+        place.stop().check();
+        FloatMatrix slab = room.slice(0, Math.min(factor.slabRows(), factor.rows() - first));
+        factor.read(first, slab);
+        List<BlockTransform> own = switch (factor.side()) {
+          case INPUT -> blocks;
+          case OUTPUT -> List.of(blocks.get(first / shape.size()));
+        };
+        EncodedSlab encoded = place.lane().encoder()
+            .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), rounded.rounding(), buffers);
+        norm += encoded.squaredNorm();
+        int row = factor.tensorRow(first);
+        int expertRows = factor.weight().rows();
+        boolean isStack = factor.weight().isStack();
+        writer.writeSlab(factor.weight().name(), isStack ? row / expertRows : -1, isStack ? row % expertRows : row,
+            withoutFigures(encoded));
+        plain.errors.replaceAll((candidate, error) -> error + place.lane().encoder().plainError(slab, candidate));
+        if (!stored.isEmpty()) {
+          FloatMatrix effective = effectiveRoom.slice(0, slab.rows());
+          List<StoredTransform> used = factor.side() == Side.INPUT ? stored : List.of(stored.get(first / shape.size()));
+          decoder.decode(encoded, 0, SlabDecoder.Blocks.of(used), factor.side() == Side.INPUT ? 0 : row, effective);
+          pieces.accept(first, slab, effective);
+        }
+      }
+    }
+    return norm;
+  }
+
+  private static EncodedSlab withoutFigures(EncodedSlab slab) {
+    return new EncodedSlab(
+        slab.grid(), slab.rows(), slab.columns(), slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), 0, 0);
+  }
+
+  /** Native bytes that rounding in turns and writing take at most. */
+  static long memoryNeeded(Part.Pair pair) {
+    int head = pair.coupling().heads().getFirst().size();
+    return Math.max(
+        bytes(pair, head, pair.left().weight().columns(), pair.treatment().left()),
+        bytes(pair, pair.coupling().kind() == Coupling.Kind.QUERY_KEY ? head : pair.right().weight().allRows(),
+            pair.right().weight().columns(), pair.treatment().right()));
+  }
+
+  private static long bytes(Part.Pair pair, int mostRows, int columns, GridSpec grid) {
+    int rows = Math.min(Math.max(pair.coupling().heads().getFirst().size(), (1 << 20) / columns), mostRows);
+    return 2L * Float.BYTES * rows * columns
+        + LaneSlabEncoder.scratchBytes(rows, columns)
+        + SlabBuffers.bytes(grid, rows, columns);
+  }
+}

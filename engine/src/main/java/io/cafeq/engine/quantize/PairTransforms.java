@@ -1,0 +1,213 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.config.PairLoss;
+import io.cafeq.config.PairOptimizer;
+import io.cafeq.config.PairSettings;
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.LaneLoops;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.plan.PairTreatment;
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.transform.Gram;
+import io.cafeq.engine.transform.Orthogonal;
+import io.cafeq.engine.transform.PairLearner;
+import io.cafeq.engine.transform.PairObjective;
+import io.cafeq.engine.transform.PairProblem;
+import io.cafeq.engine.transform.Seeds;
+import io.cafeq.engine.transform.SquareMatrices;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.DoubleStream;
+
+/** M of every head of a pair: learned, or a random rotation. Borrows the workplace. */
+final class PairTransforms {
+  private final Workplace place;
+  private final Part.Pair pair;
+  private final PairShape shape;
+  private final PairTreatment treatment;
+  private final int size;
+
+  PairTransforms(Workplace place, Part.Pair pair, PairShape shape) {
+    this.place = place;
+    this.pair = pair;
+    this.shape = shape;
+    treatment = pair.treatment();
+    size = shape.size();
+  }
+
+  List<double[]> unchanged() {
+    return shape.heads().stream().map(head -> SquareMatrices.identity(size)).toList();
+  }
+
+  List<double[]> rotations() {
+    return shape.heads().stream().map(this::rotation).toList();
+  }
+
+  private double[] rotation(Coupling.Head head) {
+    String purpose = pair.coupling().kind().text() + "-pair";
+    return Orthogonal.rotation(size, Seeds.of(treatment.seed(), pair.left().name(), head.left(), purpose));
+  }
+
+  List<double[]> learned(Progress progress) {
+    List<double[]> all = new ArrayList<>();
+    double[] ranges = new double[shape.heads().size()];
+    for (int i = 0; i < shape.heads().size(); i++) {
+      Coupling.Head head = shape.heads().get(i);
+      try (Arena arena = Arena.ofConfined()) {
+        FloatMatrix left = FloatMatrix.allocate(arena, size, pair.left().weight().columns());
+        place.reader().readFloats(pair.left().weight(), head.left(), 0, left);
+        PairProblem.Factor right = right(arena, head);
+        double[] m = learn(head, left, right);
+        scaleToLeft(m, left);
+        if (rightGridSpansHeads()) {
+          ranges[i] = range(right.weights(), SquareMatrices.invert(m, size));
+        }
+        all.add(m);
+        progress.advanced(left.elements() + right.weights().elements());
+      }
+    }
+    if (rightGridSpansHeads()) {
+      balance(all, ranges);
+    }
+    return all;
+  }
+
+  private double[] learn(Coupling.Head head, FloatMatrix left, PairProblem.Factor right) {
+    PairSettings settings = treatment.settings();
+    PairProblem problem = new PairProblem(
+        new PairProblem.Factor(left, Side.OUTPUT, treatment.left().group(), isSymmetric(treatment.left())),
+        right, settings.loss(), settings.temperature(), settings.orthogonality());
+    double rate = settings.resolvedRate(size);
+    boolean staged = settings.loss() == PairLoss.EXPECTED_ERROR && settings.optimizer() == PairOptimizer.ADAM;
+    PairLearner.Schedule schedule = staged
+        ? PairLearner.Schedule.falling(settings.steps(), rate)
+        : PairLearner.Schedule.paper(settings.optimizer(), settings.steps(), rate);
+    try (PairObjective objective = place.lane().pairObjective(problem)) {
+      return PairLearner.learn(objective, rotation(head), schedule, place.stop());
+    }
+  }
+
+  private static boolean isSymmetric(GridSpec grid) {
+    return grid.storage() == ScaleStorage.SYMMETRIC;
+  }
+
+  /** All right heads of one group: stacked [heads * out, h], or side by side [h, heads * in]. */
+  private PairProblem.Factor right(Arena arena, Coupling.Head head) {
+    GridSpec grid = treatment.right();
+    return switch (pair.coupling().kind()) {
+      case VALUE_OUTPUT -> {
+        int rows = pair.right().weight().allRows();
+        FloatMatrix stacked = FloatMatrix.allocate(arena, head.right().size() * rows, size);
+        for (int i = 0; i < head.right().size(); i++) {
+          place.stop().check();
+          place.reader().readFloats(pair.right().weight(), 0, head.right().get(i), stacked.slice(i * rows, rows));
+        }
+        int group = grid.wholeRow() || grid.group() >= size ? 0 : grid.group();
+        yield new PairProblem.Factor(stacked, Side.INPUT, group, isSymmetric(grid));
+      }
+      case QUERY_KEY -> {
+        int columns = pair.right().weight().columns();
+        int count = head.right().size();
+        FloatMatrix beside = FloatMatrix.allocate(arena, size, count * columns);
+        FloatMatrix one = FloatMatrix.allocate(arena, size, columns);
+        for (int i = 0; i < count; i++) {
+          place.stop().check();
+          place.reader().readFloats(pair.right().weight(), head.right().get(i), 0, one);
+          for (int row = 0; row < size; row++) {
+            MemorySegment.copy(one.segment(), (long) Float.BYTES * row * columns, beside.segment(),
+                (long) Float.BYTES * ((long) row * count + i) * columns, (long) Float.BYTES * columns);
+          }
+        }
+        yield new PairProblem.Factor(beside, Side.OUTPUT, grid.groupSize(columns), isSymmetric(grid));
+      }
+    };
+  }
+
+  /** No loss depends on the size of M; with that of the left factor kept, neither factor leaves the range of f16 scales. */
+  private void scaleToLeft(double[] m, FloatMatrix left) {
+    double[] gram = Gram.of(left, Side.OUTPUT);
+    double[] product = SquareMatrices.multiply(m, gram, size);
+    double before = 0;
+    double after = 0;
+    for (int i = 0; i < size; i++) {
+      before += gram[i * size + i];
+      for (int j = 0; j < size; j++) {
+        after += product[i * size + j] * m[i * size + j];
+      }
+    }
+    scale(m, after > 0 && before > 0 ? Math.sqrt(before / after) : 1);
+  }
+
+  private boolean rightGridSpansHeads() {
+    GridSpec grid = treatment.right();
+    int columns = pair.right().weight().columns();
+    return pair.coupling().kind() == Coupling.Kind.VALUE_OUTPUT && grid.groupSize(columns) > size;
+  }
+
+  /**
+   * Where a group spans heads its range is that of the widest, so heads that need less waste levels: each M takes the factor
+   * that gives all heads of the right matrix the same range, and the left one, whose scales are its own, the inverse.
+   */
+  private void balance(List<double[]> ms, double[] ranges) {
+    double mean = DoubleStream.of(ranges).filter(range -> range > 0).average().orElse(0);
+    for (int i = 0; i < ms.size(); i++) {
+      if (ranges[i] > 0) {
+        scale(ms.get(i), ranges[i] / mean);
+      }
+    }
+  }
+
+  /** Root of the mean over rows of the largest squared entry of o P. */
+  private double range(FloatMatrix right, double[] inverse) {
+    float[][] rows = new float[size][size];
+    for (int i = 0; i < inverse.length; i++) {
+      rows[i / size][i % size] = (float) inverse[i];
+    }
+    float[] original = new float[size];
+    float[] product = new float[size];
+    double sum = 0;
+    for (int r = 0; r < right.rows(); r++) {
+      MemorySegment.copy(
+          right.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * r * size, original, 0, size);
+      Arrays.fill(product, 0);
+      for (int i = 0; i < size; i++) {
+        LaneLoops.addScaled(product, rows[i], original[i], size);
+      }
+      double top = 0;
+      for (float value : product) {
+        top = Math.max(top, Math.abs(value));
+      }
+      sum += top * top;
+    }
+    return Math.sqrt(sum / right.rows());
+  }
+
+  private static void scale(double[] m, double factor) {
+    for (int i = 0; i < m.length; i++) {
+      m[i] *= factor;
+    }
+  }
+
+  /** Native bytes that learning takes at most: both factors of the largest head, and the objective's copies. */
+  static long memoryNeeded(Part.Pair pair) {
+    if (pair.treatment().basis() != PairTreatment.Basis.LEARNED) {
+      return 0;
+    }
+    long entries = 0;
+    for (Coupling.Head head : pair.coupling().heads()) {
+      long right = switch (pair.coupling().kind()) {
+        case VALUE_OUTPUT -> (long) head.right().size() * pair.right().weight().allRows();
+        case QUERY_KEY -> (long) (head.right().size() + 1) * pair.right().weight().columns();
+      };
+      entries = Math.max(entries, head.size() * (pair.left().weight().columns() + right));
+    }
+    return 2 * Float.BYTES * entries + (16L << 20);
+  }
+}

@@ -1,0 +1,229 @@
+package io.cafeq.engine.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.checkpoint.LayoutSamples.Stored;
+import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.memory.FloatMatrix;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class WeightTensorsTest {
+  private static final String FINE_TILES = "{\"quantization_config\": {\"weight_block_size\": [64, 32]}}";
+
+  private static JsonNode json(String text) {
+    try {
+      return new JsonMapper().readTree(text);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(e);
+    }
+  }
+
+  private static TensorInfo tensor(String name, Dtype dtype, Long... shape) {
+    long elements = 1;
+    for (long length : shape) {
+      elements *= length;
+    }
+    return new TensorInfo(name, dtype, List.of(shape), name + ".safetensors", 8, elements * dtype.bytes());
+  }
+
+  private static WeightTensor weight(String config, boolean transposed, TensorInfo... tensors) {
+    Reading reading = WeightTensors.of(Arrays.asList(tensors), json(config)).read(tensors[0], transposed);
+    assertThat(reading).isInstanceOf(Reading.Weights.class);
+    return ((Reading.Weights) reading).weight();
+  }
+
+  private static String reason(boolean transposed, TensorInfo... tensors) {
+    Reading reading = WeightTensors.of(Arrays.asList(tensors), json("{}")).read(tensors[0], transposed);
+    assertThat(reading).isInstanceOf(Reading.NoWeights.class);
+    return ((Reading.NoWeights) reading).reason();
+  }
+
+  @Test
+  void floatsAreMatricesOrStacksInTheirFamilysOrder() {
+    WeightTensor plain = weight("{}", false, tensor("w", Dtype.BF16, 3L, 5L));
+    assertThat(plain.layout().kind()).isEqualTo(LayoutKind.PLAIN);
+    assertThat(List.of(plain.experts(), plain.rows(), plain.columns())).containsExactly(1, 3, 5);
+    WeightTensor turned = weight("{}", true, tensor("w", Dtype.F32, 7L, 3L, 5L));
+    assertThat(turned.layout().kind()).isEqualTo(LayoutKind.TRANSPOSED);
+    assertThat(List.of(turned.experts(), turned.rows(), turned.columns())).containsExactly(7, 5, 3);
+    assertThat(turned.allRows()).isEqualTo(35);
+  }
+
+  private static WeightLayout.Tiled tiles(String config, Long... shape) {
+    TensorInfo weights = tensor("w", Dtype.F8_E4M3, 576L, 200L);
+    WeightLayout layout = weight(config, false, weights, tensor("w_scale_inv", Dtype.F32, shape)).layout();
+    assertThat(weight(config, false, weights, tensor("w_scale", Dtype.F32, shape)).layout().kind())
+        .isEqualTo(LayoutKind.TILED);
+    return (WeightLayout.Tiled) layout;
+  }
+
+  @Test
+  void scalesBelongToTilesRowsOrAll() {
+    String nested = "{\"text_config\": " + FINE_TILES + "}";
+    String none = "{\"quantization_config\": {\"weight_block_size\": null}}";
+    for (String config : List.of("{}", none)) {
+      assertThat(tiles(config, 5L, 2L)).extracting("tileRows", "tileColumns").containsExactly(128, 128);
+    }
+    for (String config : List.of(FINE_TILES, nested)) {
+      assertThat(tiles(config, 9L, 7L)).extracting("tileRows", "tileColumns").containsExactly(64, 32);
+    }
+    assertThat(tiles("{}", 576L, 1L)).extracting("tileRows", "tileColumns").containsExactly(1, 200);
+    assertThat(tiles("{}", 576L)).extracting("tileRows", "tileColumns").containsExactly(1, 200);
+    assertThat(tiles("{}", 1L)).extracting("tileRows", "tileColumns").containsExactly(576, 200);
+    assertThat(tiles("{}")).extracting("tileRows", "tileColumns").containsExactly(576, 200);
+    assertThat(tiles("{}", 1L, 1L)).extracting("tileRows", "tileColumns").containsExactly(576, 200);
+  }
+
+  @Test
+  void blocksAreStacksWhateverTheFamilySays() {
+    TensorInfo scales = tensor("m.gate_up_proj_scales", Dtype.U8, 4L, 6L, 3L);
+    for (boolean transposed : new boolean[] {false, true}) {
+      WeightTensor weight =
+          weight("{}", transposed, tensor("m.gate_up_proj_blocks", Dtype.U8, 4L, 6L, 3L, 16L), scales);
+      assertThat(weight.layout()).isEqualTo(new WeightLayout.MicroScaled(scales));
+      assertThat(List.of(weight.experts(), weight.rows(), weight.columns())).containsExactly(4, 6, 96);
+      assertThat(weight.denseDtype()).isEqualTo(Dtype.BF16);
+    }
+  }
+
+  @Test
+  void scalesAreListedWithTheirWeights() {
+    WeightTensors tensors = WeightTensors.of(
+        List.of(
+            tensor("a.weight", Dtype.F8_E4M3, 4L, 4L), tensor("a.weight_scale_inv", Dtype.F32, 1L, 1L),
+            tensor("b_blocks", Dtype.U8, 1L, 2L, 1L, 16L), tensor("b_scales", Dtype.U8, 1L, 2L, 1L),
+            tensor("c.weight", Dtype.BF16, 4L, 4L), tensor("c.weight_scale", Dtype.F32, 1L)),
+        json("{}"));
+    assertThat(tensors.scales()).isEqualTo(Map.of("a.weight_scale_inv", "a.weight", "b_scales", "b_blocks"));
+    assertThat(tensors.read(tensor("a.weight_scale_inv", Dtype.F32, 1L, 1L), false))
+        .isEqualTo(new Reading.NoWeights("holds the scales of \"a.weight\""));
+  }
+
+  @Test
+  void whatIsNoWeightMatrixSaysWhy() {
+    assertThat(reason(false, tensor("w", Dtype.BF16, 5L))).contains("1 dimension, a matrix has 2");
+    assertThat(reason(false, tensor("w", Dtype.BF16))).contains("0 dimensions");
+    assertThat(reason(true, tensor("w", Dtype.F16, 2L, 2L, 2L, 2L))).contains("4 dimensions");
+    assertThat(reason(false, tensor("w", Dtype.F32, 5L, 0L))).contains("[5, 0], no elements");
+    assertThat(reason(false, tensor("w", Dtype.F32, 1L << 31, 2L))).contains("beyond what a matrix can have");
+    assertThat(reason(true, tensor("w", Dtype.F32, 1L << 16, 3L, 1L << 16))).contains("more rows than are counted");
+    assertThat(reason(false, tensor("l.qweight", Dtype.I32, 8L, 8L))).contains("packed by another quantizer");
+    assertThat(reason(false, tensor("mask", Dtype.BOOL, 8L))).contains("BOOL, no weights");
+    assertThat(reason(false, tensor("w", Dtype.F8_E8M0, 8L, 8L))).contains("which are scales");
+    assertThat(reason(false, tensor("w", Dtype.F8_E4M3, 8L, 8L))).contains("neither \"w_scale_inv\" nor \"w_scale\"");
+    assertThat(reason(false, tensor("x_blocks", Dtype.U8, 1L, 8L, 1L, 16L))).contains("no scales \"x_scales\"");
+    TensorInfo scale = tensor("w_scale_inv", Dtype.F32, 1L, 1L);
+    assertThat(reason(true, tensor("w", Dtype.F8_E5M2, 8L, 8L), scale)).contains("as [in, out]");
+    assertThat(reason(false, tensor("w", Dtype.F8_E5M2, 2L, 8L, 8L), scale)).contains("matrices [out, in] only");
+    assertThat(reason(false, tensor("w", Dtype.F8_E5M2, 8L, 8L), tensor("w_scale", Dtype.F64, 1L)))
+        .contains("\"w_scale\" of F64");
+    assertThat(reason(
+            false, tensor("x_blocks", Dtype.U8, 1L, 1L, 1L << 27, 16L), tensor("x_scales", Dtype.U8, 1L, 1L, 1L << 27)))
+        .contains("more columns");
+  }
+
+  @Test
+  void wrongShapesNameBothTensors() {
+    refused("[5, 2] (tiles of 128 x 128), [576, 1] or a single number, found [4, 2]",
+        tensor("w", Dtype.F8_E4M3, 576L, 200L), tensor("w_scale_inv", Dtype.F32, 4L, 2L));
+    refused("found [0]", tensor("w", Dtype.F8_E4M3, 576L, 200L), tensor("w_scale", Dtype.F32, 0L));
+    refused("expected the shape [4, 6, 3], found [4, 6, 4]",
+        tensor("w_blocks", Dtype.U8, 4L, 6L, 3L, 16L), tensor("w_scales", Dtype.U8, 4L, 6L, 4L));
+    refused("expected the shape [experts, out, in / 32, 16], found [4, 6, 48]",
+        tensor("w_blocks", Dtype.U8, 4L, 6L, 48L), tensor("w_scales", Dtype.U8, 4L, 6L, 3L));
+    refused("[experts, out, in / 32, 16], found [4, 6, 3, 8]",
+        tensor("w_blocks", Dtype.U8, 4L, 6L, 3L, 8L), tensor("w_scales", Dtype.U8, 4L, 6L, 3L));
+  }
+
+  private static void refused(String message, TensorInfo weight, TensorInfo scales) {
+    assertThatThrownBy(() -> WeightTensors.of(List.of(weight, scales), json("{}")).read(weight, false))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining(message)
+        .hasMessageContaining("\"" + weight.name() + "\"")
+        .hasMessageContaining("\"" + scales.name() + "\"")
+        .hasMessageContaining(weight.file())
+        .hasMessageContaining(scales.file());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"[128]", "[128, 0]", "[128, -1]", "128", "[1.5, 2]", "[\"a\", 2]", "[5000000000, 1]"})
+  void senselessTilesAreRefused(String size) {
+    JsonNode config = json("{\"quantization_config\": {\"weight_block_size\": " + size + "}}");
+    assertThatThrownBy(() -> WeightTensors.of(List.of(), config))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("config.json: quantization_config.weight_block_size: expected two whole numbers above 0");
+  }
+
+  @Provide
+  Arbitrary<List<Long>> shapes() {
+    return Arbitraries.of(0L, 1L, 2L, 3L, 16L, 32L, 129L, 1L << 20, 1L << 31).list().ofMaxSize(5);
+  }
+
+  /** Whatever the headers say: a sentence, a refusal, or a matrix whose every number fits. */
+  @Property(tries = 1000)
+  void anyHeaders(
+      @ForAll Dtype dtype, @ForAll Dtype scaleDtype, @ForAll("shapes") List<Long> shape,
+      @ForAll("shapes") List<Long> scaleShape, @ForAll boolean transposed, @ForAll boolean blocks) {
+    TensorInfo info = new TensorInfo(blocks ? "w_blocks" : "w", dtype, shape, "f", 8, bytes(shape, dtype));
+    TensorInfo scales = new TensorInfo(
+        blocks ? "w_scales" : "w_scale", scaleDtype, scaleShape, "g", 8, bytes(scaleShape, scaleDtype));
+    try {
+      switch (WeightTensors.of(List.of(info, scales), json("{}")).read(info, transposed)) {
+        case Reading.Weights(WeightTensor weight) -> {
+          assertThat(weight.rows()).isPositive();
+          assertThat(weight.columns()).isPositive();
+          assertThat(weight.allRows()).isEqualTo(weight.rows() * weight.experts());
+          assertThat(weight.elements()).isEqualTo(dtype == Dtype.U8 ? 2 * info.elements() : info.elements());
+        }
+        case Reading.NoWeights(String reason) -> assertThat(reason).startsWith("h");
+      }
+    } catch (CheckpointException e) {
+      assertThat(e).hasMessageContaining(info.name()).hasMessageContaining("expected").hasMessageContaining("found");
+    }
+  }
+
+  /** Saturated, since such a file cannot be. */
+  private static long bytes(List<Long> shape, Dtype dtype) {
+    double bytes = dtype.bytes();
+    for (long length : shape) {
+      bytes *= length;
+    }
+    return (long) bytes;
+  }
+
+  @Test
+  void whatIsFoundIsWhatIsRead(@TempDir Path folder) throws IOException {
+    Random random = new Random(4);
+    Stored weights = LayoutSamples.random("a.weight", Dtype.F8_E4M3, List.of(130L, 150L), random);
+    Stored scales = LayoutSamples.random("a.weight_scale_inv", Dtype.F32, List.of(2L, 2L), random);
+    LayoutSamples.write(folder, List.of(scales), List.of(weights));
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        Arena arena = Arena.ofConfined()) {
+      Reading reading = WeightTensors.of(checkpoint.tensors(), checkpoint.config())
+          .read(checkpoint.tensor("a.weight").orElseThrow(), false);
+      WeightTensor weight = ((Reading.Weights) reading).weight();
+      FloatMatrix all = FloatMatrix.allocate(arena, 130, 150);
+      checkpoint.readFloats(weight, 0, 0, all);
+      assertThat(all.get(129, 149)).isEqualTo(LayoutSamples.expected(weight, weights, scales, 129, 149));
+    }
+  }
+}
