@@ -5,8 +5,6 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Cluster;
-import io.cafeq.engine.plan.PairTreatment;
-import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.transform.TransformSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,7 +20,7 @@ import java.util.Locale;
 final class BudgetChooser implements Cluster.Chooser {
   private final Recipe recipe;
   private final Measurements measurements;
-  private final List<Chosen> chosen = new ArrayList<>();
+  private final List<Chosen> all = new ArrayList<>();
 
   /** @param recipe with a target */
   BudgetChooser(Recipe recipe, Measurements measurements) {
@@ -34,19 +32,27 @@ final class BudgetChooser implements Cluster.Chooser {
   public List<Cluster.Decision> choose(List<Cluster> clusters) {
     Predictions predictions = Predictions.measure(clusters, recipe, measurements);
     List<Allocation.Cluster<Choice>> priced = clusters.stream().map(cluster -> price(cluster, predictions)).toList();
-    long weights = clusters.stream().mapToLong(Cluster::weights).sum();
-    long budget = (long) Math.floor(recipe.targetBitsPerWeight().orElseThrow() * weights);
-    requirePossible(Allocation.leastBits(priced), budget, weights);
+    long budget = budget(clusters, recipe);
+    requirePossible(Allocation.leastBits(priced), budget, clusters.stream().mapToLong(Cluster::weights).sum());
     Allocation<Choice> allocation = Allocation.within(priced, budget);
+    List<Cluster.Decision> decisions = new ArrayList<>();
     for (int i = 0; i < clusters.size(); i++) {
-      chosen.add(chosen(clusters.get(i), allocation.choices().get(i)));
+      Chosen chosen = chosen(clusters.get(i), allocation.choices().get(i));
+      all.add(chosen);
+      decisions.add(chosen.decision(clusters.get(i), recipe));
     }
-    return chosen.stream().map(Chosen::decision).toList();
+    return decisions;
+  }
+
+  /** All bits that the target allows. */
+  static long budget(List<Cluster> clusters, Recipe recipe) {
+    long weights = clusters.stream().mapToLong(Cluster::weights).sum();
+    return (long) Math.floor(recipe.targetBitsPerWeight().orElseThrow() * weights);
   }
 
   /** What was chosen for each cluster, in order; empty before. */
   List<Chosen> chosen() {
-    return List.copyOf(chosen);
+    return List.copyOf(all);
   }
 
   private Allocation.Cluster<Choice> price(Cluster cluster, Predictions predictions) {
@@ -72,18 +78,12 @@ final class BudgetChooser implements Cluster.Chooser {
     PlainErrors plain = predictions.plain(piece);
     Gains gains = predictions.gains(pair);
     // The inverses that are stored where the transform is undone do not depend on the grids: the left factor pays for both.
-    GridSpec any = grids.grid(grids.bits().getFirst(), grids.groups().getFirst());
-    long reverse = left ? pair.treated(PairTreatment.of(recipe, pair.leftSettings(), any, any)).reverseBits() : 0;
+    long reverse = left ? PairGrids.reverseBits(pair, recipe) : 0;
     List<Offer<Choice>> offers = new ArrayList<>();
-    for (int bits : grids.bits()) {
-      for (int group : grids.groups()) {
-        GridSpec grid = grids.grid(bits, group);
-        double squared = plain.of(grids.reference(bits, group)) * gains.ratio(grid, piece.columns());
-        offers.add(new Offer<>(
-            new Choice(grid, new TransformSpec.None()),
-            piece.rows() * grid.bitsPerRow(piece.columns()) + reverse,
-            squared / 2 * pair.weights()));
-      }
+    for (GridSpec grid : grids.grids()) {
+      Choice choice = new Choice(grid, new TransformSpec.None());
+      double squared = plain.of(grids.reference(grid.bits(), grid.group())) * gains.ratio(grid, piece.columns());
+      offers.add(new Offer<>(choice, piece.bits(choice) + reverse, squared / 2 * pair.weights()));
     }
     return offers;
   }
@@ -99,38 +99,22 @@ final class BudgetChooser implements Cluster.Chooser {
     }
   }
 
-  private Chosen chosen(Cluster cluster, Allocation.Chosen<Choice> choice) {
-    List<Offer<Choice>> offers = choice.offers();
-    return switch (cluster) {
-      case Cluster.Matrices matrices -> {
-        List<Treatment> treatments = offers.stream()
-            .map(offer -> Treatment.of(recipe, matrices.settings(), offer.what().grid(), offer.what().transform()))
-            .toList();
-        boolean together = choice.division() > 0;
-        List<Chosen.Predicted> predicted = new ArrayList<>();
-        for (int i = 0; i < offers.size(); i++) {
-          predicted.add(predicted(offers.get(i), together ? matrices.weights() : matrices.members().get(i).weights()));
-        }
-        yield new Chosen(
-            together
-                ? new Cluster.Decision.Together(treatments.getFirst())
-                : new Cluster.Decision.Apart(treatments),
-            predicted);
-      }
-      case Cluster.Coupled pair -> {
-        PairTreatment treatment = PairTreatment.of(
-            recipe, pair.leftSettings(), offers.getFirst().what().grid(), offers.getLast().what().grid());
-        yield new Chosen(
-            new Cluster.Decision.Paired(treatment),
-            List.of(new Chosen.Predicted(
-                pair.weights(),
-                offers.getFirst().bits() + offers.getLast().bits(),
-                offers.getFirst().error() + offers.getLast().error())));
-      }
+  private static Chosen chosen(Cluster cluster, Allocation.Chosen<Choice> choice) {
+    List<Piece> pieces = switch (cluster) {
+      case Cluster.Matrices matrices -> choice.division() == 0
+          ? Pieces.apart(matrices)
+          : Pieces.together(matrices).stream().toList();
+      case Cluster.Coupled pair -> List.of(Pieces.left(pair), Pieces.right(pair));
     };
-  }
-
-  private static Chosen.Predicted predicted(Offer<Choice> offer, long weights) {
-    return new Chosen.Predicted(weights, offer.bits(), offer.error());
+    PlanFile.Division division = switch (cluster) {
+      case Cluster.Matrices matrices -> choice.division() == 0 ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
+      case Cluster.Coupled pair -> PlanFile.Division.PAIRED;
+    };
+    List<Chosen.Part> parts = new ArrayList<>();
+    for (int i = 0; i < pieces.size(); i++) {
+      Offer<Choice> offer = choice.offers().get(i);
+      parts.add(new Chosen.Part(offer.what(), new Predicted(pieces.get(i).weights(), offer.bits(), offer.error())));
+    }
+    return new Chosen(division, parts);
   }
 }

@@ -1,12 +1,12 @@
 package io.cafeq.engine.budget;
 
-import io.cafeq.config.Method;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** All that a piece may choose from, priced. */
 final class Offers {
@@ -18,31 +18,45 @@ final class Offers {
    */
   static List<Offer<Choice>> of(
       Piece piece, List<PlainErrors> plain, Map<BlockDiagonal, Gains> gains, GridCandidates candidates) {
-    List<Offer<Choice>> offers = new ArrayList<>();
-    int columns = piece.columns();
-    long rows = piece.rows();
-    if (plainIsAllowed(piece, gains)) {
-      for (GridSpec grid : candidates.plain()) {
-        Choice choice = new Choice(grid, new TransformSpec.None());
-        offers.add(new Offer<>(choice, rows * grid.bitsPerRow(columns), PlainErrors.sum(plain, grid)));
-      }
+    return choices(piece, List.copyOf(gains.keySet()), candidates).stream()
+        .map(choice -> new Offer<>(choice, piece.bits(choice), error(piece, plain, gains, candidates, choice)))
+        .toList();
+  }
+
+  /** The same without prices. */
+  static List<Choice> choices(Piece piece, List<BlockDiagonal> transforms, GridCandidates candidates) {
+    List<Choice> choices = new ArrayList<>();
+    if (plainIsAllowed(piece, transforms)) {
+      candidates.plain().forEach(grid -> choices.add(new Choice(grid, new TransformSpec.None())));
     }
-    gains.forEach((transform, gain) -> {
-      for (GridSpec grid : candidates.transformed(transform.side())) {
+    for (BlockDiagonal transform : transforms) {
+      candidates.transformed(transform.side()).forEach(grid -> choices.add(new Choice(grid, transform)));
+    }
+    return choices;
+  }
+
+  private static double error(
+      Piece piece,
+      List<PlainErrors> plain,
+      Map<BlockDiagonal, Gains> gains,
+      GridCandidates candidates,
+      Choice choice) {
+    GridSpec grid = choice.grid();
+    return switch (choice.transform()) {
+      case TransformSpec.None none -> PlainErrors.sum(plain, grid);
+      case BlockDiagonal transform -> {
         GridSpec reference = candidates.grid(grid.bits(), grid.group(), candidates.reference());
-        offers.add(new Offer<>(
-            new Choice(grid, transform),
-            rows * grid.bitsPerRow(columns) + piece.bits(transform),
-            PlainErrors.sum(plain, reference) * gain.ratio(grid, columns)));
+        Gains gain = Objects.requireNonNull(gains.get(transform));
+        yield PlainErrors.sum(plain, reference) * gain.ratio(grid, piece.columns());
       }
-    });
-    return offers;
+    };
   }
 
   /** Methods that are named after a transform have it wherever it is possible; a stack without one is better taken apart. */
-  private static boolean plainIsAllowed(Piece piece, Map<BlockDiagonal, Gains> gains) {
-    Method method = piece.settings().method();
-    boolean optional = method == Method.CAFEQ || method == Method.RTN || method == Method.NONE;
-    return !piece.isStack() && (optional || gains.isEmpty());
+  private static boolean plainIsAllowed(Piece piece, List<BlockDiagonal> transforms) {
+    return !piece.isStack() && (transforms.isEmpty() || switch (piece.settings().method()) {
+      case CAFEQ, RTN, NONE -> true;
+      case ROTATION, HADAMARD -> false;
+    });
   }
 }

@@ -5,6 +5,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Cluster;
 import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.TensorSettings;
 import io.cafeq.engine.plan.TreatmentLimits;
@@ -89,6 +90,21 @@ final class PairGrids {
     return best;
   }
 
+  /** All of them. */
+  List<GridSpec> grids() {
+    List<GridSpec> grids = new ArrayList<>();
+    for (int bits : bits()) {
+      groups.forEach(group -> grids.add(grid(bits, group)));
+    }
+    return grids;
+  }
+
+  /** Bits of the inverses that a pair stores, on whatever grids. */
+  static long reverseBits(Cluster.Coupled pair, Recipe recipe) {
+    GridSpec any = left(pair, recipe).grids().getFirst();
+    return pair.treated(PairTreatment.of(recipe, pair.leftSettings(), any, any)).reverseBits();
+  }
+
   GridSpec grid(int bits, int group) {
     return candidates.grid(bits, group, storage());
   }
@@ -99,12 +115,6 @@ final class PairGrids {
   }
 
   List<GridSpec> references() {
-    List<GridSpec> grids = new ArrayList<>();
-    for (int bits : bits()) {
-      for (int group : groups) {
-        grids.add(reference(bits, group));
-      }
-    }
-    return grids;
+    return grids().stream().map(grid -> reference(grid.bits(), grid.group())).toList();
   }
 }

@@ -60,6 +60,11 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable) {
     return Part.Stack.transformBits(transform, ranges);
   }
 
+  /** Everything that is stored. */
+  long bits(Choice choice) {
+    return rows() * choice.grid().bitsPerRow(columns()) + bits(choice.transform());
+  }
+
   /** Whether reading one row costs as much as reading many: the weights lie as [in, out]. */
   boolean isTransposed() {
     PlannedTensor first = ranges.getFirst().tensor();
