@@ -73,6 +73,14 @@ final class GridCandidates {
     return settings.scales().orElse(ScaleStorage.ZERO_POINT);
   }
 
+  /** What plain rounding by the recipe's rule has of the squared error of nearest rounding, which is what is measured. */
+  double plainShare() {
+    return switch (recipe.rounding()) {
+      case NEAREST, NEAREST_PLANE -> 1;
+      case STOCHASTIC -> 2;
+    };
+  }
+
   /** How scales may be stored under a transform of that side. */
   List<ScaleStorage> storages(Side side) {
     return settings.scales().map(List::of).orElse(switch (side) {

@@ -43,7 +43,7 @@ final class Offers {
       Choice choice) {
     GridSpec grid = choice.grid();
     return switch (choice.transform()) {
-      case TransformSpec.None none -> PlainErrors.sum(plain, grid);
+      case TransformSpec.None none -> PlainErrors.sum(plain, grid) * candidates.plainShare();
       case BlockDiagonal transform -> {
         GridSpec reference = candidates.grid(grid.bits(), grid.group(), candidates.reference());
         Gains gain = Objects.requireNonNull(gains.get(transform));

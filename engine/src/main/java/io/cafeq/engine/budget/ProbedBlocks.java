@@ -68,7 +68,7 @@ final class ProbedBlocks {
   private List<double[]> learn(LearnProblem problem, List<double[]> starts, boolean balance) {
     try (Objective objective = lane.objective(problem)) {
       int steps = Math.min(recipe.steps(), MOST_STEPS);
-      List<double[]> learned = BlockLearner.learn(objective, problem.blocks(), starts, steps, stop);
+      List<double[]> learned = BlockLearner.learn(objective, problem.blocks(), starts, recipe.loss(), steps, stop);
       if (balance) {
         double[] shares = objective.hardShares(learned);
         double[] m = learned.getFirst();

@@ -9,6 +9,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -169,6 +170,7 @@ final class TransformProbe {
   private Gains gains(
       FloatMatrix sample, SlabTransforms.Blocks transforms, List<Integer> sizes, GridCandidates candidates) {
     SlabEncoder encoder = lane.encoder();
+    RoundingRule rule = RoundingRule.of(recipe.rounding(), recipe.seed(), 0);
     Gains.Builder gains = new Gains.Builder();
     for (int bits : candidates.bits()) {
       for (int size : sizes) {
@@ -178,7 +180,7 @@ final class TransformProbe {
           GridSpec grid = candidates.grid(bits, size, storage);
           try (Arena room = Arena.ofConfined()) {
             SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
-            double error = encoder.encode(sample, grid, transforms, recipe.rounding(), buffers).squaredError();
+            double error = encoder.encode(sample, grid, transforms, rule, buffers).squaredError();
             gains.add(grid, sample.columns(), plain > 0 ? error / plain : 1);
           }
         }

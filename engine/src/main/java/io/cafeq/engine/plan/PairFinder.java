@@ -57,7 +57,9 @@ final class PairFinder {
       return;
     }
     if (layer.tensors().keySet().stream().noneMatch(name -> name.startsWith(attention.module() + "."))) {
-      refusals.add(Kind.VALUE_OUTPUT, layer.number(), "there is no softmax attention");
+      if (layer.has(Role.MIXER_INPUT)) {
+        refusals.add(Kind.VALUE_OUTPUT, layer.number(), "the attention is linear");
+      }
       return;
     }
     Optional<Heads> heads = attention.layout().heads(layer);
@@ -68,9 +70,11 @@ final class PairFinder {
   }
 
   private void record(Layer layer, Kind kind, Optional<Heads> heads, Optional<String> obstacle) {
-    Optional<String> reason = obstacle.or(() -> heads.isEmpty()
-        ? Optional.of("config.json and the shapes do not tell the heads")
-        : mismatch(layer, kind, heads.get()));
+    Optional<String> reason = obstacle
+        .or(() -> config.unclearHeads().map(key -> "config.json's " + key + " is no number of heads or channels"))
+        .or(() -> heads.isEmpty()
+            ? Optional.of("config.json and the shapes do not tell the heads")
+            : mismatch(layer, kind, heads.get()));
     if (reason.isPresent()) {
       refusals.add(kind, layer.number(), reason.get());
     } else {

@@ -1,6 +1,7 @@
 package io.cafeq.engine.plan;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -11,6 +12,8 @@ import java.util.stream.Stream;
 record TextConfig(JsonNode node) {
   private static final Pattern GATE = Pattern.compile("(?i).*(attn|attention).*gate.*|.*gate.*(attn|attention).*");
 
+  private static final List<String> HEAD_KEYS = List.of("num_attention_heads", "n_head", "n_heads",
+      "num_key_value_heads", "head_dim", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim");
   /** Three times its square is still an int. */
   private static final int LARGEST_COUNT = 1 << 14;
   private static final int LARGEST_WIDTH = 1 << 24;
@@ -49,6 +52,14 @@ record TextConfig(JsonNode node) {
       return given;
     }
     return OptionalInt.of(hidden.getAsInt() / heads().getAsInt());
+  }
+
+  /** The key that should tell the heads and holds something else, such as a list with a number for each layer. */
+  Optional<String> unclearHeads() {
+    return HEAD_KEYS.stream()
+        .filter(key -> !node.path(key).isMissingNode() && !node.path(key).isNull())
+        .filter(key -> count(key).isEmpty())
+        .findFirst();
   }
 
   /** The key that puts a gate upon the attention's output, whatever the family. */

@@ -129,7 +129,8 @@ class FamilyPlacesTest {
       "llama4, model.layers.0.feed_forward.down_proj.weight, false",
       "gpt_oss, model.layers.0.mlp.experts.gate_up_proj, true", "gpt_oss, model.layers.0.mlp.experts.down_proj, true",
       "gpt_oss, model.layers.0.mlp.experts.gate_up_proj_blocks, false",
-      "gpt_oss, model.layers.0.mlp.experts.down_proj_blocks, false", "phi3, model.layers.0.mlp.down_proj.weight, false"})
+      "gpt_oss, model.layers.0.mlp.experts.down_proj_blocks, false",
+      "phi3, model.layers.0.mlp.down_proj.weight, false"})
   void someAreStoredTransposed(String modelType, String name, boolean transposed) {
     assertThat(Families.of(config(modelType)).place(name).transposed()).isEqualTo(transposed);
   }
@@ -206,7 +207,8 @@ class FamilyPlacesTest {
   @ParameterizedTest
   @CsvSource({"model.layers.0.mlp.gate.weight, router", "block_sparse_moe.gate.weight, router",
       "feed_forward.router.weight, router", "mlp.router.weight, router", "mlp.shared_expert_gate.weight, router",
-      "mlp.gate_proj.weight, other", "encoder.LayerNorm.gamma, norm", "h.0.ln_1.weight, norm", "x.weight_scale_inv, scale",
+      "mlp.gate_proj.weight, other", "encoder.LayerNorm.gamma, norm", "h.0.ln_1.weight, norm",
+      "x.weight_scale_inv, scale",
       "x.q_proj.weight, other"})
   void anUnknownFamilyLeavesAloneWhatNamesTell(String name, String role) {
     assertThat(new UnknownFamily().place(name)).isEqualTo(Place.of(Role.of(role)));
