@@ -133,9 +133,10 @@ class RecipeTest {
   void canonicalFormIsStable() {
     assertThat(Recipe.defaults().canonical()).isEqualTo(
         "{\"baselines\":\"auto\",\"bits\":\"auto\",\"block\":\"auto\",\"clip\":true,"
-        + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":\"auto\",\"include\":[],\"loss\":\"p-norm\","
-        + "\"method\":\"cafeq\",\"overrides\":[],\"pair-iterations\":3,\"pair-loss\":\"expected-error\","
-        + "\"pair-optimizer\":\"adam\",\"pair-orthogonality\":0.0,\"pair-rate\":\"auto\",\"pair-reverse\":false,"
+        + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":\"auto\",\"include\":[],"
+        + "\"loss\":\"p-norm\",\"method\":\"cafeq\",\"overrides\":[],\"pair-iterations\":3,"
+        + "\"pair-loss\":\"expected-error\",\"pair-optimizer\":\"adam\",\"pair-orthogonality\":0.0,\"pair-rate\":\"auto\","
+        + "\"pair-reverse\":false,"
         + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
         + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
         + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CombinationsTest {
   private static final List<String> SCALES = List.of("symmetric", "zero-point", "offset", "f16", "f16-minimum");
   private static final List<String> STORAGES = List.of("int8", "bf16");
-  private static final List<String> ROUNDINGS = List.of("nearest", "nearest-plane");
+  private static final List<String> ROUNDINGS = List.of("nearest", "nearest-plane", "stochastic");
 
   @TempDir static Path folder;
 
@@ -42,12 +42,13 @@ class CombinationsTest {
     for (String method : List.of("cafeq", "rotation", "hadamard", "rtn")) {
       for (String scales : SCALES) {
         for (String side : method.equals("rtn") ? List.of("auto") : List.of("input", "output", "auto")) {
-          for (String rounding : method.equals("rtn") ? List.of("nearest") : ROUNDINGS) {
+          for (String rounding : method.equals("rtn") ? List.of("nearest", "stochastic") : ROUNDINGS) {
             for (String storage : method.equals("rtn") ? List.of("int8") : STORAGES) {
               // The other choices change from case to case, so that each meets each several times.
               all.add(
                   List.of(
                       "--method", method, "--scales", scales, "--side", side, "--rounding", rounding,
+                      "--loss", number % 4 == 1 ? "hard" : "p-norm",
                       "--transform-storage", storage, "--bits", Integer.toString(2 + number % 7), "--scale-bits",
                       number % 3 == 0 ? "6" : "8", "--group", List.of("8", "channel", "20", "64").get(number % 4),
                       "--block", List.of("8", "16", "32", "auto").get(number / 4 % 4), number % 5 == 0 ? "--no-clip" : "--clip",

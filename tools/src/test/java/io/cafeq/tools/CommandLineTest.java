@@ -34,9 +34,9 @@ class CommandLineTest {
         "--target-bpw", "4.5", "--loss", "hard",
         "--rounding", "nearest", "--no-fall-back", "--seed", "-5", "--embeddings", "8", "--include", "a.*",
         "--include", "b[0,1]{2}", "--exclude", "c", "--max-memory", "1g", "--lanes", "3", "--backend", "scalar", "--no-verify",
-        "--baselines", "off", "--progress", "plain", "--no-pairs", "--pair-loss", "log-sum-exp", "--pair-temperature", "1",
-        "--pair-optimizer", "cayley", "--pair-orthogonality", "0.1", "--pair-steps", "9", "--pair-rate", "0.01",
-        "--pair-rounding", "algorithm-1", "--pair-iterations", "2", "--pair-reverse");
+        "--baselines", "off", "--progress", "plain", "--no-pairs", "--pair-loss", "log-sum-exp",
+        "--pair-temperature", "1", "--pair-optimizer", "cayley", "--pair-orthogonality", "0.1", "--pair-steps", "9",
+        "--pair-rate", "0.01", "--pair-rounding", "algorithm-1", "--pair-iterations", "2", "--pair-reverse");
 
     assertThat(values)
         .containsEntry("recipe.bits", "3")

@@ -15,6 +15,24 @@ import org.junit.jupiter.api.io.TempDir;
 /** The whole flow with its own numerics, on the backend that runs everywhere. */
 class ArrowJobTest {
   @Test
+  void randomRoundingDependsOnTheSeedAlone(@TempDir Path folder) throws Exception {
+    JobFixture straight = new JobFixture(folder.resolve("a"));
+    JobFixture resumed = new JobFixture(folder.resolve("b"));
+    JobFixture other = new JobFixture(folder.resolve("c"));
+    String[] recipe =
+        {"recipe.rounding", "stochastic", "recipe.loss", "hard", "recipe.pairs", "off", "run.lanes", "1"};
+
+    complete(job(straight, recipe));
+    complete(job(resumed, recipe));
+    complete(job(other, "recipe.rounding", "stochastic", "recipe.pairs", "off", "recipe.seed", "1"));
+    Files.delete(resumed.units().get(1));
+    complete(job(resumed, recipe));
+
+    assertThat(resumed.files()).isEqualTo(straight.files());
+    assertThat(other.files()).isNotEqualTo(straight.files());
+  }
+
+  @Test
   void resultsAreTheSameForAnyLanesAndAfterAnyResume(@TempDir Path folder) throws Exception {
     JobFixture straight = new JobFixture(folder.resolve("a"));
     JobFixture resumed = new JobFixture(folder.resolve("b"));

@@ -44,7 +44,7 @@ public final class Checkpoint implements AutoCloseable {
     this.shards = shards;
     this.tensors = headers.stream().flatMap(header -> header.tensors().stream()).toList();
     this.byName = byName(files.folder(), tensors);
-    this.weights = WeightTensors.of(tensors, config);
+    this.weights = WeightTensors.of(byName, config);
     if (files.index() != null) {
       files.index().check(files.folder(), tensors);
     }
@@ -113,7 +113,7 @@ public final class Checkpoint implements AutoCloseable {
     return Optional.ofNullable(byName.get(name));
   }
 
-  /** What the stored tensors are as weights. */
+  /** Which tensors are weight matrices, and in which layout. */
   public WeightTensors weights() {
     return weights;
   }

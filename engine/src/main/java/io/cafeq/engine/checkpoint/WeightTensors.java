@@ -14,8 +14,8 @@ import java.util.TreeMap;
  * Finds out of headers and config.json, neither of which anybody has vouched for, which tensors are weight matrices and
  * in which layout. Reads no data. Immutable.
  *
- * <p>{@code X.weight} of 8-bit floats goes with {@code X.weight_scale_inv} or {@code X.weight_scale}, whichever is there
- * (both are multiplied): one scale for each tile of {@code quantization_config.weight_block_size} (128 x 128 where
+ * <p>{@code X.weight} of 8-bit floats goes with {@code X.weight_scale_inv} or {@code X.weight_scale}, the former where
+ * there are both, and either is a factor: one scale for each tile of {@code quantization_config.weight_block_size} (128 x 128 where
  * config.json does not say), for each output channel, or for all. {@code X_blocks} of U8 goes with {@code X_scales}.
  */
 public final class WeightTensors {
@@ -60,6 +60,11 @@ public final class WeightTensors {
   public static WeightTensors of(Collection<TensorInfo> tensors, JsonNode config) {
     Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+    return of(byName, config);
+  }
+
+  /** As the other; the map is shared. */
+  static WeightTensors of(Map<String, TensorInfo> byName, JsonNode config) {
     JsonNode quantization = config.path("quantization_config");
     if (!quantization.isObject()) {
       quantization = config.path("text_config").path("quantization_config");

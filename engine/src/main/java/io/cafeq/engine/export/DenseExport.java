@@ -1,5 +1,8 @@
 package io.cafeq.engine.export;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.TensorHeader;
@@ -8,30 +11,27 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.quantize.Progress;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
  * Writes a finished result as an ordinary checkpoint that any program can load: the effective weights in the source's
  * types and orders, rounded to nearest even, under the source's names, in the source's files, with its side files and
- * aliases. Where the source was itself quantized, its tensors become BF16 as {@link DenseForm} says, and config.json
- * speaks of no quantization. Streams in the memory of {@link ResultReader} and some MB; a matrix that is stored as [in,
- * out] needs as much room again on the disk for a while.
+ * aliases. Where the source was itself quantized, its tensors become BF16 as {@link DenseForm} says, those too that
+ * kept their bytes, and config.json speaks of no quantization. Streams in the memory of {@link ResultReader} and some
+ * MB; a matrix that is stored as [in, out], or unpacked here, needs its room again on the disk for a while.
  */
 public final class DenseExport {
   private static final String CONFIG = "config.json";
-  private static final String SINGLE = "model.safetensors";
 
   private final ResultReader result;
   private final Function<TensorHeader, LayoutKind> layouts;
@@ -67,87 +67,72 @@ public final class DenseExport {
   }
 
   private void write(ExportFolder folder) {
-    List<Manifest.TensorEntry> tensors = new ArrayList<>();
-    Map<String, TensorHeader> headers = new HashMap<>();
-    boolean wasQuantized = false;
-    for (Manifest.TensorEntry tensor : result.tensors()) {
-      TensorHeader header = result.header(tensor.name());
-      if (!header.isConsumed()) {
-        tensors.add(tensor);
-        headers.put(tensor.name(), header);
-        wasQuantized |= DenseForm.isUnpacked(layouts.apply(header));
-      }
-    }
+    List<DenseTensors.Held> held = result.tensors().stream()
+        .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
+        .toList();
+    DenseTensors tensors = new DenseTensors(held, layouts, config());
     for (Manifest.SideFileEntry file : result.manifest().sideFiles()) {
       stop.check();
       Path from = result.folder().resolve(file.path());
-      if (wasQuantized && file.path().equals(CONFIG)) {
+      if (file.path().equals(CONFIG) && tensors.wereQuantized()) {
         folder.copyConfig(from, file);
       } else {
         folder.copy(from, file);
       }
     }
-    Map<String, Entry> dense = new HashMap<>();
-    Map<String, String> sources = new HashMap<>();
-    for (Manifest.TensorEntry tensor : tensors) {
-      TensorHeader header = Objects.requireNonNull(headers.get(tensor.name()));
-      Entry entry = DenseForm.of(layouts.apply(header), tensor.name(), tensor.dtype(), header.meaning());
-      dense.put(tensor.name(), entry);
-      String other = sources.put(entry.name(), tensor.name());
-      if (other != null) {
-        throw new EngineException(
-            FailureKind.RESULT,
-            result.folder() + ": " + other + " and " + tensor.name() + " would both be exported as " + entry.name(),
-            "Quantize with --exclude for one of them.");
-      }
-    }
-    Map<String, String> aliases = new HashMap<>(result.manifest().aliases());
-    aliases.replaceAll((alias, stored) -> dense.containsKey(stored) ? dense.get(stored).name() : stored);
     try (Arena arena = Arena.ofConfined();
-        ShardedWriter writer = ShardedWriter.create(folder.path(), shards(tensors, dense), aliases)) {
+        ShardedWriter writer = ShardedWriter.create(
+            folder.path(), tensors.shards(), tensors.aliases(result.manifest().aliases()))) {
       WeightEncoder encoder = new WeightEncoder(arena);
-      for (Entry tensor : writer.order()) {
+      for (Entry entry : writer.order()) {
         stop.check();
-        String source = Objects.requireNonNull(sources.get(tensor.name()));
-        append(source, tensor, encoder, folder.path(), bytes -> writer.append(tensor.name(), bytes));
-        progress.advanced(tensor.bytes() / tensor.dtype().bytes());
+        append(tensors.tensor(entry.name()), encoder, folder.path(), bytes -> writer.append(entry.name(), bytes));
+        progress.advanced(entry.bytes() / entry.dtype().bytes());
       }
       writer.finish();
     }
   }
 
-  /** The source's files; a single one gets the name that loaders look for without an index. */
-  static List<ShardedWriter.Shard> shards(List<Manifest.TensorEntry> tensors, Map<String, Entry> dense) {
-    Map<String, List<Entry>> files = new LinkedHashMap<>();
-    for (Manifest.TensorEntry tensor : tensors) {
-      files.computeIfAbsent(tensor.file(), file -> new ArrayList<>())
-          .add(Objects.requireNonNull(dense.get(tensor.name())));
+  /** An empty object where the source had none. */
+  private JsonNode config() {
+    JsonMapper mapper = new JsonMapper();
+    Path path = result.folder().resolve(CONFIG);
+    if (result.manifest().sideFiles().stream().noneMatch(file -> file.path().equals(CONFIG))) {
+      return mapper.createObjectNode();
     }
-    boolean single = files.size() == 1;
-    return files.entrySet().stream()
-        .map(file -> new ShardedWriter.Shard(single ? SINGLE : file.getKey(), file.getValue()))
-        .toList();
+    try {
+      return mapper.readTree(Files.readAllBytes(path));
+    } catch (JsonProcessingException e) {
+      throw new EngineException(
+          FailureKind.RESULT, path + ": is not JSON: " + e.getOriginalMessage(),
+          "Copy it again from the checkpoint, or run the same quantize command again.", e);
+    } catch (IOException e) {
+      throw FileFailure.of("read", path, e);
+    }
   }
 
-  private void append(
-      String source, Entry tensor, WeightEncoder encoder, Path folder, Consumer<MemorySegment> consumer) {
-    TensorHeader header = result.header(source);
-    if (header.isRaw()) {
-      result.forEachRaw(source, (offset, bytes) -> {
+  private void append(DenseTensors.Outgoing tensor, WeightEncoder encoder, Path folder, Consumer<MemorySegment> bytes) {
+    if (tensor.isRaw()) {
+      result.forEachRaw(tensor.source(), (offset, piece) -> {
         stop.check();
-        consumer.accept(bytes);
+        bytes.accept(piece);
       });
-    } else if (DenseForm.isTurned(layouts.apply(header))) {
-      try (TurnedTensor turned = new TurnedTensor(folder, tensor, encoder, consumer)) {
-        result.forEachSlab(source, (firstRow, weights) -> {
-          stop.check();
-          turned.put(firstRow, weights);
-        });
+    } else if (DenseForm.isTurned(tensor.layout())) {
+      try (TurnedTensor turned = new TurnedTensor(folder, tensor.entry(), encoder, bytes)) {
+        weights(tensor, folder, turned::put);
       }
     } else {
-      result.forEachSlab(source, (firstRow, weights) -> {
+      weights(tensor, folder, (firstRow, weights) -> encoder.encode(tensor.entry(), firstRow, weights, bytes));
+    }
+  }
+
+  private void weights(DenseTensors.Outgoing tensor, Path folder, ResultReader.WeightConsumer consumer) {
+    if (tensor.packed() != null) {
+      PackedTensor.forEachSlab(result, tensor.packed(), folder, stop, consumer);
+    } else {
+      result.forEachSlab(tensor.source(), (firstRow, weights) -> {
         stop.check();
-        encoder.encode(tensor, firstRow, weights, consumer);
+        consumer.accept(firstRow, weights);
       });
     }
   }

@@ -3,6 +3,7 @@ package io.cafeq.engine.export;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,6 +28,13 @@ final class DenseForm {
       case MICRO_SCALED -> new Entry(
           name.endsWith(BLOCKS) ? name.substring(0, name.length() - BLOCKS.length()) : name, Dtype.BF16, turned(shape));
     };
+  }
+
+  /** What the weights mean: [out, in] or [experts, out, in]. */
+  static List<Long> shape(WeightTensor weight) {
+    long rows = weight.rows();
+    long columns = weight.columns();
+    return weight.isStack() ? List.of((long) weight.experts(), rows, columns) : List.of(rows, columns);
   }
 
   /** Whether the matrices are written as [in, out]. */

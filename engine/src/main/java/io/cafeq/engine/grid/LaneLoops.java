@@ -65,6 +65,14 @@ public final class LaneLoops {
     }
   }
 
+  /** levels = round(clamp(x * inverse + zero) + dither); within -1/2 and 1/2 no dither leads beyond the ends. */
+  public static void ditheredLevels(
+      float[] x, float[] dither, float[] inverse, float[] zero, float top, float[] levels, int lanes) {
+    for (int l = 0; l < lanes; l++) {
+      levels[l] = Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + dither[l] + ROUNDER - ROUNDER;
+    }
+  }
+
   /** x becomes what rounding added: (levels - zero) * step - x. */
   public static void toDeviation(float[] x, float[] levels, float[] zero, float[] step, int lanes) {
     for (int l = 0; l < lanes; l++) {

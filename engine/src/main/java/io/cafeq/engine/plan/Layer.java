@@ -17,6 +17,10 @@ record Layer(TextConfig config, LayerNames names, String start, int number, Sort
     return tensors.containsKey(name);
   }
 
+  boolean has(Role role) {
+    return tensors.keySet().stream().anyMatch(name -> names.matrix(name).filter(m -> m.role() == role).isPresent());
+  }
+
   Optional<TensorInfo> tensor(String name) {
     return Optional.ofNullable(tensors.get(name));
   }

@@ -57,7 +57,9 @@ final class PairFinder {
       return;
     }
     if (layer.tensors().keySet().stream().noneMatch(name -> name.startsWith(attention.module() + "."))) {
-      refusals.add(Kind.VALUE_OUTPUT, layer.number(), "there is no softmax attention");
+      if (layer.has(Role.MIXER_INPUT)) {
+        refusals.add(Kind.VALUE_OUTPUT, layer.number(), "the attention is linear");
+      }
       return;
     }
     Optional<Heads> heads = attention.layout().heads(layer);

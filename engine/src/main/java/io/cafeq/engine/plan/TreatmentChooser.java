@@ -181,8 +181,10 @@ final class TreatmentChooser implements Cluster.Chooser {
     boolean none = transform instanceof TransformSpec.None;
     // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
     Rounding rounding = none && recipe.rounding() == Rounding.NEAREST_PLANE ? Rounding.NEAREST : recipe.rounding();
-    boolean fallBack = recipe.fallBack() && settings.method() == Method.CAFEQ;
-    return new Treatment(grid, transform, rounding, recipe.steps(), recipe.seed(), fallBack);
+    // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to compare.
+    boolean fallBack =
+        recipe.fallBack() && settings.method() == Method.CAFEQ && rounding != Rounding.STOCHASTIC;
+    return new Treatment(grid, transform, recipe.loss(), rounding, recipe.steps(), recipe.seed(), fallBack);
   }
 
   private GridSpec grid(TensorSettings settings, int group, ScaleStorage usual) {

@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.config.Rounding;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
@@ -144,7 +145,8 @@ public record UnitEstimate(
         case HADAMARD -> "hadamard ";
       }, blocks.side(), blocks.block());
     };
-    return "%s, %s".formatted(transform, describe(treatment.grid()));
+    String drawn = treatment.rounding() == Rounding.STOCHASTIC ? ", stochastic" : "";
+    return "%s, %s%s".formatted(transform, describe(treatment.grid()), drawn);
   }
 
   /** The same for a grid. */

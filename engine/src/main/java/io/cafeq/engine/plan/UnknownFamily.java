@@ -1,11 +1,6 @@
 package io.cafeq.engine.plan;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import io.cafeq.engine.checkpoint.TensorInfo;
-import java.util.List;
-import java.util.Map;
-
-/** A model whose names nobody has looked at: no matrix is taken for one to quantize, and none for one that shares. */
+/** A model whose names nobody has looked at: no matrix is taken for one to quantize, to share or to pair. */
 record UnknownFamily() implements ModelFamily {
   @Override
   public String name() {
@@ -20,10 +15,5 @@ record UnknownFamily() implements ModelFamily {
   @Override
   public Place place(String tensorName) {
     return Place.of(CommonNames.role(tensorName).orElse(Role.OTHER));
-  }
-
-  @Override
-  public Couplings couplings(JsonNode config, Map<String, TensorInfo> tensors) {
-    return new Couplings(List.of(), List.of("No layer has pairs: the model's family is not known."));
   }
 }

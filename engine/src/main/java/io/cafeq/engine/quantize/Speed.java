@@ -1,6 +1,5 @@
 package io.cafeq.engine.quantize;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
@@ -10,6 +9,7 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -46,9 +46,10 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
         learning = perSecond(() -> objective.smooth(blocks, 8)) * 4 * BLOCK * BLOCK * COLUMNS;
       }
       SlabBuffers buffers = new SlabBuffers(arena, GRID, BLOCK, COLUMNS);
+      SlabTransforms none = new SlabTransforms.None();
+      RoundingRule nearest = new RoundingRule.Nearest();
       double rounding =
-          perSecond(() -> lane.encoder().encode(weights, GRID, new SlabTransforms.None(), Rounding.NEAREST, buffers))
-              * BLOCK * COLUMNS;
+          perSecond(() -> lane.encoder().encode(weights, GRID, none, nearest, buffers)) * BLOCK * COLUMNS;
       return new Speed(learning, rounding);
     }
   }

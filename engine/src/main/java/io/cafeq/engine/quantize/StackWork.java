@@ -16,9 +16,11 @@ import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.TransformSpec;
+import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -134,6 +136,7 @@ final class StackWork implements PartWork {
   private void rows(UnitFileWriter writer, RowRange range, List<BlockTransform> inputBlocks, Room room) {
     WeightTensor weight = range.tensor().weight();
     int columns = weight.columns();
+    long roundingSeed = Seeds.of(treatment.seed(), weight.name(), 0, "rounding");
     int slabRows = SlabShape.rows(treatment.transform(), columns, range.count());
     int expert = weight.isStack() ? range.expert() : -1;
     int expertRow = weight.isStack() ? range.expert() * weight.rows() : 0;
@@ -144,8 +147,9 @@ final class StackWork implements PartWork {
       FloatMatrix slab = room.weights().slice(0, rows);
       read(weight, first, slab, room);
       SlabTransforms transforms = transforms(writer, range, inputBlocks, slab, first);
+      RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
       EncodedSlab encoded =
-          place.lane().encoder().encode(slab, treatment.grid(), transforms, treatment.rounding(), room.buffers());
+          place.lane().encoder().encode(slab, treatment.grid(), transforms, rule, room.buffers());
       writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
       squaredError += encoded.squaredError();
       squaredNorm += encoded.squaredNorm();
@@ -200,7 +204,8 @@ final class StackWork implements PartWork {
 
   private Outcome outcome() {
     ErrorFigures result = new ErrorFigures(squaredError, stack.bits());
-    boolean isPlain = treatment.transform() instanceof TransformSpec.None;
+    boolean isPlain =
+        treatment.transform() instanceof TransformSpec.None && treatment.rounding() == Rounding.NEAREST;
     Optional<Baseline> best = baselines.stream()
         .filter(baseline -> equalBits().contains(baseline.grid))
         .min(Comparator.comparingDouble(baseline -> baseline.squaredError));
@@ -208,7 +213,8 @@ final class StackWork implements PartWork {
         .filter(baseline -> treatment.fallBack() && baseline.squaredError <= squaredError)
         .filter(baseline -> !(isPlain && baseline.grid.equals(treatment.grid())))
         .map(baseline -> new Part.Stack(stack.rows(), new Treatment(
-            baseline.grid, new TransformSpec.None(), Rounding.NEAREST, treatment.steps(), treatment.seed(), false)));
+            baseline.grid, new TransformSpec.None(), treatment.loss(), Rounding.NEAREST, treatment.steps(),
+            treatment.seed(), false)));
     return new Outcome(
         stack.weights(),
         squaredNorm,

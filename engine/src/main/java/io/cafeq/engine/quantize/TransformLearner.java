@@ -112,7 +112,8 @@ final class TransformLearner {
     }
     List<BlockTransform> blocks = new ArrayList<>();
     try (Objective objective = lane.objective(problem)) {
-      List<double[]> learned = BlockLearner.learn(objective, problem.blocks(), starts, treatment.steps(), stop);
+      List<double[]> learned = BlockLearner.learn(
+          objective, problem.blocks(), starts, treatment.loss(), treatment.steps(), stop);
       if (balance) {
         balance(learned.getFirst(), objective.hardShares(learned));
       }

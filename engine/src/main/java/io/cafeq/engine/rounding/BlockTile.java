@@ -1,6 +1,5 @@
 package io.cafeq.engine.rounding;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.transform.BlockTransform;
 import java.util.Arrays;
@@ -25,6 +24,7 @@ final class BlockTile {
   private final float[] steps;
   private final float[] inverses;
   private final float[] zeros;
+  private final float[] dither;
 
   BlockTile(int k) {
     lanes = Math.clamp(WEIGHTS / k, FEWEST_LANES, MOST_LANES);
@@ -37,6 +37,7 @@ final class BlockTile {
     steps = new float[lanes];
     inverses = new float[lanes];
     zeros = new float[lanes];
+    dither = new float[lanes];
   }
 
   /** Most lanes at a time. */
@@ -68,6 +69,10 @@ final class BlockTile {
 
   float[] zeros() {
     return zeros;
+  }
+
+  float[] dither() {
+    return dither;
   }
 
   /** V = M W for the first {@code count} lanes. */
@@ -103,7 +108,7 @@ final class BlockTile {
     }
   }
 
-  /** Fills {@link #steps}, {@link #inverses} and {@link #zeros} for one row of V. */
+  /** Fills {@link #steps}, {@link #inverses}, {@link #zeros}, for a stochastic rule {@link #dither}, for a row of V. */
   interface Grids {
     void load(int row);
   }
@@ -113,11 +118,10 @@ final class BlockTile {
    * squared error in the block's metric: the sum over j of T_jj^2 (d_j + sum_{i>j} T_ji/T_jj d_i)^2.
    * V is overwritten by the deviations d.
    */
-  double round(BlockTransform block, Rounding rounding, int top, int count, Grids grids) {
+  double round(BlockTransform block, RoundingRule rule, int top, int count, Grids grids) {
     int k = block.k();
     boolean corrected = block.signs().isEmpty();
-    Arrays.fill(error, 0, count, 0);
-    Arrays.fill(carried, 0, count, 0);
+    clear(count);
     for (int j = k - 1; j >= 0; j--) {
       grids.load(j);
       if (corrected) {
@@ -126,16 +130,37 @@ final class BlockTile {
           LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);
         }
       }
-      float[] row = transformed[j];
-      switch (rounding) {
-        case NEAREST -> LaneLoops.levels(row, inverses, zeros, top, levels, count);
-        case NEAREST_PLANE -> LaneLoops.levels(row, carried, inverses, zeros, top, levels, count);
-      }
-      LaneLoops.toBytes(levels, codes[j], count);
-      LaneLoops.toDeviation(row, levels, zeros, steps, count);
-      float weight = block.diagonal()[j] * block.diagonal()[j];
-      LaneLoops.addErrors(row, carried, weight, error, count);
+      roundRow(j, rule, top, count, block.diagonal()[j] * block.diagonal()[j]);
     }
+    return sumOfErrors(count);
+  }
+
+  /** Rounds the first row alone, which no transform has touched; returns the squared error. */
+  double roundPlain(RoundingRule rule, int top, int count, Grids grids) {
+    clear(count);
+    grids.load(0);
+    roundRow(0, rule, top, count, 1);
+    return sumOfErrors(count);
+  }
+
+  private void clear(int count) {
+    Arrays.fill(error, 0, count, 0);
+    Arrays.fill(carried, 0, count, 0);
+  }
+
+  private void roundRow(int j, RoundingRule rule, int top, int count, float weight) {
+    float[] row = transformed[j];
+    switch (rule) {
+      case RoundingRule.Nearest nearest -> LaneLoops.levels(row, inverses, zeros, top, levels, count);
+      case RoundingRule.NearestPlane plane -> LaneLoops.levels(row, carried, inverses, zeros, top, levels, count);
+      case RoundingRule.Stochastic drawn -> LaneLoops.ditheredLevels(row, dither, inverses, zeros, top, levels, count);
+    }
+    LaneLoops.toBytes(levels, codes[j], count);
+    LaneLoops.toDeviation(row, levels, zeros, steps, count);
+    LaneLoops.addErrors(row, carried, weight, error, count);
+  }
+
+  private double sumOfErrors(int count) {
     double sum = 0;
     for (int l = 0; l < count; l++) {
       sum += error[l];

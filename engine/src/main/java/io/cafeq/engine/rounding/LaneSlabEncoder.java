@@ -1,6 +1,5 @@
 package io.cafeq.engine.rounding;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
@@ -23,9 +22,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
   private final Map<Integer, BlockTile> blockTiles = new HashMap<>();
   private float[] rows = new float[0];
   private byte[] rowCodes = new byte[0];
-  private float[] steps = new float[0];
-  private float[] inverses = new float[0];
-  private float[] zeros = new float[0];
+  private final SlabGrids grids = new SlabGrids();
   private @Nullable Scratch scratch;
 
   private record TileKey(GridSpec grid, int columns) {}
@@ -35,10 +32,15 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
     return switch (transforms) {
-      case SlabTransforms.None none -> plain(weights, grid, buffers);
-      case SlabTransforms.Blocks blocks -> transformed(weights, grid, blocks, rounding, buffers);
+      case SlabTransforms.None none -> switch (rule) {
+        // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
+        case RoundingRule.Nearest nearest -> plain(weights, grid, buffers);
+        case RoundingRule.NearestPlane plane -> plain(weights, grid, buffers);
+        case RoundingRule.Stochastic drawn -> drawn(weights, grid, drawn, buffers);
+      };
+      case SlabTransforms.Blocks blocks -> transformed(weights, grid, blocks, rule, buffers);
     };
   }
 
@@ -68,19 +70,39 @@ public final class LaneSlabEncoder implements SlabEncoder {
       tile.choose();
       tile.store(buffers, first);
       error += tile.squaredError();
-      if (rowCodes.length < tile.maximumRows() * columns + 8) {
-        rowCodes = new byte[tile.maximumRows() * columns + 8];
-      }
-      tile.codes(rowCodes);
+      byte[] codes = rowCodes(tile.maximumRows() * columns);
+      tile.codes(codes);
       for (int row = 0; row < count; row++) {
-        buffers.codes(first + row, rowCodes, row * columns);
+        buffers.codes(first + row, codes, row * columns);
       }
     }
     return buffers.slab(weights.rows(), error, norm);
   }
 
+  private EncodedSlab drawn(FloatMatrix weights, GridSpec grid, RoundingRule.Stochastic rule, SlabBuffers buffers) {
+    int columns = weights.columns();
+    double norm = chooseGrids(weights, weights, grid, buffers);
+    double error = 0;
+    BlockTile tile = blockTile(1);
+    byte[] codes = rowCodes(columns);
+    for (int row = 0; row < weights.rows(); row++) {
+      for (int first = 0; first < columns; first += tile.lanes()) {
+        int count = Math.min(tile.lanes(), columns - first);
+        long from = (long) Float.BYTES * ((long) row * columns + first);
+        MemorySegment.copy(weights.segment(), ValueLayout.JAVA_FLOAT, from, tile.transformed()[0], 0, count);
+        int r = row;
+        int start = first;
+        error += tile.roundPlain(rule, grid.top(), count,
+            only -> grids.loadRow(grid, columns, r, start, count, rule, tile));
+        System.arraycopy(tile.codes()[0], 0, codes, first, count);
+      }
+      buffers.codes(row, codes, 0);
+    }
+    return buffers.slab(weights.rows(), error, norm);
+  }
+
   private EncodedSlab transformed(
-      FloatMatrix weights, GridSpec grid, SlabTransforms.Blocks transforms, Rounding rounding, SlabBuffers buffers) {
+      FloatMatrix weights, GridSpec grid, SlabTransforms.Blocks transforms, RoundingRule rule, SlabBuffers buffers) {
     int columns = weights.columns();
     Scratch room = scratch(weights.rows(), columns);
     FloatMatrix values = new FloatMatrix(room.values().segment(), weights.rows(), columns);
@@ -90,14 +112,12 @@ public final class LaneSlabEncoder implements SlabEncoder {
     double norm = chooseGrids(weights, values, grid, buffers);
     double error = 0;
     for (BlockTransform block : transforms.blocks()) {
-      error += round(values, grid, transforms.side(), block, channel(transforms, block), rounding, room.codes());
+      error += round(values, grid, transforms.side(), block, channel(transforms, block), rule, room.codes());
     }
-    if (rowCodes.length < columns + 8) {
-      rowCodes = new byte[columns + 8];
-    }
+    byte[] codes = rowCodes(columns);
     for (int row = 0; row < weights.rows(); row++) {
-      MemorySegment.copy(room.codes(), ValueLayout.JAVA_BYTE, (long) row * columns, rowCodes, 0, columns);
-      buffers.codes(row, rowCodes, 0);
+      MemorySegment.copy(room.codes(), ValueLayout.JAVA_BYTE, (long) row * columns, codes, 0, columns);
+      buffers.codes(row, codes, 0);
     }
     return buffers.slab(weights.rows(), error, norm);
   }
@@ -123,12 +143,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
   private double chooseGrids(FloatMatrix weights, FloatMatrix values, GridSpec grid, SlabBuffers buffers) {
     int columns = values.columns();
     int groups = grid.groups(columns);
-    int lanes = values.rows() * groups;
-    if (steps.length < lanes) {
-      steps = new float[lanes];
-      inverses = new float[lanes];
-      zeros = new float[lanes];
-    }
+    grids.reserve(values.rows() * groups);
     GridTile tile = tile(grid, columns);
     double norm = 0;
     for (int first = 0; first < values.rows(); first += tile.maximumRows()) {
@@ -137,7 +152,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
       tile.load(rows(values, first, count), count);
       tile.choose();
       tile.store(buffers, first);
-      tile.copyGrids(steps, inverses, zeros, first * groups);
+      grids.take(tile, first * groups);
     }
     return norm;
   }
@@ -148,7 +163,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
       Side side,
       BlockTransform block,
       int channel,
-      Rounding rounding,
+      RoundingRule rule,
       MemorySegment codes) {
     BlockTile tile = blockTile(block.k());
     BlockTransfer transfer = new BlockTransfer(side, block.k(), channel);
@@ -162,42 +177,16 @@ public final class LaneSlabEncoder implements SlabEncoder {
       error +=
           tile.round(
               block,
-              rounding,
+              rule,
               grid.top(),
               count,
               switch (side) {
-                case OUTPUT -> row -> gridsOfRow(grid, columns, channel + row, start, count, tile);
-                case INPUT -> row -> gridsOfColumn(grid, columns, channel + row, start, count, tile);
+                case OUTPUT -> row -> grids.loadRow(grid, columns, channel + row, start, count, rule, tile);
+                case INPUT -> row -> grids.loadColumn(grid, columns, channel + row, start, count, rule, tile);
               });
       transfer.scatter(tile.codes(), codes, columns, first, count);
     }
     return error;
-  }
-
-  private void gridsOfRow(GridSpec grid, int columns, int row, int firstColumn, int count, BlockTile tile) {
-    int size = grid.groupSize(columns);
-    int base = row * grid.groups(columns);
-    for (int l = 0; l < count; ) {
-      int group = (firstColumn + l) / size;
-      int end = Math.min(count, (group + 1) * size - firstColumn);
-      Arrays.fill(tile.steps(), l, end, steps[base + group]);
-      Arrays.fill(tile.inverses(), l, end, inverses[base + group]);
-      Arrays.fill(tile.zeros(), l, end, zeros[base + group]);
-      l = end;
-    }
-  }
-
-  private void gridsOfColumn(GridSpec grid, int columns, int column, int firstRow, int count, BlockTile tile) {
-    int groups = grid.groups(columns);
-    int at = firstRow * groups + column / grid.groupSize(columns);
-    float[] tileSteps = tile.steps();
-    float[] tileInverses = tile.inverses();
-    float[] tileZeros = tile.zeros();
-    for (int l = 0; l < count; l++, at += groups) {
-      tileSteps[l] = steps[at];
-      tileInverses[l] = inverses[at];
-      tileZeros[l] = zeros[at];
-    }
   }
 
   private float[] rows(FloatMatrix matrix, int first, int count) {
@@ -205,6 +194,14 @@ public final class LaneSlabEncoder implements SlabEncoder {
     long from = (long) Float.BYTES * first * matrix.columns();
     MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, from, values, 0, count * matrix.columns());
     return values;
+  }
+
+  /** Room for that many codes, and for the eight that packing may read beyond them. */
+  private byte[] rowCodes(int count) {
+    if (rowCodes.length < count + 8) {
+      rowCodes = new byte[count + 8];
+    }
+    return rowCodes;
   }
 
   private float[] floats(int count) {

@@ -1,6 +1,5 @@
 package io.cafeq.engine.rounding;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
@@ -67,7 +66,7 @@ final class PairHalf {
   }
 
   /** Rounds the factor with these blocks, one a coupling, and leaves nothing but the products. */
-  Products round(List<BlockTransform> blocks, Rounding rounding) {
+  Products round(List<BlockTransform> blocks, RoundingRule rule) {
     Gram self = new Gram(h, count);
     Gram cross = new Gram(h, count);
     try (Arena arena = Arena.ofConfined()) {
@@ -80,7 +79,7 @@ final class PairHalf {
         int endHead = endHead(first, slab);
         SlabTransforms transforms =
             new SlabTransforms.Blocks(factor.side(), blocks.subList(firstHead, endHead));
-        EncodedSlab encoded = encoder.encode(slab, grid, transforms, rounding, buffers);
+        EncodedSlab encoded = encoder.encode(slab, grid, transforms, rule, buffers);
         FloatMatrix decoded = decodedRoom.slice(0, slab.rows());
         decode(encoded, decoded);
         for (int head = firstHead; head < endHead; head++) {

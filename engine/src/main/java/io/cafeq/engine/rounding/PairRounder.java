@@ -1,7 +1,6 @@
 package io.cafeq.engine.rounding;
 
 import io.cafeq.config.PairRounding;
-import io.cafeq.config.Rounding;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
@@ -56,15 +55,15 @@ public final class PairRounder {
    */
   public RoundedPair round(List<double[]> ms, PairRounding method, int iterations) {
     return switch (method) {
-      case NEAREST -> new Search(Rounding.NEAREST).independent(ms);
-      case ALGORITHM_1 -> new Search(Rounding.NEAREST).inTurns(ms, iterations);
-      case NEAREST_PLANE -> new Search(Rounding.NEAREST_PLANE).inTurns(ms, iterations);
+      case NEAREST -> new Search(new RoundingRule.Nearest()).independent(ms);
+      case ALGORITHM_1 -> new Search(new RoundingRule.Nearest()).inTurns(ms, iterations);
+      case NEAREST_PLANE -> new Search(new RoundingRule.NearestPlane()).inTurns(ms, iterations);
     };
   }
 
   /** One search for the best half step. */
   private final class Search {
-    private final Rounding rounding;
+    private final RoundingRule rule;
     private final List<double[]> leftOriginals = left.originals();
     private final List<double[]> rightOriginals = right.originals();
     private final double squaredNorm = squaredNorm();
@@ -73,34 +72,34 @@ public final class PairRounder {
     private List<BlockTransform> bestLeft = List.of();
     private List<BlockTransform> bestRight = List.of();
 
-    private Search(Rounding rounding) {
-      this.rounding = rounding;
+    private Search(RoundingRule rule) {
+      this.rule = rule;
     }
 
     private RoundedPair independent(List<double[]> ms) {
       List<double[]> inverses = ms.stream().map(m -> inverseTransposed(m, heads.size())).toList();
       List<BlockTransform> leftBlocks = required(left.blocks(ms, left.identities()));
       List<BlockTransform> rightBlocks = required(right.blocks(inverses, right.identities()));
-      measure(leftBlocks, left.round(leftBlocks, rounding), rightBlocks, right.round(rightBlocks, rounding));
+      measure(leftBlocks, left.round(leftBlocks, rule), rightBlocks, right.round(rightBlocks, rule));
       return best();
     }
 
     private RoundedPair inTurns(List<double[]> ms, int iterations) {
       List<BlockTransform> leftBlocks = required(left.blocks(ms, left.identities()));
-      PairHalf.Products leftProducts = left.round(leftBlocks, rounding);
+      PairHalf.Products leftProducts = left.round(leftBlocks, rule);
       for (int i = 0; i < iterations; i++) {
         Optional<List<BlockTransform>> rightBlocks = aimed(right, leftProducts);
         if (rightBlocks.isEmpty()) {
           break;
         }
-        PairHalf.Products rightProducts = right.round(rightBlocks.get(), rounding);
+        PairHalf.Products rightProducts = right.round(rightBlocks.get(), rule);
         measure(leftBlocks, leftProducts, rightBlocks.get(), rightProducts);
         Optional<List<BlockTransform>> next = aimed(left, rightProducts);
         if (next.isEmpty()) {
           break;
         }
         leftBlocks = next.get();
-        leftProducts = left.round(leftBlocks, rounding);
+        leftProducts = left.round(leftBlocks, rule);
         measure(leftBlocks, leftProducts, rightBlocks.get(), rightProducts);
       }
       return errors.isEmpty() ? independent(ms) : best();
@@ -115,7 +114,7 @@ public final class PairRounder {
         forwards.add(metric.forward());
         triangles.add(metric.triangle());
       }
-      return half.blocks(forwards, rounding == Rounding.NEAREST ? half.identities() : triangles);
+      return half.blocks(forwards, rule instanceof RoundingRule.Nearest ? half.identities() : triangles);
     }
 
     private void measure(
@@ -150,7 +149,7 @@ public final class PairRounder {
     }
 
     private RoundedPair best() {
-      return new RoundedPair(bestLeft, bestRight, rounding, leastError, squaredNorm, errors);
+      return new RoundedPair(bestLeft, bestRight, rule, leastError, squaredNorm, errors);
     }
   }
 

@@ -1,6 +1,5 @@
 package io.cafeq.engine.rounding;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.engine.transform.BlockTransform;
 import java.util.List;
 
@@ -17,7 +16,7 @@ import java.util.List;
 public record RoundedPair(
     List<BlockTransform> left,
     List<BlockTransform> right,
-    Rounding rounding,
+    RoundingRule rounding,
     double squaredError,
     double squaredNorm,
     List<Double> relativeErrors) {

@@ -1,6 +1,5 @@
 package io.cafeq.engine.rounding;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
@@ -13,10 +12,11 @@ public interface SlabEncoder extends AutoCloseable {
    *
    * @param weights [rows, in]; borrowed. With output-side transforms these are exactly the rows of the given blocks.
    * @param transforms the blocks to apply: all of the input's, or those of the slab's rows, or none
+   * @param rule how codes are chosen; a stochastic one starts at the first row of {@code weights}
    * @param buffers where the slab goes; borrowed by the result
    */
   EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers);
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers);
 
   /** Squared error of nearest rounding without a transform. */
   double plainError(FloatMatrix weights, GridSpec grid);

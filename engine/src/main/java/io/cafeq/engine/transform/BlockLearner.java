@@ -1,13 +1,15 @@
 package io.cafeq.engine.transform;
 
+import io.cafeq.config.Loss;
 import io.cafeq.engine.failure.StopFlag;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Learns M by Adam(0.9, 0.999) on the smoothed loss: p = 8, 16, 32, 64, 128 in five equal stages, rate {@value #RATE}/sqrt(k)
- * falling linearly to 0, rows of M brought back to length 1 after each step (the loss does not depend on them). Every
- * {@value #CHECK_INTERVAL} steps, and at the end, the blocks with the smallest true loss so far are kept.
+ * Learns M by Adam(0.9, 0.999), on the smoothed loss with p = 8, 16, 32, 64, 128 in five equal stages, or on the true
+ * one: rate {@value #RATE}/sqrt(k) falling linearly to 0, rows of M brought back to length 1 after each step (the loss
+ * does not depend on them). Every {@value #CHECK_INTERVAL} steps, and at the end, the blocks with the smallest true
+ * loss so far are kept.
  */
 public final class BlockLearner {
   static final double RATE = 0.3;
@@ -19,12 +21,18 @@ public final class BlockLearner {
 
   private BlockLearner() {}
 
+  /** By the smoothed loss. */
+  public static List<double[]> learn(
+      Objective objective, List<Integer> sizes, List<double[]> starts, int steps, StopFlag stop) {
+    return learn(objective, sizes, starts, Loss.P_NORM, steps, stop);
+  }
+
   /**
    * @param starts the blocks to start from; not changed
    * @return the best blocks seen, by the true loss, which may be the starts
    */
   public static List<double[]> learn(
-      Objective objective, List<Integer> sizes, List<double[]> starts, int steps, StopFlag stop) {
+      Objective objective, List<Integer> sizes, List<double[]> starts, Loss loss, int steps, StopFlag stop) {
     List<double[]> blocks = new ArrayList<>();
     List<double[]> firsts = new ArrayList<>();
     List<double[]> seconds = new ArrayList<>();
@@ -37,7 +45,10 @@ public final class BlockLearner {
     double bestLoss = Double.POSITIVE_INFINITY;
     for (int step = 0; step < steps; step++) {
       stop.check();
-      Objective.Evaluation evaluation = objective.smooth(blocks, 8 << (5 * step / steps));
+      Objective.Evaluation evaluation = switch (loss) {
+        case P_NORM -> objective.smooth(blocks, 8 << (5 * step / steps));
+        case HARD -> objective.subgradient(blocks);
+      };
       if (step % CHECK_INTERVAL == 0 && evaluation.hardLoss() < bestLoss) {
         bestLoss = evaluation.hardLoss();
         best = copies(blocks);

@@ -12,6 +12,12 @@ public interface Objective extends AutoCloseable {
   Evaluation smooth(List<double[]> blocks, int p);
 
   /**
+   * The loss with true ranges, also as {@link Evaluation#loss}, and a subgradient: a range moves with one of its
+   * largest and one of its smallest entries, for symmetric grids with one of the largest magnitude.
+   */
+  Evaluation subgradient(List<double[]> blocks);
+
+  /**
    * For each channel of all blocks in order, the sum of squares of the true ranges of the groups that it takes part in. The
    * true loss is the sum of these times the squared column norms of P.
    */
@@ -35,7 +41,7 @@ public interface Objective extends AutoCloseable {
   void close();
 
   /**
-   * @param loss the smoothed loss, up to the normalisation of W
+   * @param loss the loss asked for, up to the normalisation of W
    * @param hardLoss the loss with true ranges at the same blocks
    * @param gradients d loss / d M for each block
    */

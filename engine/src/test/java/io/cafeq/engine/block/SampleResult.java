@@ -224,6 +224,41 @@ public final class SampleResult {
     return entry("copied", file, List.of(norm.name(), empty.name()));
   }
 
+  /** A result that holds every tensor of a checkpoint as it is, each in a unit of its own, and its config.json. */
+  public static Path copy(Path source, Path result) throws IOException {
+    Files.createDirectories(result.resolve("units"));
+    Files.copy(source.resolve("config.json"), result.resolve("config.json"));
+    String config = Digests.file(source.resolve("config.json"), new StopFlag());
+    List<Manifest.UnitEntry> units = new ArrayList<>();
+    List<Manifest.TensorEntry> tensors = new ArrayList<>();
+    try (Checkpoint checkpoint = Checkpoint.open(source);
+        Arena arena = Arena.ofConfined()) {
+      for (TensorInfo info : checkpoint.tensors()) {
+        Path file = result.resolve("units/" + info.name() + ".arrow");
+        UnitHeader header =
+            new UnitHeader(info.name(), UnitFiles.IDENTITY, "scalar/java", List.of(TensorHeader.copied(info)));
+        try (UnitFileWriter writer = UnitFileWriter.open(file, header)) {
+          MemorySegment bytes = arena.allocate(info.bytes());
+          checkpoint.read(info, 0, bytes);
+          writer.writeRaw(info.name(), 0, bytes);
+          writer.finish(new TreeMap<>(Map.of(info.name(), hash(arena, checkpoint, info))), null);
+        }
+        units.add(entry(info.name(), file, List.of(info.name())));
+        tensors.add(new Manifest.TensorEntry(info.name(), info.dtype(), info.shape(), info.file(), info.name()));
+      }
+      new Manifest(1, "{}", UnitFiles.IDENTITY.recipeHash(), new TreeSet<>(List.of("scalar/java")),
+          new Manifest.Source("sample", config, checkpoint.shards().stream()
+              .map(shard -> new Manifest.ShardEntry(shard.getFileName().toString(), shard.toFile().length())).toList()),
+          units, tensors, checkpoint.aliases(),
+          List.of(new Manifest.SideFileEntry(
+              "config.json", Files.size(result.resolve("config.json")), config)),
+          new Manifest.Totals(tensors.stream().mapToLong(Manifest.TensorEntry::elements).sum(), 0, 0,
+              units.stream().mapToLong(Manifest.UnitEntry::bytes).sum()))
+          .write(result);
+    }
+    return result;
+  }
+
   private static String hash(Arena arena, Checkpoint checkpoint, TensorInfo info) {
     return SourceTensor.find(checkpoint, TensorHeader.copied(info), new Damage(Path.of("x")), arena)
         .sha256(new StopFlag());

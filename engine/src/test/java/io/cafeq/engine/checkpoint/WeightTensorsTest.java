@@ -218,8 +218,7 @@ class WeightTensorsTest {
     LayoutSamples.write(folder, List.of(scales), List.of(weights));
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Arena arena = Arena.ofConfined()) {
-      Reading reading = WeightTensors.of(checkpoint.tensors(), checkpoint.config())
-          .read(checkpoint.tensor("a.weight").orElseThrow(), false);
+      Reading reading = checkpoint.weights().read(checkpoint.tensor("a.weight").orElseThrow(), false);
       WeightTensor weight = ((Reading.Weights) reading).weight();
       FloatMatrix all = FloatMatrix.allocate(arena, 130, 150);
       checkpoint.readFloats(weight, 0, 0, all);

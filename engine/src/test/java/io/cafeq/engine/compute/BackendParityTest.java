@@ -13,6 +13,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
@@ -108,6 +109,26 @@ class BackendParityTest {
   }
 
   @ParameterizedTest
+  @MethodSource("problems")
+  void trueLossAndSubgradient(String backend, String name) {
+    LearnProblem problem = problem(name);
+    List<double[]> blocks = starts(problem);
+    try (ComputeLane lane = Backends.open(backend).openLane();
+        ComputeLane referenceLane = reference.openLane();
+        Objective objective = lane.objective(problem);
+        Objective expected = referenceLane.objective(problem)) {
+      Objective.Evaluation one = objective.subgradient(blocks);
+      Objective.Evaluation other = expected.subgradient(blocks);
+      assertThat(one.loss()).isCloseTo(other.loss(), within(1e-4 * other.loss()));
+      assertThat(one.hardLoss()).isCloseTo(one.loss(), within(1e-6 * one.loss()));
+      assertThat(one.loss()).isCloseTo(objective.hard(blocks), within(1e-6 * one.loss()));
+      for (int b = 0; b < blocks.size(); b++) {
+        assertClose(one.gradients().get(b), other.gradients().get(b), 1e-4);
+      }
+    }
+  }
+
+  @ParameterizedTest
   @MethodSource("backends")
   void aWholeRunOfLearning(String backend) {
     LearnProblem problem = problem("rows groups");
@@ -164,8 +185,8 @@ class BackendParityTest {
   void plainRounding(String backend, ScaleStorage storage, int group, int bits) {
     GridSpec grid = new GridSpec(bits, group, storage, bits == 5 ? 6 : 8, bits != 3);
     FloatMatrix weights = weights(70, 576, 31);
-    Encoded one = encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), Rounding.NEAREST);
-    Encoded other = encode(reference, weights, grid, new SlabTransforms.None(), Rounding.NEAREST);
+    Encoded one = encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
+    Encoded other = encode(reference, weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
     assertThat(one.differences(other)).isLessThan(0.002);
     assertThat(one.squaredError()).isCloseTo(other.squaredError(), within(1e-3 * other.squaredError()));
     assertThat(one.squaredNorm()).isCloseTo(other.squaredNorm(), within(1e-5 * other.squaredNorm()));
@@ -183,8 +204,9 @@ class BackendParityTest {
           FloatMatrix weights = side == Side.OUTPUT ? weights(40, 192, 41) : weights(130, 40, 42);
           SlabTransforms transforms = new SlabTransforms.Blocks(side, List.of(block(side, kind, 0, 32), block(side, kind, 32, 8)));
           GridSpec grid = new GridSpec(4, side == Side.OUTPUT ? 48 : 20, ScaleStorage.OFFSET, 8, true);
-          Encoded one = encode(Backends.open(backend), weights, grid, transforms, rounding);
-          Encoded other = encode(reference, weights, grid, transforms, rounding);
+          RoundingRule rule = RoundingRule.of(rounding, 43, 7);
+          Encoded one = encode(Backends.open(backend), weights, grid, transforms, rule);
+          Encoded other = encode(reference, weights, grid, transforms, rule);
           assertThat(Math.sqrt(one.squaredError()))
               .as(side + " " + kind)
               .isCloseTo(Math.sqrt(other.squaredError()), within(0.005 * Math.sqrt(other.squaredError())));
@@ -200,9 +222,9 @@ class BackendParityTest {
     FloatMatrix weights = weights(32, 480, 51);
     SlabTransforms transforms = new SlabTransforms.Blocks(Side.OUTPUT, List.of(block(Side.OUTPUT, "skewed", 0, 32)));
     GridSpec grid = new GridSpec(3, 96, ScaleStorage.ZERO_POINT, 8, true);
-    double plane = encode(Backends.open(backend), weights, grid, transforms, Rounding.NEAREST_PLANE).squaredError();
-    double nearest = encode(Backends.open(backend), weights, grid, transforms, Rounding.NEAREST).squaredError();
-    assertThat(plane).isLessThan(nearest);
+    Encoded plane = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.NearestPlane());
+    Encoded nearest = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.Nearest());
+    assertThat(plane.squaredError()).isLessThan(nearest.squaredError());
   }
 
   @Test
@@ -215,7 +237,8 @@ class BackendParityTest {
     Stream.concat(backends(), Stream.of("scalar")).forEach(backend -> {
       for (ScaleStorage storage : List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET)) {
         GridSpec grid = new GridSpec(4, 16, storage, 8, true);
-        Encoded encoded = encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), Rounding.NEAREST);
+        Encoded encoded =
+            encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
         assertThat(encoded.squaredError()).as(backend + " " + storage).isLessThan(1e-6 * encoded.squaredNorm());
       }
     });
@@ -233,10 +256,10 @@ class BackendParityTest {
   }
 
   private Encoded encode(
-      ComputeBackend backend, FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding) {
+      ComputeBackend backend, FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule) {
     try (ComputeLane lane = backend.openLane()) {
       SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, rounding, buffers);
+      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, rule, buffers);
       return new Encoded(slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError(), slab.squaredNorm());
     }
   }

@@ -3,17 +3,24 @@ package io.cafeq.engine.export;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.offset;
+import static org.assertj.core.api.Assertions.tuple;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.SampleResult;
+import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.LayoutKind;
+import io.cafeq.engine.checkpoint.LayoutSamples;
+import io.cafeq.engine.checkpoint.LayoutSamples.Stored;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
+import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightLayout;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.checkpoint.WeightTensors.Reading;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -27,6 +34,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -66,7 +75,8 @@ class DenseExportTest {
     Path out = folder.resolve("out");
     DenseExport.run(sample.result, usual, new StopFlag(), Progress.NONE);
     DenseExport.run(
-        sample.result, header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN), out, new StopFlag(), Progress.NONE);
+        sample.result, header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN), out, new StopFlag(),
+        Progress.NONE);
     try (Checkpoint expected = Checkpoint.open(usual);
         Checkpoint exported = Checkpoint.open(out);
         Arena arena = Arena.ofConfined();
@@ -147,11 +157,81 @@ class DenseExportTest {
     Manifest.TensorEntry one =
         new Manifest.TensorEntry("w", Dtype.F16, List.of(1L), "model-00001-of-00001.safetensors", "u");
     Manifest.TensorEntry other = new Manifest.TensorEntry("v", Dtype.F16, List.of(1L), "b.safetensors", "u");
-    Map<String, Entry> dense =
-        Map.of("w", new Entry("w", Dtype.F16, List.of(1L)), "v", new Entry("v", Dtype.F16, List.of(1L)));
-    assertThat(DenseExport.shards(List.of(one), dense)).extracting(shard -> shard.file()).containsExactly("model.safetensors");
-    assertThat(DenseExport.shards(List.of(one, other), dense)).extracting(shard -> shard.file())
-        .containsExactly("model-00001-of-00001.safetensors", "b.safetensors");
+    assertThat(files(one)).containsExactly("model.safetensors");
+    assertThat(files(one, other)).containsExactly("model-00001-of-00001.safetensors", "b.safetensors");
+  }
+
+  private static List<String> files(Manifest.TensorEntry... tensors) {
+    List<DenseTensors.Held> held = Stream.of(tensors).map(DenseExportTest::kept).toList();
+    return new DenseTensors(held, TensorHeader::layout, new JsonMapper().createObjectNode())
+        .shards().stream().map(ShardedWriter.Shard::file).toList();
+  }
+
+  private static DenseTensors.Held kept(Manifest.TensorEntry entry) {
+    TensorInfo info = new TensorInfo(entry.name(), entry.dtype(), entry.shape(), entry.file(), 0, 0);
+    return new DenseTensors.Held(entry, TensorHeader.copied(info));
+  }
+
+  /** Weights that were quantized by others before, and that a result holds as they were. */
+  @Test
+  void packedWeightsThatKeptTheirBytesAreUnpackedToo() throws IOException {
+    Random random = new Random(3);
+    Stored tiled = LayoutSamples.random("a.weight", Dtype.F8_E4M3, List.of(130L, 40L), random);
+    Stored tiles = LayoutSamples.random("a.weight_scale_inv", Dtype.BF16, List.of(3L, 3L), random);
+    Stored blocks = LayoutSamples.random("e.up_blocks", Dtype.U8, List.of(2L, 6L, 2L, 16L), random);
+    Stored scales = new Stored("e.up_scales", Dtype.U8, List.of(2L, 6L, 2L),
+        LayoutSamples.random("e.up_scales", Dtype.F8_E8M0, List.of(2L, 6L, 2L), random).bytes());
+    Stored norm = LayoutSamples.random("n.weight", Dtype.BF16, List.of(40L), random);
+    Path source = LayoutSamples.write(folder.resolve("source"), List.of(tiled, scales), List.of(tiles, blocks, norm));
+    Files.writeString(source.resolve("config.json"),
+        "{\"a\": 1e-06, \"quantization_config\": {\"weight_block_size\": [64, 16]}}");
+    Path result = SampleResult.copy(source, folder.resolve("result"));
+    Path out = folder.resolve("out");
+    DenseExport.run(result, out, new StopFlag(), Progress.NONE);
+    assertThat(out.resolve("config.json")).hasContent("{\"a\": 1e-06}");
+    try (Stream<Path> files = Files.list(out)) {
+      assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder(
+          "config.json", "model.safetensors.index.json", "shard-0.safetensors", "shard-1.safetensors");
+    }
+    try (Checkpoint exported = Checkpoint.open(out);
+        Checkpoint before = Checkpoint.open(source);
+        Arena arena = Arena.ofConfined()) {
+      assertThat(exported.tensors()).extracting(TensorInfo::name, TensorInfo::dtype, TensorInfo::shape)
+          .containsExactlyInAnyOrder(
+              tuple("a.weight", Dtype.BF16, List.of(130L, 40L)), tuple("e.up", Dtype.BF16, List.of(2L, 64L, 6L)),
+              tuple("n.weight", Dtype.BF16, List.of(40L)));
+      for (String name : List.of("a.weight", "e.up_blocks")) {
+        Reading reading = before.weights().read(before.tensor(name).orElseThrow(), false);
+        WeightTensor weight = ((Reading.Weights) reading).weight();
+        boolean isStack = weight.isStack();
+        FloatMatrix found = FloatMatrix.allocate(arena, weight.allRows(), weight.columns());
+        exported.readFloats(
+            new WeightTensor(
+                exported.tensor(isStack ? "e.up" : name).orElseThrow(),
+                isStack ? new WeightLayout.Transposed() : new WeightLayout.Plain()),
+            0, 0, found);
+        for (int row = 0; row < found.rows(); row++) {
+          for (int column = 0; column < found.columns(); column++) {
+            float expected = LayoutSamples.expected(
+                weight, isStack ? blocks : tiled, isStack ? scales : tiles, row, column);
+            assertThat(found.get(row, column)).isCloseTo(expected, offset(Math.abs(expected) * 0x1p-8f));
+          }
+        }
+      }
+      assertThat(bytes(exported, exported.tensor("n.weight").orElseThrow())).isEqualTo(norm.bytes());
+    }
+  }
+
+  @Test
+  void twoTensorsOfOneNameAreRefused() {
+    Manifest.TensorEntry blocks = new Manifest.TensorEntry("w_blocks", Dtype.U8, List.of(1L, 4L, 2L, 16L), "f", "u");
+    Manifest.TensorEntry scales = new Manifest.TensorEntry("w_scales", Dtype.U8, List.of(1L, 4L, 2L), "f", "u");
+    Manifest.TensorEntry other = new Manifest.TensorEntry("w", Dtype.F16, List.of(1L), "f", "u");
+    assertThatThrownBy(() -> new DenseTensors(
+            List.of(kept(blocks), kept(scales), kept(other)), TensorHeader::layout,
+            new JsonMapper().createObjectNode()))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("w_blocks and w would both be exported as w");
   }
 
   @Test

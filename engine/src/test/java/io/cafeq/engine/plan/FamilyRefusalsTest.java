@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FamilyRefusalsTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
-      "qwen3_next|Layer 0 has no value-output pair: there is no softmax attention.",
+      "qwen3_next|Layer 0 has no value-output pair: the attention is linear.",
       "qwen3_next|Layer 1 has no value-output pair: a gate stands between the attention and o_proj.",
       "bitnet|Layers 0 and 1 have no value-output pairs: a norm stands between the attention and o_proj.",
       "gemma3n|Layers 0 and 1 have no value-output pairs: values are normalised by themselves, so only "
@@ -35,7 +35,7 @@ class FamilyRefusalsTest {
     FamilyShapes shapes = FamilyShapes.of("llama");
     Couplings couplings = couplings(shapes.configObject().put("model_type", "new_model"), shapes.headers());
     assertThat(couplings.legal()).isEmpty();
-    assertThat(couplings.refused()).containsExactly("No layer has pairs: the model's family is not known.");
+    assertThat(couplings.refused()).isEmpty();
   }
 
   /** A head too few or too many in the configuration, which is never made to fit. */
@@ -130,6 +130,16 @@ class FamilyRefusalsTest {
     Couplings couplings = couplings(shapes.configObject(), headers);
     assertThat(couplings.legal()).filteredOn(coupling -> coupling.kind() == Kind.VALUE_OUTPUT).hasSize(1);
     assertThat(couplings.refused()).contains("Layer 1 has no value-output pair: " + tensor + " is missing.");
+  }
+
+  @Test
+  void aLayerWithoutAttentionHasNothingToPair() {
+    FamilyShapes shapes = FamilyShapes.of("llama");
+    Map<String, TensorInfo> headers = shapes.headers();
+    headers.keySet().removeIf(key -> key.contains(".layers.1.self_attn."));
+    Couplings couplings = couplings(shapes.configObject(), headers);
+    assertThat(couplings.legal()).hasSize(1);
+    assertThat(couplings.refused()).isEmpty();
   }
 
   /** What nobody has looked at may be a norm or a gate. */

@@ -2,9 +2,11 @@ package io.cafeq.engine.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cafeq.config.Loss;
 import io.cafeq.config.Rounding;
 import io.cafeq.engine.plan.Headers.Geometry;
 import io.cafeq.engine.transform.TransformSpec;
+import java.util.List;
 import java.util.Map;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -89,6 +91,19 @@ class PlannerTreatmentTest {
     assertThat(treatment.fallBack()).isEqualTo(fallBack);
     assertThat(treatment.transform())
         .isInstanceOfSatisfying(TransformSpec.BlockDiagonal.class, spec -> assertThat(spec.block()).isEqualTo(block));
+  }
+
+  @Test
+  void ablationsHaveNothingToFallBackOn() {
+    Plan plan = smol.plan("group", "64", "transform-bits", "0.1", "rounding", "stochastic", "loss", "hard");
+    for (String unit : List.of(QKV, O)) {
+      Treatment treatment = treatment(plan, unit);
+      assertThat(treatment.rounding()).isEqualTo(Rounding.STOCHASTIC);
+      assertThat(treatment.loss()).isEqualTo(Loss.HARD);
+      assertThat(treatment.fallBack()).isFalse();
+    }
+    assertThat(Headers.quantized(plan)).containsEntry(O, "no transform, group 64, zero-point, 4 bits, stochastic");
+    assertThat(treatment(smol.plan("group", "64"), QKV).loss()).isEqualTo(Loss.P_NORM);
   }
 
   @Test

@@ -5,6 +5,7 @@ import io.cafeq.engine.transform.SquareMatrices;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 /** Eq. (4) and its input-side form: ranges weighted by the squared column norms of P = M^-1. */
 final class BlockObjective implements Objective {
@@ -19,6 +20,15 @@ final class BlockObjective implements Objective {
 
   @Override
   public Evaluation smooth(List<double[]> ms, int p) {
+    return evaluate(ms, energies -> ranges.evaluate(ms, energies, p));
+  }
+
+  @Override
+  public Evaluation subgradient(List<double[]> ms) {
+    return evaluate(ms, energies -> ranges.subgradient(ms, energies));
+  }
+
+  private Evaluation evaluate(List<double[]> ms, Function<double[], WeightedRanges.Shares> weighted) {
     List<double[]> inverses = new ArrayList<>();
     double[] energies = new double[sizes.stream().mapToInt(Integer::intValue).sum()];
     int channel = 0;
@@ -29,7 +39,7 @@ final class BlockObjective implements Objective {
       System.arraycopy(SquareMatrices.columnEnergies(inverse, k), 0, energies, channel, k);
       channel += k;
     }
-    WeightedRanges.Shares found = ranges.evaluate(ms, energies, p);
+    WeightedRanges.Shares found = weighted.apply(energies);
     List<double[]> gradients = new ArrayList<>();
     channel = 0;
     for (int b = 0; b < ms.size(); b++) {

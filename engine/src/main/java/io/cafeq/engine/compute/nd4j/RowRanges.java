@@ -1,33 +1,17 @@
 package io.cafeq.engine.compute.nd4j;
 
-import io.cafeq.engine.grid.LaneLoops;
-import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.LearnProblem;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/**
- * Ranges along rows: each row of V has a grid for every group of columns. Columns of W are permuted so that entry e of several groups (or of several parts of one long group)
- * of all k rows lies together: a lane is (part, row), and a tile is [entries, lanes] in memory, which is [columns, k] for the
- * matrix products. So every reduction along a group is lane by lane, also for small k.
- */
+/** Ranges along rows, lane by lane on {@link RowTiles}: each row of V has a grid for every group of columns. */
 final class RowRanges implements WeightedRanges {
-  private static final int LANES = 512;
-  private static final int TILE_COLUMNS = 1024;
-
   private final LearnProblem.Rows problem;
   private final int k;
   private final int size;
-  private final int groups;
-  private final boolean longGroups;
-  private final int parts;
   private final int entries;
   private final int lanes;
-  private final int tilesPerGroup;
-  private final List<NativeMatrix> tiles = new ArrayList<>();
+  private final RowTiles tiles;
   private final NativeMatrix values;
   private final NativeMatrix block;
   private final NativeMatrix gradient;
@@ -39,85 +23,15 @@ final class RowRanges implements WeightedRanges {
     this.problem = problem;
     k = problem.k();
     size = problem.groupSize();
-    groups = problem.n() / size;
-    int columns = Math.max(TILE_COLUMNS, 4 * k);
-    longGroups = size > columns;
-    // Tiles are made equal, so that little of the last one is empty.
-    if (longGroups) {
-      int tileCount = (size + columns - 1) / columns;
-      parts = Math.max(1, LANES / k);
-      entries = (size + tileCount * parts - 1) / (tileCount * parts);
-      tilesPerGroup = (size + entries * parts - 1) / (entries * parts);
-    } else {
-      int most = Math.clamp(columns / size, 1, groups);
-      int tileCount = (groups + most - 1) / most;
-      parts = (groups + tileCount - 1) / tileCount;
-      entries = size;
-      tilesPerGroup = 0;
-    }
-    lanes = parts * k;
-    values = new NativeMatrix(entries * parts, k);
+    tiles = new RowTiles(problem);
+    entries = tiles.entries();
+    lanes = tiles.lanes();
+    values = new NativeMatrix(tiles.columns(), k);
     block = new NativeMatrix(k, k);
     gradient = new NativeMatrix(k, k);
     rows = new float[entries][lanes];
     ranges = new LaneRanges(lanes);
     products = new float[k * k];
-    load();
-  }
-
-  /** W as tiles [entries * parts, k], divided by its RMS; columns beyond the end are zero. */
-  private void load() {
-    FloatMatrix matrix = problem.weights();
-    float scale = Normalisation.inverseRms(matrix);
-    int tileCount = longGroups ? groups * tilesPerGroup : (groups + parts - 1) / parts;
-    int width = entries * parts;
-    float[][] columns = new float[width][k];
-    for (int tile = 0; tile < tileCount; tile++) {
-      int first = longGroups ? tile / tilesPerGroup * size + tile % tilesPerGroup * width : tile * width;
-      int end = longGroups ? (tile / tilesPerGroup + 1) * size : problem.n();
-      int count = Math.min(width, end - first);
-      columnsOfWeights(matrix, first, count, columns);
-      for (int c = 0; c < width; c++) {
-        if (c < count) {
-          LaneLoops.scale(columns[c], problem.evenColumns() ? inverseRms(columns[c]) : scale, k);
-        } else {
-          Arrays.fill(columns[c], 0);
-        }
-      }
-      NativeMatrix part = new NativeMatrix(width, k);
-      for (int e = 0; e < entries; e++) {
-        for (int i = 0; i < parts; i++) {
-          part.set(((long) e * parts + i) * k, columns[i * entries + e], k);
-        }
-      }
-      tiles.add(part);
-    }
-  }
-
-  /** Columns [first, first + count) of the block as arrays of length k. */
-  private void columnsOfWeights(FloatMatrix matrix, int first, int count, float[][] columns) {
-    if (problem.transposed()) {
-      for (int c = 0; c < count; c++) {
-        MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * k * (first + c), columns[c], 0, k);
-      }
-      return;
-    }
-    float[] piece = new float[count];
-    for (int j = 0; j < k; j++) {
-      MemorySegment.copy(
-          matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) j * problem.n() + first), piece, 0, count);
-      for (int c = 0; c < count; c++) {
-        columns[c][j] = piece[c];
-      }
-    }
-  }
-
-  private static float inverseRms(float[] column) {
-    double total = 0;
-    for (float x : column) {
-      total += (double) x * x;
-    }
-    return total > 0 ? (float) (1 / Math.sqrt(total / column.length)) : 0;
   }
 
   @Override
@@ -125,8 +39,21 @@ final class RowRanges implements WeightedRanges {
     block.set(0, Normalisation.floats(ms.getFirst()), k * k);
     double[] shares = new double[k];
     double[] hardShares = new double[k];
-    double[] product =
-        longGroups ? longGroups(p, weights, shares, hardShares) : shortGroups(p, weights, shares, hardShares);
+    double[] product = tiles.longGroups()
+        ? longGroups(p, weights, shares, hardShares)
+        : shortGroups(p, weights, shares, hardShares);
+    return shares(weights, shares, hardShares, product);
+  }
+
+  @Override
+  public Shares subgradient(List<double[]> ms, double[] weights) {
+    block.set(0, Normalisation.floats(ms.getFirst()), k * k);
+    double[] shares = new double[k];
+    double[] product = tiles.longGroups() ? longEnds(weights, shares) : shortEnds(weights, shares);
+    return shares(weights, shares, shares, product);
+  }
+
+  private Shares shares(double[] weights, double[] shares, double[] hardShares, double[] product) {
     double loss = 0;
     double hardLoss = 0;
     for (int j = 0; j < k; j++) {
@@ -140,18 +67,12 @@ final class RowRanges implements WeightedRanges {
   public double[] hardShares(List<double[]> ms) {
     block.set(0, Normalisation.floats(ms.getFirst()), k * k);
     double[] shares = new double[k];
-    if (longGroups) {
-      for (int group = 0; group < groups; group++) {
-        LongRange range = new LongRange();
-        for (int tile = 0; tile < tilesPerGroup; tile++) {
-          forward(group * tilesPerGroup + tile);
-          ranges.include(rows, 0, entries);
-          range.take();
-        }
-        range.addHard(shares);
+    if (tiles.longGroups()) {
+      for (int group = 0; group < tiles.groups(); group++) {
+        range(group).addHard(shares);
       }
     } else {
-      for (int tile = 0; tile < tiles.size(); tile++) {
+      for (int tile = 0; tile < tiles.count(); tile++) {
         forward(tile);
         ranges.include(rows, 0, entries);
         addHard(shares);
@@ -162,7 +83,7 @@ final class RowRanges implements WeightedRanges {
 
   /** The gradient's D W^T where a tile holds whole groups. */
   private double[] shortGroups(int p, double[] weights, double[] shares, double[] hardShares) {
-    for (int tile = 0; tile < tiles.size(); tile++) {
+    for (int tile = 0; tile < tiles.count(); tile++) {
       forward(tile);
       ranges.include(rows, 0, entries);
       addHard(hardShares);
@@ -175,6 +96,43 @@ final class RowRanges implements WeightedRanges {
       ranges.slope(rows, 0, entries);
       backward(tile, tile == 0 ? 0 : 1);
     }
+    return product();
+  }
+
+  /** The same for true ranges. */
+  private double[] shortEnds(double[] weights, double[] shares) {
+    RangeEnds ends = new RangeEnds(lanes);
+    for (int tile = 0; tile < tiles.count(); tile++) {
+      forward(tile);
+      ranges.include(rows, 0, entries);
+      for (int l = 0; l < lanes; l++) {
+        shares[l % k] += ends.expect(l, ranges.low(l), ranges.high(l), weights[l % k], problem.symmetric());
+      }
+      ends.replace(rows, 0, entries, lanes);
+      backward(tile, tile == 0 ? 0 : 1);
+    }
+    return product();
+  }
+
+  /** For true ranges a group's tiles are gone through twice: nothing is known of its ends before all have been seen. */
+  private double[] longEnds(double[] weights, double[] shares) {
+    RangeEnds ends = new RangeEnds(k);
+    for (int group = 0; group < tiles.groups(); group++) {
+      LongRange range = range(group);
+      for (int j = 0; j < k; j++) {
+        shares[j] += ends.expect(j, range.lows[j], range.highs[j], weights[j], problem.symmetric());
+      }
+      for (int i = 0; i < tiles.perGroup(); i++) {
+        int tile = group * tiles.perGroup() + i;
+        forward(tile);
+        ends.replace(rows, 0, entries, lanes);
+        backward(tile, tile == 0 ? 0 : 1);
+      }
+    }
+    return product();
+  }
+
+  private double[] product() {
     gradient.get(0, products, k * k);
     double[] product = new double[k * k];
     for (int i = 0; i < product.length; i++) {
@@ -186,12 +144,12 @@ final class RowRanges implements WeightedRanges {
   /** The same where a group spans tiles: the largest magnitude so far is the unit, and what was summed is rescaled. */
   private double[] longGroups(int p, double[] weights, double[] shares, double[] hardShares) {
     double[] product = new double[k * k];
-    for (int group = 0; group < groups; group++) {
+    for (int group = 0; group < tiles.groups(); group++) {
       LongRange range = new LongRange();
       double[] sums = new double[k];
       double[][] accumulated = new double[k][k];
-      for (int i = 0; i < tilesPerGroup; i++) {
-        int tile = group * tilesPerGroup + i;
+      for (int i = 0; i < tiles.perGroup(); i++) {
+        int tile = group * tiles.perGroup() + i;
         forward(tile);
         ranges.include(rows, 0, entries);
         double[] before = range.tops.clone();
@@ -263,6 +221,17 @@ final class RowRanges implements WeightedRanges {
     }
   }
 
+  /** The true range of one long group. */
+  private LongRange range(int group) {
+    LongRange range = new LongRange();
+    for (int i = 0; i < tiles.perGroup(); i++) {
+      forward(group * tiles.perGroup() + i);
+      ranges.include(rows, 0, entries);
+      range.take();
+    }
+    return range;
+  }
+
   /** The range of one long group of every row, tile by tile. */
   private final class LongRange {
     private final double[] lows = new double[k];
@@ -293,7 +262,7 @@ final class RowRanges implements WeightedRanges {
 
   @Override
   public void close() {
-    tiles.forEach(NativeMatrix::close);
+    tiles.close();
     values.close();
     block.close();
     gradient.close();

@@ -26,9 +26,24 @@ final class StripeRanges implements WeightedRanges {
 
   @Override
   public Shares evaluate(List<double[]> ms, double[] weights, int p) {
+    return evaluate(ms, weights, (group, norm) -> slopes(group, p, norm));
+  }
+
+  @Override
+  public Shares subgradient(List<double[]> ms, double[] weights) {
+    RangeEnds ends = new RangeEnds(tiles.lanes());
+    return evaluate(ms, weights, (group, norm) -> ends(ends, group, norm));
+  }
+
+  /** Replaces a group's rows by d loss / d V; returns the sum over lanes of R^2. */
+  private interface Slopes {
+    double replace(int group, double norm);
+  }
+
+  private Shares evaluate(List<double[]> ms, double[] weights, Slopes slopes) {
     tiles.use(ms);
     int groups = channels / problem.group();
-    double[] smoothSums = new double[groups];
+    double[] sums = new double[groups];
     double[] hardSums = new double[groups];
     double[] norms = new double[groups];
     for (int c = 0; c < channels; c++) {
@@ -38,19 +53,19 @@ final class StripeRanges implements WeightedRanges {
       tiles.forward(tile);
       for (int g = 0; g < groups; g++) {
         hardSums[g] += ranges(g);
-        smoothSums[g] += slopes(g, p, norms[g]);
+        sums[g] += slopes.replace(g, norms[g]);
       }
       tiles.backward(tile);
     }
     double loss = 0;
     double hardLoss = 0;
     for (int g = 0; g < groups; g++) {
-      loss += norms[g] * smoothSums[g];
+      loss += norms[g] * sums[g];
       hardLoss += norms[g] * hardSums[g];
     }
     double[] shares = new double[channels];
     for (int c = 0; c < channels; c++) {
-      shares[c] = smoothSums[c / problem.group()];
+      shares[c] = sums[c / problem.group()];
     }
     return new Shares(loss, hardLoss, shares, tiles.products());
   }
@@ -82,7 +97,6 @@ final class StripeRanges implements WeightedRanges {
     return total;
   }
 
-  /** Replaces the group's rows by d loss / d V; returns the sum over lanes of the smoothed R^2. */
   private double slopes(int group, int p, double norm) {
     int first = group * problem.group();
     int end = first + problem.group();
@@ -94,6 +108,16 @@ final class StripeRanges implements WeightedRanges {
     for (float r : ranges.squared) {
       total += r;
     }
+    return total;
+  }
+
+  /** For true ranges, which {@link #ranges(int)} has just found. */
+  private double ends(RangeEnds ends, int group, double norm) {
+    double total = 0;
+    for (int l = 0; l < tiles.lanes(); l++) {
+      total += ends.expect(l, ranges.low(l), ranges.high(l), norm, problem.symmetric());
+    }
+    ends.replace(rows, group * problem.group(), (group + 1) * problem.group(), tiles.lanes());
     return total;
   }
 

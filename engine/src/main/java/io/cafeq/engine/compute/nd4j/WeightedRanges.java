@@ -16,6 +16,9 @@ interface WeightedRanges extends AutoCloseable {
    */
   Shares evaluate(List<double[]> ms, double[] weights, int p);
 
+  /** The same with true ranges throughout, and a subgradient: one largest and one smallest entry move each of them. */
+  Shares subgradient(List<double[]> ms, double[] weights);
+
   /** For each channel the sum of squared true ranges of the groups that it takes part in. */
   double[] hardShares(List<double[]> ms);
 
@@ -23,7 +26,7 @@ interface WeightedRanges extends AutoCloseable {
   void close();
 
   /**
-   * @param loss the weighted sum with p-norms
+   * @param loss the weighted sum with the ranges asked for
    * @param hardLoss the same with true ranges
    * @param shares for each channel the sum of R^2 of the groups that it takes part in
    * @param products d loss / dV times W^T for each block: the gradient in M with the weights held fixed

@@ -1,12 +1,12 @@
 package io.cafeq.engine.compute.nd4j;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.engine.compute.scalar.ScalarSlabEncoder;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import java.lang.foreign.MemorySegment;
@@ -30,12 +30,12 @@ final class WideRangeEncoder implements SlabEncoder {
 
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
-    EncodedSlab slab = fast.encode(weights, grid, transforms, rounding, buffers);
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
+    EncodedSlab slab = fast.encode(weights, grid, transforms, rule, buffers);
     boolean inRange =
         Double.isFinite(slab.squaredError()) && Double.isFinite(slab.squaredNorm())
             && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
-    return inRange ? slab : reference.encode(weights, grid, transforms, rounding, buffers);
+    return inRange ? slab : reference.encode(weights, grid, transforms, rule, buffers);
   }
 
   @Override

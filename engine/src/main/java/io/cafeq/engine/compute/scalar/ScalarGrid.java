@@ -101,6 +101,11 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
     return Math.clamp(Math.rint(x / step + zero), 0.0, top);
   }
 
+  /** The same once {@code dither}, between -1/2 and 1/2, is added to the clamped level. */
+  double level(double x, double dither) {
+    return Math.rint(Math.clamp(x / step + zero, 0.0, top) + dither) + 0.0; // no minus zero
+  }
+
   double value(double level) {
     return (level - zero) * step;
   }

@@ -7,6 +7,7 @@ import io.cafeq.engine.transform.SquareMatrices;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * The loss and its gradient by the equations. Every group of V is a list of cells (channel, position) with one range R; the
@@ -100,14 +101,19 @@ final class ScalarObjective implements Objective {
 
   @Override
   public Evaluation smooth(List<double[]> blocks, int p) {
-    return evaluate(blocks, p, new ArrayList<>(), new ArrayList<>());
+    return evaluate(blocks, OptionalInt.of(p), new ArrayList<>(), new ArrayList<>());
+  }
+
+  @Override
+  public Evaluation subgradient(List<double[]> blocks) {
+    return evaluate(blocks, OptionalInt.empty(), new ArrayList<>(), new ArrayList<>());
   }
 
   @Override
   public double[] hardShares(List<double[]> blocks) {
     double[] all = new double[blocks.stream().mapToInt(block -> (int) Math.round(Math.sqrt(block.length))).sum()];
     List<double[]> shares = new ArrayList<>();
-    evaluate(blocks, 8, new ArrayList<>(), shares);
+    evaluate(blocks, OptionalInt.empty(), new ArrayList<>(), shares);
     int channel = 0;
     for (double[] share : shares) {
       System.arraycopy(share, 0, all, channel, share.length);
@@ -116,8 +122,12 @@ final class ScalarObjective implements Objective {
     return all;
   }
 
-  /** Also gives, for each block, what each channel takes part in: the sums of squared ranges, smoothed and true. */
-  private Evaluation evaluate(List<double[]> ms, int p, List<double[]> shares, List<double[]> hardShares) {
+  /**
+   * Also gives, for each block, what each channel takes part in: the sums of squared ranges, as asked for and true.
+   *
+   * @param p of the p-norm mean; empty for true ranges
+   */
+  private Evaluation evaluate(List<double[]> ms, OptionalInt p, List<double[]> shares, List<double[]> hardShares) {
     int blockCount = ms.size();
     List<double[]> inverses = new ArrayList<>();
     List<double[][]> values = new ArrayList<>();
@@ -161,7 +171,7 @@ final class ScalarObjective implements Objective {
   private void stripeGroup(
       int first,
       LearnProblem.Stripe stripe,
-      int p,
+      OptionalInt p,
       List<double[][]> values,
       List<double[]> energies,
       List<double[]> shares,
@@ -189,8 +199,8 @@ final class ScalarObjective implements Objective {
     }
   }
 
-  /** Adds one group to the losses (smoothed, true), replaces its values by dL/dV, and returns R^2 (smoothed, true). */
-  private double[] group(double[] cells, int p, double norms, double[] losses) {
+  /** Adds one group to the losses (asked for, true), replaces its values by dL/dV, and returns R^2 likewise. */
+  private double[] group(double[] cells, OptionalInt p, double norms, double[] losses) {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
     for (double cell : cells) {
@@ -200,19 +210,45 @@ final class ScalarObjective implements Objective {
     double top = Math.max(Math.max(-low, high), 1e-300);
     double half = problem.symmetric() ? top : (high - low) / 2;
     losses[1] += norms * half * half;
+    double squared =
+        p.isPresent() ? smoothSlopes(cells, top, p.getAsInt(), norms) : trueSlopes(cells, low, high, norms);
+    losses[0] += norms * squared;
+    return new double[] {squared, half * half};
+  }
+
+  private static double smoothSlopes(double[] cells, double top, int p, double norms) {
     double mean = 0;
     for (double cell : cells) {
       mean += StrictMath.pow(Math.abs(cell) / top, p);
     }
     mean /= cells.length;
     double r = top * StrictMath.pow(mean, 1.0 / p);
-    losses[0] += norms * r * r;
     for (int e = 0; e < cells.length; e++) {
       double a = cells[e] / top;
       double slope = StrictMath.pow(Math.abs(a), p - 1) * Math.signum(a) * r / (cells.length * mean * top);
       cells[e] = mean > 0 ? 2 * norms * r * slope : 0;
     }
-    return new double[] {r * r, half * half};
+    return r * r;
+  }
+
+  /** The first of the largest entries, and of the smallest, moves the range. */
+  private double trueSlopes(double[] cells, double low, double high, double norms) {
+    int lowest = 0;
+    int highest = 0;
+    for (int e = cells.length - 1; e >= 0; e--) {
+      lowest = cells[e] == low ? e : lowest;
+      highest = cells[e] == high ? e : highest;
+    }
+    Arrays.fill(cells, 0);
+    if (problem.symmetric()) {
+      boolean atHigh = high >= -low;
+      cells[atHigh ? highest : lowest] = 2 * norms * (atHigh ? high : low);
+      return atHigh ? high * high : low * low;
+    }
+    double half = (high - low) / 2;
+    cells[highest] += norms * half;
+    cells[lowest] -= norms * half;
+    return half * half;
   }
 
   /** Block and row of a virtual column. */

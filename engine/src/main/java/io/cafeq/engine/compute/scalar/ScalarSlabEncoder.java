@@ -1,11 +1,11 @@
 package io.cafeq.engine.compute.scalar;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -14,7 +14,7 @@ import io.cafeq.engine.transform.BlockTransform;
 public final class ScalarSlabEncoder implements SlabEncoder {
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, Rounding rounding, SlabBuffers buffers) {
+      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
     double[][] original = load(weights);
     double[][] values = load(weights);
     if (transforms instanceof SlabTransforms.Blocks(Side side, var blocks)) {
@@ -35,7 +35,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
         for (int row = 0; row < values.length; row++) {
           for (int c = 0; c < values[row].length; c++) {
             ScalarGrid group = grids[row][c / grid.groupSize(weights.columns())];
-            levels[row][c] = group.level(values[row][c]);
+            levels[row][c] = level(group, rule, values[row][c], 0, row, c, weights.columns());
             double difference = group.value(levels[row][c]) - original[row][c];
             error += difference * difference;
           }
@@ -44,7 +44,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
       case SlabTransforms.Blocks(Side side, var blocks) -> {
         for (BlockTransform block : blocks) {
           error += round(values, levels, grids, grid, side, block.exactTriangle(), block.k(),
-              block.firstChannel() - blocks.getFirst().firstChannel(), rounding);
+              block.firstChannel() - blocks.getFirst().firstChannel(), rule);
         }
       }
     }
@@ -123,7 +123,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
   /** Codes of one block in the metric T^T T; returns the squared error in it. */
   static double round(
       double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, double[] t, int k,
-      int first, Rounding rounding) {
+      int first, RoundingRule rule) {
     int columns = values[0].length;
     int positions = side == Side.OUTPUT ? columns : values.length;
     double[] deviation = new double[k];
@@ -138,7 +138,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
         int row = side == Side.OUTPUT ? first + j : position;
         int column = side == Side.OUTPUT ? position : first + j;
         ScalarGrid group = grids[row][column / grid.groupSize(columns)];
-        double level = group.level(rounding == Rounding.NEAREST_PLANE ? v - carried : v);
+        double level = level(group, rule, v, carried, row, column, columns);
         write(levels, side, first + j, position, level);
         deviation[j] = group.value(level) - v;
         double difference = t[j * k + j] * (deviation[j] + carried);
@@ -146,6 +146,15 @@ public final class ScalarSlabEncoder implements SlabEncoder {
       }
     }
     return error;
+  }
+
+  private static double level(
+      ScalarGrid group, RoundingRule rule, double v, double carried, int row, int column, int columns) {
+    return switch (rule) {
+      case RoundingRule.Nearest nearest -> group.level(v);
+      case RoundingRule.NearestPlane plane -> group.level(v - carried);
+      case RoundingRule.Stochastic drawn -> group.level(v, drawn.dither(row, column, columns));
+    };
   }
 
   @Override

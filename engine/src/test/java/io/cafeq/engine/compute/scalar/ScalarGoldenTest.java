@@ -3,13 +3,13 @@ package io.cafeq.engine.compute.scalar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.Golden;
 import io.cafeq.engine.grid.EquationOne;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.Packing;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -50,6 +50,21 @@ class ScalarGoldenTest {
       double hard = golden.doubles("block.group" + group + ".hard.loss")[0];
       assertThat(evaluation.hardLoss()).isCloseTo(hard, within(1e-9 * hard));
       assertThat(objective.hard(List.of(golden.doubles("block.m")))).isCloseTo(hard, within(1e-9 * hard));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 32})
+  void subgradientOfTrueRanges(int group) {
+    LearnProblem problem = new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
+    try (Objective objective =
+        new ScalarObjective(problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
+      Objective.Evaluation evaluation = objective.subgradient(List.of(golden.doubles("block.m")));
+      double expected = golden.doubles("block.group" + group + ".hard.loss")[0];
+      assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
+      assertThat(evaluation.hardLoss()).isCloseTo(expected, within(1e-9 * expected));
+      assertClose(
+          evaluation.gradients().getFirst(), golden.doubles("block.group" + group + ".hard.gradient"), 1e-9);
     }
   }
 
@@ -159,7 +174,7 @@ class ScalarGoldenTest {
         SquareMatrices.upperTriangular(SquareMatrices.invert(golden.doubles("block.m"), 16), 16);
     ScalarSlabEncoder.round(
         v, levels, grids, new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false), Side.OUTPUT, triangle, 16, 0,
-        Rounding.NEAREST_PLANE);
+        new RoundingRule.NearestPlane());
     double[] expected = golden.doubles("grid" + bits + ".nearest_plane");
     for (int i = 0; i < expected.length; i++) {
       assertThat(levels[i / 96][i % 96]).as("entry " + i).isEqualTo(expected[i]);
