@@ -2,10 +2,13 @@ package io.cafeq.tools;
 
 import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.config.Settings;
+import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.SideFiles;
 import io.cafeq.engine.plan.Plan;
@@ -15,6 +18,7 @@ import io.cafeq.engine.quantize.Speed;
 import io.cafeq.engine.quantize.UnitQuantizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -27,7 +31,8 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq plan}. */
 @Command(
     name = "plan",
-    description = "Says what quantize would do with the same options, and what it takes; reads headers only, writes nothing.",
+    description = "Says what quantize would do with the same options, and what it takes; writes nothing. Reads headers, and with "
+        + "--target-bpw samples of the weights.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class PlanCommand implements Callable<Integer>, TakesSettings {
   @Parameters(paramLabel = "MODEL", description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
@@ -69,7 +74,9 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   }
 
   private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
-    Plan plan = Planner.plan(checkpoint, settings.recipe());
+    ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
+    Optional<BudgetPlan> budget = budget(checkpoint, settings, backend);
+    Plan plan = budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe());
     Path folder = existing(out.toAbsolutePath());
     PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run());
     PlanSummary.Disk disk =
@@ -77,9 +84,18 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
             folder.toString(),
             PlanEstimate.of(plan).outputBytes() + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes(),
             DiskSpace.usable(folder));
-    Speed speed = Speed.measure(Backends.open(settings.run().backend().orElse("auto")));
+    Speed speed = Speed.measure(backend);
     return PlanSummary.of(
-        checkpoint, plan, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), refusal(plan, memory, disk));
+        checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), refusal(plan, memory, disk));
+  }
+
+  private static Optional<BudgetPlan> budget(Checkpoint checkpoint, Settings settings, ComputeBackend backend) {
+    if (settings.recipe().targetBitsPerWeight().isEmpty()) {
+      return Optional.empty();
+    }
+    long pool = MemoryBudget.of(settings.run().resolvedMaxMemory()).pool();
+    return Optional.of(BudgetPlan.measure(
+        checkpoint, settings.recipe(), backend, settings.run().resolvedLanes(), pool, new StopFlag()));
   }
 
   /** What would stop quantize; the plan is shown all the same. */

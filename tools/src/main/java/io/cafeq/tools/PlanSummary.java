@@ -2,6 +2,8 @@ package io.cafeq.tools;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import io.cafeq.config.RunSettings;
+import io.cafeq.engine.budget.BudgetPlan;
+import io.cafeq.engine.budget.Predicted;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.PlanEstimate;
@@ -11,6 +13,7 @@ import io.cafeq.engine.plan.UnitEstimate;
 import io.cafeq.engine.quantize.UnitQuantizer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,9 +35,20 @@ record PlanSummary(
     List<String> warnings,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failure error) {
 
-  /** Sums over all units. {@code weights} and {@code bitsPerWeight} are those of quantized tensors. */
+  /**
+   * Sums over all units. {@code weights} and {@code bitsPerWeight} are those of quantized tensors.
+   *
+   * @param predictedError relative, root of the mean over weights of the squares; only where errors were measured for a target
+   */
   record Totals(
-      int units, int tensors, long weights, double bitsPerWeight, double modelBitsPerWeight, long sourceBytes, long modelBytes) {}
+      int units,
+      int tensors,
+      long weights,
+      double bitsPerWeight,
+      double modelBitsPerWeight,
+      long sourceBytes,
+      long modelBytes,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double predictedError) {}
 
   /** Bytes. {@code largestUnitBytes} is what one lane needs at most beside the heap. */
   record Memory(long capBytes, int lanes, long largestUnitBytes) {
@@ -56,8 +70,9 @@ record PlanSummary(
       long weights,
       String treatment,
       double bitsPerWeight,
-      long bytes) {
-    static UnitLine of(Unit unit) {
+      long bytes,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double predictedError) {
+    static UnitLine of(Unit unit, Optional<BudgetPlan> budget) {
       UnitEstimate estimate = UnitEstimate.of(unit);
       return new UnitLine(
           unit.id(),
@@ -67,12 +82,19 @@ record PlanSummary(
           unit.weights(),
           UnitEstimate.describe(unit),
           estimate.bitsPerWeight(),
-          estimate.bytes());
+          estimate.bytes(),
+          budget.flatMap(measured -> measured.predicted(unit)).map(Predicted::relativeError).orElse(null));
     }
   }
 
   static PlanSummary of(
-      Checkpoint checkpoint, Plan plan, Memory memory, Disk disk, double seconds, @Nullable Failure error) {
+      Checkpoint checkpoint,
+      Plan plan,
+      Optional<BudgetPlan> budget,
+      Memory memory,
+      Disk disk,
+      double seconds,
+      @Nullable Failure error) {
     PlanEstimate estimate = PlanEstimate.of(plan);
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
@@ -80,11 +102,12 @@ record PlanSummary(
         plan.family(),
         new Totals(
             estimate.units(), estimate.tensors(), estimate.quantized().weights(), estimate.bitsPerWeight(),
-            estimate.modelBitsPerWeight(), sourceBytes, estimate.modelBytes()),
+            estimate.modelBitsPerWeight(), sourceBytes, estimate.modelBytes(),
+            budget.map(BudgetPlan::predicted).map(Predicted::relativeError).orElse(null)),
         memory,
         disk,
         seconds,
-        plan.units().stream().map(UnitLine::of).toList(),
+        plan.units().stream().map(unit -> UnitLine.of(unit, budget)).toList(),
         checkpoint.leftOut().stream().map(Path::getFileName).map(String::valueOf).toList(),
         plan.warnings(),
         error);

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /** A plan for people: layers that are treated alike share a line. */
@@ -18,7 +19,8 @@ final class PlanText {
 
   /** The table and the sums; with {@code all} every unit has a line of its own. */
   String render(boolean all) {
-    TextTable table = new TextTable(3).row("tensors", "treatment", "shape", "units", "weights", "bits", "size");
+    TextTable table = new TextTable(3).row("tensors", "treatment", "shape", "units", "weights", "bits", "size",
+        plan.totals().predictedError() == null ? "" : "error");
     if (all) {
       plan.units().forEach(unit -> line(table, tensors(unit.tensors()), List.of(unit)));
     } else {
@@ -59,9 +61,26 @@ final class PlanText {
     PlanSummary.UnitLine first = units.getFirst();
     long weights = units.stream().mapToLong(PlanSummary.UnitLine::weights).sum();
     long bytes = units.stream().mapToLong(PlanSummary.UnitLine::bytes).sum();
-    table.row(
+    List<String> cells = new ArrayList<>(List.of(
         tensors, first.treatment(), shape(first), Integer.toString(units.size()), Amounts.count(weights),
-        Amounts.bits(weights == 0 ? 0 : 8.0 * bytes / weights), Amounts.bytes(bytes));
+        Amounts.bits(weights == 0 ? 0 : 8.0 * bytes / weights), Amounts.bytes(bytes)));
+    predictedError(units).ifPresent(error -> cells.add(Amounts.error(error)));
+    table.row(cells.toArray(String[]::new));
+  }
+
+  /** Over all of them, as the totals count it. */
+  private static OptionalDouble predictedError(List<PlanSummary.UnitLine> units) {
+    double sum = 0;
+    long weights = 0;
+    for (PlanSummary.UnitLine unit : units) {
+      Double error = unit.predictedError();
+      if (error == null) {
+        return OptionalDouble.empty();
+      }
+      sum += error * error * unit.weights();
+      weights += unit.weights();
+    }
+    return weights == 0 ? OptionalDouble.empty() : OptionalDouble.of(Math.sqrt(sum / weights));
   }
 
   private static String shape(PlanSummary.UnitLine unit) {
@@ -84,6 +103,9 @@ final class PlanText {
     table.row("bits per weight",
         Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
             + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
+    if (totals.predictedError() != null) {
+      table.row("predicted error", Amounts.error(totals.predictedError()) + " relative to the quantized weights");
+    }
     table.row("model size", Amounts.bytes(totals.sourceBytes()) + " -> " + Amounts.bytes(totals.modelBytes()));
     table.row("memory",
         "up to " + Amounts.bytes(plan.memory().largestUnitBytes()) + " a lane, " + plan.memory().lanes()

@@ -82,6 +82,7 @@ final class JobRun {
       requirePossible(open);
       JobEngine.Opened opened = open.isEmpty() ? null : engine.open(folder);
       stop.flag().check();
+      keepChoices();
       folder.begin(identity);
       warnOfReservedNames();
       complete = false;
@@ -96,6 +97,13 @@ final class JobRun {
       }
       // a complete result that was only being looked at keeps its own report
       return complete ? new JobResult.Stopped(reports.make(JobStatus.STOPPED, ledger)) : stopped();
+    }
+  }
+
+  /** Before the identity, so that a folder with an identity has them. */
+  private void keepChoices() {
+    if (folder.earlierIdentity().isEmpty()) {
+      definition.budget().ifPresent(budget -> budget.keep(folder.planFile()));
     }
   }
 

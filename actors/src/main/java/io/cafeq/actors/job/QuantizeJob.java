@@ -4,6 +4,7 @@ import io.cafeq.actors.memory.MemoryMeter;
 import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.Settings;
+import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.output.OutputFolder;
@@ -12,6 +13,7 @@ import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.receipt.JobIdentity;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Quantizes one checkpoint into one folder. The same call begins, continues and confirms: what an earlier run of the same
@@ -59,7 +61,7 @@ public final class QuantizeJob {
     long cap = settings.run().resolvedMaxMemory();
     try (MemoryWatcher memory = MemoryWatcher.start(MemoryMeter.forThisProcess(), cap);
         Checkpoint checkpoint = Checkpoint.open(source)) {
-      return run(define(checkpoint, cap), memory);
+      return run(checkpoint, Planner.plan(checkpoint, settings.recipe()), memory);
     } catch (EngineException e) {
       return new JobResult.Refused(e);
     }
@@ -70,22 +72,23 @@ public final class QuantizeJob {
     stop.stop();
   }
 
-  private JobDefinition define(Checkpoint checkpoint, long cap) {
+  private JobDefinition define(Checkpoint checkpoint, Plan plan, Optional<BudgetPlan> budget) {
     Recipe recipe = settings.recipe();
-    Plan plan = Planner.plan(checkpoint, recipe);
     return new JobDefinition(
         checkpoint,
-        plan,
+        budget.map(BudgetPlan::plan).orElse(plan),
+        budget,
         output,
         recipe.canonical(),
         new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
         settings.run().resolvedLanes(),
-        cap,
+        settings.run().resolvedMaxMemory(),
         version);
   }
 
-  private JobResult run(JobDefinition definition, MemoryWatcher memory) {
-    OutputFolder folder = OutputFolder.open(output, sourceOf(definition.checkpoint()));
+  /** @param plan by cost alone, which shows that the recipe fits the checkpoint before a folder is made */
+  private JobResult run(Checkpoint checkpoint, Plan plan, MemoryWatcher memory) {
+    OutputFolder folder = OutputFolder.open(output, sourceOf(checkpoint));
     JobSystem system;
     try {
       // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
@@ -96,6 +99,8 @@ public final class QuantizeJob {
     }
     try (system; JobEvents events = new JobEvents(system, listener)) {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
+      JobDefinition definition =
+          define(checkpoint, plan, new BudgetPlanning(checkpoint, settings, stop.flag()).plan(folder));
       events.emit(new JobEvent.Planned(definition.plan()));
       JobEngine engine = engines.create(definition.checkpoint(), definition.identity(), settings, stop.flag());
       return new JobRun(definition, engine, folder, system, stop, events, memory).run();

@@ -147,6 +147,11 @@ public final class OutputFolder implements AutoCloseable {
     lock.close();
   }
 
+  /** Where what was measured and chosen for the job is kept, if anything was. */
+  public Path planFile() {
+    return root.resolve(OWN).resolve("plan.json");
+  }
+
   private Path identityFile() {
     return root.resolve(OWN).resolve(IdentityFile.NAME);
   }

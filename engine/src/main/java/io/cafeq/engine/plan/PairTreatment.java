@@ -1,6 +1,8 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.config.Method;
 import io.cafeq.config.PairSettings;
+import io.cafeq.config.Recipe;
 import io.cafeq.config.TransformStorage;
 import io.cafeq.engine.grid.GridSpec;
 
@@ -20,6 +22,19 @@ public record PairTreatment(
     TransformStorage reverseStorage,
     long seed,
     boolean fallBack) {
+
+  /** Two grids with all that the recipe says besides. */
+  public static PairTreatment of(Recipe recipe, TensorSettings settings, GridSpec left, GridSpec right) {
+    boolean learned = settings.method() == Method.CAFEQ;
+    return new PairTreatment(
+        left,
+        right,
+        recipe.pair(),
+        learned ? Basis.LEARNED : Basis.ROTATION,
+        recipe.usualTransformStorage(),
+        recipe.seed(),
+        recipe.fallBack() && learned);
+  }
 
   /** Where M comes from. */
   public enum Basis {

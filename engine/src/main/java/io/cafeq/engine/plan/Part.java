@@ -37,7 +37,8 @@ public sealed interface Part {
       return transformBits(treatment.transform(), rows);
     }
 
-    static long transformBits(TransformSpec transform, List<RowRange> rows) {
+    /** The same of any transform on such rows. */
+    public static long transformBits(TransformSpec transform, List<RowRange> rows) {
       int columns = rows.getFirst().tensor().weight().columns();
       boolean output = transform instanceof TransformSpec.BlockDiagonal blocks && blocks.side() == Side.OUTPUT;
       return output

@@ -1,6 +1,8 @@
 package io.cafeq.engine.plan;
 
 import io.cafeq.config.Loss;
+import io.cafeq.config.Method;
+import io.cafeq.config.Recipe;
 import io.cafeq.config.Rounding;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
@@ -13,4 +15,16 @@ import io.cafeq.engine.transform.TransformSpec;
  *     that can be another storage of the scales also where no transform fits
  */
 public record Treatment(
-    GridSpec grid, TransformSpec transform, Loss loss, Rounding rounding, int steps, long seed, boolean fallBack) {}
+    GridSpec grid, TransformSpec transform, Loss loss, Rounding rounding, int steps, long seed, boolean fallBack) {
+
+  /** A grid and a transform with all that the recipe says besides. */
+  public static Treatment of(Recipe recipe, TensorSettings settings, GridSpec grid, TransformSpec transform) {
+    // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
+    boolean plain = transform instanceof TransformSpec.None && recipe.rounding() == Rounding.NEAREST_PLANE;
+    Rounding rounding = plain ? Rounding.NEAREST : recipe.rounding();
+    // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to compare.
+    boolean fallBack =
+        recipe.fallBack() && settings.method() == Method.CAFEQ && rounding != Rounding.STOCHASTIC;
+    return new Treatment(grid, transform, recipe.loss(), rounding, recipe.steps(), recipe.seed(), fallBack);
+  }
+}

@@ -1,13 +1,8 @@
 package io.cafeq.engine.plan;
 
-import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
-import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
-import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.transform.TransformSpec;
@@ -22,12 +17,6 @@ import java.util.Optional;
  * cheaper one, then the input.
  */
 final class TreatmentChooser implements Cluster.Chooser {
-  private static final int LEAST_BLOCK = 8;
-  private static final int LARGEST_BLOCK = 256;
-  private static final int LARGEST_HADAMARD = 1024;
-  /** Below this a group's own scale costs as much as its codes. */
-  private static final int LEAST_DIVISOR = 8;
-
   private final Recipe recipe;
   private final Warnings warnings;
 
@@ -57,7 +46,7 @@ final class TreatmentChooser implements Cluster.Chooser {
    */
   private Optional<Treatment> together(Cluster.Matrices matrices) {
     TensorSettings settings = matrices.settings();
-    Optional<Kind> kind = kind(settings, matrices.members().getFirst().tensor().info());
+    Optional<Kind> kind = TreatmentLimits.kind(settings, matrices.members().getFirst().tensor().info());
     if (kind.isEmpty() || matrices.members().size() < 2) {
       return Optional.empty();
     }
@@ -75,7 +64,7 @@ final class TreatmentChooser implements Cluster.Chooser {
   }
 
   private Treatment single(TensorSettings settings, Cluster.Member member) {
-    TransformSpec transform = kind(settings, member.tensor().info())
+    TransformSpec transform = TreatmentLimits.kind(settings, member.tensor().info())
         .flatMap(kind -> better(
             option(settings, kind, Side.INPUT, member.rows()), option(settings, kind, Side.OUTPUT, member.rows())))
         .<TransformSpec>map(Option::spec)
@@ -91,45 +80,15 @@ final class TreatmentChooser implements Cluster.Chooser {
     int leftGroup = group(left.usualGroup(), List.of(coupled.left()));
     int rightGroup = switch (coupled.coupling().kind()) {
       case QUERY_KEY -> group(right.usualGroup(), List.of(coupled.right()));
-      case VALUE_OUTPUT -> right.usualGroup() == 0 ? 0 : groupOfHead(right.usualGroup(), head, coupled.right());
+      case VALUE_OUTPUT -> right.usualGroup() == 0 ? 0 : TreatmentLimits.groupOfHead(
+          right.usualGroup(), head, coupled.right().weight().columns());
     };
-    return new PairTreatment(
-        grid(left, leftGroup, ScaleStorage.SYMMETRIC),
-        grid(right, rightGroup, ScaleStorage.SYMMETRIC),
-        recipe.pair(),
-        left.method() == Method.CAFEQ ? PairTreatment.Basis.LEARNED : PairTreatment.Basis.ROTATION,
-        recipe.usualTransformStorage(),
-        recipe.seed(),
-        recipe.fallBack() && left.method() == Method.CAFEQ);
-  }
-
-  /** The largest divisor of a head's channels up to the group, so that no group depends on two heads. */
-  private static int groupOfHead(int wanted, int head, PlannedTensor right) {
-    int group = Math.min(wanted, head);
-    while (head % group != 0) {
-      group--;
-    }
-    return group == right.weight().columns() ? 0 : group;
+    return PairTreatment.of(recipe, left,
+        grid(left, leftGroup, ScaleStorage.SYMMETRIC), grid(right, rightGroup, ScaleStorage.SYMMETRIC));
   }
 
   /** A transform and what it costs, in bits a weight. */
   private record Option(BlockDiagonal spec, double cost) {}
-
-  private static Optional<Kind> kind(TensorSettings settings, TensorInfo tensor) {
-    Optional<Kind> kind = switch (settings.method()) {
-      case CAFEQ -> Optional.of(Kind.LEARNED);
-      case ROTATION -> Optional.of(Kind.ROTATION);
-      case HADAMARD -> Optional.of(Kind.HADAMARD);
-      case RTN, NONE -> Optional.empty();
-    };
-    if (settings.block().orElse(0) > LARGEST_BLOCK && kind.isPresent() && kind.get() != Kind.HADAMARD) {
-      throw new EngineException(FailureKind.USAGE,
-          "block %d for tensor %s with method %s: at most %d, since a step takes time by the square of the block"
-              .formatted(settings.block().getAsInt(), tensor.name(), settings.method(), LARGEST_BLOCK),
-          "Take a smaller block for it, or method hadamard.");
-    }
-    return kind;
-  }
 
   private static Optional<Option> better(Optional<Option> input, Optional<Option> output) {
     if (input.isEmpty() || output.isEmpty()) {
@@ -150,14 +109,15 @@ final class TreatmentChooser implements Cluster.Chooser {
       case INPUT -> rows.getFirst().tensor().weight().columns();
       case OUTPUT -> rows.stream().mapToInt(RowRange::count).min().orElseThrow();
     };
-    boolean hadamard = kind == Kind.HADAMARD;
-    int largest = Math.min(Integer.highestOneBit(channels), hadamard ? LARGEST_HADAMARD : LARGEST_BLOCK);
+    int largest = TreatmentLimits.largestBlock(kind, channels);
     if (settings.block().isPresent()) {
       int block = Math.min(settings.block().getAsInt(), largest);
-      return block < LEAST_BLOCK ? Optional.empty() : Optional.of(option(kind, side, block, rows));
+      return block < TreatmentLimits.LEAST_BLOCK ? Optional.empty() : Optional.of(option(kind, side, block, rows));
     }
     // Signs cost the same at any size, so only the largest Hadamard block is of use.
-    int least = hadamard ? Math.max(largest, LEAST_BLOCK) : LEAST_BLOCK;
+    int least = kind == Kind.HADAMARD
+        ? Math.max(largest, TreatmentLimits.LEAST_BLOCK)
+        : TreatmentLimits.LEAST_BLOCK;
     for (int block = largest; block >= least; block /= 2) {
       Option option = option(kind, side, block, rows);
       if (option.cost() <= recipe.transformBits() * (1 + 1e-12)) {
@@ -178,13 +138,7 @@ final class TreatmentChooser implements Cluster.Chooser {
     List<PlannedTensor> tensors = rows.stream().map(RowRange::tensor).distinct().toList();
     GridSpec grid = grid(
         settings, group(settings.usualGroup(), tensors), input ? ScaleStorage.SYMMETRIC : ScaleStorage.ZERO_POINT);
-    boolean none = transform instanceof TransformSpec.None;
-    // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
-    Rounding rounding = none && recipe.rounding() == Rounding.NEAREST_PLANE ? Rounding.NEAREST : recipe.rounding();
-    // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to compare.
-    boolean fallBack =
-        recipe.fallBack() && settings.method() == Method.CAFEQ && rounding != Rounding.STOCHASTIC;
-    return new Treatment(grid, transform, recipe.loss(), rounding, recipe.steps(), recipe.seed(), fallBack);
+    return Treatment.of(recipe, settings, grid, transform);
   }
 
   private GridSpec grid(TensorSettings settings, int group, ScaleStorage usual) {
@@ -192,22 +146,13 @@ final class TreatmentChooser implements Cluster.Chooser {
         settings.usualBits(), group, settings.scales().orElse(usual), recipe.scaleBits(), recipe.clip());
   }
 
-  /** 0 for whole rows, also where one group would be a whole row: its scale is then f16 and costs less. */
   private int group(int wanted, List<PlannedTensor> tensors) {
     int columns = tensors.getFirst().weight().columns();
-    if (wanted == 0 || wanted == columns) {
-      return 0;
-    }
-    int group = Math.min(wanted, columns);
-    while (columns % group != 0) {
-      group--;
-    }
-    if (group < wanted) {
-      boolean wholeRow = group == columns || group < LEAST_DIVISOR;
+    int group = TreatmentLimits.group(wanted, columns);
+    if (wanted != 0 && wanted != columns && group != wanted) {
       String sentence = "Group %d does not divide %d input channels, so %s taken"
-          .formatted(wanted, columns, wholeRow ? "whole rows are" : "groups of " + group + " are");
+          .formatted(wanted, columns, group == 0 ? "whole rows are" : "groups of " + group + " are");
       tensors.forEach(tensor -> warnings.add(sentence, tensor.name()));
-      return wholeRow ? 0 : group;
     }
     return group;
   }

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * Seeded values of the size that trained models have: matrices with Student's heavy tails and a few loud input channels,
- * norms around one, biases that matter. A tensor's values depend on the seed, its name and its shape alone.
+ * Seeded values of the size that trained models have: matrices with Student's heavy tails and a few loud input
+ * channels, norms around one, biases that matter. A tensor's values depend on the seed, its name and its shape alone.
  */
 final class Draws {
   private static final int DEGREES_OF_FREEDOM = 6;

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** GPT-NeoX: each head's q, k and v follow each other in one matrix, part of a head turns, both parts read one state. */
+/**
+ * GPT-NeoX: each head's q, k and v follow each other in one matrix, part of a head turns, both parts read one state.
+ */
 record GptNeoxPass(Model model) implements ForwardPass {
   @Override
   public Trace run(int... tokens) {

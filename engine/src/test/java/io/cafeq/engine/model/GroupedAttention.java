@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.function.IntFunction;
 
 /**
- * Attention with separate q, k and v, or with the three stacked in {@code qkv_proj}, and grouped key-value heads. Biases and
- * sinks take part where the checkpoint has them.
+ * Attention with separate q, k and v, or with the three stacked in {@code qkv_proj}, and grouped key-value heads.
+ * Biases and sinks take part where the checkpoint has them.
  *
  * @param module the name before ".q_proj", with %d for the layer
  */

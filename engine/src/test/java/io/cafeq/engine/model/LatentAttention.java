@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
 
 /**
- * DeepSeek's attention: keys and values of all heads come from one small latent state, and only some channels of each head,
- * whose keys all heads share, carry the position.
+ * DeepSeek's attention: keys and values of all heads come from one small latent state, and only some channels of each
+ * head, whose keys all heads share, carry the position.
  *
  * @param module the name before ".kv_b_proj", with %d for the layer
  */

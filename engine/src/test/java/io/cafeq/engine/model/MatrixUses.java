@@ -7,7 +7,10 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** The matrices that a forward pass multiplies by: those that may be quantized. Routers and embeddings are not among them. */
+/**
+ * The matrices that a forward pass multiplies by: those that may be quantized. Routers and embeddings are not among
+ * them.
+ */
 public final class MatrixUses {
   private final SortedSet<MatrixUse> uses =
       new TreeSet<>(Comparator.comparing(MatrixUse::tensor).thenComparing(MatrixUse::expert));

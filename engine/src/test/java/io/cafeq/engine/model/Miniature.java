@@ -31,9 +31,9 @@ import java.util.regex.Pattern;
  */
 public record Miniature(String name, ObjectNode config, Weights weights, SortedMap<String, Stored> stored) {
   /** The families whose models have a {@link ForwardPass}; names as in {@link FamilyShapes#NAMES}. */
-  public static final List<String> NAMES = List.of("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text",
-      "gemma3", "phi3", "gpt2", "gpt_neox", "bert", "roberta", "distilbert", "mixtral", "qwen2_moe", "qwen3_moe",
-      "deepseek_v2", "deepseek_v3", "deepseek_v3_dense", "llama4", "gpt_oss", "gpt_oss_dense");
+  public static final List<String> NAMES = List.of("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2",
+      "gemma3_text", "gemma3", "phi3", "gpt2", "gpt_neox", "bert", "roberta", "distilbert", "mixtral", "qwen2_moe",
+      "qwen3_moe", "deepseek_v2", "deepseek_v3", "deepseek_v3_dense", "llama4", "gpt_oss", "gpt_oss_dense");
 
   private static final Pattern ATTENTION_OUTPUT =
       Pattern.compile(".*(o_proj|attn\\.c_proj|attention\\.dense|attention\\.output\\.dense|out_lin)\\.(weight|bias)");

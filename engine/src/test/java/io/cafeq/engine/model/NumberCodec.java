@@ -50,7 +50,9 @@ final class NumberCodec {
     return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
   }
 
-  /** A sign, four bits of exponent with bias 7, three of mantissa; no infinity, and NaN where all other bits are set. */
+  /**
+   * A sign, four bits of exponent with bias 7, three of mantissa; no infinity, and NaN where all other bits are set.
+   */
   static double fromE4m3(byte code) {
     int exponent = code >> 3 & 0xF;
     int mantissa = code & 0x7;

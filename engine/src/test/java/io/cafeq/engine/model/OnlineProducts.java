@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Products as they run from a result: by what is stored, with the transforms undone beside it. Output side: y = P (Q x) for
- * the rows of each block; input side: y = Q^T (P^T x), where Q^T is
+ * Products as they run from a result: by what is stored, with the transforms undone beside it. Output side: y = P (Q
+ * x) for the rows of each block; input side: y = Q^T (P^T x), where Q^T is
  * what lies in the file.
  */
 final class OnlineProducts implements Products {
@@ -19,8 +19,9 @@ final class OnlineProducts implements Products {
    * Rows that are coded alike.
    *
    * @param blocks of all channels of the side, or none
+   * @param coupled whether they are one factor of a pair
    */
-  record Section(int firstRow, int rows, Side side, List<Block> blocks) {
+  record Section(int firstRow, int rows, Side side, List<Block> blocks, boolean coupled) {
     Section {
       blocks = List.copyOf(blocks);
     }
@@ -56,6 +57,10 @@ final class OnlineProducts implements Products {
 
     boolean isTransformed() {
       return sections.stream().anyMatch(section -> !section.blocks().isEmpty());
+    }
+
+    boolean isCoupled() {
+      return sections.stream().anyMatch(Section::coupled);
     }
 
     double[] apply(double[] x) {
@@ -94,7 +99,9 @@ final class OnlineProducts implements Products {
     return transformed == null ? others.apply(matrix, x) : transformed.apply(x);
   }
 
-  /** V = M W_b for blocks of k channels and a smaller last one, M random; all matrices of one width share those of x. */
+  /**
+   * V = M W_b for blocks of k channels and a smaller last one, M random; all matrices of one width share those of x.
+   */
   static Transformed transform(double[][] weights, Side side, int k, long seed) {
     double[][] stored = side == Side.OUTPUT ? weights : RandomMap.transposed(weights);
     double[][] result = stored.clone();
@@ -110,6 +117,6 @@ final class OnlineProducts implements Products {
       blocks.add(new Block(first, map.inverse()));
     }
     double[][] rows = side == Side.OUTPUT ? result : RandomMap.transposed(result);
-    return new Transformed(rows, List.of(new Section(0, rows.length, side, blocks)));
+    return new Transformed(rows, List.of(new Section(0, rows.length, side, blocks, false)));
   }
 }

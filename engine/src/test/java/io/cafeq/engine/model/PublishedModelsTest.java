@@ -28,8 +28,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The forward passes agree with those that are in use. {@code families/last-states.txt} holds what transformers 4.57.1
- * computes in double (rotary embeddings and some routers in float) for the miniatures with seed 1: name, or name+variant;
- * the norm of the last token's final state; its first five channels.
+ * computes in double (rotary embeddings and some routers in float) for the miniatures with seed 1: name, or
+ * name+variant; the norm of the last token's final state; its first five channels.
  */
 class PublishedModelsTest {
   private static final int[] TOKENS = {3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40};

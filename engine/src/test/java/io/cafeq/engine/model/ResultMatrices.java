@@ -16,7 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The quantized matrices of a result folder as its files hold them: values of the codes, and the transforms beside them. */
+/**
+ * The quantized matrices of a result folder as its files hold them: values of the codes, and the transforms beside
+ * them.
+ */
 final class ResultMatrices {
   private final Map<OnlineProducts.Key, OnlineProducts.Transformed> matrices = new HashMap<>();
 
@@ -72,14 +75,15 @@ final class ResultMatrices {
       int end = (int) Math.min(section.end(), before + rows.length) - before;
       if (first < end) {
         TensorHeader.TransformUse use = section.coding().transform();
+        boolean coupled = section.coding().coupled();
         if (use == null) {
-          sections.add(new OnlineProducts.Section(first, end - first, Side.OUTPUT, List.of()));
+          sections.add(new OnlineProducts.Section(first, end - first, Side.OUTPUT, List.of(), coupled));
         } else {
           List<OnlineProducts.Block> blocks = switch (use.side()) {
             case OUTPUT -> blocks(reader, use.key(), before, first, end);
             case INPUT -> blocks(reader, use.key(), 0, 0, rows[0].length);
           };
-          sections.add(new OnlineProducts.Section(first, end - first, use.side(), blocks));
+          sections.add(new OnlineProducts.Section(first, end - first, use.side(), blocks, coupled));
         }
       }
     }

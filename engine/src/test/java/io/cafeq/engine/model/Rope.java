@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rotary embedding of the first channels of a head: each pair of channels is a complex number that turns by position times
- * frequency.
+ * Rotary embedding of the first channels of a head: each pair of channels is a complex number that turns by position
+ * times frequency.
  *
  * @param frequencies of the pairs; half as many as channels turn
  * @param adjacent pairs are channels (2i, 2i + 1) if true, else (i, i + pairs)
@@ -33,7 +33,8 @@ record Rope(List<Double> frequencies, boolean adjacent, double magnitude) {
     return switch (type) {
       case "default" -> this;
       case "linear" -> new Rope(frequencies.stream().map(f -> f / factor).toList(), adjacent, magnitude);
-      case "llama3" -> new Rope(frequencies.stream().map(f -> llama3(f, factor, scaling)).toList(), adjacent, magnitude);
+      case "llama3" ->
+          new Rope(frequencies.stream().map(f -> llama3(f, factor, scaling)).toList(), adjacent, magnitude);
       case "yarn" -> yarn(scaling, factor, theta, trained);
       default -> throw new IllegalArgumentException("no rotary scaling is called " + type);
     };

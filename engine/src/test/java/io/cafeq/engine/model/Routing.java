@@ -69,8 +69,8 @@ final class Routing {
   }
 
   /**
-   * DeepSeek V3: logistic scores; the correction takes part in the choice alone. Experts are chosen within the best groups,
-   * and a group is as good as its two best experts together.
+   * DeepSeek V3: logistic scores; the correction takes part in the choice alone. Experts are chosen within the best
+   * groups, and a group is as good as its two best experts together.
    */
   static List<Choice> grouped(Settings settings, double[] scores, double[] correction) {
     double[] shares = Arrays.stream(scores).map(Activation::logistic).toArray();

@@ -54,7 +54,8 @@ public final class StoredTensors {
         tensors.put(plainName(tensor),
             PackedFloats.transposed(denseShape(tensor.shape()), PackedFloats.fromMicroScaled(packed)));
       } else if (!isScale(tensor.name(), stored)) {
-        tensors.put(tensor.name(), new DoubleTensor(tensor.shape(), NumberCodec.decode(tensor.dtype(), tensor.bytes())));
+        tensors.put(tensor.name(),
+            new DoubleTensor(tensor.shape(), NumberCodec.decode(tensor.dtype(), tensor.bytes())));
       }
     }
     return new Weights(tensors);

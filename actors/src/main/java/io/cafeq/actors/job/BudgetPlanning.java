@@ -1,0 +1,58 @@
+package io.cafeq.actors.job;
+
+import io.cafeq.actors.memory.MemoryBudget;
+import io.cafeq.config.Recipe;
+import io.cafeq.config.RunSettings;
+import io.cafeq.config.Settings;
+import io.cafeq.engine.budget.BudgetPlan;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.OutputFolder;
+import io.cafeq.engine.output.ResultIdentity;
+import io.cafeq.engine.receipt.JobIdentity;
+import java.nio.file.Files;
+import java.util.Optional;
+
+/** Where the plan of a recipe with a target comes from: an earlier run of the same job, or measurements. */
+final class BudgetPlanning {
+  private final Checkpoint checkpoint;
+  private final Settings settings;
+  private final StopFlag stop;
+
+  BudgetPlanning(Checkpoint checkpoint, Settings settings, StopFlag stop) {
+    this.checkpoint = checkpoint;
+    this.settings = settings;
+    this.stop = stop;
+  }
+
+  /**
+   * Empty where the recipe has no target, and where the folder's result is of another recipe: the job is then refused without
+   * measuring anything.
+   */
+  Optional<BudgetPlan> plan(OutputFolder folder) {
+    Recipe recipe = settings.recipe();
+    if (recipe.targetBitsPerWeight().isEmpty()) {
+      return Optional.empty();
+    }
+    Optional<ResultIdentity> earlier = folder.earlierIdentity();
+    if (earlier.isPresent() && !isSameJob(earlier.get(), recipe)) {
+      return Optional.empty();
+    }
+    if (earlier.isPresent() && Files.exists(folder.planFile())) {
+      return Optional.of(BudgetPlan.read(folder.planFile(), checkpoint, recipe));
+    }
+    RunSettings run = settings.run();
+    return Optional.of(BudgetPlan.measure(
+        checkpoint,
+        recipe,
+        Backends.open(run.backend().orElse("auto")),
+        run.resolvedLanes(),
+        MemoryBudget.of(run.resolvedMaxMemory()).pool(),
+        stop));
+  }
+
+  private static boolean isSameJob(ResultIdentity earlier, Recipe recipe) {
+    return earlier.recipeHash().equals(recipe.hash()) && earlier.algorithmVersion() == JobIdentity.ALGORITHM_VERSION;
+  }
+}

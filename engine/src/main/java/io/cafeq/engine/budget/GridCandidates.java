@@ -1,0 +1,117 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.config.Recipe;
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.plan.TensorSettings;
+import io.cafeq.engine.plan.TreatmentLimits;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The grids among which a matrix may choose. */
+final class GridCandidates {
+  private static final int FEWEST_BITS = 2;
+  private static final int MOST_BITS = 8;
+  private static final int[] GROUPS = {16, 24, 32, 48, 64, 96, 128, 192, 256};
+
+  private final TensorSettings settings;
+  private final Recipe recipe;
+  private final int columns;
+
+  /** @param recipe has a target */
+  GridCandidates(TensorSettings settings, Recipe recipe, int columns) {
+    this.settings = settings;
+    this.recipe = recipe;
+    this.columns = columns;
+  }
+
+  /**
+   * Bits of a code: as fixed, or from one below the target to two above it. An error four times the mean, which one bit more
+   * makes up for, is rare among the matrices of one model, sixteen times is not seen.
+   */
+  List<Integer> bits() {
+    if (settings.bits().isPresent()) {
+      return List.of(settings.bits().getAsInt());
+    }
+    int whole = (int) recipe.targetBitsPerWeight().orElseThrow();
+    List<Integer> bits = new ArrayList<>();
+    for (int b = Math.clamp(whole - 1, FEWEST_BITS, MOST_BITS); b <= Math.min(whole + 2, MOST_BITS); b++) {
+      bits.add(b);
+    }
+    return bits;
+  }
+
+  /** Columns a group: as fixed, or all multiples of 8 that kernels like and that divide the columns, and whole rows (0). */
+  List<Integer> groups() {
+    if (settings.group().isPresent()) {
+      return List.of(TreatmentLimits.group(settings.group().getAsInt(), columns));
+    }
+    List<Integer> groups = new ArrayList<>();
+    for (int group : GROUPS) {
+      if (columns % group == 0 && group < columns) {
+        groups.add(group);
+      }
+    }
+    groups.add(0);
+    return groups;
+  }
+
+  /** Without a transform. */
+  List<GridSpec> plain() {
+    return all(settings.scales().map(List::of)
+        .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)), groups());
+  }
+
+  /** Under a transform of that side: its ranges are symmetric on the input side, where an integer zero point costs error. */
+  List<GridSpec> transformed(Side side) {
+    return all(storages(side), transformedGroups());
+  }
+
+  /** The storage of plain rounding that gains are relative to. */
+  ScaleStorage reference() {
+    return settings.scales().orElse(ScaleStorage.ZERO_POINT);
+  }
+
+  /** What plain rounding by the recipe's rule has of the squared error of nearest rounding, which is what is measured. */
+  double plainShare() {
+    return switch (recipe.rounding()) {
+      case NEAREST, NEAREST_PLANE -> 1;
+      case STOCHASTIC -> 2;
+    };
+  }
+
+  /** How scales may be stored under a transform of that side. */
+  List<ScaleStorage> storages(Side side) {
+    return settings.scales().map(List::of).orElse(switch (side) {
+      case INPUT -> List.of(ScaleStorage.SYMMETRIC);
+      case OUTPUT -> List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET);
+    });
+  }
+
+  /** Smaller groups leave nothing for a transform to gain; whole rows are nearly as dear as the largest group. */
+  private List<Integer> transformedGroups() {
+    if (settings.group().isPresent()) {
+      return groups();
+    }
+    List<Integer> useful = groups().stream().filter(group -> group >= 32).toList();
+    return useful.isEmpty() ? List.of(0) : useful;
+  }
+
+  /** One grid of this recipe. */
+  GridSpec grid(int bits, int group, ScaleStorage storage) {
+    return new GridSpec(bits, group, storage, recipe.scaleBits(), recipe.clip());
+  }
+
+  private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {
+    List<GridSpec> grids = new ArrayList<>();
+    for (int bits : bits()) {
+      for (int group : groups) {
+        for (ScaleStorage storage : storages) {
+          grids.add(grid(bits, group, storage));
+        }
+      }
+    }
+    return grids;
+  }
+}

@@ -1,0 +1,67 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.StopFlag;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as the memory allows. Borrows
+ * checkpoint and backend.
+ *
+ * @param memory native bytes that all running measurements together may take
+ */
+record Measurements(Checkpoint checkpoint, ComputeBackend backend, int threads, long memory, StopFlag stop) {
+  /**
+   * One measurement.
+   *
+   * @param memory native bytes that it takes at most, lane and reader not counted
+   */
+  record Task<R>(long memory, Work<R> work) {}
+
+  /** What a measurement does. */
+  interface Work<R> {
+    R run(ComputeLane lane, TensorReader reader);
+  }
+
+  /** The results in the order of the tasks. Of several failures the first in that order is thrown. */
+  <R> List<R> all(List<Task<R>> tasks) {
+    long largest = tasks.stream().mapToLong(Task::memory).max().orElse(0) + TensorReader.SCRATCH_BYTES;
+    int together = (int) Math.clamp(memory / largest, 1, threads);
+    try (ExecutorService pool = Executors.newFixedThreadPool(together)) {
+      List<Future<R>> running = new ArrayList<>();
+      tasks.forEach(task -> running.add(pool.submit(() -> one(task))));
+      try {
+        List<R> results = new ArrayList<>();
+        for (Future<R> future : running) {
+          results.add(future.get());
+        }
+        return results;
+      } catch (ExecutionException e) {
+        throw e.getCause() instanceof RuntimeException known ? known : new IllegalStateException(e.getCause());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        stop.stop();
+        throw new IllegalStateException("interrupted while measuring", e);
+      } finally {
+        running.forEach(future -> future.cancel(false));
+      }
+    }
+  }
+
+  /** The lane lives no longer than the task, since an encoder keeps room for each grid that it has met. */
+  private <R> R one(Task<R> task) {
+    stop.check();
+    try (ComputeLane lane = backend.openLane();
+        TensorReader reader = checkpoint.newReader()) {
+      return task.work().run(lane, reader);
+    }
+  }
+}

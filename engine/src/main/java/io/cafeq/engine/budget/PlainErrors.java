@@ -1,0 +1,93 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.transform.Seeds;
+import java.lang.foreign.Arena;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/**
+ * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows.
+ *
+ * @param weights of the whole piece
+ * @param relative squared error over squared norm, for each grid that was asked for
+ * @param squaredNorm of the whole piece, as the sample has it
+ */
+record PlainErrors(long weights, Map<GridSpec, Double> relative, double squaredNorm) {
+  /** A part of the piece within these bounds: more is dear in small models, less is noise. */
+  private static final int FEWEST_WEIGHTS = 1 << 14;
+  private static final int MOST_WEIGHTS = 1 << 17;
+  private static final int SAMPLED_PART = 64;
+  private static final int FEWEST_ROWS = 16;
+  /** Consecutive rows where single ones are dear to read. */
+  private static final int TOGETHER = 16;
+
+  static PlainErrors measure(Piece piece, List<GridSpec> grids, long seed, SlabEncoder encoder, TensorReader reader) {
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix sample = sample(piece, seed, reader, arena);
+      double norm = squaredNorm(sample);
+      Map<GridSpec, Double> relative = new LinkedHashMap<>();
+      for (GridSpec grid : grids) {
+        relative.put(grid, norm == 0 ? 0 : encoder.plainError(sample, grid) / norm);
+      }
+      return new PlainErrors(piece.weights(), relative, norm * piece.rows() / sample.rows());
+    }
+  }
+
+  /** Of some pieces together, weights times relative squared error. */
+  static double sum(List<PlainErrors> pieces, GridSpec grid) {
+    double sum = 0;
+    for (PlainErrors errors : pieces) {
+      sum += errors.weights * errors.of(grid);
+    }
+    return sum;
+  }
+
+  double of(GridSpec grid) {
+    Double error = relative.get(grid);
+    if (error == null) {
+      throw new IllegalArgumentException("not measured: " + grid);
+    }
+    return error;
+  }
+
+  /** Native bytes that a measurement takes at most. */
+  static long memoryNeeded(Piece piece) {
+    return (long) rows(piece) * piece.columns() * Float.BYTES;
+  }
+
+  private static int rows(Piece piece) {
+    long weights = Math.clamp(piece.weights() / SAMPLED_PART, FEWEST_WEIGHTS, MOST_WEIGHTS);
+    return (int) Math.min(piece.rows(), Math.max(FEWEST_ROWS, weights / piece.columns()));
+  }
+
+  private static FloatMatrix sample(Piece piece, long seed, TensorReader reader, Arena arena) {
+    int rows = rows(piece);
+    int together = piece.isTransposed() ? Math.min(rows, TOGETHER) : 1;
+    FloatMatrix sample = FloatMatrix.allocate(arena, rows, piece.columns());
+    SplittableRandom random = new SplittableRandom(Seeds.of(seed, piece.name(), piece.firstRow(), "budget-rows"));
+    for (int done = 0; done < rows; done += together) {
+      int count = Math.min(together, rows - done);
+      int first = (int) ((long) done * piece.rows() / rows);
+      int end = (int) (((long) done + count) * piece.rows() / rows);
+      piece.read(reader, first + random.nextInt(end - first - count + 1), 0, sample.slice(done, count));
+    }
+    return sample;
+  }
+
+  static double squaredNorm(FloatMatrix matrix) {
+    double sum = 0;
+    for (int row = 0; row < matrix.rows(); row++) {
+      for (int column = 0; column < matrix.columns(); column++) {
+        double value = matrix.get(row, column);
+        sum += value * value;
+      }
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,113 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.config.Recipe;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.plan.Cluster;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what transforms and pairs gain is
+ * measured on some blocks of the first, the middle and the last piece of each kind, and interpolated over those between.
+ */
+final class Predictions {
+  private final Recipe recipe;
+  private final Map<Piece, PlainErrors> plain;
+  private final Map<Probed, Gains> transforms;
+  private final Map<Cluster.Coupled, Gains> pairs;
+
+  private record Probed(Piece piece, BlockDiagonal spec) {}
+
+  private Predictions(
+      Recipe recipe,
+      Map<Piece, PlainErrors> plain,
+      Map<Probed, Gains> transforms,
+      Map<Cluster.Coupled, Gains> pairs) {
+    this.recipe = recipe;
+    this.plain = plain;
+    this.transforms = transforms;
+    this.pairs = pairs;
+  }
+
+  static Predictions measure(List<Cluster> clusters, Recipe recipe, Measurements measurements) {
+    Map<Piece, List<GridSpec>> grids = new LinkedHashMap<>();
+    List<Piece> transformed = new ArrayList<>();
+    List<Cluster.Coupled> coupled = new ArrayList<>();
+    for (Cluster cluster : clusters) {
+      switch (cluster) {
+        case Cluster.Matrices matrices -> {
+          for (Piece piece : Pieces.apart(matrices)) {
+            grids.put(piece, new GridCandidates(piece.settings(), recipe, piece.columns()).plain());
+            transformed.add(piece);
+          }
+          Pieces.together(matrices).ifPresent(transformed::add);
+        }
+        case Cluster.Coupled pair -> {
+          grids.put(Pieces.left(pair), PairGrids.left(pair, recipe).references());
+          grids.put(Pieces.right(pair), PairGrids.right(pair, recipe).references());
+          coupled.add(pair);
+        }
+      }
+    }
+    return new Predictions(
+        recipe,
+        plain(grids, recipe, measurements),
+        transforms(transformed, recipe, measurements),
+        new Sampled<>(coupled, Pieces::kind).measure(
+            measurements,
+            PairProbe::memoryNeeded,
+            (pair, lane, reader) -> new PairProbe(recipe, lane, reader, measurements.stop()).measure(pair)));
+  }
+
+  private static Map<Piece, PlainErrors> plain(
+      Map<Piece, List<GridSpec>> grids, Recipe recipe, Measurements measurements) {
+    List<Piece> pieces = List.copyOf(grids.keySet());
+    List<PlainErrors> errors = measurements.all(pieces.stream()
+        .map(piece -> new Measurements.Task<>(
+            PlainErrors.memoryNeeded(piece),
+            (lane, reader) -> PlainErrors.measure(
+                piece, Objects.requireNonNull(grids.get(piece)), recipe.seed(), lane.encoder(), reader)))
+        .toList());
+    Map<Piece, PlainErrors> plain = new LinkedHashMap<>();
+    for (int i = 0; i < errors.size(); i++) {
+      plain.put(pieces.get(i), errors.get(i));
+    }
+    return plain;
+  }
+
+  private static Map<Probed, Gains> transforms(List<Piece> pieces, Recipe recipe, Measurements measurements) {
+    List<Probed> choosing = pieces.stream()
+        .flatMap(piece -> TransformCandidates.of(piece, recipe).stream().map(spec -> new Probed(piece, spec)))
+        .toList();
+    return new Sampled<>(choosing, probed -> Map.entry(probed.piece().kind(), probed.spec())).measure(
+        measurements,
+        probed -> TransformProbe.memoryNeeded(probed.piece(), probed.spec()),
+        (probed, lane, reader) -> new TransformProbe(recipe, lane, reader, measurements.stop())
+            .measure(probed.piece(), probed.spec()));
+  }
+
+  /** All that a piece may choose; nothing for a stack that cannot have a transform. */
+  List<Offer<Choice>> offers(Piece piece) {
+    Map<BlockDiagonal, Gains> gains = new LinkedHashMap<>();
+    for (BlockDiagonal spec : TransformCandidates.of(piece, recipe)) {
+      gains.put(spec, Objects.requireNonNull(transforms.get(new Probed(piece, spec))));
+    }
+    // a stack is no key: its errors are those of its members
+    List<PlainErrors> members = piece.isStack()
+        ? Pieces.members(piece).stream().map(this::plain).toList()
+        : List.of(plain(piece));
+    return Offers.of(piece, members, gains, new GridCandidates(piece.settings(), recipe, piece.columns()));
+  }
+
+  PlainErrors plain(Piece piece) {
+    return Objects.requireNonNull(plain.get(piece));
+  }
+
+  Gains gains(Cluster.Coupled pair) {
+    return Objects.requireNonNull(pairs.get(pair));
+  }
+}

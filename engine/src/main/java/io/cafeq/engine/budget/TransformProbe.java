@@ -1,0 +1,201 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.config.Recipe;
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
+import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.RoundingRule;
+import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.rounding.SlabTransforms;
+import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.LearnProblem;
+import io.cafeq.engine.transform.Seeds;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * Measures what a transform gains on one piece: some of its blocks, chosen at random, are made as they would be for the result,
+ * stored, and a part of what they act on is rounded with and without them. Borrows lane and reader; not thread-safe.
+ */
+final class TransformProbe {
+  private static final int EVALUATED_WEIGHTS = 1 << 14;
+  /** A few small blocks say more than one. */
+  private static final int FEWEST_CHANNELS = 64;
+  /** Groups that blocks are learned for, and input channels that are looked at, where groups are free. */
+  private static final int USUAL_GROUP = 64;
+  private static final int USUAL_STRIPE = 128;
+  private static final int WIDEST_STRIPE = 1024;
+  /** Sizes of groups that gains are measured for where groups are free. */
+  private static final List<Integer> SIZES = List.of(32, 64, 128, 256);
+
+  private final Recipe recipe;
+  private final ComputeLane lane;
+  private final TensorReader reader;
+  private final StopFlag stop;
+
+  TransformProbe(Recipe recipe, ComputeLane lane, TensorReader reader, StopFlag stop) {
+    this.recipe = recipe;
+    this.lane = lane;
+    this.reader = reader;
+    this.stop = stop;
+  }
+
+  Gains measure(Piece piece, BlockDiagonal spec) {
+    GridCandidates candidates = new GridCandidates(piece.settings(), recipe, piece.columns());
+    try (Arena arena = Arena.ofConfined()) {
+      return switch (spec.side()) {
+        case OUTPUT -> outputSide(arena, piece, spec, candidates);
+        case INPUT -> inputSide(arena, piece, spec, candidates);
+      };
+    }
+  }
+
+  /** Native bytes that a measurement takes at most: what it reads, the learner's copy and matrices, a sample. */
+  static long memoryNeeded(Piece piece, BlockDiagonal spec) {
+    long entries = switch (spec.side()) {
+      case OUTPUT -> (long) Math.max(spec.block(), FEWEST_CHANNELS) * piece.columns();
+      case INPUT -> (long) stripe(piece, spec.block()) * piece.rows();
+    };
+    return 3 * Float.BYTES * entries + (16L << 20);
+  }
+
+  private Gains outputSide(Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates) {
+    int k = spec.block();
+    int group = fixedGroup(piece, candidates, piece.columns() >= USUAL_GROUP ? USUAL_GROUP : 0);
+    int columns = group == 0 ? piece.columns() : piece.columns() / group * group;
+    int channels = piece.ranges().getFirst().count();
+    int height = Math.min(channels / k, Math.max(1, FEWEST_CHANNELS / k)) * k;
+    int first = chosen(piece, spec, channels / height) * height;
+    FloatMatrix rows = FloatMatrix.allocate(arena, height, columns);
+    piece.read(reader, first, 0, rows);
+    ProbedBlocks blocks = new ProbedBlocks(recipe, piece, spec, lane, stop);
+    List<BlockTransform> made = new ArrayList<>();
+    for (int done = 0; done < height; done += k) {
+      made.addAll(blocks.make(
+          new LearnProblem.Rows(rows.slice(done, k), group, symmetric(spec.side(), candidates), false, false),
+          first + done));
+    }
+    List<Integer> sizes = piece.settings().group().isPresent()
+        ? List.of(group)
+        : orWhole(SIZES.stream().filter(size -> size <= columns).toList());
+    int width = sizes.contains(0) ? columns : Collections.max(sizes);
+    int pieces = Math.clamp(EVALUATED_WEIGHTS / height / width, 1, columns / width);
+    FloatMatrix sample = FloatMatrix.allocate(arena, height, pieces * width);
+    for (int i = 0; i < pieces; i++) {
+      int from = (int) ((long) i * (columns / width) / pieces) * width;
+      for (int row = 0; row < height; row++) {
+        copy(rows, row, from, sample, row, i * width, width);
+      }
+    }
+    return gains(sample, new SlabTransforms.Blocks(spec.side(), made), sizes, candidates);
+  }
+
+  private Gains inputSide(Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates) {
+    int k = spec.block();
+    int width = stripe(piece, k);
+    int group = fixedGroup(piece, candidates, USUAL_GROUP);
+    int first = chosen(piece, spec, piece.columns() / width) * width;
+    FloatMatrix stripe = FloatMatrix.allocate(arena, piece.rows(), width);
+    piece.read(reader, 0, first, stripe);
+    ProbedBlocks blocks = new ProbedBlocks(recipe, piece, spec, lane, stop);
+    boolean symmetric = symmetric(spec.side(), candidates);
+    List<BlockTransform> made = new ArrayList<>();
+    if (group != 0 && width % group == 0) {
+      made.addAll(
+          blocks.make(new LearnProblem.Stripe(stripe, Collections.nCopies(width / k, k), group, symmetric), first));
+    } else {
+      FloatMatrix columns = FloatMatrix.allocate(arena, piece.rows(), k);
+      for (int at = 0; at < width; at += k) {
+        for (int row = 0; row < piece.rows(); row++) {
+          copy(stripe, row, at, columns, row, 0, k);
+        }
+        made.addAll(blocks.makeBalanced(new LearnProblem.Rows(columns, 0, symmetric, true, true), first + at));
+      }
+    }
+    List<Integer> sizes = piece.settings().group().isPresent()
+        ? List.of(group != 0 && width % group == 0 ? group : 0)
+        : orWhole(SIZES.stream().filter(size -> width % size == 0).toList());
+    int rows = Math.clamp(EVALUATED_WEIGHTS / width, 1, piece.rows());
+    FloatMatrix sample = FloatMatrix.allocate(arena, rows, width);
+    for (int i = 0; i < rows; i++) {
+      copy(stripe, (int) ((long) i * piece.rows() / rows), 0, sample, i, 0, width);
+    }
+    return gains(sample, new SlabTransforms.Blocks(spec.side(), made), sizes, candidates);
+  }
+
+  /** Input channels that are looked at: whole groups and whole blocks where they fit, else a few blocks. */
+  private static int stripe(Piece piece, int k) {
+    int most = piece.columns() / k * k;
+    int wanted = piece.settings().group().orElse(USUAL_STRIPE);
+    if (wanted == 0) {
+      return Math.min(most, 4 * k);
+    }
+    long together = (long) wanted / greatestCommonDivisor(wanted, k) * k;
+    boolean fits = together <= Math.min(most, WIDEST_STRIPE);
+    return fits ? (int) together : Math.min(most, Math.max(k, USUAL_STRIPE / k * k));
+  }
+
+  private static int greatestCommonDivisor(int a, int b) {
+    return b == 0 ? a : greatestCommonDivisor(b, a % b);
+  }
+
+  private static int fixedGroup(Piece piece, GridCandidates candidates, int otherwise) {
+    return piece.settings().group().isPresent() ? candidates.groups().getFirst() : otherwise;
+  }
+
+  private static List<Integer> orWhole(List<Integer> sizes) {
+    return sizes.isEmpty() ? List.of(0) : sizes;
+  }
+
+  private static boolean symmetric(Side side, GridCandidates candidates) {
+    return candidates.storages(side).getFirst() == ScaleStorage.SYMMETRIC;
+  }
+
+  private int chosen(Piece piece, BlockDiagonal spec, int count) {
+    String purpose = "budget-" + spec.side().text() + "-" + spec.block();
+    return new SplittableRandom(Seeds.of(recipe.seed(), piece.name(), piece.firstRow(), purpose))
+        .nextInt(Math.max(1, count));
+  }
+
+  private Gains gains(
+      FloatMatrix sample, SlabTransforms.Blocks transforms, List<Integer> sizes, GridCandidates candidates) {
+    SlabEncoder encoder = lane.encoder();
+    RoundingRule rule = RoundingRule.of(recipe.rounding(), recipe.seed(), 0);
+    Gains.Builder gains = new Gains.Builder();
+    for (int bits : candidates.bits()) {
+      for (int size : sizes) {
+        stop.check();
+        double plain = encoder.plainError(sample, candidates.grid(bits, size, candidates.reference()));
+        for (ScaleStorage storage : candidates.storages(transforms.side())) {
+          GridSpec grid = candidates.grid(bits, size, storage);
+          try (Arena room = Arena.ofConfined()) {
+            SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
+            double error = encoder.encode(sample, grid, transforms, rule, buffers).squaredError();
+            gains.add(grid, sample.columns(), plain > 0 ? error / plain : 1);
+          }
+        }
+      }
+    }
+    return gains.build();
+  }
+
+  private static void copy(
+      FloatMatrix from, int row, int column, FloatMatrix to, int targetRow, int targetColumn, int count) {
+    MemorySegment.copy(
+        from.segment(),
+        Float.BYTES * ((long) row * from.columns() + column),
+        to.segment(),
+        Float.BYTES * ((long) targetRow * to.columns() + targetColumn),
+        (long) Float.BYTES * count);
+  }
+}

@@ -1,0 +1,77 @@
+package io.cafeq.engine.plan;
+
+import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
+import java.util.Optional;
+
+/** What a treatment can be at all, whoever chooses it. */
+public final class TreatmentLimits {
+  /** The smallest block of a transform. */
+  public static final int LEAST_BLOCK = 8;
+
+  private static final int LARGEST_BLOCK = 256;
+  private static final int LARGEST_HADAMARD = 1024;
+  /** Below this a group's own scale costs as much as its codes. */
+  private static final int LEAST_DIVISOR = 8;
+
+  private TreatmentLimits() {}
+
+  /**
+   * The kind of transform that the settings allow, empty for plain rounding.
+   *
+   * @throws EngineException with kind USAGE where the block that they ask for is too large
+   */
+  public static Optional<Kind> kind(TensorSettings settings, TensorInfo tensor) {
+    Optional<Kind> kind = switch (settings.method()) {
+      case CAFEQ -> Optional.of(Kind.LEARNED);
+      case ROTATION -> Optional.of(Kind.ROTATION);
+      case HADAMARD -> Optional.of(Kind.HADAMARD);
+      case RTN, NONE -> Optional.empty();
+    };
+    if (settings.block().orElse(0) > LARGEST_BLOCK && kind.isPresent() && kind.get() != Kind.HADAMARD) {
+      throw new EngineException(FailureKind.USAGE,
+          "block %d for tensor %s with method %s: at most %d, since a step takes time by the square of the block"
+              .formatted(settings.block().getAsInt(), tensor.name(), settings.method(), LARGEST_BLOCK),
+          "Take a smaller block for it, or method hadamard.");
+    }
+    return kind;
+  }
+
+  /** The largest block, a power of two, for that many channels. */
+  public static int largestBlock(Kind kind, int channels) {
+    int largest = switch (kind) {
+      case LEARNED, ROTATION -> LARGEST_BLOCK;
+      case HADAMARD -> LARGEST_HADAMARD;
+    };
+    return Math.min(Integer.highestOneBit(channels), largest);
+  }
+
+  /**
+   * The largest group up to {@code wanted} that divides the columns. 0 for whole rows, also where one group would be a whole
+   * row: its scale is then f16 and costs less.
+   */
+  public static int group(int wanted, int columns) {
+    if (wanted == 0 || wanted == columns) {
+      return 0;
+    }
+    int group = Math.min(wanted, columns);
+    while (columns % group != 0) {
+      group--;
+    }
+    return group == columns || (group < wanted && group < LEAST_DIVISOR) ? 0 : group;
+  }
+
+  /**
+   * The largest divisor of a head's channels up to {@code wanted}, for groups of which none depends on two heads; 0 where that
+   * is a whole row.
+   */
+  public static int groupOfHead(int wanted, int head, int columns) {
+    int group = Math.min(wanted, head);
+    while (head % group != 0) {
+      group--;
+    }
+    return group == columns ? 0 : group;
+  }
+}

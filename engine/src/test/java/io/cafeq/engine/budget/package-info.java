@@ -1,0 +1,4 @@
+@NullMarked
+package io.cafeq.engine.budget;
+
+import org.jspecify.annotations.NullMarked;
