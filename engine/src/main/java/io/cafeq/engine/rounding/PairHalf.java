@@ -10,6 +10,7 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ChannelRows;
 import io.cafeq.engine.transform.Gram;
+import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

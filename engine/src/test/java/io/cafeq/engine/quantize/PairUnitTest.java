@@ -124,7 +124,7 @@ class PairUnitTest {
         .with(TinyModel.VALUES, index -> coin(index) ? 0.5 : -0.5)
         .with(TinyModel.OUTPUTS, index -> coin(index + 99_991) ? 0.25 : -0.25);
     Made made = made(model, Map.of("group", "channel", "pair-reverse", reverse, "scales", "f16"));
-    assertThat(made.figures().fellBack()).isTrue();
+    assertThat(made.figures().fellBack()).as(made.pair().toString()).isTrue();
     assertThat(made.pair().result()).isLessThan(1e-3).isEqualTo(made.pair().plainEqualBits());
     assertThat(made.bias(Dtype.F32)).isEqualTo(made.sourceBias(Dtype.F32));
     assertThat(distance(made.effective(TinyModel.VALUES), made.source(TinyModel.VALUES))).isLessThan(1e-3);
