@@ -31,6 +31,11 @@ class CombinationsTest {
         .matrix(attention + "q_proj.weight", 48, 40, HandMadeModel.ordinary(1))
         .matrix(attention + "k_proj.weight", 16, 40, HandMadeModel.ordinary(2))
         .matrix(attention + "v_proj.weight", 16, 40, HandMadeModel.ordinary(3))
+        .matrix(attention + "o_proj.weight", 40, 48, HandMadeModel.ordinary(5))
+        .config("""
+            {"model_type": "llama", "hidden_size": 40, "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 8,
+             "num_hidden_layers": 1}
+            """)
         .matrix(HandMadeModel.down(0), 40, 96, HandMadeModel.ordinary(4))
         .tensor("model.norm.weight", "[40]", 40, index -> 1);
     model = tensors.write(folder.resolve("model"));
@@ -46,14 +51,15 @@ class CombinationsTest {
             for (String storage : method.equals("rtn") ? List.of("int8") : STORAGES) {
               // The other choices change from case to case, so that each meets each several times.
               all.add(
-                  List.of(
+                  new ArrayList<>(List.of(
                       "--method", method, "--scales", scales, "--side", side, "--rounding", rounding,
                       "--loss", number % 4 == 1 ? "hard" : "p-norm",
                       "--transform-storage", storage, "--bits", Integer.toString(2 + number % 7), "--scale-bits",
                       number % 3 == 0 ? "6" : "8", "--group", List.of("8", "channel", "20", "64").get(number % 4),
                       "--block", List.of("8", "16", "32", "auto").get(number / 4 % 4), number % 5 == 0 ? "--no-clip" : "--clip",
                       number % 2 == 0 ? "--no-fall-back" : "--fall-back", "--backend",
-                      number % 11 == 0 ? "nd4j" : "scalar"));
+                      number % 11 == 0 ? "nd4j" : "scalar")));
+              all.getLast().addAll(pair(number));
               number++;
             }
           }
@@ -62,6 +68,25 @@ class CombinationsTest {
     }
     all.add(List.of("--method", "none", "--backend", "scalar"));
     return all.stream();
+  }
+
+  /** What is done to the pair of values and outputs. */
+  private static List<String> pair(int number) {
+    boolean cayley = number % 3 == 1;
+    List<String> options = new ArrayList<>(List.of(
+        number % 6 == 5 ? "--no-pairs" : "--pairs",
+        "--pair-steps", "3",
+        "--pair-loss", List.of("expected-error", "log-sum-exp", "sum-of-squares", "weighted-sum-of-squares").get(number % 4),
+        "--pair-optimizer", cayley ? "cayley" : "adam",
+        "--pair-rounding", List.of("nearest-plane", "algorithm-1", "nearest").get(number / 2 % 3),
+        "--pair-iterations", Integer.toString(1 + number % 3),
+        "--pair-temperature", List.of("5", "0.5").get(number % 2),
+        "--pair-rate", List.of("auto", "0.01").get(number / 3 % 2),
+        number % 5 == 2 ? "--pair-reverse" : "--no-pair-reverse"));
+    if (!cayley) {
+      options.addAll(List.of("--pair-orthogonality", number % 7 == 0 ? "0.5" : "0"));
+    }
+    return options;
   }
 
   @ParameterizedTest

@@ -17,6 +17,7 @@ final class HandMadeModel {
   static final String CONFIG = "{\"model_type\":\"llama\"}\n";
 
   private final List<String> entries = new ArrayList<>();
+  private String config = CONFIG;
   private final ByteArrayOutputStream data = new ByteArrayOutputStream();
 
   /** Seeded values like those of weights. */
@@ -44,10 +45,16 @@ final class HandMadeModel {
     return this;
   }
 
+  /** Another config.json than one that tells no heads. */
+  HandMadeModel config(String text) {
+    config = text;
+    return this;
+  }
+
   /** Writes config.json and model.safetensors into a new folder. */
   Path write(Path folder) throws IOException {
     Files.createDirectories(folder);
-    Files.writeString(folder.resolve("config.json"), CONFIG);
+    Files.writeString(folder.resolve("config.json"), config);
     RawSafetensors.write(folder, "model.safetensors", "{" + String.join(",", entries) + "}", data.toByteArray());
     return folder;
   }

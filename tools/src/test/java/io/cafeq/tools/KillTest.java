@@ -51,6 +51,7 @@ class KillTest {
     // Shared inputs, both sides, whole rows, plain rounding and copies, all in one run.
     recipe = Files.writeString(folder.resolve("recipe.conf"), """
         steps = 60
+        pair-steps = 60
         transform-bits = 0.5
         embeddings = 8
         overrides = [
@@ -67,6 +68,7 @@ class KillTest {
     undisturbed = FolderContent.of(out);
     assertThat(undisturbed.keySet()).filteredOn(name -> name.startsWith("units/")).hasSizeBetween(20, 60);
     assertThat(undisturbed).containsKeys("manifest.json", "config.json", "README.md", "chat/template.jinja");
+    assertThat(undisturbed).containsKeys("units/model.layers.0.self_attn.vo.arrow", "units/model.layers.6.self_attn.vo.arrow");
     assertThat(undisturbed.keySet()).noneMatch(name -> name.endsWith(".part"));
   }
 

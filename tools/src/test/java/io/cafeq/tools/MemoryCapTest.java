@@ -42,7 +42,7 @@ class MemoryCapTest {
   /** A stripe of 128 channels of gate and up together is the most that a learner holds. */
   @Test
   void learningOnWideLayersStaysBelowTheCap() throws Exception {
-    run("cafeq", "--include", "model\\.layers\\.0\\..*proj.*", "--steps", "1", "--lanes", "4", "--baselines", "off",
+    run("cafeq", "--include", "model\\.layers\\.0\\..*proj.*", "--steps", "1", "--pair-steps", "1", "--lanes", "4", "--baselines", "off",
         "--no-clip", "--no-fall-back", "--no-verify");
   }
 

@@ -102,6 +102,7 @@ class OutputFolderTest {
   void partsOfPlannedUnitsAreRemovedAndNothingElse() throws Exception {
     try (OutputFolder open = OutputFolder.open(output, source)) {
       Path part = open.unitFile(UNIT).resolveSibling("a.arrow.part");
+      Path aside = Files.writeString(open.unitFile(UNIT).resolveSibling("a.arrow.first.part"), "of a unit made twice");
       Path other = open.unitFile(UNIT).resolveSibling("b.arrow.part");
       Files.writeString(part, "half");
       Files.writeString(other, "half");

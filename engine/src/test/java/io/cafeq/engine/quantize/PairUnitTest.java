@@ -123,7 +123,7 @@ class PairUnitTest {
     TinyModel model = TinyModel.of(64, 4, 2, 16)
         .with(TinyModel.VALUES, index -> coin(index) ? 0.5 : -0.5)
         .with(TinyModel.OUTPUTS, index -> coin(index + 99_991) ? 0.25 : -0.25);
-    Made made = made(model, Map.of("group", "channel", "pair-reverse", reverse, "scales", "f16"));
+    Made made = made(model, Map.of("group", "channel", "pair-reverse", reverse, "scales", "f16-minimum"));
     assertThat(made.figures().fellBack()).as(made.pair().toString()).isTrue();
     assertThat(made.pair().result()).isLessThan(1e-3).isEqualTo(made.pair().plainEqualBits());
     assertThat(made.bias(Dtype.F32)).isEqualTo(made.sourceBias(Dtype.F32));

@@ -68,7 +68,7 @@ class TamperedPairTest {
     judged(Change.figures(figures -> pairs(figures, pair -> with(pair, pair.result() * 0.98))), "relative error");
     judged(Change.figures(figures -> pairs(figures, pair -> with(pair, 0))), "relative error");
     judged(Change.figures(figures -> new UnitFigures(figures.weights(), figures.squaredNorm(), figures.result(), null, null,
-        null, false, List.of(), "x")), "pairs");
+        null, false, List.of(), "x")), "no figures of the pair");
     judged(Change.figures(figures -> new UnitFigures(figures.weights(), figures.squaredNorm(),
         new ErrorFigures(figures.result().squaredError() / 2, 1), null, null, null, false, figures.pairs(), "x")),
         "squared error");
