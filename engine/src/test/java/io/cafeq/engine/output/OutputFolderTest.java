@@ -110,6 +110,7 @@ class OutputFolderTest {
       refused(() -> open.cleanUnits(List.of(UNIT)), "b.arrow.part");
 
       assertThat(part).doesNotExist();
+      assertThat(aside).doesNotExist();
       assertThat(other).exists();
     }
   }
