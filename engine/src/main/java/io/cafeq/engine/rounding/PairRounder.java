@@ -48,31 +48,45 @@ public final class PairRounder {
   }
 
   /**
+   * Reads both factors once, for {@link #round(PairOriginals, List, PairRounding, int)} on these and on other grids.
+   */
+  public PairOriginals originals() {
+    return new PairOriginals(left.originals(), right.originals());
+  }
+
+  /** The same as {@link #round(PairOriginals, List, PairRounding, int)} for a single rounding. */
+  public RoundedPair round(List<double[]> ms, PairRounding method, int iterations) {
+    return round(originals(), ms, method, iterations);
+  }
+
+  /**
    * Rounds both factors and keeps the best.
    *
+   * @param originals of the same factors
    * @param ms the transform of each left head, row-major [h, h], invertible
    * @param iterations rounds of two half steps; without meaning for nearest rounding
    */
-  public RoundedPair round(List<double[]> ms, PairRounding method, int iterations) {
+  public RoundedPair round(PairOriginals originals, List<double[]> ms, PairRounding method, int iterations) {
     return switch (method) {
-      case NEAREST -> new Search(new RoundingRule.Nearest()).independent(ms);
-      case ALGORITHM_1 -> new Search(new RoundingRule.Nearest()).inTurns(ms, iterations);
-      case NEAREST_PLANE -> new Search(new RoundingRule.NearestPlane()).inTurns(ms, iterations);
+      case NEAREST -> new Search(originals, new RoundingRule.Nearest()).independent(ms);
+      case ALGORITHM_1 -> new Search(originals, new RoundingRule.Nearest()).inTurns(ms, iterations);
+      case NEAREST_PLANE -> new Search(originals, new RoundingRule.NearestPlane()).inTurns(ms, iterations);
     };
   }
 
   /** One search for the best half step. */
   private final class Search {
     private final RoundingRule rule;
-    private final List<double[]> leftOriginals = left.originals();
-    private final List<double[]> rightOriginals = right.originals();
-    private final double squaredNorm = squaredNorm();
+    private final PairOriginals originals;
+    private final double squaredNorm;
     private final List<Double> errors = new ArrayList<>();
     private double leastError = Double.POSITIVE_INFINITY;
     private List<BlockTransform> bestLeft = List.of();
     private List<BlockTransform> bestRight = List.of();
 
-    private Search(RoundingRule rule) {
+    private Search(PairOriginals originals, RoundingRule rule) {
+      this.originals = originals;
+      squaredNorm = originals.squaredNorm();
       this.rule = rule;
     }
 
@@ -129,7 +143,7 @@ public final class PairRounder {
         error +=
             SquareMatrices.dot(rightProducts.self().get(i), leftProducts.self().get(i))
                 - 2 * SquareMatrices.dot(rightProducts.cross().get(i), leftCross)
-                + SquareMatrices.dot(rightOriginals.get(i), leftOriginals.get(i));
+                + SquareMatrices.dot(originals.right().get(i), originals.left().get(i));
       }
       error = Math.max(0, error);
       errors.add(RoundedPair.relative(error, squaredNorm));
@@ -138,14 +152,6 @@ public final class PairRounder {
         bestLeft = leftBlocks;
         bestRight = rightBlocks;
       }
-    }
-
-    private double squaredNorm() {
-      double norm = 0;
-      for (int i = 0; i < heads.count(); i++) {
-        norm += SquareMatrices.dot(rightOriginals.get(i), leftOriginals.get(i));
-      }
-      return norm;
     }
 
     private RoundedPair best() {
