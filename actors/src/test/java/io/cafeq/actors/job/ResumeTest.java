@@ -59,7 +59,7 @@ class ResumeTest {
     EngineException failure = refused("recipe.bits", "3", "recipe.seed", "7");
 
     assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-    assertThat(failure).hasMessageContaining("bits: 4 there, 3 now").hasMessageContaining("seed: 0 there, 7 now");
+    assertThat(failure).hasMessageContaining("bits: auto there, 3 now").hasMessageContaining("seed: 0 there, 7 now");
     assertThat(failure.getMessage()).doesNotContain("group").doesNotContain("hash");
     assertThat(failure.remedy()).contains("--out");
     assertThat(fixture.files()).isEqualTo(first);

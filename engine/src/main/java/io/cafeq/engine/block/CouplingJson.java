@@ -31,13 +31,18 @@ final class CouplingJson {
 
   /** Throws {@link Fields.Bad}. */
   static Coupling read(Fields fields) {
-    return new Coupling(
-        fields.choice("kind", Coupling.Kind.class, Coupling.Kind::text),
-        fields.text("left"),
-        name(fields, "left_bias"),
-        fields.text("right"),
-        name(fields, "right_bias"),
-        fields.list("heads", CouplingJson::head));
+    String left = fields.text("left");
+    try {
+      return new Coupling(
+          fields.choice("kind", Coupling.Kind.class, Coupling.Kind::text),
+          left,
+          name(fields, "left_bias"),
+          fields.text("right"),
+          name(fields, "right_bias"),
+          fields.list("heads", CouplingJson::head));
+    } catch (Fields.Bad | IllegalArgumentException e) {
+      throw new Fields.Bad(fields.path() + " (" + left + "): " + e.getMessage());
+    }
   }
 
   private static Optional<String> name(Fields fields, String key) {

@@ -77,7 +77,7 @@ public final class PairProducts {
     return sum;
   }
 
-  /** PQE relative to the norm of the original products; 0 for products of zeros. */
+  /** PQE relative to the norm of the original products; for products of zeros 0, or infinite where they became others. */
   public double relativeError() {
     double error = 0;
     double norm = 0;
@@ -87,24 +87,32 @@ public final class PairProducts {
       error += SquareMatrices.dot(rightSelf.matrix(i), leftSelf.matrix(i))
           - 2 * SquareMatrices.dot(rightCross.matrix(i), leftCross.matrix(i)) + product;
     }
-    return norm > 0 ? Math.sqrt(Math.max(0, error) / norm) : 0;
+    error = Math.max(0, error);
+    return error > 0 ? Math.sqrt(error / norm) : 0;
   }
 
   /**
-   * What the left factor of a head looks like as a map of the original, V^ V^T (V V^T)^-1: the transform as far as rounding
-   * lets it be seen. Row-major [h, h]; not finite where the rows depend on one another.
+   * How far the right factor makes something else of a bias on the left factor's channels: ||O^ b^ - O b||^2 by what O
+   * makes of any vector of that length, ||O||_F^2 ||b||^2 / h. 0 where both make nothing.
    */
-  public double[] leftMap(int head) {
-    return map(leftCross, leftOriginal, head);
+  public double leftBiasError(int head, double[] original, double[] effective) {
+    return biasError(
+        rightSelf.matrix(head), rightCross.matrix(head), rightOriginal.matrix(head), original, effective);
   }
 
-  /** The same of the right factor's channels. */
-  public double[] rightMap(int head) {
-    return map(rightCross, rightOriginal, head);
+  /** The same of a bias on the channels of a right head that meets {@code head}. */
+  public double rightBiasError(int head, double[] original, double[] effective) {
+    return biasError(leftSelf.matrix(head), leftCross.matrix(head), leftOriginal.matrix(head), original, effective);
   }
 
-  private double[] map(Gram cross, Gram original, int head) {
-    return SquareMatrices.multiply(
-        cross.matrix(head), SquareMatrices.invert(original.matrix(head), size), size);
+  private double biasError(double[] self, double[] cross, double[] met, double[] original, double[] effective) {
+    double error = SquareMatrices.form(effective, self, effective)
+        - 2 * SquareMatrices.form(effective, cross, original) + SquareMatrices.form(original, met, original);
+    double squares = 0;
+    for (double entry : original) {
+      squares += entry * entry;
+    }
+    double usual = trace(met) * squares / size;
+    return error > 0 ? error / usual : 0;
   }
 }

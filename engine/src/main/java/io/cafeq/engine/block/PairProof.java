@@ -9,8 +9,7 @@ import io.cafeq.engine.receipt.PairFigures;
 import io.cafeq.engine.receipt.UnitFigures;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -23,9 +22,9 @@ import org.jspecify.annotations.Nullable;
  * Takes native memory for one head of the left factor and one piece of the right one, twice.
  */
 final class PairProof {
-  /** Products are compared through h x h matrices of doubles, the figures come from rounding. */
-  private static final double TOLERANCE = 1e-2;
-  /** Rounding hides the exact map of a bias: what is meant to be found is a bias that was left as it was. */
+  /** Squares of relative errors go into the unit's sum, which is held to {@link UnitProof#TOLERANCE}. */
+  private static final double TOLERANCE = UnitProof.TOLERANCE / 4;
+  /** What a bias adds is as exact as the rounded factor that it meets: what is meant to be found is another bias. */
   private static final double BIAS_TOLERANCE = 0.5;
 
   private final UnitFileReader reader;
@@ -64,8 +63,8 @@ final class PairProof {
         case QUERY_KEY -> rows(arena, coupling.right(), rightHeads(),
             (head, original, effective) -> products.addRight(head, Side.OUTPUT, 0, original, effective));
       }
-      bias(arena, coupling.leftBias(), left, true);
-      bias(arena, coupling.rightBias(), coupling.kind() == Coupling.Kind.QUERY_KEY ? rightHeads() : Map.of(), false);
+      bias(coupling.leftBias(), left, true);
+      bias(coupling.rightBias(), rightHeads(), false);
     }
     PairFigures said = figures == null ? null : figures.pairs().stream()
         .filter(pair -> pair.left().equals(coupling.left()) && pair.right().equals(coupling.right()))
@@ -75,7 +74,7 @@ final class PairProof {
       throw damage.of("has no figures of the pair " + coupling.left() + " and " + coupling.right());
     }
     double found = products.relativeError();
-    if (Math.abs(found - said.result()) > TOLERANCE * said.result() + 1e-6) {
+    if (!(Math.abs(found - said.result()) <= TOLERANCE * said.result() + 1e-6)) {
       throw damage.of("the product of " + coupling.left() + " and " + coupling.right() + ": its figures have the relative "
           + "error " + said.result() + ", measured against the source it is " + found);
     }
@@ -149,55 +148,23 @@ final class PairProof {
     }
   }
 
-  /** What became of a bias must be near what became of the rows of its heads, and nothing of other rows. */
-  private void bias(Arena arena, Optional<String> name, Map<Integer, Integer> firstRows, boolean isLeft) {
+  /** A transformed bias adds to what it meets what the original one added. */
+  private void bias(Optional<String> name, Map<Integer, Integer> firstRows, boolean isLeft) {
     if (name.isEmpty()) {
       return;
     }
-    TensorHeader header = reader.header().tensors().stream()
-        .filter(tensor -> tensor.name().equals(name.get()))
-        .findFirst()
-        .orElse(null);
-    if (header == null || !(header.content() instanceof TensorHeader.Content.Folded)) {
-      return;
-    }
-    MemorySegment stored = arena.allocate(Math.max(1, header.bytes()), 64).asSlice(0, header.bytes());
-    reader.forEachRaw(header.name(), raw -> stored.asSlice(raw.byteOffset(), raw.bytes().byteSize()).copyFrom(raw.bytes()));
-    double[] after = values(header, stored);
-    MemorySegment source = arena.allocate(Math.max(1, header.bytes()), 64).asSlice(0, header.bytes());
-    checkpoint.read(checkpoint.tensor(header.name()).orElseThrow(), 0, source);
-    double[] before = values(header, source);
+    FoldedBias bias = FoldedBias.read(reader, checkpoint, name.get());
+    double most = Math.max(BIAS_TOLERANCE, 2 * products.relativeError());
     firstRows.forEach((first, head) -> {
-      double[] map = isLeft ? products.leftMap(head) : products.rightMap(head);
-      double difference = 0;
-      double norm = 0;
-      for (int i = 0; i < size; i++) {
-        double expected = 0;
-        for (int j = 0; j < size; j++) {
-          expected += map[i * size + j] * before[first + j];
-        }
-        difference += (after[first + i] - expected) * (after[first + i] - expected);
-        norm += expected * expected;
-      }
-      if (Double.isFinite(norm) && difference > BIAS_TOLERANCE * BIAS_TOLERANCE * norm + 1e-12) {
-        throw damage.of("tensor " + header.name() + ", entries from " + first
+      double[] before = Arrays.copyOfRange(bias.original(), first, first + size);
+      double[] after = Arrays.copyOfRange(bias.stored(), first, first + size);
+      double error = isLeft
+          ? products.leftBiasError(head, before, after)
+          : products.rightBiasError(head, before, after);
+      if (!(error <= most * most)) {
+        throw damage.of("tensor " + name.get() + ", entries from " + first
             + " on: the bias was not transformed with the rows of its head");
       }
     });
-  }
-
-  private static double[] values(TensorHeader header, MemorySegment bytes) {
-    double[] values = new double[Math.toIntExact(header.elements())];
-    ByteOrder order = ByteOrder.LITTLE_ENDIAN;
-    for (int i = 0; i < values.length; i++) {
-      values[i] = switch (header.dtype()) {
-        case F64 -> bytes.get(ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(order), 8L * i);
-        case F32 -> bytes.get(ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(order), 4L * i);
-        case F16 -> Float.float16ToFloat(bytes.get(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(order), 2L * i));
-        case BF16 -> Float.intBitsToFloat(bytes.get(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(order), 2L * i) << 16);
-        case F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> Double.NaN;
-      };
-    }
-    return values;
   }
 }

@@ -78,6 +78,13 @@ final class SourceTensor implements AutoCloseable {
     return true;
   }
 
+  /** All bytes of a small tensor; owned by the arena. */
+  MemorySegment bytes() {
+    MemorySegment all = arena.allocate(Math.max(1, info.bytes()), 64).asSlice(0, info.bytes());
+    checkpoint.read(info, 0, all);
+    return all;
+  }
+
   /** Of all its bytes. */
   String sha256(StopFlag stop) {
     return Digests.tensor(checkpoint, info, stop);

@@ -84,7 +84,7 @@ final class TensorJson {
         }
       }
       return tensor;
-    } catch (IllegalArgumentException | ArithmeticException e) {
+    } catch (Fields.Bad | IllegalArgumentException | ArithmeticException e) {
       throw new Fields.Bad(fields.path() + " (" + name + "): " + e.getMessage());
     }
   }

@@ -65,7 +65,7 @@ final class UnitMetadata {
         throw damage.of("its dictionary of names differs from its header");
       }
       return new Contents(header, sources(footer), figures(footer));
-    } catch (Fields.Bad | JsonProcessingException | IllegalArgumentException e) {
+    } catch (Fields.Bad | JsonProcessingException | IllegalArgumentException | ArithmeticException e) {
       throw damage.of(String.valueOf(e.getMessage()), e);
     }
   }

@@ -9,7 +9,9 @@ import io.cafeq.engine.receipt.UnitFigures;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -151,6 +153,10 @@ public final class UnitProof {
       stop.check();
       // Of a factor of a pair only the product is that of the source.
       boolean coupled = tensor.sectionOf(channel).orElseThrow().coding().coupled();
+      if (coupled && (slab.slab().squaredError() != 0 || slab.slab().squaredNorm() != 0)) {
+        throw damage.of("tensor " + tensor.name() + ", output channels from " + channel
+            + " on: rows of a pair have no error of their own, the file says " + slab.slab().squaredError());
+      }
       errors.add(
           channel, effective, slab, coupled || source == null ? null : source.rows(channel, effective.rows()));
       weights += effective.elements();
@@ -170,6 +176,37 @@ public final class UnitProof {
         problems.add(rethrowStop(e));
       }
     }
+    for (TensorHeader tensor : reader.header().tensors()) {
+      if (tensor.content() instanceof TensorHeader.Content.Folded) {
+        FoldedBias.read(reader, checkpoint, tensor.name()).changedOutside(reader.header().couplings())
+            .ifPresent(entry -> problems.add(damage.of(
+                "tensor " + tensor.name() + ", entry " + entry + ": belongs to no pair, but differs from the source")));
+      }
+    }
+  }
+
+  /** Every coupling has figures, and nothing else has; with the weights that are there. */
+  private void pairFigures(UnitFigures figures) {
+    Map<List<String>, Long> said = new HashMap<>();
+    figures.pairs().forEach(pair -> said.put(List.of(pair.left(), pair.right()), pair.weights()));
+    Map<List<String>, Long> found = new HashMap<>();
+    for (Coupling coupling : reader.header().couplings()) {
+      found.put(List.of(coupling.left(), coupling.right()), coupledWeights(coupling));
+    }
+    if (!said.equals(found) || figures.pairs().size() != reader.header().couplings().size()) {
+      problems.add(damage.of("its figures speak of the pairs and weights " + said + ", its rows have " + found));
+    }
+  }
+
+  private long coupledWeights(Coupling coupling) {
+    TensorHeader left = reader.header().tensor(coupling.left());
+    TensorHeader right = reader.header().tensor(coupling.right());
+    long size = coupling.heads().getFirst().size();
+    long rightRows = switch (coupling.kind()) {
+      case VALUE_OUTPUT -> right.allRows();
+      case QUERY_KEY -> size * coupling.heads().stream().mapToLong(head -> head.right().size()).sum();
+    };
+    return coupling.heads().size() * size * left.columns() + rightRows * right.columns();
   }
 
   private void figures() {
@@ -180,6 +217,7 @@ public final class UnitProof {
       }
       return;
     }
+    pairFigures(figures);
     if (figures.weights() != weights) {
       problems.add(damage.of("its figures speak of " + figures.weights() + " weights, its rows have " + weights));
     }

@@ -1,5 +1,6 @@
 package io.cafeq.engine.grid;
 
+import io.cafeq.config.ScaleStorage;
 import java.util.Arrays;
 
 /**
@@ -151,9 +152,18 @@ public final class GridTile {
     }
     for (int i = 0; i < count; i++) {
       step[i] = scaleOf(i, bestScaleCode[i]);
-      inverse[i] = 1 / step[i];
+      inverse[i] = inverse(step[i]);
       zero[i] = zeroOf(i, bestZeroCode[i]);
     }
+  }
+
+  /** A group of zeros on a grid without a level at 0 has no scale at all, so that all its levels are 0. */
+  private boolean nothing(int group) {
+    return grid.storage() == ScaleStorage.SYMMETRIC && !(full[group] > 0);
+  }
+
+  private static float inverse(float step) {
+    return step > 0 ? 1 / step : 0;
   }
 
   /** Errors of all lanes on the present grids, in units of the squared steps. */
@@ -224,13 +234,13 @@ public final class GridTile {
     int row = 0;
     for (int l = 0; l < count; l++) {
       if (half) {
-        scaleCode[l] = HalfFloats.positive(full[l] > 0 ? shrink * full[l] : 1);
+        scaleCode[l] = nothing(l) ? 0 : HalfFloats.positive(full[l] > 0 ? shrink * full[l] : 1);
       } else {
         row = l / groups;
-        scaleCode[l] = (int) Math.clamp(Math.rint(shrink * full[l] / rowScale[row] * levels), 1, levels);
+        scaleCode[l] = (int) Math.clamp(Math.rint(shrink * full[l] / rowScale[row] * levels), nothing(l) ? 0 : 1, levels);
       }
       step[l] = scaleOf(l, scaleCode[l]);
-      inverse[l] = 1 / step[l];
+      inverse[l] = inverse(step[l]);
     }
     int top = grid.top();
     float rest = (float) ((1 - shrink) / 2);

@@ -22,6 +22,8 @@ public final class OutputFolder implements AutoCloseable {
   private static final String UNITS = "units";
   private static final String SUFFIX = ".arrow";
   private static final String PART = ".part";
+  /** Of a unit's first file while a second one is made out of it. */
+  private static final String ASIDE = ".first";
 
   private final Path root;
   private final FolderLock lock;
@@ -116,6 +118,7 @@ public final class OutputFolder implements AutoCloseable {
     for (Unit unit : planned) {
       finished.add(unit.id() + SUFFIX);
       parts.add(unit.id() + SUFFIX + PART);
+      parts.add(unit.id() + SUFFIX + ASIDE + PART);
     }
     List<String> unknown = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(root.resolve(UNITS))) {

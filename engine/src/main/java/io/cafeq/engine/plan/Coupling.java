@@ -15,6 +15,9 @@ import java.util.Optional;
 public record Coupling(
     Kind kind, String left, Optional<String> leftBias, String right, Optional<String> rightBias, List<Head> heads) {
 
+  /** The most channels of a head: learning, rounding and proving a pair take the square of that for each head. */
+  public static final int LARGEST_HEAD = 1024;
+
   /** What meets what. */
   public enum Kind {
     /** V and O: the inverse goes onto columns of the right matrix, right' = right M^-1. */

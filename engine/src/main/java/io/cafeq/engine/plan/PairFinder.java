@@ -74,12 +74,22 @@ final class PairFinder {
         .or(() -> config.unclearHeads().map(key -> "config.json's " + key + " is no number of heads or channels"))
         .or(() -> heads.isEmpty()
             ? Optional.of("config.json and the shapes do not tell the heads")
-            : mismatch(layer, kind, heads.get()));
+            : mismatch(layer, kind, heads.get()).or(() -> tooLarge(kind, heads.get())));
     if (reason.isPresent()) {
       refusals.add(kind, layer.number(), reason.get());
     } else {
       legal.add(coupling(layer, kind, heads.orElseThrow()));
     }
+  }
+
+  private static Optional<String> tooLarge(Kind kind, Heads heads) {
+    int size = switch (kind) {
+      case QUERY_KEY -> heads.key().size();
+      case VALUE_OUTPUT -> heads.value().size();
+    };
+    return size > Coupling.LARGEST_HEAD
+        ? Optional.of("the heads have %d channels, more than %d".formatted(size, Coupling.LARGEST_HEAD))
+        : Optional.empty();
   }
 
   private static Optional<String> mismatch(Layer layer, Kind kind, Heads heads) {

@@ -47,18 +47,22 @@ final class BiasFolds {
     for (PlannedTensor bias : biases(unit)) {
       TensorInfo info = bias.info();
       double[] values = read(info, reader);
-      double[] changed = values.clone();
-      folds.values().stream().flatMap(List::stream).filter(fold -> fold.bias().equals(info.name())).forEach(fold -> {
-        for (int i = 0; i < fold.size(); i++) {
-          double sum = 0;
-          for (int j = 0; j < fold.size(); j++) {
-            sum += fold.map()[i * fold.size() + j] * values[fold.first() + j];
-          }
-          changed[fold.first() + i] = sum;
-        }
-      });
       try (Arena arena = Arena.ofConfined()) {
-        writer.writeRaw(info.name(), 0, encode(checkpoint, info, changed, arena));
+        // Entries that belong to no head keep their bytes.
+        MemorySegment bytes = arena.allocate(Math.max(1, info.bytes()), 64).asSlice(0, info.bytes());
+        checkpoint.read(info, 0, bytes);
+        folds.values().stream().flatMap(List::stream).filter(fold -> fold.bias().equals(info.name())).forEach(fold -> {
+          for (int i = 0; i < fold.size(); i++) {
+            double sum = 0;
+            for (int j = 0; j < fold.size(); j++) {
+              sum += fold.map()[i * fold.size() + j] * values[fold.first() + j];
+            }
+            if (!put(info, sum, bytes, fold.first() + i)) {
+              throw outOfRange(checkpoint, info);
+            }
+          }
+        });
+        writer.writeRaw(info.name(), 0, bytes);
       }
     }
   }
@@ -91,42 +95,38 @@ final class BiasFolds {
     }
   }
 
-  private static MemorySegment encode(Checkpoint checkpoint, TensorInfo info, double[] values, Arena arena) {
-    MemorySegment bytes = arena.allocate(Math.max(1, info.bytes()), 64).asSlice(0, info.bytes());
-    boolean fits = true;
-    for (int i = 0; i < values.length; i++) {
-      float value = (float) values[i];
-      fits &= Float.isFinite(switch (info.dtype()) {
-        case F64 -> {
-          bytes.set(DOUBLES, 8L * i, values[i]);
-          yield value;
-        }
-        case F32 -> {
-          bytes.set(FLOATS, 4L * i, value);
-          yield value;
-        }
-        case F16 -> {
-          short half = Float.floatToFloat16(value);
-          bytes.set(SHORTS, 2L * i, half);
-          yield Float.float16ToFloat(half);
-        }
-        case BF16 -> {
-          short[] rounded = new short[1];
-          FloatConversion.toBf16(new int[] {Float.floatToRawIntBits(value)}, rounded, 1);
-          bytes.set(SHORTS, 2L * i, rounded[0]);
-          yield Float.intBitsToFloat(rounded[0] << 16);
-        }
-        case F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
-            throw new IllegalArgumentException("no bias: " + info);
-      });
-    }
-    if (!fits) {
-      throw new CheckpointException(
-          checkpoint.folder().resolve(info.file()) + ": tensor " + info.name() + ": its entries leave the range of "
-              + info.dtype() + " under the transform of its pair",
-          "Quantize with --pairs false, or exclude the matrix of this bias.");
-    }
-    return bytes;
+  /** Stores an entry in the bias's own type; false where it is out of its range. */
+  private static boolean put(TensorInfo info, double entry, MemorySegment bytes, int at) {
+    float value = (float) entry;
+    return Float.isFinite(switch (info.dtype()) {
+      case F64 -> {
+        bytes.set(DOUBLES, 8L * at, entry);
+        yield value;
+      }
+      case F32 -> {
+        bytes.set(FLOATS, 4L * at, value);
+        yield value;
+      }
+      case F16 -> {
+        short half = Float.floatToFloat16(value);
+        bytes.set(SHORTS, 2L * at, half);
+        yield Float.float16ToFloat(half);
+      }
+      case BF16 -> {
+        short[] rounded = new short[1];
+        FloatConversion.toBf16(new int[] {Float.floatToRawIntBits(value)}, rounded, 1);
+        bytes.set(SHORTS, 2L * at, rounded[0]);
+        yield Float.intBitsToFloat(rounded[0] << 16);
+      }
+      case F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
+          throw new IllegalArgumentException("no bias: " + info);
+    });
   }
 
+  private static CheckpointException outOfRange(Checkpoint checkpoint, TensorInfo info) {
+    return new CheckpointException(
+        checkpoint.folder().resolve(info.file()) + ": tensor " + info.name() + ": its entries leave the range of "
+            + info.dtype() + " under the transform of its pair",
+        "Quantize with --pairs false, or exclude the matrix of this bias.");
+  }
 }

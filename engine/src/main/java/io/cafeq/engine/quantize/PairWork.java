@@ -4,18 +4,22 @@ import io.cafeq.config.PairRounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.plan.Coupling;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.PairTreatment.Basis;
 import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.PairFigures;
+import io.cafeq.engine.rounding.PairBiases;
 import io.cafeq.engine.rounding.PairOriginals;
 import io.cafeq.engine.rounding.PairRounder;
 import io.cafeq.engine.rounding.RoundedPair;
 import io.cafeq.engine.transform.SquareMatrices;
 import io.cafeq.engine.transform.StoredTransforms;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -84,8 +88,26 @@ final class PairWork implements PartWork {
 
   private PairRounder rounder(GridSpec left, GridSpec right) {
     return new PairRounder(
-        shape.left(place.reader()), shape.right(place.reader()), shape.couplings(), left, right,
+        shape.left(place.reader()), shape.right(place.reader()), biases(), shape.couplings(), left, right,
         place.lane().encoder(), place.stop());
+  }
+
+  /** Those that are folded, so that what meets them is aimed at them as well. */
+  private PairBiases biases() {
+    if (treatment.settings().reverse()) {
+      return PairBiases.none();
+    }
+    return new PairBiases(
+        biases(pair.leftBias(), shape.heads().stream().map(Coupling.Head::left).toList()),
+        biases(pair.rightBias(), shape.rightChannels()));
+  }
+
+  private List<double[]> biases(Optional<PlannedTensor> bias, List<Integer> firsts) {
+    if (bias.isEmpty()) {
+      return List.of();
+    }
+    double[] values = BiasFolds.read(bias.get().info(), place.reader());
+    return firsts.stream().map(first -> Arrays.copyOfRange(values, first, first + shape.size())).toList();
   }
 
   /** Biases go the way of what was aimed at for their rows. */

@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -72,10 +73,15 @@ final class Sections {
     TransformUse rightUse = reversed ? new TransformUse(pair.right().name(), rightSide) : null;
     pair.leftRows().forEach(range -> add(range, new Coding(treatment.left(), leftUse, true)));
     pair.rightRows().forEach(range -> add(range, new Coding(treatment.right(), rightUse, true)));
-    couplings.add(pair.coupling());
-    if (!treatment.settings().reverse()) {
-      pair.coupling().leftBias().ifPresent(folded::add);
-      pair.coupling().rightBias().ifPresent(folded::add);
+    Coupling coupling = pair.coupling();
+    if (treatment.settings().reverse()) {
+      // Biases stay as they are then, with the tensors that keep their bytes.
+      couplings.add(new Coupling(coupling.kind(), coupling.left(), Optional.empty(), coupling.right(), Optional.empty(),
+          coupling.heads()));
+    } else {
+      couplings.add(coupling);
+      coupling.leftBias().ifPresent(folded::add);
+      coupling.rightBias().ifPresent(folded::add);
     }
   }
 

@@ -10,6 +10,7 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ChannelRows;
 import io.cafeq.engine.transform.Gram;
+import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -21,6 +22,7 @@ import java.util.function.IntFunction;
 /** One factor of a pair and what rounding it gives: h x h products, summed slab by slab. Borrows all that it is given. */
 final class PairHalf {
   private final PairFactor factor;
+  private final List<double[]> biases;
   private final int h;
   private final int count;
   private final List<Integer> couplings;
@@ -28,10 +30,21 @@ final class PairHalf {
   private final SlabEncoder encoder;
   private final StopFlag stop;
 
-  /** @param couplings for each head of the factor the coupling, 0 to {@code count - 1}, that it takes part in */
+  /**
+   * @param biases for each head of the factor its bias; empty where there is none
+   * @param couplings for each head of the factor the coupling, 0 to {@code count - 1}, that it takes part in
+   */
   PairHalf(
-      PairFactor factor, int h, int count, List<Integer> couplings, GridSpec grid, SlabEncoder encoder, StopFlag stop) {
+      PairFactor factor,
+      List<double[]> biases,
+      int h,
+      int count,
+      List<Integer> couplings,
+      GridSpec grid,
+      SlabEncoder encoder,
+      StopFlag stop) {
     this.factor = factor;
+    this.biases = biases;
     this.h = h;
     this.count = count;
     this.couplings = couplings;
@@ -89,6 +102,24 @@ final class PairHalf {
       }
     }
     return new Products(matrices(self), matrices(cross));
+  }
+
+  /** The products with each head's bias as one more position, which the head's block transforms and nothing rounds. */
+  Products withBiases(Products products, List<BlockTransform> blocks) {
+    if (biases.isEmpty()) {
+      return products;
+    }
+    List<double[]> self = new ArrayList<>(products.self());
+    List<double[]> cross = new ArrayList<>(products.cross());
+    self.replaceAll(double[]::clone);
+    cross.replaceAll(double[]::clone);
+    for (int head = 0; head < couplings.size(); head++) {
+      double[] bias = biases.get(head);
+      double[] moved = SquareMatrices.apply(blocks.get(head).exactForward(), bias);
+      SquareMatrices.addOuter(self.get(couplings.get(head)), moved, moved);
+      SquareMatrices.addOuter(cross.get(couplings.get(head)), moved, bias);
+    }
+    return new Products(self, cross);
   }
 
   /**

@@ -36,10 +36,23 @@ public final class PairRounder {
       GridSpec rightGrid,
       SlabEncoder encoder,
       StopFlag stop) {
+    this(left, right, PairBiases.none(), heads, leftGrid, rightGrid, encoder, stop);
+  }
+
+  /** @param biases that the transforms will be carried out on as well */
+  public PairRounder(
+      PairFactor left,
+      PairFactor right,
+      PairBiases biases,
+      PairHeads heads,
+      GridSpec leftGrid,
+      GridSpec rightGrid,
+      SlabEncoder encoder,
+      StopFlag stop) {
     this.heads = heads;
     int h = heads.size();
-    this.left = new PairHalf(left, h, heads.count(), heads.leftOfLeft(), leftGrid, encoder, stop);
-    this.right = new PairHalf(right, h, heads.count(), heads.leftOfRight(), rightGrid, encoder, stop);
+    this.left = new PairHalf(left, biases.left(), h, heads.count(), heads.leftOfLeft(), leftGrid, encoder, stop);
+    this.right = new PairHalf(right, biases.right(), h, heads.count(), heads.leftOfRight(), rightGrid, encoder, stop);
   }
 
   /** Native bytes that a pass over a factor takes beside the encoder's scratch. */
@@ -105,13 +118,13 @@ public final class PairRounder {
       List<BlockTransform> leftBlocks = starts(ms);
       PairHalf.Products leftProducts = left.round(leftBlocks, rule);
       for (int i = 0; i < iterations; i++) {
-        Optional<List<BlockTransform>> rightBlocks = aimed(right, leftProducts);
+        Optional<List<BlockTransform>> rightBlocks = aimed(right, left.withBiases(leftProducts, leftBlocks));
         if (rightBlocks.isEmpty()) {
           break;
         }
         PairHalf.Products rightProducts = right.round(rightBlocks.get(), rule);
         measure(leftBlocks, leftProducts, rightBlocks.get(), rightProducts);
-        Optional<List<BlockTransform>> next = aimed(left, rightProducts);
+        Optional<List<BlockTransform>> next = aimed(left, right.withBiases(rightProducts, rightBlocks.get()));
         if (next.isEmpty()) {
           break;
         }

@@ -27,6 +27,36 @@ public final class SquareMatrices {
     return t;
   }
 
+  /** a x, x a vector. */
+  public static double[] apply(double[] a, double[] x) {
+    double[] product = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      for (int j = 0; j < x.length; j++) {
+        product[i] += a[i * x.length + j] * x[j];
+      }
+    }
+    return product;
+  }
+
+  /** Adds x y^T to {@code sum}. */
+  public static void addOuter(double[] sum, double[] x, double[] y) {
+    for (int i = 0; i < x.length; i++) {
+      for (int j = 0; j < x.length; j++) {
+        sum[i * x.length + j] += x[i] * y[j];
+      }
+    }
+  }
+
+  /** x^T a y. */
+  public static double form(double[] x, double[] a, double[] y) {
+    double sum = 0;
+    double[] product = apply(a, y);
+    for (int i = 0; i < x.length; i++) {
+      sum += x[i] * product[i];
+    }
+    return sum;
+  }
+
   /** a b. */
   public static double[] multiply(double[] a, double[] b, int k) {
     double[][] rows = rows(b, k);

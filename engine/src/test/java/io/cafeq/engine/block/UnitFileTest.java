@@ -38,17 +38,17 @@ class UnitFileTest {
     try (UnitFileReader reader = UnitFileReader.open(first)) {
       assertThat(reader.header()).isEqualTo(UnitFiles.sampleHeader());
       assertThat(reader.figures()).isEqualTo(UnitFiles.FIGURES);
-      assertThat(reader.sourceHashes()).containsOnlyKeys("q.weight", "k.weight", "plain.weight", "norm.weight");
+      assertThat(reader.sourceHashes()).containsOnlyKeys(
+          "v.weight", "o.weight", "v.bias", "experts", "codes", "codes_scale_inv", "norm.weight");
       List<String> rows = new ArrayList<>();
       reader.forEach(row -> rows.add(switch (row) {
         case UnitRow.Transform(String key, StoredTransform block) -> key + "@" + block.firstChannel();
         case UnitRow.Slab(String tensor, int expert, long firstRow, EncodedSlab slab) ->
-            tensor + "@" + firstRow + "+" + slab.rows();
+            tensor + (expert < 0 ? "" : "." + expert) + "@" + firstRow + "+" + slab.rows();
         case UnitRow.Raw(String tensor, long offset, MemorySegment bytes) ->
             tensor + "@" + offset + "+" + bytes.byteSize();
       }));
-      assertThat(rows).containsExactly("layer.q+k@0", "layer.q+k@16", "q.weight@0+6", "q.weight@6+4", "k.weight@0+5",
-          "plain.weight@0+4", "norm.weight@0+30", "norm.weight@30+18");
+      assertThat(rows).isEqualTo(UnitFiles.SAMPLE_ROWS);
     }
   }
 
@@ -132,7 +132,10 @@ class UnitFileTest {
         UnitFileWriter writer = UnitFileWriter.open(folder.resolve("a"), UnitFiles.sampleHeader())) {
       GridSpec other = new GridSpec(5, 8, ScaleStorage.ZERO_POINT, 8, true);
       EncodedSlab slab = UnitFiles.slab(arena, random, other, 1, 24);
-      assertThatThrownBy(() -> writer.writeSlab("q.weight", -1, 0, slab)).hasMessageContaining("q.weight");
+      assertThatThrownBy(() -> writer.writeSlab("v.weight", -1, 0, slab)).hasMessageContaining("v.weight");
+      EncodedSlab acrossSections = UnitFiles.slab(arena, random, UnitFiles.PLAIN, 3, 24);
+      assertThatThrownBy(() -> writer.writeSlab("v.weight", -1, 0, acrossSections)).hasMessageContaining("v.weight");
+      assertThatThrownBy(() -> writer.writeRaw("codes_scale_inv", 0, slab.codes())).hasMessageContaining("codes_scale_inv");
       assertThatThrownBy(() -> writer.writeSlab("unknown", -1, 0, slab)).hasMessageContaining("unknown");
     }
   }

@@ -36,6 +36,11 @@ public final class QuantizedFolder {
 
   /** Makes a result folder with the scalar backend. */
   public static void make(Path source, Path target, Map<String, String> recipeKeys) {
+    make(source, target, recipeKeys, false);
+  }
+
+  /** With plain rounding measured also where the result does not need it, or without. */
+  public static void make(Path source, Path target, Map<String, String> recipeKeys, boolean baselines) {
     Recipe recipe = Recipe.of(recipeKeys);
     StopFlag stop = new StopFlag();
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
@@ -44,7 +49,7 @@ public final class QuantizedFolder {
         OutputFolder folder = OutputFolder.open(target, checkpoint.folder());
         ComputeLane lane = backend.openLane();
         UnitQuantizer quantizer =
-            new UnitQuantizer(checkpoint, job, backend, lane, new UnitQuantizer.Options(true, false))) {
+            new UnitQuantizer(checkpoint, job, backend, lane, new UnitQuantizer.Options(true, baselines))) {
       Plan plan = Planner.plan(checkpoint, recipe);
       SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());
       ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));

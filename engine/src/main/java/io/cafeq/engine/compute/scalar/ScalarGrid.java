@@ -1,5 +1,6 @@
 package io.cafeq.engine.compute.scalar;
 
+import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.HalfFloats;
 import io.cafeq.engine.grid.Shrinks;
@@ -62,10 +63,12 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
     double full = (high - low) / top;
     int levels = (1 << grid.scaleBits()) - 1;
     double scale = Float.float16ToFloat(rowScale);
+    boolean nothing = grid.storage() == ScaleStorage.SYMMETRIC && !(full > 0);
+    int least = nothing ? 0 : 1;
     int scaleCode =
         grid.scalesAreF16()
-            ? HalfFloats.positive(full > 0 ? shrink * full : 1)
-            : (int) Math.clamp(Math.rint(shrink * full / scale * levels), 1, levels);
+            ? nothing ? 0 : HalfFloats.positive(full > 0 ? shrink * full : 1)
+            : (int) Math.clamp(Math.rint(shrink * full / scale * levels), least, levels);
     double step = grid.scalesAreF16() ? Float.float16ToFloat((short) scaleCode) : scaleCode * scale / levels;
     double end = low + (high - low) * (1 - shrink) / 2;
     int units = 1 << (8 - grid.bits());
@@ -96,14 +99,18 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
     buffers.grid(row, grids[0].rowScale(), scales, zeros, 0);
   }
 
+  private double steps(double x) {
+    return step > 0 ? x / step : 0;
+  }
+
   /** The nearest level, ties to even. */
   double level(double x) {
-    return Math.clamp(Math.rint(x / step + zero), 0.0, top);
+    return Math.clamp(Math.rint(steps(x) + zero), 0.0, top);
   }
 
   /** The same once {@code dither}, between -1/2 and 1/2, is added to the clamped level. */
   double level(double x, double dither) {
-    return Math.rint(Math.clamp(x / step + zero, 0.0, top) + dither) + 0.0; // no minus zero
+    return Math.rint(Math.clamp(steps(x) + zero, 0.0, top) + dither) + 0.0; // no minus zero
   }
 
   double value(double level) {
