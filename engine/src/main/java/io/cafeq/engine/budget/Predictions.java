@@ -12,7 +12,7 @@ import java.util.Objects;
 
 /**
  * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what transforms and pairs gain is
- * measured on some blocks of the first, the middle and the last piece of each kind, and interpolated over those between.
+ * measured on some blocks of the first two, the middle and the last piece of each kind, and interpolated over those between.
  */
 final class Predictions {
   private final Recipe recipe;

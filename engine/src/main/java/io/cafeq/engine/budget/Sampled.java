@@ -14,8 +14,8 @@ import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
 /**
- * Things of several kinds, of which the first, the middle and the last of each kind are measured, and those between get what lies
- * between.
+ * Things of several kinds, of which the first two, the middle one and the last of each kind are measured, and those between get
+ * what lies between.
  *
  * @param things in the order of the layers
  */
@@ -44,9 +44,9 @@ record Sampled<T>(List<T> things, Function<T, ?> kind) {
     return all;
   }
 
-  /** Ascending. */
+  /** Ascending. The first layer is unlike all others, so what it gains must not spread to them. */
   private static List<Integer> positions(int count) {
-    return List.copyOf(new TreeSet<>(Arrays.asList(0, count / 2, count - 1)));
+    return List.copyOf(new TreeSet<>(Arrays.asList(0, Math.min(1, count - 1), count / 2, count - 1)));
   }
 
   private void interpolate(List<T> alike, Map<T, Gains> measured, Map<T, Gains> all) {
