@@ -40,6 +40,18 @@ class MeasuringCommandsTest {
   }
 
   @Test
+  void theToyProductIsReproduced() throws Exception {
+    RunningProgram.Result result = RunningProgram.cafeq("reproduce", "toy", "--json");
+
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    JsonNode rows = ONE_DOCUMENT.readTree(result.out());
+    assertThat(rows).hasSize(2);
+    for (JsonNode row : rows) {
+      assertThat(row.get("measured").asDouble()).isCloseTo(row.get("paper").asDouble(), within(1e-6));
+    }
+  }
+
+  @Test
   void benchPrintsEveryFigureWithItsLimit() throws Exception {
     RunningProgram.Result result =
         RunningProgram.cafeq("bench", "--json", "--runs", "1", "--megabytes", "48", "--folder", folder.toString());

@@ -99,7 +99,11 @@ public final class Manifests {
         quantizedBits += figures.result().bits();
       }
     }
-    return new Manifest.Totals(
-        plan.units().stream().mapToLong(Unit::weights).sum(), quantizedWeights, quantizedBits, bytes);
+    // As stored: scales and biases beside a unit's weights count, and a byte of two packed weights counts once.
+    long stored = plan.units().stream()
+        .flatMap(unit -> unit.tensors().stream())
+        .mapToLong(tensor -> tensor.info().elements())
+        .sum();
+    return new Manifest.Totals(stored, quantizedWeights, quantizedBits, bytes);
   }
 }

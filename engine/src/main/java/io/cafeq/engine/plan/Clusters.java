@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -26,6 +25,7 @@ final class Clusters {
   private final Recipe recipe;
   private final Map<String, PlannedTensor> planned = new LinkedHashMap<>();
   private final Map<String, Chosen> chosen = new LinkedHashMap<>();
+  private final Set<String> tied;
 
   /** A tensor that is quantized, and where it comes on disk. */
   record Chosen(int position, PlannedTensor tensor, TensorSettings settings, ModelFamily.Place place) {}
@@ -37,7 +37,8 @@ final class Clusters {
    * @param name readable, starts the unit's ID
    * @param biases that a pair's transform is carried out on
    */
-  record Draft(String name, boolean divisible, List<Chosen> members, List<PlannedTensor> biases, List<Cluster> clusters) {
+  record Draft(
+      String name, boolean divisible, List<Chosen> members, List<PlannedTensor> biases, List<Cluster> clusters) {
     Draft {
       members = List.copyOf(members);
       biases = List.copyOf(biases);
@@ -45,8 +46,10 @@ final class Clusters {
     }
   }
 
-  Clusters(Recipe recipe, List<PlannedTensor> planned, List<Chosen> chosen) {
+  /** @param tied tensors that stand in the model under other names too */
+  Clusters(Recipe recipe, List<PlannedTensor> planned, List<Chosen> chosen, Set<String> tied) {
     this.recipe = recipe;
+    this.tied = Set.copyOf(tied);
     planned.forEach(tensor -> this.planned.put(tensor.name(), tensor));
     chosen.forEach(each -> this.chosen.put(each.tensor().name(), each));
   }
@@ -74,8 +77,8 @@ final class Clusters {
       ModelFamily.Place place = each.place();
       if (place.experts().isPresent()) {
         String kind = place.input().isPresent() ? "gate_up" : each.tensor().role().shortText();
-        experts.computeIfAbsent(new Sharing(place.experts().get() + "." + kind, each.settings()), key -> new ArrayList<>())
-            .add(each);
+        Sharing key = new Sharing(place.experts().get() + "." + kind, each.settings());
+        experts.computeIfAbsent(key, unseen -> new ArrayList<>()).add(each);
       } else if (place.input().isPresent()) {
         sharing.computeIfAbsent(new Sharing(place.input().get(), each.settings()), key -> new ArrayList<>()).add(each);
       } else {
@@ -97,10 +100,16 @@ final class Clusters {
   private boolean isUsable(Coupling coupling) {
     Chosen left = chosen.get(coupling.left());
     Chosen right = chosen.get(coupling.right());
-    Predicate<Optional<String>> isThere = bias -> bias.isEmpty() || planned.containsKey(bias.get());
-    return left != null && right != null && isPairable(left.settings())
+    boolean sameSize = coupling.heads().stream().map(Coupling.Head::size).distinct().count() == 1;
+    return left != null && right != null && sameSize && isPairable(left.settings())
         && left.settings().method() == right.settings().method()
-        && isThere.test(coupling.leftBias()) && isThere.test(coupling.rightBias());
+        && !tied.contains(coupling.left()) && !tied.contains(coupling.right())
+        && canFold(coupling.leftBias()) && canFold(coupling.rightBias());
+  }
+
+  private boolean canFold(Optional<String> bias) {
+    PlannedTensor found = bias.map(planned::get).orElse(null);
+    return bias.isEmpty() || (found != null && found.info().dtype().isWeight() && !tied.contains(bias.get()));
   }
 
   /** Couplings that have a tensor in common, directly or through others, belong into one unit. */

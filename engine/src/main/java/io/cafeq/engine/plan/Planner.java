@@ -91,7 +91,7 @@ public final class Planner {
       }
     }
     ModelFamily.Couplings couplings = family.couplings(config, byName);
-    List<Clusters.Draft> drafts = new Clusters(recipe, planned, chosen).drafts(couplings, warnings);
+    List<Clusters.Draft> drafts = new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
     selection.warnOfPatternsWithoutEffect();
     return new Plan(family.name(), units, warnings.sentences());

@@ -8,16 +8,15 @@ import io.cafeq.engine.grid.GridValues;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockTransform;
-import io.cafeq.engine.transform.BlockTransform.Measured;
 import io.cafeq.engine.transform.ChannelRows;
 import io.cafeq.engine.transform.Gram;
-import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntFunction;
 
 /** One factor of a pair and what rounding it gives: h x h products, summed slab by slab. Borrows all that it is given. */
 final class PairHalf {
@@ -93,19 +92,22 @@ final class PairHalf {
   }
 
   /**
-   * The factor's blocks, one a head, each the map and the metric of its coupling; empty where one is out of the range of
-   * floats.
+   * The factor's blocks, one a head, each the map and the metric of its coupling, shared by the heads of a coupling; empty
+   * where one is out of the range of floats.
    */
-  Optional<List<BlockTransform>> blocks(List<double[]> forwards, List<double[]> triangles) {
-    List<BlockTransform> blocks = new ArrayList<>();
-    for (int head = 0; head < couplings.size(); head++) {
-      int coupling = couplings.get(head);
-      Optional<BlockTransform> block =
-          BlockTransform.of(new Measured(head * h, h, forwards.get(coupling), triangles.get(coupling)));
+  Optional<List<BlockTransform>> blocks(IntFunction<PairMetric> ofCoupling) {
+    List<BlockTransform> shared = new ArrayList<>();
+    for (int coupling = 0; coupling < count; coupling++) {
+      PairMetric metric = ofCoupling.apply(coupling);
+      Optional<BlockTransform> block = BlockTransform.of(0, h, metric.forward(), metric.triangle());
       if (block.isEmpty()) {
         return Optional.empty();
       }
-      blocks.add(block.get());
+      shared.add(block.get());
+    }
+    List<BlockTransform> blocks = new ArrayList<>();
+    for (int head = 0; head < couplings.size(); head++) {
+      blocks.add(shared.get(couplings.get(head)).at(head * h));
     }
     return Optional.of(blocks);
   }
@@ -143,14 +145,6 @@ final class PairHalf {
     List<double[]> all = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       all.add(gram.matrix(i));
-    }
-    return all;
-  }
-
-  List<double[]> identities() {
-    List<double[]> all = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      all.add(SquareMatrices.identity(h));
     }
     return all;
   }

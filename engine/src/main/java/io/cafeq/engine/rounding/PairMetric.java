@@ -13,6 +13,11 @@ record PairMetric(double[] forward, double[] triangle) {
   private static final double LEAST_DAMPING = 1e-10;
   private static final double MOST_DAMPING = 1e-2;
 
+  /** A map in no metric but that of the entries themselves. */
+  static PairMetric plain(double[] forward, int h) {
+    return new PairMetric(forward, SquareMatrices.identity(h));
+  }
+
   /**
    * Channels that are zero or depend on others leave f^^T f^ without an inverse: it is then raised along the diagonal by the
    * smallest share of its mean that gives one. A factor of zeros asks for nothing: the map is then zero.
@@ -23,7 +28,7 @@ record PairMetric(double[] forward, double[] triangle) {
       mean += self[i * h + i] / h;
     }
     if (!(mean > 0)) {
-      return new PairMetric(new double[h * h], SquareMatrices.identity(h));
+      return plain(new double[h * h], h);
     }
     double[] triangle = new double[h * h];
     double[] forward = new double[h * h];

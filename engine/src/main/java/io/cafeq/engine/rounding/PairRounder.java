@@ -20,7 +20,8 @@ import java.util.Optional;
  * <p>Both factors are read slab by slab and never held: all that a half step leaves is V^ V^^T, V^ V^T, O^^T O^ and O^^T O of
  * each left head, in double, and ||O^ V^ - O V||^2 = tr(O^^T O^ V^ V^^T) - 2 tr(O^^T O V V^^T) + tr(O^T O V V^T).
  *
- * <p>Borrows everything. Native memory is taken for one pass at a time. Not thread-safe.
+ * <p>Borrows everything. Native memory is taken for one pass at a time. On the heap lie up to about 100 h^2 bytes a left head.
+ * Not thread-safe.
  */
 public final class PairRounder {
   private final PairHeads heads;
@@ -64,8 +65,6 @@ public final class PairRounder {
   /** One search for the best half step. */
   private final class Search {
     private final RoundingRule rule;
-    private final List<double[]> leftOriginals = left.originals();
-    private final List<double[]> rightOriginals = right.originals();
     private final double squaredNorm = squaredNorm();
     private final List<Double> errors = new ArrayList<>();
     private double leastError = Double.POSITIVE_INFINITY;
@@ -77,15 +76,19 @@ public final class PairRounder {
     }
 
     private RoundedPair independent(List<double[]> ms) {
-      List<double[]> inverses = ms.stream().map(m -> inverseTransposed(m, heads.size())).toList();
-      List<BlockTransform> leftBlocks = required(left.blocks(ms, left.identities()));
-      List<BlockTransform> rightBlocks = required(right.blocks(inverses, right.identities()));
+      int h = heads.size();
+      List<BlockTransform> leftBlocks = starts(ms);
+      List<BlockTransform> rightBlocks = required(right.blocks(i -> PairMetric.plain(inverseTransposed(ms.get(i), h), h)));
       measure(leftBlocks, left.round(leftBlocks, rule), rightBlocks, right.round(rightBlocks, rule));
       return best();
     }
 
+    private List<BlockTransform> starts(List<double[]> ms) {
+      return required(left.blocks(i -> PairMetric.plain(ms.get(i), heads.size())));
+    }
+
     private RoundedPair inTurns(List<double[]> ms, int iterations) {
-      List<BlockTransform> leftBlocks = required(left.blocks(ms, left.identities()));
+      List<BlockTransform> leftBlocks = starts(ms);
       PairHalf.Products leftProducts = left.round(leftBlocks, rule);
       for (int i = 0; i < iterations; i++) {
         Optional<List<BlockTransform>> rightBlocks = aimed(right, leftProducts);
@@ -107,14 +110,12 @@ public final class PairRounder {
 
     /** Blocks of one factor for what the other one became. */
     private Optional<List<BlockTransform>> aimed(PairHalf half, PairHalf.Products other) {
-      List<double[]> forwards = new ArrayList<>();
-      List<double[]> triangles = new ArrayList<>();
-      for (int i = 0; i < heads.count(); i++) {
-        PairMetric metric = PairMetric.of(other.self().get(i), other.cross().get(i), heads.size());
-        forwards.add(metric.forward());
-        triangles.add(metric.triangle());
-      }
-      return half.blocks(forwards, rule instanceof RoundingRule.Nearest ? half.identities() : triangles);
+      int h = heads.size();
+      return half.blocks(
+          i -> {
+            PairMetric metric = PairMetric.of(other.self().get(i), other.cross().get(i), h);
+            return rule instanceof RoundingRule.Nearest ? PairMetric.plain(metric.forward(), h) : metric;
+          });
     }
 
     private void measure(
@@ -122,14 +123,12 @@ public final class PairRounder {
         PairHalf.Products leftProducts,
         List<BlockTransform> rightBlocks,
         PairHalf.Products rightProducts) {
-      double error = 0;
+      double error = squaredNorm;
       for (int i = 0; i < heads.count(); i++) {
-        // tr(O^^T O V V^^T) with V^ V^T at hand, whose transpose that is.
-        double[] leftCross = leftProducts.cross().get(i);
+        // tr(O^^T O V V^^T) from V^ V^T, the transpose of its second half.
         error +=
             SquareMatrices.dot(rightProducts.self().get(i), leftProducts.self().get(i))
-                - 2 * SquareMatrices.dot(rightProducts.cross().get(i), leftCross)
-                + SquareMatrices.dot(rightOriginals.get(i), leftOriginals.get(i));
+                - 2 * SquareMatrices.dot(rightProducts.cross().get(i), leftProducts.cross().get(i));
       }
       error = Math.max(0, error);
       errors.add(RoundedPair.relative(error, squaredNorm));
@@ -141,9 +140,11 @@ public final class PairRounder {
     }
 
     private double squaredNorm() {
+      List<double[]> leftProducts = left.originals();
+      List<double[]> rightProducts = right.originals();
       double norm = 0;
       for (int i = 0; i < heads.count(); i++) {
-        norm += SquareMatrices.dot(rightOriginals.get(i), leftOriginals.get(i));
+        norm += SquareMatrices.dot(rightProducts.get(i), leftProducts.get(i));
       }
       return norm;
     }

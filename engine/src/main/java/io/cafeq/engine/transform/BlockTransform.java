@@ -6,7 +6,7 @@ import java.util.Optional;
  * One finished block as the rounding needs it: what is quantized is V = {@link #forward} W_b, and the error of codes is
  * measured by ||T (codes' values - V)||_F.
  *
- * @param source where the block comes from, with its exact numbers
+ * @param source where the block comes from
  * @param forward row-major [k, k]
  * @param correction row j holds T_ji / T_jj for i > j, else 0; row-major [k, k]
  * @param diagonal T_jj
@@ -32,13 +32,8 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
     }
   }
 
-  /**
-   * Nothing is stored: the map is folded into what is quantized, and the metric T^T T comes from elsewhere.
-   *
-   * @param forward row-major [k, k]
-   * @param triangle T, upper triangular
-   */
-  public record Measured(int firstChannel, int k, double[] forward, double[] triangle) implements Source {}
+  /** Nothing is stored: the map is folded into what is quantized, and the metric T^T T comes from elsewhere. */
+  public record Measured(int firstChannel, int k) implements Source {}
 
   /** Empty where the stored P has no finite inverse. */
   public static Optional<BlockTransform> of(StoredTransform stored) {
@@ -50,9 +45,22 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
     return of(new Stored(stored), m, t);
   }
 
-  /** A block whose map and metric are given; empty where they have no finite floats. */
-  public static Optional<BlockTransform> of(Measured measured) {
-    return of(measured, measured.forward(), measured.triangle());
+  /**
+   * A block whose map and metric are given; empty where they have no finite floats.
+   *
+   * @param forward row-major [k, k]
+   * @param triangle T, upper triangular
+   */
+  public static Optional<BlockTransform> of(int firstChannel, int k, double[] forward, double[] triangle) {
+    return of(new Measured(firstChannel, k), forward, triangle);
+  }
+
+  /** The same map and metric, shared, for other channels; for blocks of which nothing is stored. */
+  public BlockTransform at(int firstChannel) {
+    return switch (source) {
+      case Measured(int first, int k) -> new BlockTransform(new Measured(firstChannel, k), forward, correction, diagonal);
+      case Stored stored -> throw new IllegalStateException("a stored block has its channels");
+    };
   }
 
   private static Optional<BlockTransform> of(Source source, double[] m, double[] t) {
@@ -94,7 +102,7 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
   public double[] exactForward() {
     return switch (source) {
       case Stored(StoredTransform transform) -> SquareMatrices.invert(doubles(transform.inverse()), k());
-      case Measured measured -> measured.forward();
+      case Measured measured -> doubles(forward);
     };
   }
 
@@ -102,8 +110,19 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
   public double[] exactTriangle() {
     return switch (source) {
       case Stored(StoredTransform transform) -> SquareMatrices.upperTriangular(doubles(transform.inverse()), k());
-      case Measured measured -> measured.triangle();
+      case Measured measured -> triangle();
     };
+  }
+
+  private double[] triangle() {
+    double[] t = doubles(correction);
+    for (int j = 0; j < k(); j++) {
+      t[j * k() + j] = 1;
+      for (int i = j * k(); i < (j + 1) * k(); i++) {
+        t[i] *= diagonal[j];
+      }
+    }
+    return t;
   }
 
   /** The sign bits of a Hadamard block, which needs no multiplications and no corrections: nearest plane is nearest there. */

@@ -31,11 +31,11 @@ import java.util.regex.Pattern;
  * @param tensors in the order of the file
  */
 public record FamilyShapes(String name, String config, List<Shape> tensors) {
-  /** All there are. A name is a family's model_type, but for {@code gpt_oss_dense}, which is gpt_oss without MXFP4. */
+  /** All there are. A name is a family's model_type; one that ends with {@code _dense} has no packed floats. */
   public static final List<String> NAMES = List.of("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2",
       "gemma3_text", "gemma3", "phi3", "gpt2", "gpt_neox", "bert", "roberta", "distilbert", "mixtral", "qwen2_moe",
-      "qwen3_moe", "deepseek_v2", "deepseek_v3", "llama4", "gpt_oss", "gpt_oss_dense", "qwen3_next", "bitnet",
-      "gemma3n");
+      "qwen3_moe", "deepseek_v2", "deepseek_v3", "deepseek_v3_dense", "llama4", "gpt_oss", "gpt_oss_dense",
+      "qwen3_next", "bitnet", "gemma3n");
 
   private static final Pattern RANGE = Pattern.compile("\\{(\\d+)-(\\d+)}");
 

@@ -1,10 +1,12 @@
 package io.cafeq.tools.reproduce;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * One figure of a table.
  *
  * @param name the column or row of the paper's table
- * @param paper what the paper prints
+ * @param paper what the paper prints; null where the paper has no such figure
  * @param measured what this program got
  */
-public record Reproduced(String name, double paper, double measured) {}
+public record Reproduced(String name, @Nullable Double paper, double measured) {}

@@ -20,7 +20,7 @@ import java.util.function.Consumer;
  * weights of that shape. The grid is Eq. (1) as printed, rounding is to the nearest level, nothing is clipped and P is not
  * rounded, so that nothing but the transform helps.
  */
-public final class TableOne {
+public final class TableOne implements PaperTable {
   private static final int ROWS = 2304;
   private static final int COLUMNS = 9216;
   private static final int BITS = 4;
@@ -40,7 +40,17 @@ public final class TableOne {
     this.stop = stop;
   }
 
-  /** All columns of the table, each told to {@code each} when it is there. */
+  @Override
+  public String description() {
+    return """
+        Table 1: relative l2 error at 4 bits a channel, 2304 x 9216, 100 steps
+        The paper: the down projection of Gemma 2 2B. Measured: Gaussian weights of that shape, since the paper's are not here;
+        a learned figure is that of 256 rows.
+        """
+        .stripTrailing();
+  }
+
+  @Override
   public List<Reproduced> run(Consumer<Reproduced> each) {
     List<Column> columns =
         List.of(

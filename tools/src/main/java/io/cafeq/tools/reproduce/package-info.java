@@ -1,5 +1,6 @@
 /**
- * The paper's tables made again on seeded weights of the same geometry. Start at {@link io.cafeq.tools.reproduce.TableOne}.
+ * The paper's tables made again on seeded weights of the same geometry. Each table is a {@link
+ * io.cafeq.tools.reproduce.PaperTable}; start there.
  */
 @NullMarked
 package io.cafeq.tools.reproduce;

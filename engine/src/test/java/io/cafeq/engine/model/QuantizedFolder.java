@@ -1,0 +1,76 @@
+package io.cafeq.engine.model;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.cafeq.config.Recipe;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.Manifests;
+import io.cafeq.engine.output.OutputFolder;
+import io.cafeq.engine.output.ResultIdentity;
+import io.cafeq.engine.output.SideFile;
+import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.plan.Plan;
+import io.cafeq.engine.plan.PlannedTensor;
+import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.quantize.UnitQuantizer;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.receipt.UnitReceipt;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** A job on one thread: every unit of a checkpoint, then side files and manifest. */
+public final class QuantizedFolder {
+  private QuantizedFolder() {}
+
+  /** Makes a result folder with the scalar backend. */
+  public static void make(Path source, Path target, Map<String, String> recipeKeys) {
+    Recipe recipe = Recipe.of(recipeKeys);
+    StopFlag stop = new StopFlag();
+    JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
+    ComputeBackend backend = Backends.open("scalar");
+    try (Checkpoint checkpoint = Checkpoint.open(source);
+        OutputFolder folder = OutputFolder.open(target, checkpoint.folder());
+        ComputeLane lane = backend.openLane();
+        UnitQuantizer quantizer =
+            new UnitQuantizer(checkpoint, job, backend, lane, new UnitQuantizer.Options(true, false))) {
+      Plan plan = Planner.plan(checkpoint, recipe);
+      SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());
+      ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));
+      folder.begin(identity);
+      List<UnitReceipt> receipts = new ArrayList<>();
+      for (Unit unit : plan.units()) {
+        receipts.add(quantizer.quantize(unit, folder.root(), stop, Progress.NONE));
+      }
+      List<SideFile> copied = sideFiles.copyTo(folder.root(), stop);
+      Manifests.of(checkpoint, plan, recipe.canonical(), identity, receipts, copied).write(folder.root());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static ResultIdentity identity(Checkpoint checkpoint, Plan plan, Recipe recipe, List<SideFile> sideFiles)
+      throws IOException {
+    List<ResultIdentity.Shard> shards = new ArrayList<>();
+    for (Path shard : checkpoint.shards()) {
+      shards.add(new ResultIdentity.Shard(String.valueOf(shard.getFileName()), Files.size(shard)));
+    }
+    SortedMap<String, List<String>> units = new TreeMap<>();
+    for (Unit unit : plan.units()) {
+      units.put(unit.id(), unit.tensors().stream().map(PlannedTensor::name).toList());
+    }
+    return new ResultIdentity(JobIdentity.ALGORITHM_VERSION, new ObjectMapper().readTree(recipe.canonical()),
+        recipe.hash(), shards, sideFiles, units);
+  }
+}

@@ -1,0 +1,19 @@
+package io.cafeq.engine.plan;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import java.util.List;
+import java.util.Map;
+
+/** What a family couples, for tests outside the package. */
+public final class CouplingsBridge {
+  private CouplingsBridge() {}
+
+  public static List<Coupling> legal(JsonNode config, Map<String, TensorInfo> tensors) {
+    return Families.of(config).couplings(config, tensors).legal();
+  }
+
+  public static List<String> refused(JsonNode config, Map<String, TensorInfo> tensors) {
+    return Families.of(config).couplings(config, tensors).refused();
+  }
+}
