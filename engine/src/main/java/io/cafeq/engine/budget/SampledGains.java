@@ -14,19 +14,29 @@ import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
 /**
- * Things of several kinds, of which the first two, the middle one and the last of each kind are measured, and those between get
- * what lies between.
- *
- * @param things in the order of the layers
+ * Gains of things of several kinds, of which the first two, the middle one and the last of each kind were measured; those between
+ * have what lies between.
  */
-record Sampled<T>(List<T> things, Function<T, ?> kind) {
+final class SampledGains<T> {
+  private final Map<T, Gains> measured = new HashMap<>();
+  private final Map<T, Place> places = new HashMap<>();
+
+  private SampledGains() {}
+
+  /** Between which measured things one lies: {@code share} of the way from the first to the second. */
+  private record Place(Object below, Object above, double share) {}
+
   /** Measures one thing. */
   interface Probe<T> {
     Gains measure(T thing, ComputeLane lane, TensorReader reader);
   }
 
-  /** @param memory native bytes that measuring a thing takes at most */
-  Map<T, Gains> measure(Measurements measurements, ToLongFunction<T> memory, Probe<T> probe) {
+  /**
+   * @param things in the order of the layers
+   * @param memory native bytes that measuring a thing takes at most
+   */
+  static <T> SampledGains<T> measure(
+      List<T> things, Function<T, ?> kind, Measurements measurements, ToLongFunction<T> memory, Probe<T> probe) {
     Map<Object, List<T>> kinds = new LinkedHashMap<>();
     things.forEach(thing -> kinds.computeIfAbsent(kind.apply(thing), key -> new ArrayList<>()).add(thing));
     List<T> wanted = new ArrayList<>();
@@ -35,13 +45,12 @@ record Sampled<T>(List<T> things, Function<T, ?> kind) {
         .map(thing -> new Measurements.Task<>(
             memory.applyAsLong(thing), (lane, reader) -> probe.measure(thing, lane, reader)))
         .toList());
-    Map<T, Gains> measured = new HashMap<>();
+    SampledGains<T> sampled = new SampledGains<>();
     for (int i = 0; i < gains.size(); i++) {
-      measured.put(wanted.get(i), gains.get(i));
+      sampled.measured.put(wanted.get(i), gains.get(i));
     }
-    Map<T, Gains> all = new LinkedHashMap<>();
-    kinds.values().forEach(alike -> interpolate(alike, measured, all));
-    return all;
+    kinds.values().forEach(sampled::place);
+    return sampled;
   }
 
   /** Ascending. The first layer is unlike all others, so what it gains must not spread to them. */
@@ -49,7 +58,7 @@ record Sampled<T>(List<T> things, Function<T, ?> kind) {
     return List.copyOf(new TreeSet<>(Arrays.asList(0, Math.min(1, count - 1), count / 2, count - 1)));
   }
 
-  private void interpolate(List<T> alike, Map<T, Gains> measured, Map<T, Gains> all) {
+  private void place(List<T> alike) {
     List<Integer> positions = positions(alike.size());
     int next = 0;
     for (int i = 0; i < alike.size(); i++) {
@@ -57,14 +66,22 @@ record Sampled<T>(List<T> things, Function<T, ?> kind) {
         next++;
       }
       int above = positions.get(next);
-      Gains end = Objects.requireNonNull(measured.get(alike.get(above)));
-      if (above == i) {
-        all.put(alike.get(i), end);
-      } else {
+      if (above != i) {
         int below = positions.get(next - 1);
-        Gains start = Objects.requireNonNull(measured.get(alike.get(below)));
-        all.put(alike.get(i), start.towards(end, (double) (i - below) / (above - below)));
+        places.put(alike.get(i), new Place(alike.get(below), alike.get(above), (double) (i - below) / (above - below)));
       }
     }
+  }
+
+  /** Of one of the things. */
+  Gains of(T thing) {
+    Place place = places.get(thing);
+    return place == null
+        ? measured(thing)
+        : measured(place.below()).towards(measured(place.above()), place.share());
+  }
+
+  private Gains measured(Object thing) {
+    return Objects.requireNonNull(measured.get(thing));
   }
 }
