@@ -1,6 +1,8 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.tools.bench.LayerBench;
 import io.cafeq.tools.bench.LearningBench;
 import io.cafeq.tools.bench.Measured;
 import io.cafeq.tools.bench.StreamingBench;
@@ -87,23 +89,37 @@ final class BenchCommand implements Callable<Integer> {
     if (common.json) {
       console.json(figures);
     } else {
-      TextTable table = new TextTable(1).row("", "measured", "limit", "ratio");
-      figures.forEach(each -> table.row(each.name(), amount(each, each.value()), amount(each, each.limit()), ratio(each)));
-      console.result(table.render());
+      console.result(text(figures));
     }
     return ExitCode.OK;
   }
 
+  private static String text(List<Measured> figures) {
+    TextTable table = new TextTable(1).row("", "measured", "limit", "ratio");
+    TextTable layers = new TextTable(1);
+    for (Measured each : figures) {
+      table.row(each.name(), amount(each, each.value()), amount(each, each.limit()), ratio(each));
+      Measured.Layer layer = each.layer();
+      if (layer != null) {
+        layers.row(each.name(), Amounts.time(layer.seconds()) + " a layer on one lane", "from " + layer.measured());
+      }
+    }
+    return layers.isEmpty() ? table.render() : table.render() + "\n" + layers.render();
+  }
+
   private void learn(List<Measured> figures) {
-    LearningBench bench =
-        new LearningBench(
-            Backends.open(backend), Runtime.getRuntime().availableProcessors(), runs, interruption.stopFlag());
+    ComputeBackend opened = Backends.open(backend);
+    int lanes = Runtime.getRuntime().availableProcessors();
+    LearningBench bench = new LearningBench(opened, lanes, runs, interruption.stopFlag());
     console.message("measuring matrix products and learning");
     double limit = bench.limit();
     figures.add(bench.outputSide(128, limit));
     figures.add(bench.outputSide(64, limit));
     figures.add(bench.inputSide(128, limit));
     figures.add(bench.inputSide(64, limit));
+    LayerBench layer = new LayerBench(opened, lanes, runs, interruption.stopFlag());
+    figures.add(layer.valueOutput(limit));
+    figures.add(layer.gateAndUp(limit));
   }
 
   private void stream(List<Measured> figures) throws IOException {

@@ -14,7 +14,7 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(paramLabel = "PATH", description = "A checkpoint's folder or single file, or a result's folder.")
   Path path;
 
-  @Option(names = "--all", description = "Show every tensor or unit, not only sums.")
+  @Option(names = "--all", description = "Show every unit and tensor, not only sums.")
   boolean all;
 
   @Mixin CommonOptions common = new CommonOptions();

@@ -1,11 +1,13 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.report.JobStatus;
+import io.cafeq.engine.report.PairTotals;
 import io.cafeq.engine.report.PlainFigures;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.Totals;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitStatus;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +23,10 @@ final class ReportText {
     StringBuilder text = new StringBuilder(overview(report));
     if (report.totals().weights() > 0) {
       text.append('\n').append(errors(report.totals()));
+    }
+    PairTotals pairs = report.totals().pairs();
+    if (pairs != null) {
+      text.append('\n').append(pairs(pairs));
     }
     text.append(failures(report.units()));
     report.warnings().forEach(warning -> text.append("\nwarning: ").append(warning).append('\n'));
@@ -74,6 +80,27 @@ final class ReportText {
     if (plain != null) {
       table.row(name, Amounts.error(plain.relativeError()), Amounts.bits(plain.bitsPerWeight()),
           Amounts.comparison(totals.relativeError(), plain.relativeError()));
+    }
+  }
+
+  /** Baselines of the products that coupled matrices stand for. */
+  private static String pairs(PairTotals pairs) {
+    List<String> others = new ArrayList<>();
+    addOther(others, "none", pairs.none());
+    addOther(others, "rotation", pairs.rotation());
+    String some = pairs.countLearned() < pairs.count() ? " (in " + pairs.countLearned() + ")" : "";
+    addOther(others, "learned" + some, pairs.learned());
+    TextTable table = new TextTable(2);
+    table.row("pairs", pairs.count() + ", error of the product " + Amounts.error(pairs.result()));
+    if (!others.isEmpty()) {
+      table.row("", "by transform, each factor rounded by itself: " + String.join(", ", others));
+    }
+    return table.render();
+  }
+
+  private static void addOther(List<String> others, String name, @Nullable Double error) {
+    if (error != null) {
+      others.add(name + " " + Amounts.error(error));
     }
   }
 

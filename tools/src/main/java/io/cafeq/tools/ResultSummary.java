@@ -3,6 +3,10 @@ package io.cafeq.tools;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonRawValue;
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.block.TensorHeader;
+import io.cafeq.engine.block.UnitFileReader;
+import io.cafeq.engine.block.UnitHeader;
+import io.cafeq.engine.plan.Coupling;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
@@ -17,9 +21,11 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the manifest of a result says, with the errors from its report where that is still there.
+ * What the manifest of a result and the headers of its files say, with the errors from its report where that is still there.
  *
  * @param relativeError null without a report
+ * @param pairs coupled matrices, of which only the product is that of the source
+ * @param tensors in the order of the units
  */
 record ResultSummary(
     String kind,
@@ -36,7 +42,33 @@ record ResultSummary(
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double relativeError,
     SortedMap<String, String> aliases,
     List<String> sideFiles,
-    List<Unit> units) {
+    List<Pair> pairs,
+    List<Unit> units,
+    List<Tensor> tensors) {
+
+  /**
+   * One pair.
+   *
+   * @param kind value-output or query-key
+   * @param heads key-value heads, each with a transform of its own
+   */
+  record Pair(String kind, String left, String right, int heads) {
+    private static Pair of(Coupling coupling) {
+      return new Pair(coupling.kind().text(), coupling.left(), coupling.right(), coupling.heads().size());
+    }
+  }
+
+  /**
+   * One tensor.
+   *
+   * @param stored how, in words
+   * @param coupled whether it is a factor of a pair, or holds one
+   */
+  record Tensor(String name, String unit, String stored, boolean coupled) {
+    private static Tensor of(UnitHeader unit, TensorHeader tensor) {
+      return new Tensor(tensor.name(), unit.id(), StoredForm.of(tensor), StoredForm.isCoupled(tensor));
+    }
+  }
 
   /** One unit; the last four are null without a report and for copied units. */
   record Unit(
@@ -60,6 +92,7 @@ record ResultSummary(
     Map<String, UnitEntry> entries =
         report == null ? Map.of() : report.units().stream().collect(Collectors.toMap(UnitEntry::id, Function.identity()));
     Manifest.Totals totals = manifest.totals();
+    List<UnitHeader> headers = manifest.units().stream().map(unit -> header(folder.resolve(unit.file()))).toList();
     return new ResultSummary(
         "result",
         folder.toString(),
@@ -75,7 +108,17 @@ record ResultSummary(
         report == null ? null : report.totals().relativeError(),
         manifest.aliases(),
         manifest.sideFiles().stream().map(Manifest.SideFileEntry::path).toList(),
-        manifest.units().stream().map(unit -> unit(unit, entries.get(unit.id()))).toList());
+        headers.stream().flatMap(unit -> unit.couplings().stream()).map(Pair::of).toList(),
+        manifest.units().stream().map(unit -> unit(unit, entries.get(unit.id()))).toList(),
+        headers.stream()
+            .flatMap(unit -> unit.tensors().stream().map(tensor -> Tensor.of(unit, tensor)))
+            .toList());
+  }
+
+  private static UnitHeader header(Path file) {
+    try (UnitFileReader reader = UnitFileReader.open(file)) {
+      return reader.header();
+    }
   }
 
   private static Unit unit(Manifest.UnitEntry unit, @Nullable UnitEntry entry) {
@@ -97,6 +140,9 @@ record ResultSummary(
         .row("bits per weight", Amounts.bits(bitsPerWeight) + " with scales and transforms")
         .row("relative error", relativeError == null ? "unknown without report.json" : Amounts.error(relativeError))
         .row("files", units.size() + " units, " + Amounts.bytes(unitBytes) + "; side files: " + sideFiles.size());
+    if (!pairs.isEmpty()) {
+      overview.row("pairs", pairs.size() + ", whose matrices stand for those of the source only as a product");
+    }
     aliases.forEach((alias, stored) -> overview.row("tied", alias + " is " + stored));
     if (!all) {
       return overview.render();
@@ -108,6 +154,17 @@ record ResultSummary(
         unit.bitsPerWeight() == null ? "" : Amounts.bits(unit.bitsPerWeight()),
         unit.relativeError() == null ? "" : Amounts.error(unit.relativeError()),
         Amounts.bytes(unit.bytes())));
-    return overview.render() + recipe + "\n\n" + table.render();
+    TextTable forms = new TextTable(2).row("tensor", "stored as");
+    tensors.forEach(tensor -> forms.row(tensor.name(), tensor.stored()));
+    return overview.render() + recipe + "\n\n" + table.render() + "\n" + forms.render() + pairsText();
+  }
+
+  private String pairsText() {
+    if (pairs.isEmpty()) {
+      return "";
+    }
+    TextTable table = new TextTable(3).row("pair", "left", "right", "heads");
+    pairs.forEach(pair -> table.row(pair.kind(), pair.left(), pair.right(), Integer.toString(pair.heads())));
+    return "\n" + table.render();
   }
 }

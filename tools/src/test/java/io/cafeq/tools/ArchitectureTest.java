@@ -70,7 +70,12 @@ class ArchitectureTest {
               "io.cafeq.engine.grid..", "io.cafeq.engine.transform..", "io.cafeq.engine.rounding..", "io.cafeq.engine.compute..")
           .should().dependOnClassesThat().resideInAnyPackage(
               "io.cafeq.engine.plan..", "io.cafeq.engine.block..", "io.cafeq.engine.quantize..",
-              "io.cafeq.engine.report..", "io.cafeq.engine.export..");
+              "io.cafeq.engine.report..", "io.cafeq.engine.export..", "io.cafeq.engine.budget..");
+
+  @ArchTest
+  static final ArchRule NOTHING_IN_THE_ENGINE_NEEDS_A_BUDGET =
+      noClasses().that().resideInAPackage("io.cafeq.engine..").and().resideOutsideOfPackage("io.cafeq.engine.budget..")
+          .should().dependOnClassesThat().resideInAPackage("io.cafeq.engine.budget..");
 
   @ArchTest
   static final ArchRule ONLY_MAIN_ENDS_THE_PROCESS =

@@ -61,6 +61,15 @@ class FlowTest {
     JsonNode result = json(ExitCode.OK, "inspect", out.toString());
     assertThat(result.get("kind").asText()).isEqualTo("result");
     assertThat(result.get("quantized_weights")).isEqualTo(report.at("/totals/weights"));
+    int pairs = report.at("/totals/pairs/count").asInt();
+    assertThat(pairs).isPositive();
+    assertThat(result.get("pairs")).hasSize(pairs);
+    assertThat(result.at("/pairs/0/kind").asText()).isEqualTo("value-output");
+    for (JsonNode tensor : result.get("tensors")) {
+      boolean coupled = tensor.get("name").asText().matches(".*[vo]_proj\\.weight");
+      assertThat(tensor.get("coupled").asBoolean()).as(tensor.toString()).isEqualTo(coupled);
+      assertThat(tensor.get("stored").asText().endsWith("factor of a pair")).isEqualTo(coupled);
+    }
 
     JsonNode verdict = json(ExitCode.OK, "verify", out.toString(), "--against", model.toString());
     assertThat(verdict.get("sound").asBoolean()).isTrue();

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,13 +59,20 @@ class MeasuringCommandsTest {
 
     assertThat(result.exitCode()).as(result.err()).isZero();
     JsonNode figures = ONE_DOCUMENT.readTree(result.out());
-    assertThat(figures).extracting(figure -> figure.get("name").asText()).contains("learn_k128", "plain_bf16");
+    assertThat(figures).extracting(figure -> figure.get("name").asText()).contains(
+        "learn_k128", "learn_value_output", "learn_gate_up", "plain_bf16");
     for (JsonNode figure : figures) {
       assertThat(figure.get("value").asDouble()).isPositive();
       assertThat(figure.get("limit").asDouble()).isPositive();
       assertThat(figure.get("unit").asText()).isIn("GFLOP/s", "MB/s");
       assertThat(figure.get("ratio").asDouble())
           .isCloseTo(figure.get("value").asDouble() / figure.get("limit").asDouble(), within(1e-9));
+      boolean isLayer = List.of("learn_value_output", "learn_gate_up").contains(figure.get("name").asText());
+      assertThat(figure.has("layer")).isEqualTo(isLayer);
+      if (isLayer) {
+        assertThat(figure.at("/layer/seconds").asDouble()).isPositive();
+        assertThat(figure.at("/layer/measured").asText()).contains("1 of ", " steps");
+      }
     }
     assertThat(folder).isEmptyDirectory();
   }

@@ -3,7 +3,9 @@ package io.cafeq.actors.job;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.report.PlainFigures;
+import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.UnitStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,6 +56,30 @@ class ArrowJobTest {
     assertThat(again.report().units()).filteredOn(entry -> entry.status() == UnitStatus.DONE).hasSize(2);
     assertThat(again.report().totals().relativeError()).isEqualTo(complete.report().totals().relativeError());
     assertThat(complete(job(resumed)).already()).isTrue();
+  }
+
+  @Test
+  void aTargetHoldsForTheResultAndAResumeGoesOnWithWhatWasChosen(@TempDir Path folder) throws Exception {
+    JobFixture straight = new JobFixture(folder.resolve("a"));
+    JobFixture resumed = new JobFixture(folder.resolve("b"));
+    String[] recipe = {"recipe.target-bpw", "5.2", "recipe.group", "auto", "recipe.pair-steps", "3"};
+
+    Report report = complete(job(straight, recipe)).report();
+    complete(job(resumed, recipe));
+    Path chosen = resumed.output.resolve(".cafeq/plan.json");
+    byte[] before = Files.readAllBytes(chosen);
+    Files.delete(resumed.units().get(1));
+    complete(job(resumed, recipe));
+
+    assertThat(report.totals().bitsPerWeight()).isBetween(4.0, 5.2);
+    assertThat(resumed.files()).isEqualTo(straight.files());
+    assertThat(chosen).hasBinaryContent(before);
+
+    Files.writeString(chosen, "{}");
+    JobResult.Refused refused = (JobResult.Refused) job(resumed, recipe).run();
+    assertThat(refused.failure().kind()).isEqualTo(FailureKind.RESULT);
+    JobResult.Refused other = (JobResult.Refused) job(resumed, "recipe.target-bpw", "5.3").run();
+    assertThat(other.failure()).hasMessageContaining("target-bpw: 5.2 there, 5.3 now");
   }
 
   private static QuantizeJob job(JobFixture fixture, String... changes) {

@@ -85,7 +85,7 @@ final class BudgetChooser implements Cluster.Chooser {
       double squared = plain.of(grids.reference(grid.bits(), grid.group())) * gains.ratio(grid, piece.columns());
       offers.add(new Offer<>(choice, piece.bits(choice) + reverse, squared / 2 * pair.weights()));
     }
-    return offers;
+    return Offer.undominated(offers);
   }
 
   private static void requirePossible(long least, long budget, long weights) {

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/** All that a piece may choose from, priced. */
+/** All that a piece may choose from, priced, without what is beaten by something else. */
 final class Offers {
   private Offers() {}
 
@@ -18,9 +18,9 @@ final class Offers {
    */
   static List<Offer<Choice>> of(
       Piece piece, List<PlainErrors> plain, Map<BlockDiagonal, Gains> gains, GridCandidates candidates) {
-    return choices(piece, List.copyOf(gains.keySet()), candidates).stream()
+    return Offer.undominated(choices(piece, List.copyOf(gains.keySet()), candidates).stream()
         .map(choice -> new Offer<>(choice, piece.bits(choice), error(piece, plain, gains, candidates, choice)))
-        .toList();
+        .toList());
   }
 
   /** The same without prices. */

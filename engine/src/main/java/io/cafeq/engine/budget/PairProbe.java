@@ -1,12 +1,12 @@
 package io.cafeq.engine.budget;
 
+import io.cafeq.config.Method;
 import io.cafeq.config.PairLoss;
 import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairSettings;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
-import io.cafeq.config.Method;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;

@@ -11,14 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/**
- * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows.
- *
- * @param weights of the whole piece
- * @param relative squared error over squared norm, for each grid that was asked for
- * @param squaredNorm of the whole piece, as the sample has it
- */
-record PlainErrors(long weights, Map<GridSpec, Double> relative, double squaredNorm) {
+/** Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows. */
+final class PlainErrors {
   /** A part of the piece within these bounds: more is dear in small models, less is noise. */
   private static final int FEWEST_WEIGHTS = 1 << 14;
   private static final int MOST_WEIGHTS = 1 << 17;
@@ -27,15 +21,33 @@ record PlainErrors(long weights, Map<GridSpec, Double> relative, double squaredN
   /** Consecutive rows where single ones are dear to read. */
   private static final int TOGETHER = 16;
 
-  static PlainErrors measure(Piece piece, List<GridSpec> grids, long seed, SlabEncoder encoder, TensorReader reader) {
+  private final long weights;
+  private final Grids grids;
+  private final double[] relative;
+
+  private PlainErrors(long weights, Grids grids, double[] relative) {
+    this.weights = weights;
+    this.grids = grids;
+    this.relative = relative;
+  }
+
+  /** The grids that are measured, each with its place. Shared by all pieces that have the same. */
+  record Grids(Map<GridSpec, Integer> places) {
+    static Grids of(List<GridSpec> grids) {
+      Map<GridSpec, Integer> places = new LinkedHashMap<>();
+      grids.forEach(grid -> places.putIfAbsent(grid, places.size()));
+      return new Grids(places);
+    }
+  }
+
+  static PlainErrors measure(Piece piece, Grids grids, long seed, SlabEncoder encoder, TensorReader reader) {
     try (Arena arena = Arena.ofConfined()) {
       FloatMatrix sample = sample(piece, seed, reader, arena);
       double norm = squaredNorm(sample);
-      Map<GridSpec, Double> relative = new LinkedHashMap<>();
-      for (GridSpec grid : grids) {
-        relative.put(grid, norm == 0 ? 0 : encoder.plainError(sample, grid) / norm);
-      }
-      return new PlainErrors(piece.weights(), relative, norm * piece.rows() / sample.rows());
+      double[] relative = new double[grids.places().size()];
+      grids.places().forEach(
+          (grid, place) -> relative[place] = norm == 0 ? 0 : encoder.plainError(sample, grid) / norm);
+      return new PlainErrors(piece.weights(), grids, relative);
     }
   }
 
@@ -49,11 +61,11 @@ record PlainErrors(long weights, Map<GridSpec, Double> relative, double squaredN
   }
 
   double of(GridSpec grid) {
-    Double error = relative.get(grid);
-    if (error == null) {
+    Integer place = grids.places().get(grid);
+    if (place == null) {
       throw new IllegalArgumentException("not measured: " + grid);
     }
-    return error;
+    return relative[place];
   }
 
   /** Native bytes that a measurement takes at most. */

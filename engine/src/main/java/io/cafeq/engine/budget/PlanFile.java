@@ -20,6 +20,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,13 +38,14 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
       .enable(SerializationFeature.WRITE_ENUMS_USING_TO_STRING)
       .enable(DeserializationFeature.READ_ENUMS_USING_TO_STRING)
       .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-      .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
       .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
       .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
       .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
       .build();
 
   PlanFile {
+    Objects.requireNonNull(identity);
+    Objects.requireNonNull(kernel);
     clusters = List.copyOf(clusters);
   }
 
@@ -59,6 +62,8 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
    */
   record Entry(String rows, Division division, List<Treated> treated) {
     Entry {
+      Objects.requireNonNull(rows);
+      Objects.requireNonNull(division);
       treated = List.copyOf(treated);
     }
   }
@@ -72,10 +77,20 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   record Treated(
-      int bits, int group, ScaleStorage scales, @Nullable Transform transform, double bitsPerWeight, double error) {}
+      int bits, int group, ScaleStorage scales, @Nullable Transform transform, double bitsPerWeight, double error) {
+    Treated {
+      Objects.requireNonNull(scales);
+    }
+  }
 
   /** A transform. */
-  record Transform(Kind kind, Side side, int block, TransformStorage storage) {}
+  record Transform(Kind kind, Side side, int block, TransformStorage storage) {
+    Transform {
+      Objects.requireNonNull(kind);
+      Objects.requireNonNull(side);
+      Objects.requireNonNull(storage);
+    }
+  }
 
   void write(Path file) {
     try {
@@ -91,7 +106,8 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
       if (Files.size(file) > LARGEST) {
         throw damaged(file, "it is larger than any plan", null);
       }
-      return MAPPER.readValue(Files.readAllBytes(file), PlanFile.class);
+      return Optional.ofNullable(MAPPER.readValue(Files.readAllBytes(file), PlanFile.class))
+          .orElseThrow(() -> damaged(file, "it is empty", null));
     } catch (JsonProcessingException e) {
       throw damaged(file, String.valueOf(e.getOriginalMessage()), e);
     } catch (IOException e) {

@@ -5,6 +5,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Cluster;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,21 +13,21 @@ import java.util.Objects;
 
 /**
  * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what transforms and pairs gain is
- * measured on some blocks of the first, the middle and the last piece of each kind, and interpolated over those between.
+ * measured on some blocks of the first two, the middle and the last piece of each kind, and interpolated over those between.
  */
 final class Predictions {
   private final Recipe recipe;
   private final Map<Piece, PlainErrors> plain;
-  private final Map<Probed, Gains> transforms;
-  private final Map<Cluster.Coupled, Gains> pairs;
+  private final SampledGains<Probed> transforms;
+  private final SampledGains<Cluster.Coupled> pairs;
 
   private record Probed(Piece piece, BlockDiagonal spec) {}
 
   private Predictions(
       Recipe recipe,
       Map<Piece, PlainErrors> plain,
-      Map<Probed, Gains> transforms,
-      Map<Cluster.Coupled, Gains> pairs) {
+      SampledGains<Probed> transforms,
+      SampledGains<Cluster.Coupled> pairs) {
     this.recipe = recipe;
     this.plain = plain;
     this.transforms = transforms;
@@ -34,21 +35,26 @@ final class Predictions {
   }
 
   static Predictions measure(List<Cluster> clusters, Recipe recipe, Measurements measurements) {
-    Map<Piece, List<GridSpec>> grids = new LinkedHashMap<>();
+    Map<Piece, PlainErrors.Grids> grids = new LinkedHashMap<>();
+    // pieces by the thousand have few lists of grids between them
+    Map<List<GridSpec>, PlainErrors.Grids> lists = new HashMap<>();
     List<Piece> transformed = new ArrayList<>();
     List<Cluster.Coupled> coupled = new ArrayList<>();
     for (Cluster cluster : clusters) {
       switch (cluster) {
         case Cluster.Matrices matrices -> {
           for (Piece piece : Pieces.apart(matrices)) {
-            grids.put(piece, new GridCandidates(piece.settings(), recipe, piece.columns()).plain());
+            List<GridSpec> plain = new GridCandidates(piece.settings(), recipe, piece.columns()).plain();
+            grids.put(piece, lists.computeIfAbsent(plain, PlainErrors.Grids::of));
             transformed.add(piece);
           }
           Pieces.together(matrices).ifPresent(transformed::add);
         }
         case Cluster.Coupled pair -> {
-          grids.put(Pieces.left(pair), PairGrids.left(pair, recipe).references());
-          grids.put(Pieces.right(pair), PairGrids.right(pair, recipe).references());
+          grids.put(Pieces.left(pair), lists.computeIfAbsent(
+              PairGrids.left(pair, recipe).references(), PlainErrors.Grids::of));
+          grids.put(Pieces.right(pair), lists.computeIfAbsent(
+              PairGrids.right(pair, recipe).references(), PlainErrors.Grids::of));
           coupled.add(pair);
         }
       }
@@ -57,14 +63,16 @@ final class Predictions {
         recipe,
         plain(grids, recipe, measurements),
         transforms(transformed, recipe, measurements),
-        new Sampled<>(coupled, Pieces::kind).measure(
+        SampledGains.measure(
+            coupled,
+            Pieces::kind,
             measurements,
             PairProbe::memoryNeeded,
             (pair, lane, reader) -> new PairProbe(recipe, lane, reader, measurements.stop()).measure(pair)));
   }
 
   private static Map<Piece, PlainErrors> plain(
-      Map<Piece, List<GridSpec>> grids, Recipe recipe, Measurements measurements) {
+      Map<Piece, PlainErrors.Grids> grids, Recipe recipe, Measurements measurements) {
     List<Piece> pieces = List.copyOf(grids.keySet());
     List<PlainErrors> errors = measurements.all(pieces.stream()
         .map(piece -> new Measurements.Task<>(
@@ -79,11 +87,13 @@ final class Predictions {
     return plain;
   }
 
-  private static Map<Probed, Gains> transforms(List<Piece> pieces, Recipe recipe, Measurements measurements) {
+  private static SampledGains<Probed> transforms(List<Piece> pieces, Recipe recipe, Measurements measurements) {
     List<Probed> choosing = pieces.stream()
         .flatMap(piece -> TransformCandidates.of(piece, recipe).stream().map(spec -> new Probed(piece, spec)))
         .toList();
-    return new Sampled<>(choosing, probed -> Map.entry(probed.piece().kind(), probed.spec())).measure(
+    return SampledGains.measure(
+        choosing,
+        probed -> Map.entry(probed.piece().kind(), probed.spec()),
         measurements,
         probed -> TransformProbe.memoryNeeded(probed.piece(), probed.spec()),
         (probed, lane, reader) -> new TransformProbe(recipe, lane, reader, measurements.stop())
@@ -94,7 +104,7 @@ final class Predictions {
   List<Offer<Choice>> offers(Piece piece) {
     Map<BlockDiagonal, Gains> gains = new LinkedHashMap<>();
     for (BlockDiagonal spec : TransformCandidates.of(piece, recipe)) {
-      gains.put(spec, Objects.requireNonNull(transforms.get(new Probed(piece, spec))));
+      gains.put(spec, transforms.of(new Probed(piece, spec)));
     }
     // a stack is no key: its errors are those of its members
     List<PlainErrors> members = piece.isStack()
@@ -108,6 +118,6 @@ final class Predictions {
   }
 
   Gains gains(Cluster.Coupled pair) {
-    return Objects.requireNonNull(pairs.get(pair));
+    return pairs.of(pair);
   }
 }

@@ -34,6 +34,9 @@ final class TransformProbe {
   /** Groups that blocks are learned for, and input channels that are looked at, where groups are free. */
   private static final int USUAL_GROUP = 64;
   private static final int USUAL_STRIPE = 128;
+  /** The same for blocks of at most 32: they gain unevenly, and cost little. */
+  private static final int STRIPE_OF_SMALL_BLOCKS = 256;
+  private static final int SMALL_BLOCK = 32;
   private static final int WIDEST_STRIPE = 1024;
   /** Sizes of groups that gains are measured for where groups are free. */
   private static final List<Integer> SIZES = List.of(32, 64, 128, 256);
@@ -136,13 +139,14 @@ final class TransformProbe {
   /** Input channels that are looked at: whole groups and whole blocks where they fit, else a few blocks. */
   private static int stripe(Piece piece, int k) {
     int most = piece.columns() / k * k;
-    int wanted = piece.settings().group().orElse(USUAL_STRIPE);
+    int usual = k <= SMALL_BLOCK ? STRIPE_OF_SMALL_BLOCKS : USUAL_STRIPE;
+    int wanted = piece.settings().group().orElse(usual);
     if (wanted == 0) {
       return Math.min(most, 4 * k);
     }
     long together = (long) wanted / greatestCommonDivisor(wanted, k) * k;
     boolean fits = together <= Math.min(most, WIDEST_STRIPE);
-    return fits ? (int) together : Math.min(most, Math.max(k, USUAL_STRIPE / k * k));
+    return fits ? (int) together : Math.min(most, Math.max(k, usual / k * k));
   }
 
   private static int greatestCommonDivisor(int a, int b) {

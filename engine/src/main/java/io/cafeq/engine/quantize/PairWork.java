@@ -13,6 +13,7 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.PairFigures;
 import io.cafeq.engine.rounding.PairBiases;
+import io.cafeq.engine.rounding.PairOriginals;
 import io.cafeq.engine.rounding.PairRounder;
 import io.cafeq.engine.rounding.RoundedPair;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -59,15 +60,17 @@ final class PairWork implements PartWork {
       ms = ms.stream().map(this::asStored).toList();
     }
     PairRounding rounding = treatment.basis() == Basis.UNCHANGED ? PairRounding.NEAREST : treatment.settings().rounding();
-    RoundedPair rounded = rounder(treatment.left(), treatment.right())
-        .round(ms, rounding, treatment.settings().iterations());
+    PairRounder rounder = rounder(treatment.left(), treatment.right());
+    PairOriginals originals = rounder.originals();
+    RoundedPair rounded = rounder
+        .round(originals, ms, rounding, treatment.settings().iterations());
     PairSlabs.Written written = new PairSlabs(place, pair, shape, reversed ? Optional.of(ms) : Optional.empty())
         .write(writer, rounded);
     place.biases().put(part, folds(rounded));
     if (treatment.basis() != Basis.LEARNED) {
       progress.advanced(pair.weights());
     }
-    return outcome(ms, rounded, written);
+    return outcome(originals, ms, rounded, written);
   }
 
   /** With the inverse rounded as it will be stored. */
@@ -128,7 +131,8 @@ final class PairWork implements PartWork {
     return folds;
   }
 
-  private Outcome outcome(List<double[]> ms, RoundedPair rounded, PairSlabs.Written written) {
+  private Outcome outcome(
+      PairOriginals originals, List<double[]> ms, RoundedPair rounded, PairSlabs.Written written) {
     GridSpec left = treatment.left();
     GridSpec right = treatment.right();
     double result = written.relativeError().orElse(rounded.relativeError());
@@ -141,17 +145,17 @@ final class PairWork implements PartWork {
     GridSpec equalLeft = equalBits(left, pair.leftRows(), written.leftPlain());
     GridSpec equalRight = equalBits(right, pair.rightRows(), written.rightPlain());
     if (place.baselines() || treatment.fallBack()) {
-      equal = independent(identities, equalLeft, equalRight);
+      equal = independent(originals, identities, equalLeft, equalRight);
     }
     if (place.baselines()) {
-      plain = independent(identities, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false));
+      plain = independent(originals, identities, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false));
       GridSpec clippedLeft = PlainGrids.sameGroup(left, true);
       GridSpec clippedRight = PlainGrids.sameGroup(right, true);
       clipped = equal != null && clippedLeft.equals(equalLeft) && clippedRight.equals(equalRight)
           ? equal
-          : (Double) independent(identities, clippedLeft, clippedRight);
-      rotation = independent(transforms.rotations(), left, right);
-      learned = treatment.basis() == Basis.LEARNED ? (Double) independent(ms, left, right) : null;
+          : (Double) independent(originals, identities, clippedLeft, clippedRight);
+      rotation = independent(originals, transforms.rotations(), left, right);
+      learned = treatment.basis() == Basis.LEARNED ? (Double) independent(originals, ms, left, right) : null;
     }
     PairFigures figures = new PairFigures(
         pair.left().name(), pair.right().name(), pair.weights(), written.squaredNorm(), result,
@@ -174,8 +178,8 @@ final class PairWork implements PartWork {
         fallBack);
   }
 
-  private double independent(List<double[]> ms, GridSpec left, GridSpec right) {
-    return rounder(left, right).round(ms, PairRounding.NEAREST, 1).relativeError();
+  private double independent(PairOriginals originals, List<double[]> ms, GridSpec left, GridSpec right) {
+    return rounder(left, right).round(originals, ms, PairRounding.NEAREST, 1).relativeError();
   }
 
   private @Nullable ErrorFigures figures(PairFigures pairFigures, @Nullable Double relative, GridSpec left, GridSpec right) {

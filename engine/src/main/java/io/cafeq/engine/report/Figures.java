@@ -1,5 +1,7 @@
 package io.cafeq.engine.report;
 
+import org.jspecify.annotations.Nullable;
+
 /** Guards and quotients shared by the records of a report. */
 final class Figures {
   private Figures() {}
@@ -8,6 +10,12 @@ final class Figures {
   static void requireFinite(String name, double value) {
     if (!Double.isFinite(value)) {
       throw new IllegalArgumentException(name + " is not finite: " + value);
+    }
+  }
+
+  static void requireFiniteIfThere(String name, @Nullable Double value) {
+    if (value != null) {
+      requireFinite(name, value);
     }
   }
 

@@ -3,8 +3,10 @@ package io.cafeq.engine.report;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.PairFigures;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param modelBytes what {@code modelBitsPerWeight} was made from, rounded up
  * @param relativeError root of the summed squared errors over the summed squares of the original quantized weights
  * @param plain over the units that have this baseline; null if none has, like the two below
+ * @param pairs errors of the products of coupled matrices; null where there are none
  * @param seconds wall time of the run that wrote the report
  * @param peakMemoryBytes highest sample of that run
  */
@@ -30,6 +33,7 @@ public record Totals(
     @Nullable PlainFigures plain,
     @Nullable PlainFigures plainClipped,
     @Nullable PlainFigures plainEqualBits,
+    @Nullable PairTotals pairs,
     double seconds,
     long bytesRead,
     long bytesWritten,
@@ -49,6 +53,7 @@ public record Totals(
     Sum plain = new Sum();
     Sum plainClipped = new Sum();
     Sum plainEqualBits = new Sum();
+    List<PairFigures> pairs = new ArrayList<>();
     for (UnitResult unit : results) {
       UnitReceipt receipt = receipt(unit);
       if (receipt == null) {
@@ -63,6 +68,7 @@ public record Totals(
         plain.add(figures, UnitFigures::plain);
         plainClipped.add(figures, UnitFigures::plainClipped);
         plainEqualBits.add(figures, UnitFigures::plainEqualBits);
+        pairs.addAll(figures.pairs());
       }
     }
     long modelBits = result.bits + copiedBits;
@@ -75,6 +81,7 @@ public record Totals(
         plain.figures(),
         plainClipped.figures(),
         plainEqualBits.figures(),
+        PairTotals.of(pairs),
         measured.seconds(),
         measured.bytesRead(),
         measured.bytesWritten(),

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param kernel the backend and CPU kernel that made it; null where there is no file
  * @param description how the unit is stored, for people; null for copied and missing units
  * @param relativeError null for copied and missing units, like all the figures below
+ * @param pairs the coupled matrices among its tensors
  * @param error why the unit failed; left out of the JSON where it did not
  */
 public record UnitEntry(
@@ -35,16 +36,14 @@ public record UnitEntry(
     @Nullable PlainFigures plain,
     @Nullable PlainFigures plainClipped,
     @Nullable PlainFigures plainEqualBits,
+    List<PairEntry> pairs,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable UnitFailure error) {
   public UnitEntry {
     tensors = List.copyOf(tensors);
+    pairs = List.copyOf(pairs);
     Figures.requireFinite("seconds", seconds);
-    if (relativeError != null) {
-      Figures.requireFinite("relative_error", relativeError);
-    }
-    if (bitsPerWeight != null) {
-      Figures.requireFinite("bits_per_weight", bitsPerWeight);
-    }
+    Figures.requireFiniteIfThere("relative_error", relativeError);
+    Figures.requireFiniteIfThere("bits_per_weight", bitsPerWeight);
   }
 
   public static UnitEntry of(UnitResult result) {
@@ -61,7 +60,7 @@ public record UnitEntry(
     if (figures == null) {
       return new UnitEntry(
           unit.id(), names(unit), status, false, false, receipt.seconds(), unit.weights(), receipt.bytes(),
-          receipt.kernel(), null, null, null, null, null, null, null);
+          receipt.kernel(), null, null, null, null, null, null, List.of(), null);
     }
     double norm = figures.squaredNorm();
     long weights = figures.weights();
@@ -73,13 +72,14 @@ public record UnitEntry(
         PlainFigures.of(figures.plain(), norm, weights),
         PlainFigures.of(figures.plainClipped(), norm, weights),
         PlainFigures.of(figures.plainEqualBits(), norm, weights),
+        figures.pairs().stream().map(PairEntry::of).toList(),
         null);
   }
 
   private static UnitEntry absent(Unit unit, UnitStatus status, @Nullable UnitFailure failure) {
     return new UnitEntry(
         unit.id(), names(unit), status, unit instanceof Unit.Quantized, false, 0, unit.weights(), 0,
-        null, null, null, null, null, null, null, failure);
+        null, null, null, null, null, null, null, List.of(), failure);
   }
 
   private static List<String> names(Unit unit) {

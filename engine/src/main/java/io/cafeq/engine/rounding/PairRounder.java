@@ -62,29 +62,43 @@ public final class PairRounder {
   }
 
   /**
+   * Reads both factors once, for {@link #round(PairOriginals, List, PairRounding, int)} on these and on other grids.
+   */
+  public PairOriginals originals() {
+    return new PairOriginals(left.originals(), right.originals());
+  }
+
+  /** The same as {@link #round(PairOriginals, List, PairRounding, int)} for a single rounding. */
+  public RoundedPair round(List<double[]> ms, PairRounding method, int iterations) {
+    return round(originals(), ms, method, iterations);
+  }
+
+  /**
    * Rounds both factors and keeps the best.
    *
+   * @param originals of the same factors
    * @param ms the transform of each left head, row-major [h, h], invertible
    * @param iterations rounds of two half steps; without meaning for nearest rounding
    */
-  public RoundedPair round(List<double[]> ms, PairRounding method, int iterations) {
+  public RoundedPair round(PairOriginals originals, List<double[]> ms, PairRounding method, int iterations) {
     return switch (method) {
-      case NEAREST -> new Search(new RoundingRule.Nearest()).independent(ms);
-      case ALGORITHM_1 -> new Search(new RoundingRule.Nearest()).inTurns(ms, iterations);
-      case NEAREST_PLANE -> new Search(new RoundingRule.NearestPlane()).inTurns(ms, iterations);
+      case NEAREST -> new Search(originals, new RoundingRule.Nearest()).independent(ms);
+      case ALGORITHM_1 -> new Search(originals, new RoundingRule.Nearest()).inTurns(ms, iterations);
+      case NEAREST_PLANE -> new Search(originals, new RoundingRule.NearestPlane()).inTurns(ms, iterations);
     };
   }
 
   /** One search for the best half step. */
   private final class Search {
     private final RoundingRule rule;
-    private final double squaredNorm = squaredNorm();
+    private final double squaredNorm;
     private final List<Double> errors = new ArrayList<>();
     private double leastError = Double.POSITIVE_INFINITY;
     private List<BlockTransform> bestLeft = List.of();
     private List<BlockTransform> bestRight = List.of();
 
-    private Search(RoundingRule rule) {
+    private Search(PairOriginals originals, RoundingRule rule) {
+      squaredNorm = originals.squaredNorm();
       this.rule = rule;
     }
 
@@ -150,16 +164,6 @@ public final class PairRounder {
         bestLeft = leftBlocks;
         bestRight = rightBlocks;
       }
-    }
-
-    private double squaredNorm() {
-      List<double[]> leftProducts = left.originals();
-      List<double[]> rightProducts = right.originals();
-      double norm = 0;
-      for (int i = 0; i < heads.count(); i++) {
-        norm += SquareMatrices.dot(rightProducts.get(i), leftProducts.get(i));
-      }
-      return norm;
     }
 
     private RoundedPair best() {

@@ -14,12 +14,14 @@ import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Role;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.receipt.PairFigures;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -47,6 +49,29 @@ class ReportTest {
     assertThat(totals.plain()).isEqualTo(new PlainFigures(1, 4));
     assertThat(totals.plainClipped()).isNull();
     assertThat(totals.plainEqualBits()).isNull();
+  }
+
+  @Test
+  void pairsCountByTheirWeights() {
+    PairFigures first = new PairFigures("v", "o", 100, 8, .1, .4, .3, .25, .2, .15);
+    PairFigures second = new PairFigures("k", "q", 300, 8, .2, null, .5, null, null, null);
+    List<UnitResult> results = List.of(
+        done("a", 400, withPairs(first, second)), done("b", 100, new UnitFigures(
+            100, 4, figures(1, 450), null, null, null, false, "x")));
+
+    PairTotals pairs = Objects.requireNonNull(Totals.of(results, MEASURED).pairs());
+
+    assertThat(pairs.count()).isEqualTo(2);
+    assertThat(pairs.countLearned()).isEqualTo(1);
+    assertThat(pairs.result()).isCloseTo(Math.sqrt((.01 + 3 * .04) / 4), within(1e-15));
+    assertThat(pairs.none()).isCloseTo(Math.sqrt((.09 + 3 * .25) / 4), within(1e-15));
+    assertThat(pairs.rotation()).isCloseTo(.2, within(1e-15));
+    assertThat(pairs.learned()).isCloseTo(.15, within(1e-15));
+    assertThat(UnitEntry.of(results.getFirst()).pairs()).containsExactly(
+        new PairEntry("v", "o", 100, .1, .3, .4, .25, .2, .15),
+        new PairEntry("k", "q", 300, .2, .5, null, null, null, null));
+    assertThat(UnitEntry.of(results.getLast()).pairs()).isEmpty();
+    assertThat(Totals.of(results.subList(1, 2), MEASURED).pairs()).isNull();
   }
 
   @Test
@@ -81,12 +106,18 @@ class ReportTest {
     assertThat(json.path("status").asText()).isEqualTo("partial");
     assertThat(names(json.path("totals"))).containsExactly(
         "weights", "bits_per_weight", "model_bits_per_weight", "model_bytes", "relative_error", "plain", "plain_clipped",
-        "plain_equal_bits", "seconds", "bytes_read", "bytes_written", "peak_memory_bytes");
+        "plain_equal_bits", "pairs", "seconds", "bytes_read", "bytes_written", "peak_memory_bytes");
     assertThat(names(json.path("totals").path("plain"))).containsExactly("relative_error", "bits_per_weight");
     assertThat(json.path("totals").path("plain_clipped").isNull()).isTrue();
     assertThat(names(json.path("units").path(0))).contains(
         "id", "tensors", "status", "fell_back", "seconds", "relative_error", "bits_per_weight", "plain", "plain_clipped",
         "plain_equal_bits").doesNotContain("error");
+    assertThat(names(json.path("totals").path("pairs"))).containsExactly(
+        "count", "count_learned", "result", "none", "rotation", "learned");
+    assertThat(names(json.path("units").path(0).path("pairs").path(0))).containsExactly(
+        "left", "right", "weights", "result", "none", "plain", "plain_equal_bits", "rotation", "learned");
+    assertThat(json.path("units").path(0).path("pairs").path(0).path("learned").isNull()).isTrue();
+    assertThat(json.path("units").path(1).path("pairs")).isEmpty();
     assertThat(json.path("units").path(1).path("error").path("message").asText()).isEqualTo("NaN");
     assertThat(json.path("units").path(1).path("status").asText()).isEqualTo("failed");
     assertThat(ReportFile.read(folder)).isEqualTo(report);
@@ -100,9 +131,13 @@ class ReportTest {
         assertThat(failure.kind()).isEqualTo(FailureKind.RESULT));
   }
 
+  private static UnitFigures withPairs(PairFigures... pairs) {
+    return new UnitFigures(400, 4, figures(1, 450), figures(4, 400), null, null, false, List.of(pairs), "x");
+  }
+
   private static Report report() {
     List<UnitResult> results = List.of(
-        done("a", 100, new UnitFigures(100, 4, figures(1, 450), figures(4, 400), null, null, false, "x")),
+        done("a", 100, withPairs(new PairFigures("v", "o", 100, 8, .1, .4, .3, .25, .2, null))),
         new UnitResult.Failed(unit("d", 70), new UnitFailure(FailureKind.CHECKPOINT, "NaN", "Mend it.")));
     return new Report(
         JobStatus.PARTIAL,

@@ -1,7 +1,6 @@
 package io.cafeq.tools.bench;
 
 import io.cafeq.engine.compute.ComputeBackend;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockLearner;
@@ -11,16 +10,9 @@ import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.Function;
-import java.util.stream.DoubleStream;
 
 /**
  * The whole learner, all lanes at once, in GFLOP/s of its two products a step (4 k n k operations): W given, M out, with the
@@ -33,15 +25,13 @@ public final class LearningBench {
   /** Columns of the output side's blocks and rows of the input side's: Table 1's. */
   private static final int LENGTH = 9216;
 
-  private final ComputeBackend backend;
-  private final int lanes;
+  private final Lanes lanes;
   private final int runs;
   private final StopFlag stop;
 
   /** @param runs how often each figure is taken; the best counts */
   public LearningBench(ComputeBackend backend, int lanes, int runs, StopFlag stop) {
-    this.backend = backend;
-    this.lanes = lanes;
+    this.lanes = new Lanes(backend, lanes);
     this.runs = runs;
     this.stop = stop;
   }
@@ -63,8 +53,8 @@ public final class LearningBench {
     double best = 0;
     for (int run = 0; run < runs; run++) {
       stop.check();
-      double[] seconds = onAllLanes((lane, at) -> lane.secondsOfProduct(PRODUCT));
-      double rate = DoubleStream.of(seconds).map(s -> 2.0 * PRODUCT * PRODUCT * PRODUCT / s / 1e9).sum();
+      List<Double> seconds = lanes.run((lane, at) -> lane.secondsOfProduct(PRODUCT));
+      double rate = seconds.stream().mapToDouble(s -> 2.0 * PRODUCT * PRODUCT * PRODUCT / s / 1e9).sum();
       best = Math.max(best, rate);
     }
     return best;
@@ -74,8 +64,8 @@ public final class LearningBench {
       String name, int k, int rows, int columns, double limit, Function<FloatMatrix, LearnProblem> problem) {
     double best = 0;
     for (int run = 0; run < runs; run++) {
-      double[] seconds =
-          onAllLanes(
+      List<Double> seconds =
+          lanes.run(
               (lane, at) -> {
                 try (Arena arena = Arena.ofConfined()) {
                   FloatMatrix weights = FloatMatrix.allocate(arena, rows, columns);
@@ -91,44 +81,9 @@ public final class LearningBench {
                   return (System.nanoTime() - begin) / 1e9;
                 }
               });
-      double rate = DoubleStream.of(seconds).map(s -> 4.0 * k * rows * columns * STEPS / s / 1e9).sum();
+      double rate = seconds.stream().mapToDouble(s -> 4.0 * k * rows * columns * STEPS / s / 1e9).sum();
       best = Math.max(best, rate);
     }
     return Measured.of(name, best, "GFLOP/s", limit);
-  }
-
-  private interface LaneWork {
-    double run(ComputeLane lane, int index) throws Exception;
-  }
-
-  private double[] onAllLanes(LaneWork work) {
-    CyclicBarrier together = new CyclicBarrier(lanes);
-    try (ExecutorService threads = Executors.newFixedThreadPool(lanes)) {
-      List<Future<Double>> results = new ArrayList<>();
-      for (int i = 0; i < lanes; i++) {
-        int index = i;
-        results.add(
-            threads.submit(
-                () -> {
-                  try (ComputeLane lane = backend.openLane()) {
-                    together.await();
-                    return work.run(lane, index);
-                  }
-                }));
-      }
-      double[] all = new double[lanes];
-      for (int i = 0; i < lanes; i++) {
-        all[i] = results.get(i).get();
-      }
-      return all;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RuntimeException known) {
-        throw known;
-      }
-      throw new IllegalStateException(e.getCause());
-    }
   }
 }

@@ -73,7 +73,8 @@ public final class TableEight implements PaperTable {
         Table 8: relative error of the product of values and outputs (PQE) by loss and optimizer, 4 bits, Algorithm 1
         The paper: the mean over the layers of Gemma 2 2B, 100,000 steps, rates from 1e-4 to 1. Measured: the anisotropic
         seeded weights (one head of 128, 1024 x 1024), 2,000 steps, the better of rates .001 and .003 (Adam) or .01 and .1
-        (Cayley SGD), factors of unit RMS, the best M by its loss; so what the paper's longer runs drift into does not show.
+        (Cayley SGD), factors of unit RMS, the best M by its loss. The paper's spread between losses and its effect of the
+        orthogonality weight do not appear on these weights with so few steps and with the best M kept.
         Each row on the paper's axis for the values (a grid for each input column) and on the serving axis.
         """
         .stripTrailing();
