@@ -53,7 +53,7 @@ record PlanSummary(
   /** Bytes. {@code largestUnitBytes} is what one lane needs at most beside the heap. */
   record Memory(long capBytes, int lanes, long largestUnitBytes) {
     static Memory of(Plan plan, RunSettings run) {
-      long largest = plan.units().stream().mapToLong(UnitQuantizer::memoryNeeded).max().orElse(0);
+      long largest = plan.units().stream().mapToLong(unit -> UnitQuantizer.memoryNeeded(unit).nativeBytes()).max().orElse(0);
       return new Memory(run.resolvedMaxMemory(), run.resolvedLanes(), largest);
     }
   }

@@ -15,6 +15,7 @@ import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
 import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.quantize.UnitQuantizer;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitReceipt;
@@ -40,7 +41,7 @@ final class ArrowJobEngine implements JobEngine {
   }
 
   @Override
-  public long memoryNeeded(Unit unit) {
+  public UnitMemory memoryNeeded(Unit unit) {
     return UnitQuantizer.memoryNeeded(unit);
   }
 

@@ -7,12 +7,13 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.receipt.JobIdentity;
 
 /** The numerics and the formats as a job sees them: what units cost, how they are made and read back. Thread-safe. */
 interface JobEngine {
-  /** Bytes outside the heap that making the unit takes at most. Depends on the unit alone. */
-  long memoryNeeded(Unit unit);
+  /** What making the unit takes at most. */
+  UnitMemory memoryNeeded(Unit unit);
 
   /** Bytes of the unit's file, about. */
   long diskNeeded(Unit unit);

@@ -171,9 +171,9 @@ final class JobRun {
     events.emit(new PhaseChanged(Phase.QUANTIZING));
     ProgressBoard board = new ProgressBoard();
     events.follow(board, open.stream().mapToLong(Unit::weights).sum());
+    MemoryBudget budget = MemoryBudget.of(definition.maxMemory());
     ActorRef<MemoryPermits.Command> permits =
-        system.spawn(
-            MemoryPermits.create(MemoryBudget.of(definition.maxMemory()).pool()), "permits", Props.empty());
+        system.spawn(MemoryPermits.create(budget.pool()), "permits", Props.empty());
     ActorRef<WorkerPool.Command> pool =
         system.spawn(
             WorkerPool.create(
@@ -186,8 +186,8 @@ final class JobRun {
                 }),
             "pool",
             Props.empty());
-    UnitPipeline pipeline =
-        new UnitPipeline(system.actors(), permits, pool, engine::memoryNeeded, definition.lanes());
+    UnitPipeline pipeline = new UnitPipeline(
+        system.actors(), permits, pool, unit -> budget.claim(engine.memoryNeeded(unit)), definition.lanes());
     UnitPipeline.Running running = pipeline.start(open, outcome -> {
       board.end(outcome.unit());
       put(outcome);

@@ -3,6 +3,7 @@ package io.cafeq.actors.memory;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.UnitMemory;
 import java.util.Locale;
 
 /**
@@ -17,6 +18,12 @@ public record MemoryBudget(long cap, long heap) {
 
   /** The pool where the cap leaves nothing: enough for ordinary layers, since a heap that was given is seldom all used. */
   static final long LEAST_POOL = 128L << 20;
+
+  /** What the libraries and the actors keep on the heap. */
+  static final long HEAP_OVERHEAD = 160L << 20;
+
+  /** Where the heap is smaller than what is usual, units of ordinary layers are let try. */
+  static final long LEAST_HEAP_POOL = 32L << 20;
 
   /** The budget of this process. */
   public static MemoryBudget of(long cap) {
@@ -33,8 +40,32 @@ public record MemoryBudget(long cap, long heap) {
     return cap - heap - OVERHEAD < LEAST_POOL;
   }
 
-  /** Throws with kind USAGE, naming the cap that would do, where {@code unit} needs more than the whole pool. */
-  public void requireFits(Unit unit, long needed) {
+  /** Bytes of the heap that units share: what is left of it beside the libraries' own. */
+  long heapPool() {
+    return Math.max(LEAST_HEAP_POOL, heap - HEAP_OVERHEAD);
+  }
+
+  /**
+   * What a unit claims of the pool: its bytes outside the heap, or as large a share of the pool as it takes of the heap where
+   * that is more. So units that are under way together fit into both.
+   */
+  public long claim(UnitMemory needed) {
+    double share = (double) needed.heapBytes() / heapPool();
+    return Math.max(needed.nativeBytes(), (long) Math.ceil(Math.min(1, share) * pool()));
+  }
+
+  /** Throws with kind USAGE, naming what would do, where {@code unit} needs more than the whole pool or heap. */
+  public void requireFits(Unit unit, UnitMemory memory) {
+    if (memory.heapBytes() > heapPool()) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          String.format(
+              Locale.ROOT, "unit %s needs %d MiB of the Java heap at once for its heads, but %d MiB are left of %d MiB",
+              unit.id(), Math.ceilDiv(memory.heapBytes(), 1L << 20), heapPool() >> 20, heap >> 20),
+          "Run again with CAFEQ_JAVA_OPTS=-Xmx" + Math.ceilDiv(memory.heapBytes() + HEAP_OVERHEAD, 1L << 20)
+              + "m, or with --no-pairs.");
+    }
+    long needed = memory.nativeBytes();
     if (needed > pool()) {
       long enough = Math.ceilDiv(needed + heap + OVERHEAD, 1L << 20);
       throw new EngineException(

@@ -16,6 +16,7 @@ import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.JobIdentity;
@@ -70,8 +71,8 @@ class CopyEngine implements JobEngine {
   }
 
   @Override
-  public long memoryNeeded(Unit unit) {
-    return bytes(unit) + extraBytes;
+  public UnitMemory memoryNeeded(Unit unit) {
+    return new UnitMemory(bytes(unit) + extraBytes, 0);
   }
 
   @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.quantize.UnitMemory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -53,14 +54,31 @@ class MemoryMeterTest {
     Unit unit = new Unit.Copied("copied-00001", List.of());
 
     assertThat(budget.pool()).isEqualTo(440 * MIB);
-    budget.requireFits(unit, 440 * MIB);
-    assertThatThrownBy(() -> budget.requireFits(unit, 500 * MIB))
+    budget.requireFits(unit, new UnitMemory(440 * MIB, 0));
+    assertThatThrownBy(() -> budget.requireFits(unit, new UnitMemory(500 * MIB, 0)))
         .isInstanceOfSatisfying(EngineException.class, failure -> {
           assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
           assertThat(failure).hasMessageContaining("copied-00001").hasMessageContaining("500 MiB");
           assertThat(failure.remedy()).contains("--max-memory 1084m");
         });
-    new MemoryBudget(1084 * MIB, 384 * MIB).requireFits(unit, 500 * MIB);
+    new MemoryBudget(1084 * MIB, 384 * MIB).requireFits(unit, new UnitMemory(500 * MIB, 0));
+  }
+
+  @Test
+  void unitsClaimTheShareOfTheHeapThatTheyTake() {
+    MemoryBudget budget = new MemoryBudget(1084 * MIB, 384 * MIB);
+    assertThat(budget.pool()).isEqualTo(500 * MIB);
+    assertThat(budget.claim(new UnitMemory(100 * MIB, 0))).isEqualTo(100 * MIB);
+    assertThat(budget.claim(new UnitMemory(100 * MIB, 112 * MIB))).isEqualTo(250 * MIB);
+    assertThat(budget.claim(new UnitMemory(300 * MIB, 112 * MIB))).isEqualTo(300 * MIB);
+    Unit unit = new Unit.Copied("heads", List.of());
+    budget.requireFits(unit, new UnitMemory(MIB, 224 * MIB));
+    assertThatThrownBy(() -> budget.requireFits(unit, new UnitMemory(MIB, 225 * MIB)))
+        .isInstanceOfSatisfying(EngineException.class, failure -> {
+          assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
+          assertThat(failure).hasMessageContaining("225 MiB of the Java heap");
+          assertThat(failure.remedy()).contains("-Xmx385m");
+        });
   }
 
   @Test

@@ -13,7 +13,6 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.PairFigures;
 import io.cafeq.engine.rounding.PairBiases;
-import io.cafeq.engine.rounding.PairOriginals;
 import io.cafeq.engine.rounding.PairRounder;
 import io.cafeq.engine.rounding.RoundedPair;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -29,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * best half step is written. Borrows everything that it is given.
  */
 final class PairWork implements PartWork {
+  private static final long HEAP_BYTES_PER_ENTRY = 90;
+
   private final Workplace place;
   private final int part;
   private final Part.Pair pair;
@@ -61,16 +62,16 @@ final class PairWork implements PartWork {
     }
     PairRounding rounding = treatment.basis() == Basis.UNCHANGED ? PairRounding.NEAREST : treatment.settings().rounding();
     PairRounder rounder = rounder(treatment.left(), treatment.right());
-    PairOriginals originals = rounder.originals();
+    double productNorm = rounder.squaredNorm();
     RoundedPair rounded = rounder
-        .round(originals, ms, rounding, treatment.settings().iterations());
+        .round(productNorm, ms, rounding, treatment.settings().iterations());
     PairSlabs.Written written = new PairSlabs(place, pair, shape, reversed ? Optional.of(ms) : Optional.empty())
         .write(writer, rounded);
     place.biases().put(part, folds(rounded));
     if (treatment.basis() != Basis.LEARNED) {
       progress.advanced(pair.weights());
     }
-    return outcome(originals, ms, rounded, written);
+    return outcome(productNorm, ms, rounded, written);
   }
 
   /** With the inverse rounded as it will be stored. */
@@ -132,7 +133,7 @@ final class PairWork implements PartWork {
   }
 
   private Outcome outcome(
-      PairOriginals originals, List<double[]> ms, RoundedPair rounded, PairSlabs.Written written) {
+      double productNorm, List<double[]> ms, RoundedPair rounded, PairSlabs.Written written) {
     GridSpec left = treatment.left();
     GridSpec right = treatment.right();
     double result = written.relativeError().orElse(rounded.relativeError());
@@ -145,17 +146,17 @@ final class PairWork implements PartWork {
     GridSpec equalLeft = equalBits(left, pair.leftRows(), written.leftPlain());
     GridSpec equalRight = equalBits(right, pair.rightRows(), written.rightPlain());
     if (place.baselines() || treatment.fallBack()) {
-      equal = independent(originals, identities, equalLeft, equalRight);
+      equal = independent(productNorm, identities, equalLeft, equalRight);
     }
     if (place.baselines()) {
-      plain = independent(originals, identities, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false));
+      plain = independent(productNorm, identities, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false));
       GridSpec clippedLeft = PlainGrids.sameGroup(left, true);
       GridSpec clippedRight = PlainGrids.sameGroup(right, true);
       clipped = equal != null && clippedLeft.equals(equalLeft) && clippedRight.equals(equalRight)
           ? equal
-          : (Double) independent(originals, identities, clippedLeft, clippedRight);
-      rotation = independent(originals, transforms.rotations(), left, right);
-      learned = treatment.basis() == Basis.LEARNED ? (Double) independent(originals, ms, left, right) : null;
+          : (Double) independent(productNorm, identities, clippedLeft, clippedRight);
+      rotation = independent(productNorm, transforms.rotations(), left, right);
+      learned = treatment.basis() == Basis.LEARNED ? (Double) independent(productNorm, ms, left, right) : null;
     }
     PairFigures figures = new PairFigures(
         pair.left().name(), pair.right().name(), pair.weights(), written.squaredNorm(), result,
@@ -178,8 +179,8 @@ final class PairWork implements PartWork {
         fallBack);
   }
 
-  private double independent(PairOriginals originals, List<double[]> ms, GridSpec left, GridSpec right) {
-    return rounder(left, right).round(originals, ms, PairRounding.NEAREST, 1).relativeError();
+  private double independent(double productNorm, List<double[]> ms, GridSpec left, GridSpec right) {
+    return rounder(left, right).round(productNorm, ms, PairRounding.NEAREST, 1).relativeError();
   }
 
   private @Nullable ErrorFigures figures(PairFigures pairFigures, @Nullable Double relative, GridSpec left, GridSpec right) {
@@ -189,6 +190,16 @@ final class PairWork implements PartWork {
   /** Of the plain grids that take no more bits than the pair's, the one with the least error of its own factor. */
   private GridSpec equalBits(GridSpec grid, List<Part.RowRange> rows, PairSlabs.PlainErrors errors) {
     return errors.least().orElseGet(() -> PlainGrids.sameGroup(grid, true));
+  }
+
+  /**
+   * Bytes of the heap: h x h matrices for every left head, in doubles M, the products of both factors and those being summed,
+   * in floats the blocks of the present and of the best half step.
+   */
+  static long heapNeeded(Part.Pair pair) {
+    return pair.coupling().heads().stream()
+        .mapToLong(head -> HEAP_BYTES_PER_ENTRY * head.size() * head.size())
+        .sum();
   }
 
   /** Native bytes that a pass takes at most. */

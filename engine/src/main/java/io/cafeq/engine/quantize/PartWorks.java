@@ -14,6 +14,14 @@ final class PartWorks {
     };
   }
 
+  /** Bytes of the heap that the unit's parts take at most, one after the other, beyond small tiles. */
+  static long heapNeeded(Unit.Quantized unit) {
+    return unit.parts().stream().mapToLong(part -> switch (part) {
+      case Part.Stack stack -> 0L;
+      case Part.Pair pair -> PairWork.heapNeeded(pair);
+    }).max().orElse(0);
+  }
+
   /** Native bytes that the unit's parts take at most, one after the other. */
   static long memoryNeeded(Unit.Quantized unit) {
     return unit.parts().stream().mapToLong(part -> switch (part) {

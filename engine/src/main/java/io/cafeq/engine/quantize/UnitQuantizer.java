@@ -60,15 +60,20 @@ public final class UnitQuantizer implements AutoCloseable {
     reader = checkpoint.newReader();
   }
 
-  /** Bytes outside the heap that {@link #quantize} takes at most for a unit. Depends on the unit alone. */
-  public static long memoryNeeded(Unit unit) {
+  /** What {@link #quantize} takes at most for a unit. */
+  public static UnitMemory memoryNeeded(Unit unit) {
     long work =
         switch (unit) {
           case Unit.Copied copied -> COPY_BYTES;
           case Unit.Quantized quantized -> PartWorks.memoryNeeded(quantized);
         };
     // The proof comes after the work has given its memory back.
-    return Math.max(work, PROOF_BYTES) + TensorReader.SCRATCH_BYTES;
+    long heap =
+        switch (unit) {
+          case Unit.Copied copied -> 0;
+          case Unit.Quantized quantized -> PartWorks.heapNeeded(quantized);
+        };
+    return new UnitMemory(Math.max(work, PROOF_BYTES) + TensorReader.SCRATCH_BYTES, heap);
   }
 
   /**

@@ -62,29 +62,36 @@ public final class PairRounder {
   }
 
   /**
-   * Reads both factors once, for {@link #round(PairOriginals, List, PairRounding, int)} on these and on other grids.
+   * ||O V||^2 over all heads, from both factors read once, for {@link #round(double, List, PairRounding, int)} on these and on
+   * other grids.
    */
-  public PairOriginals originals() {
-    return new PairOriginals(left.originals(), right.originals());
+  public double squaredNorm() {
+    List<double[]> leftProducts = left.originals();
+    List<double[]> rightProducts = right.originals();
+    double norm = 0;
+    for (int i = 0; i < heads.count(); i++) {
+      norm += SquareMatrices.dot(rightProducts.get(i), leftProducts.get(i));
+    }
+    return norm;
   }
 
-  /** The same as {@link #round(PairOriginals, List, PairRounding, int)} for a single rounding. */
+  /** The same as {@link #round(double, List, PairRounding, int)} for a single rounding. */
   public RoundedPair round(List<double[]> ms, PairRounding method, int iterations) {
-    return round(originals(), ms, method, iterations);
+    return round(squaredNorm(), ms, method, iterations);
   }
 
   /**
    * Rounds both factors and keeps the best.
    *
-   * @param originals of the same factors
+   * @param squaredNorm of the original products
    * @param ms the transform of each left head, row-major [h, h], invertible
    * @param iterations rounds of two half steps; without meaning for nearest rounding
    */
-  public RoundedPair round(PairOriginals originals, List<double[]> ms, PairRounding method, int iterations) {
+  public RoundedPair round(double squaredNorm, List<double[]> ms, PairRounding method, int iterations) {
     return switch (method) {
-      case NEAREST -> new Search(originals, new RoundingRule.Nearest()).independent(ms);
-      case ALGORITHM_1 -> new Search(originals, new RoundingRule.Nearest()).inTurns(ms, iterations);
-      case NEAREST_PLANE -> new Search(originals, new RoundingRule.NearestPlane()).inTurns(ms, iterations);
+      case NEAREST -> new Search(squaredNorm, new RoundingRule.Nearest()).independent(ms);
+      case ALGORITHM_1 -> new Search(squaredNorm, new RoundingRule.Nearest()).inTurns(ms, iterations);
+      case NEAREST_PLANE -> new Search(squaredNorm, new RoundingRule.NearestPlane()).inTurns(ms, iterations);
     };
   }
 
@@ -97,8 +104,8 @@ public final class PairRounder {
     private List<BlockTransform> bestLeft = List.of();
     private List<BlockTransform> bestRight = List.of();
 
-    private Search(PairOriginals originals, RoundingRule rule) {
-      squaredNorm = originals.squaredNorm();
+    private Search(double squaredNorm, RoundingRule rule) {
+      this.squaredNorm = squaredNorm;
       this.rule = rule;
     }
 
