@@ -1,8 +1,6 @@
 package io.cafeq.engine.budget;
 
 import io.cafeq.config.Method;
-import io.cafeq.config.PairLoss;
-import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairSettings;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
@@ -140,13 +138,8 @@ final class PairProbe {
         new PairProblem.Factor(
             factors.stacked(), factors.rightSide(), rightGroup, right.storage() == ScaleStorage.SYMMETRIC),
         settings.loss(), settings.temperature(), settings.orthogonality());
-    double rate = settings.resolvedRate(h);
-    boolean falling = settings.loss() == PairLoss.EXPECTED_ERROR && settings.optimizer() == PairOptimizer.ADAM;
-    PairLearner.Schedule schedule = falling
-        ? PairLearner.Schedule.falling(settings.steps(), rate)
-        : PairLearner.Schedule.paper(settings.optimizer(), settings.steps(), rate);
     try (PairObjective objective = lane.pairObjective(problem)) {
-      return PairLearner.learn(objective, start, schedule, stop);
+      return PairLearner.learn(objective, start, PairLearner.Schedule.of(settings, h), stop);
     }
   }
 

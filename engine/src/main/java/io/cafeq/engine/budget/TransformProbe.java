@@ -4,6 +4,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
@@ -28,6 +29,9 @@ import java.util.SplittableRandom;
  * stored, and a part of what they act on is rounded with and without them. Borrows lane and reader; not thread-safe.
  */
 final class TransformProbe {
+  /** More steps would say little more about which block is worth its bits. */
+  private static final int MOST_STEPS = 100;
+
   private static final int EVALUATED_WEIGHTS = 1 << 14;
   /** A few small blocks say more than one. */
   private static final int FEWEST_CHANNELS = 64;
@@ -72,6 +76,19 @@ final class TransformProbe {
     return 3 * Float.BYTES * entries + (16L << 20);
   }
 
+  private BlockMaker maker(Piece piece, BlockDiagonal spec) {
+    return new BlockMaker(
+        lane, spec, recipe.loss(), Math.min(recipe.steps(), MOST_STEPS),
+        channel -> Seeds.of(recipe.seed(), piece.name(), channel, "budget-" + spec.side().text() + "-transform"), stop);
+  }
+
+  private static List<BlockTransform> make(BlockMaker maker, BlockDiagonal spec, LearnProblem problem, int firstChannel) {
+    return switch (spec.kind()) {
+      case LEARNED -> maker.learn(problem, firstChannel);
+      case ROTATION, HADAMARD -> maker.random(firstChannel, problem.blocks());
+    };
+  }
+
   private Gains outputSide(Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates) {
     int k = spec.block();
     int group = fixedGroup(piece, candidates, piece.columns() >= USUAL_GROUP ? USUAL_GROUP : 0);
@@ -81,10 +98,11 @@ final class TransformProbe {
     int first = chosen(piece, spec, channels / height) * height;
     FloatMatrix rows = FloatMatrix.allocate(arena, height, columns);
     piece.read(reader, first, 0, rows);
-    ProbedBlocks blocks = new ProbedBlocks(recipe, piece, spec, lane, stop);
+    BlockMaker maker = maker(piece, spec);
     List<BlockTransform> made = new ArrayList<>();
     for (int done = 0; done < height; done += k) {
-      made.addAll(blocks.make(
+      made.addAll(make(
+          maker, spec,
           new LearnProblem.Rows(rows.slice(done, k), group, symmetric(spec.side(), candidates), false, false),
           first + done));
     }
@@ -110,19 +128,25 @@ final class TransformProbe {
     int first = chosen(piece, spec, piece.columns() / width) * width;
     FloatMatrix stripe = FloatMatrix.allocate(arena, piece.rows(), width);
     piece.read(reader, 0, first, stripe);
-    ProbedBlocks blocks = new ProbedBlocks(recipe, piece, spec, lane, stop);
+    BlockMaker maker = maker(piece, spec);
     boolean symmetric = symmetric(spec.side(), candidates);
     List<BlockTransform> made = new ArrayList<>();
     if (group != 0 && width % group == 0) {
       made.addAll(
-          blocks.make(new LearnProblem.Stripe(stripe, Collections.nCopies(width / k, k), group, symmetric), first));
+          make(
+              maker, spec, new LearnProblem.Stripe(stripe, Collections.nCopies(width / k, k), group, symmetric),
+              first));
     } else {
       FloatMatrix columns = FloatMatrix.allocate(arena, piece.rows(), k);
       for (int at = 0; at < width; at += k) {
         for (int row = 0; row < piece.rows(); row++) {
           copy(stripe, row, at, columns, row, 0, k);
         }
-        made.addAll(blocks.makeBalanced(new LearnProblem.Rows(columns, 0, symmetric, true, true), first + at));
+        LearnProblem problem = new LearnProblem.Rows(columns, 0, symmetric, true, true);
+        made.addAll(switch (spec.kind()) {
+          case LEARNED -> maker.learnBalanced(problem, first + at);
+          case ROTATION, HADAMARD -> maker.random(first + at, problem.blocks());
+        });
       }
     }
     List<Integer> sizes = piece.settings().group().isPresent()

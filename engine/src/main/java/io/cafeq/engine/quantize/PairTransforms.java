@@ -1,7 +1,5 @@
 package io.cafeq.engine.quantize;
 
-import io.cafeq.config.PairLoss;
-import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairSettings;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
@@ -84,13 +82,8 @@ final class PairTransforms {
     PairProblem problem = new PairProblem(
         new PairProblem.Factor(left, Side.OUTPUT, treatment.left().group(), isSymmetric(treatment.left())),
         right, settings.loss(), settings.temperature(), settings.orthogonality());
-    double rate = settings.resolvedRate(size);
-    boolean staged = settings.loss() == PairLoss.EXPECTED_ERROR && settings.optimizer() == PairOptimizer.ADAM;
-    PairLearner.Schedule schedule = staged
-        ? PairLearner.Schedule.falling(settings.steps(), rate)
-        : PairLearner.Schedule.paper(settings.optimizer(), settings.steps(), rate);
     try (PairObjective objective = place.lane().pairObjective(problem)) {
-      return PairLearner.learn(objective, rotation(head), schedule, place.stop());
+      return PairLearner.learn(objective, rotation(head), PairLearner.Schedule.of(settings, size), place.stop());
     }
   }
 

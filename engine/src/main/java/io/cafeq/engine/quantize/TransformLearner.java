@@ -3,20 +3,15 @@ package io.cafeq.engine.quantize;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
-import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
-import io.cafeq.engine.transform.SquareMatrices;
-import io.cafeq.engine.transform.StoredTransform;
-import io.cafeq.engine.transform.StoredTransforms;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec;
 import java.lang.foreign.Arena;
@@ -27,14 +22,15 @@ import java.util.List;
 final class TransformLearner {
   private final Part.Stack stack;
   private final BlockDiagonal spec;
-  private final ComputeLane lane;
   private final TensorReader reader;
   private final StopFlag stop;
+  private final BlockMaker maker;
 
   TransformLearner(Part.Stack stack, BlockDiagonal spec, ComputeLane lane, TensorReader reader, StopFlag stop) {
     this.stack = stack;
     this.spec = spec;
-    this.lane = lane;
+    Treatment treatment = stack.treatment();
+    maker = new BlockMaker(lane, spec, treatment.loss(), treatment.steps(), this::seed, stop);
     this.reader = reader;
     this.stop = stop;
   }
@@ -57,7 +53,7 @@ final class TransformLearner {
           blocks.addAll(learn(readStripe(arena, first, columns), first, stripe));
         }
       } else {
-        blocks.addAll(random(first, stripe));
+        blocks.addAll(maker.random(first, stripe));
       }
       first += columns;
       progress.advanced((long) columns * stack.totalRows());
@@ -73,9 +69,9 @@ final class TransformLearner {
       if (spec.kind() == BlockDiagonal.Kind.LEARNED) {
         LearnProblem problem =
             new LearnProblem.Rows(rows.slice(done, size), stack.treatment().grid().group(), symmetric(), false, false);
-        blocks.addAll(solve(problem, firstRow + done, false));
+        blocks.addAll(maker.learn(problem, firstRow + done));
       } else {
-        blocks.addAll(random(firstRow + done, List.of(size)));
+        blocks.addAll(maker.random(firstRow + done, List.of(size)));
       }
       done += size;
     }
@@ -95,80 +91,11 @@ final class TransformLearner {
 
   private List<BlockTransform> learn(FloatMatrix columns, int first, List<Integer> sizes) {
     if (SlabShape.holdsGroups(stack, columns.columns())) {
-      return solve(
-          new LearnProblem.Stripe(columns, sizes, stack.treatment().grid().group(), symmetric()), first, false);
+      return maker.learn(
+          new LearnProblem.Stripe(columns, sizes, stack.treatment().grid().group(), symmetric()), first);
     }
     // Groups longer than any stripe: Eq. (4) on the transpose, then equal ranges of the rows of V.
-    return solve(new LearnProblem.Rows(columns, 0, symmetric(), true, true), first, true);
-  }
-
-  private List<BlockTransform> solve(LearnProblem problem, int firstChannel, boolean balance) {
-    Treatment treatment = stack.treatment();
-    List<double[]> starts = new ArrayList<>();
-    int channel = firstChannel;
-    for (int k : problem.blocks()) {
-      starts.add(Orthogonal.rotation(k, seed(channel)));
-      channel += k;
-    }
-    List<BlockTransform> blocks = new ArrayList<>();
-    try (Objective objective = lane.objective(problem)) {
-      List<double[]> learned = BlockLearner.learn(
-          objective, problem.blocks(), starts, treatment.loss(), treatment.steps(), stop);
-      if (balance) {
-        balance(learned.getFirst(), objective.hardShares(learned));
-      }
-      channel = firstChannel;
-      for (int b = 0; b < learned.size(); b++) {
-        int k = problem.blocks().get(b);
-        blocks.add(finish(channel, k, SquareMatrices.invert(learned.get(b), k), starts.get(b)));
-        channel += k;
-      }
-    }
-    return blocks;
-  }
-
-  /** Divides the rows of M by the ranges that they give. */
-  private static void balance(double[] m, double[] shares) {
-    int k = shares.length;
-    for (int j = 0; j < k; j++) {
-      double range = Math.sqrt(shares[j]);
-      for (int i = j * k; range > 0 && i < (j + 1) * k; i++) {
-        m[i] /= range;
-      }
-    }
-  }
-
-  private List<BlockTransform> random(int firstChannel, List<Integer> sizes) {
-    List<BlockTransform> blocks = new ArrayList<>();
-    int channel = firstChannel;
-    for (int k : sizes) {
-      blocks.add(
-          switch (spec.kind()) {
-            case HADAMARD -> usable(StoredTransforms.hadamard(spec.side(), channel, k, seed(channel)));
-            case ROTATION, LEARNED -> rotation(channel, k, Orthogonal.rotation(k, seed(channel)));
-          });
-      channel += k;
-    }
-    return blocks;
-  }
-
-  /** What was learned, or the start where rounding to the storage made it singular. */
-  private BlockTransform finish(int channel, int k, double[] inverse, double[] start) {
-    if (SquareMatrices.isFinite(inverse)) {
-      StoredTransform stored = StoredTransforms.store(spec.side(), channel, k, inverse, spec.storage());
-      return BlockTransform.of(stored).orElseGet(() -> rotation(channel, k, start));
-    }
-    return rotation(channel, k, start);
-  }
-
-  private BlockTransform rotation(int channel, int k, double[] rotation) {
-    return usable(
-        StoredTransforms.store(spec.side(), channel, k, SquareMatrices.transpose(rotation, k), spec.storage()));
-  }
-
-  private static BlockTransform usable(StoredTransform stored) {
-    return BlockTransform.of(stored)
-        .orElseThrow(() -> new IllegalStateException("a rotation of size " + stored.k() + " became singular"));
+    return maker.learnBalanced(new LearnProblem.Rows(columns, 0, symmetric(), true, true), first);
   }
 
   private boolean symmetric() {

@@ -1,6 +1,8 @@
 package io.cafeq.engine.transform;
 
+import io.cafeq.config.PairLoss;
 import io.cafeq.config.PairOptimizer;
+import io.cafeq.config.PairSettings;
 import io.cafeq.engine.failure.StopFlag;
 
 /**
@@ -41,6 +43,15 @@ public final class PairLearner {
     /** The paper's: Adam with first decay 0.1, or Cayley SGD with momentum 0.1; a constant rate. */
     public static Schedule paper(PairOptimizer optimizer, int steps, double rate) {
       return new Schedule(optimizer, steps, rate, PAPER_MEMORY, false);
+    }
+
+    /** What the settings ask for, for heads of {@code head} channels. */
+    public static Schedule of(PairSettings settings, int head) {
+      double rate = settings.resolvedRate(head);
+      boolean falling = settings.loss() == PairLoss.EXPECTED_ERROR && settings.optimizer() == PairOptimizer.ADAM;
+      return falling
+          ? falling(settings.steps(), rate)
+          : paper(settings.optimizer(), settings.steps(), rate);
     }
 
     private double rate(int step) {
