@@ -116,7 +116,7 @@ public final class Planner {
   private static String unknownFamily(JsonNode config) {
     String found = Families.modelType(config).map(type -> "model_type '" + type + "' is not known")
         .orElse("config.json names no model_type");
-    return "%s (known are %s): no transforms are shared, no matrices are paired, and only what include matches is quantized."
-        .formatted(found, Families.names());
+    return ("%s (known are %s): each matrix is quantized by itself, no transforms are shared and no matrices are paired. "
+        + "Look at the list of \"cafeq plan\"; exclude leaves tensors as they are.").formatted(found, Families.names());
   }
 }

@@ -29,6 +29,8 @@ public enum Role {
   /** Gate and up fused into one matrix. */
   GATE_UP("gate_up_proj", true),
   DOWN("down_proj", true),
+  /** Something that is multiplied, as far as names tell, in a model of an unknown family. */
+  MATRIX("matrix", true),
   EMBEDDING("embedding", false),
   HEAD("lm_head", false),
   NORM("norm", false),

@@ -93,17 +93,21 @@ class PlannerFamilyTest {
   }
 
   @Test
-  void anUnknownFamilyIsCopiedWithAWarning() {
-    Headers headers = Headers.decoder("mamba", TINY).add("model.layers.0.mixer.in_proj.weight", 64, 32);
-    Plan plan = headers.plan();
+  void anUnknownFamilyIsQuantizedTensorByTensorWithAWarning() {
+    Headers headers = Headers.decoder("mamba", TINY)
+        .add("model.layers.0.mixer.in_proj.weight", 64, 32)
+        .add("model.layers.0.mixer.gate.weight", 8, 64)
+        .add("model.layers.0.attention.relative_attention_bias.weight", 32, 8)
+        .add("model.layers.0.mixer.conv1d.weight", 64, 1, 4)
+        .add("model.layers.0.mixer.A_log", 64, 16)
+        .add("vision.patch_embedding.weight", 64, 48)
+        .add("classifier.weight", 10, 64);
+    Plan plan = headers.plan("transform-bits", "2", "pairs", "true");
     assertThat(plan.family()).isEqualTo("unknown");
-    assertThat(Headers.quantized(plan)).isEmpty();
-    assertThat(plan.warnings()).anySatisfy(warning -> assertThat(warning).contains("'mamba'", "llama", "include"))
-        .anySatisfy(warning -> assertThat(warning).contains("8 tensors", "down_proj"));
-
-    Plan asked = headers.plan("include", ".*_proj\\.weight", "transform-bits", "2");
-    assertThat(Headers.quantized(asked)).hasSize(8).containsKey("model.layers.0.mixer.in_proj");
-    assertThat(asked.units()).noneMatch(unit -> unit instanceof Unit.Quantized && unit.tensors().size() > 1);
+    assertThat(Headers.quantized(plan)).hasSize(8).containsKeys(
+        "model.layers.0.mixer.in_proj", "model.layers.0.self_attn.v_proj", "model.layers.0.mlp.gate_proj");
+    assertThat(plan.warnings()).anySatisfy(warning -> assertThat(warning).contains("'mamba'", "llama", "exclude"));
+    assertThat(plan.units()).noneMatch(unit -> unit instanceof Unit.Quantized && unit.tensors().size() > 1);
   }
 
   @Test
