@@ -6,7 +6,7 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.UnitFileReader;
 import io.cafeq.engine.block.UnitHeader;
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;

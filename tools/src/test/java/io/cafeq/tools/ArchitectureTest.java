@@ -69,7 +69,8 @@ class ArchitectureTest {
       noClasses().that().resideInAnyPackage(
               "io.cafeq.engine.grid..", "io.cafeq.engine.transform..", "io.cafeq.engine.rounding..", "io.cafeq.engine.compute..")
           .should().dependOnClassesThat().resideInAnyPackage(
-              "io.cafeq.engine.plan..", "io.cafeq.engine.block..", "io.cafeq.engine.quantize..",
+              "io.cafeq.engine.family..", "io.cafeq.engine.plan..", "io.cafeq.engine.block..",
+              "io.cafeq.engine.quantize..",
               "io.cafeq.engine.report..", "io.cafeq.engine.export..", "io.cafeq.engine.budget..");
 
   @ArchTest

@@ -1,6 +1,6 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;

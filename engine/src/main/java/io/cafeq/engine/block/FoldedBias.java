@@ -1,7 +1,7 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,6 +1,6 @@
 package io.cafeq.engine.block;
 
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.receipt.JobIdentity;
 import java.util.LinkedHashSet;
 import java.util.List;

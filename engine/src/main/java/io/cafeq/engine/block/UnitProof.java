@@ -4,7 +4,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.receipt.UnitFigures;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

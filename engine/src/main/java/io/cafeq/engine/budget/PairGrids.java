@@ -2,9 +2,9 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Cluster;
-import io.cafeq.engine.plan.Coupling;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.TensorSettings;

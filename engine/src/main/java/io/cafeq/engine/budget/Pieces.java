@@ -1,7 +1,7 @@
 package io.cafeq.engine.budget;
 
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.plan.Cluster;
-import io.cafeq.engine.plan.Coupling;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.PlannedTensor;
 import java.util.ArrayList;

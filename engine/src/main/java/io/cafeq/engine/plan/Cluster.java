@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.engine.family.Coupling;
 import java.util.List;
 import java.util.Optional;
 

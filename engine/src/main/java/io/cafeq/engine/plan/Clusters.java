@@ -2,6 +2,9 @@ package io.cafeq.engine.plan;
 
 import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
+import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.Role;
 import io.cafeq.engine.plan.Part.RowRange;
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -1,6 +1,7 @@
 package io.cafeq.engine.plan;
 
 import io.cafeq.config.Side;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 import java.util.List;

@@ -2,6 +2,7 @@ package io.cafeq.engine.plan;
 
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.family.Role;
 
 /**
  * A tensor with the part it plays in the model.

@@ -6,6 +6,9 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.Role;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,7 +39,7 @@ public final class Planner {
     selection = new Selection(recipe, warnings);
     new TreeMap<>(aliasToStored).forEach(
         (alias, stored) -> aliases.computeIfAbsent(stored, key -> new ArrayList<>()).add(alias));
-    if (family instanceof UnknownFamily) {
+    if (!family.isKnown()) {
       warnings.add(unknownFamily(config));
     }
   }

@@ -5,6 +5,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.config.TensorOverride;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.family.Role;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -3,11 +3,12 @@ package io.cafeq.engine.plan;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Part.RowRange;
-import io.cafeq.engine.transform.TransformSpec;
-import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import io.cafeq.engine.transform.TransformSpec;
 import java.util.List;
 import java.util.Optional;
 

@@ -1,5 +1,5 @@
 /**
- * Decides what will be done to which tensor: model family, roles, shared inputs, settings of each unit. Start at
+ * Decides what will be done to which tensor: clusters, settings and treatments, units. Start at
  * {@link io.cafeq.engine.plan.Planner}; the result is a {@link io.cafeq.engine.plan.Plan} of {@link
  * io.cafeq.engine.plan.Unit}s in disk order.
  */

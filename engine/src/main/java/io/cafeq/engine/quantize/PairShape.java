@@ -1,7 +1,7 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.PairHeads;
 import java.util.ArrayList;

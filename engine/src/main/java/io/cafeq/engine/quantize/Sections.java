@@ -1,20 +1,20 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.TensorHeader.Coding;
 import io.cafeq.engine.block.TensorHeader.Section;
 import io.cafeq.engine.block.TensorHeader.TransformUse;
+import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.UnitHeader;
-import io.cafeq.engine.plan.Coupling;
-import io.cafeq.engine.plan.Part;
-import io.cafeq.engine.plan.Part.RowRange;
+import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.plan.PairTreatment;
+import io.cafeq.engine.plan.Part.RowRange;
+import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.JobIdentity;
-import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import io.cafeq.engine.transform.TransformSpec;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;

@@ -1,6 +1,6 @@
 package io.cafeq.engine.model;
 
-import io.cafeq.engine.plan.Coupling;
+import io.cafeq.engine.family.Coupling;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;

@@ -3,9 +3,9 @@ package io.cafeq.engine.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.plan.Coupling;
-import io.cafeq.engine.plan.CouplingsBridge;
-import io.cafeq.engine.plan.FamilyShapes;
+import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.family.CouplingsBridge;
+import io.cafeq.engine.family.FamilyShapes;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -3,6 +3,10 @@ package io.cafeq.engine.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.FamilyShapes;
+import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.Role;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -15,7 +19,7 @@ class PlannerFamiliesTest {
   private static final Set<Role> LEFT_ALONE = Set.of(Role.ROUTER, Role.NORM, Role.EMBEDDING, Role.HEAD, Role.OTHER);
 
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void everyTensorIsInOneUnitAndOnlyMatricesAreQuantized(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     Plan plan = plan(shapes);
@@ -35,7 +39,7 @@ class PlannerFamiliesTest {
 
   /** Experts share files: one for what reads the layer's input, one for what leads back. */
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void theExpertsOfALayerAreInTwoUnits(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject());

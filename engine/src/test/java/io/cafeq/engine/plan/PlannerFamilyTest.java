@@ -3,6 +3,7 @@ package io.cafeq.engine.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.family.Role;
 import io.cafeq.engine.plan.Headers.Geometry;
 import java.util.List;
 import java.util.stream.Collectors;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.family.Role;
 import io.cafeq.engine.plan.Headers.Geometry;
 import java.util.List;
 import java.util.Map;

@@ -1,8 +1,8 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cafeq.engine.plan.Coupling.Kind;
+import io.cafeq.engine.family.Coupling.Kind;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

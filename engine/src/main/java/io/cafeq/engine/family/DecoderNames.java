@@ -1,6 +1,6 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
-import io.cafeq.engine.plan.LayerNames.Matrix;
+import io.cafeq.engine.family.LayerNames.Matrix;
 import java.util.List;
 import java.util.stream.Stream;
 

@@ -1,6 +1,6 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
-import io.cafeq.engine.plan.Coupling.Kind;
+import io.cafeq.engine.family.Coupling.Kind;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

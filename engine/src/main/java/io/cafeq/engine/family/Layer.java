@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import io.cafeq.engine.checkpoint.TensorInfo;
 import java.util.List;

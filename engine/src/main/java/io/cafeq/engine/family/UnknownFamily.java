@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import java.util.regex.Pattern;
 
@@ -16,6 +16,11 @@ record UnknownFamily() implements ModelFamily {
   @Override
   public String name() {
     return "unknown";
+  }
+
+  @Override
+  public boolean isKnown() {
+    return false;
   }
 
   @Override

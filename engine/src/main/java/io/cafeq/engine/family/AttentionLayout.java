@@ -1,6 +1,6 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
-import io.cafeq.engine.plan.Heads.Part;
+import io.cafeq.engine.family.Heads.Part;
 import java.util.Optional;
 import java.util.OptionalInt;
 

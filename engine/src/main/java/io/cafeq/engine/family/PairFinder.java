@@ -1,10 +1,10 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.plan.Coupling.Head;
-import io.cafeq.engine.plan.Coupling.Kind;
-import io.cafeq.engine.plan.Heads.Part;
-import io.cafeq.engine.plan.ModelFamily.Couplings;
+import io.cafeq.engine.family.Coupling.Head;
+import io.cafeq.engine.family.Coupling.Kind;
+import io.cafeq.engine.family.Heads.Part;
+import io.cafeq.engine.family.ModelFamily.Couplings;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -1,12 +1,12 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.plan.Coupling.Kind;
-import io.cafeq.engine.plan.ModelFamily.Couplings;
+import io.cafeq.engine.family.Coupling.Kind;
+import io.cafeq.engine.family.ModelFamily.Couplings;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import java.util.List;
 import java.util.Map;

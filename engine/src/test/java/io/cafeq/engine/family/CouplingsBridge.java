@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 /**
  * The part that a tensor plays in its model. Matrices that share an input are stacked in this order, so that their
@@ -60,7 +60,7 @@ public enum Role {
   }
 
   /** The name among tensors that share an input: q, k, v; gate, up. */
-  String shortText() {
+  public String shortText() {
     return text.endsWith("_proj") ? text.substring(0, text.length() - "_proj".length()) : text;
   }
 

@@ -1,11 +1,11 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.plan.ModelFamily.Place;
+import io.cafeq.engine.family.ModelFamily.Place;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -150,7 +150,7 @@ class FamilyPlacesTest {
   }
 
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void everyMatrixOfAFamilyIsNamed(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject());
@@ -164,7 +164,7 @@ class FamilyPlacesTest {
   }
 
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void whatReadsTheSameInputHasTheSameInputChannels(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject());

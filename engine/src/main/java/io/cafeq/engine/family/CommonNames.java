@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import java.util.Optional;
 import java.util.regex.Pattern;

@@ -1,8 +1,8 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
-import io.cafeq.engine.plan.AttentionKind.Positions;
-import io.cafeq.engine.plan.AttentionKind.Values;
-import io.cafeq.engine.plan.LayerNames.Matrix;
+import io.cafeq.engine.family.AttentionKind.Positions;
+import io.cafeq.engine.family.AttentionKind.Values;
+import io.cafeq.engine.family.LayerNames.Matrix;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;

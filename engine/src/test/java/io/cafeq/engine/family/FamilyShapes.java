@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;

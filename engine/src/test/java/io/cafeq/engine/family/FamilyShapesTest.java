@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -7,7 +7,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 class FamilyShapesTest {
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void aFamilyHasAConfigurationAndTensorsOfDistinctNames(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     assertThat(shapes.configObject().path("model_type").asText()).isNotEmpty();

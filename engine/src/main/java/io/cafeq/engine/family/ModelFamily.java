@@ -1,4 +1,4 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
@@ -7,9 +7,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /** How the checkpoints of one kind of model name their tensors. Those that are known stand in {@link Families}. */
-interface ModelFamily {
+public interface ModelFamily {
   /** As it stands in plans and manifests. */
   String name();
+
+  /** Whether anybody has looked at its names. */
+  default boolean isKnown() {
+    return true;
+  }
 
   /** Whether config.json's {@code model_type} is of this family. */
   boolean accepts(String modelType);
@@ -34,11 +39,11 @@ interface ModelFamily {
    * @param transposed whether it is stored as [in, out], or as a stack of such matrices
    */
   record Place(Role role, Optional<String> input, Optional<String> experts, boolean transposed) {
-    Place(Role role, Optional<String> input) {
+    public Place(Role role, Optional<String> input) {
       this(role, input, Optional.empty(), false);
     }
 
-    static Place of(Role role) {
+    public static Place of(Role role) {
       return new Place(role, Optional.empty());
     }
   }

@@ -1,13 +1,13 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.plan.Coupling.Head;
-import io.cafeq.engine.plan.Coupling.Kind;
-import io.cafeq.engine.plan.ModelFamily.Couplings;
+import io.cafeq.engine.family.Coupling.Head;
+import io.cafeq.engine.family.Coupling.Kind;
+import io.cafeq.engine.family.ModelFamily.Couplings;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -198,7 +198,7 @@ class FamilyCouplingsTest {
   }
 
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void theOrderAndTheFilesOfTensorsDoNotMatter(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     Map<String, TensorInfo> shuffled = new LinkedHashMap<>();
@@ -208,7 +208,7 @@ class FamilyCouplingsTest {
   }
 
   @ParameterizedTest
-  @FieldSource("io.cafeq.engine.plan.FamilyShapes#NAMES")
+  @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void pairsStayWithinTheirTensorsAndNeverOverlap(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject());

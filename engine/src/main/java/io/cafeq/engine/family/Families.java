@@ -1,19 +1,19 @@
-package io.cafeq.engine.plan;
+package io.cafeq.engine.family;
 
-import static io.cafeq.engine.plan.DecoderNames.ATTENTION;
-import static io.cafeq.engine.plan.DecoderNames.FEED_FORWARD;
+import static io.cafeq.engine.family.DecoderNames.ATTENTION;
+import static io.cafeq.engine.family.DecoderNames.FEED_FORWARD;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.cafeq.engine.plan.AttentionKind.Positions;
-import io.cafeq.engine.plan.AttentionKind.Values;
-import io.cafeq.engine.plan.LayerNames.Matrix;
+import io.cafeq.engine.family.AttentionKind.Positions;
+import io.cafeq.engine.family.AttentionKind.Values;
+import io.cafeq.engine.family.LayerNames.Matrix;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
 /** All families that are known, found by config.json. */
-final class Families {
+public final class Families {
   private static final List<NamedFamily> KNOWN = List.of(
       plain("llama", "llama"),
       plain("mistral", "mistral"),
@@ -56,7 +56,7 @@ final class Families {
   private Families() {}
 
   /** By {@code model_type}, and by that of {@code text_config}, where a multimodal model describes its text model. */
-  static ModelFamily of(JsonNode config) {
+  public static ModelFamily of(JsonNode config) {
     return modelTypes(config)
         .flatMap(type -> KNOWN.stream().filter(family -> family.accepts(type)))
         .findFirst()
@@ -65,11 +65,11 @@ final class Families {
   }
 
   /** What config.json calls the model, for messages. */
-  static Optional<String> modelType(JsonNode config) {
+  public static Optional<String> modelType(JsonNode config) {
     return modelTypes(config).findFirst();
   }
 
-  static String names() {
+  public static String names() {
     return String.join(", ", KNOWN.stream().map(ModelFamily::name).toList());
   }
 
