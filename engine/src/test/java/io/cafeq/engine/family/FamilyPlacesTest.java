@@ -207,10 +207,10 @@ class FamilyPlacesTest {
   @ParameterizedTest
   @CsvSource({"model.layers.0.mlp.gate.weight, router", "block_sparse_moe.gate.weight, router",
       "feed_forward.router.weight, router", "mlp.router.weight, router", "mlp.shared_expert_gate.weight, router",
-      "mlp.gate_proj.weight, other", "encoder.LayerNorm.gamma, norm", "h.0.ln_1.weight, norm",
+      "mlp.gate_proj.weight, matrix", "encoder.LayerNorm.gamma, norm", "h.0.ln_1.weight, norm",
       "x.weight_scale_inv, scale",
-      "x.q_proj.weight, other"})
-  void anUnknownFamilyLeavesAloneWhatNamesTell(String name, String role) {
+      "x.q_proj.weight, matrix", "x.relative_attention_bias.weight, other", "x.classifier.weight, other", "x.A_log, other"})
+  void anUnknownFamilyTakesForMatricesWhatNamesDoNotForbid(String name, String role) {
     assertThat(new UnknownFamily().place(name)).isEqualTo(Place.of(Role.of(role)));
   }
 
