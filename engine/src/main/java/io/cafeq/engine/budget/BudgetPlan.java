@@ -34,8 +34,8 @@ public final class BudgetPlan {
   }
 
   /**
-   * Measures samples of all tensors that are to be quantized, and chooses. Takes about as long as a tenth of quantizing. Borrows
-   * checkpoint and backend.
+   * Measures samples of all tensors that are to be quantized, and chooses. Takes a part of the time of quantizing that falls with
+   * the number of layers, since transforms are tried on a few layers of each kind. Borrows checkpoint and backend.
    *
    * @param recipe with a target
    * @param threads that work at the same time
