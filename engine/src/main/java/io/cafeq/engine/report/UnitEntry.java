@@ -1,6 +1,8 @@
 package io.cafeq.engine.report;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.UnitFigures;
@@ -17,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param kernel the backend and CPU kernel that made it; null where there is no file
  * @param description how the unit is stored, for people; null for copied and missing units
  * @param relativeError null for copied and missing units, like all the figures below
- * @param pairs the coupled matrices among its tensors
+ * @param pairs the coupled matrices among its tensors; reports of format 1 have none
  * @param error why the unit failed; left out of the JSON where it did not
  */
 public record UnitEntry(
@@ -36,7 +38,7 @@ public record UnitEntry(
     @Nullable PlainFigures plain,
     @Nullable PlainFigures plainClipped,
     @Nullable PlainFigures plainEqualBits,
-    List<PairEntry> pairs,
+    @JsonSetter(nulls = Nulls.AS_EMPTY) List<PairEntry> pairs,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable UnitFailure error) {
   public UnitEntry {
     tensors = List.copyOf(tensors);

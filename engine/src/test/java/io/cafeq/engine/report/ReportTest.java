@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
@@ -121,6 +122,19 @@ class ReportTest {
     assertThat(json.path("units").path(1).path("error").path("message").asText()).isEqualTo("NaN");
     assertThat(json.path("units").path(1).path("status").asText()).isEqualTo("failed");
     assertThat(ReportFile.read(folder)).isEqualTo(report);
+  }
+
+  @Test
+  void reportsFromBeforeThereWerePairsAreRead(@TempDir Path folder) throws Exception {
+    JsonMapper mapper = JsonMapper.builder().build();
+    ObjectNode json = (ObjectNode) mapper.readTree(ReportFile.toJson(report()));
+    ((ObjectNode) json.path("totals")).remove("pairs");
+    json.path("units").forEach(unit -> ((ObjectNode) unit).remove("pairs"));
+    Files.writeString(folder.resolve("report.json"), mapper.writeValueAsString(json));
+
+    Report read = ReportFile.read(folder);
+    assertThat(read.totals().pairs()).isNull();
+    assertThat(read.units()).hasSize(2).allSatisfy(unit -> assertThat(unit.pairs()).isEmpty());
   }
 
   @Test
