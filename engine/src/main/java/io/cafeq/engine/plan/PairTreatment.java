@@ -36,6 +36,11 @@ public record PairTreatment(
         recipe.fallBack() && learned);
   }
 
+  /** Whether M is undone before saving, so that its inverses are stored; without M there is nothing to undo. */
+  public boolean isReversed() {
+    return settings.reverse() && basis != Basis.UNCHANGED;
+  }
+
   /** Where M comes from. */
   public enum Basis {
     LEARNED,

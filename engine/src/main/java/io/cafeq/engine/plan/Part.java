@@ -101,7 +101,7 @@ public sealed interface Part {
 
     /** Bits of the stored inverses where the transform is undone before saving, one for each head on either side. */
     public long reverseBits() {
-      if (!treatment.settings().reverse() || treatment.basis() == PairTreatment.Basis.UNCHANGED) {
+      if (!treatment.isReversed()) {
         return 0;
       }
       return coupling.heads().stream()

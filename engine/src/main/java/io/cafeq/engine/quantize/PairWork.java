@@ -56,15 +56,14 @@ final class PairWork implements PartWork {
       case ROTATION -> transforms.rotations();
       case UNCHANGED -> transforms.unchanged();
     };
-    boolean reversed = treatment.settings().reverse() && treatment.basis() != Basis.UNCHANGED;
+    boolean reversed = treatment.isReversed();
     if (reversed) {
       ms = ms.stream().map(this::asStored).toList();
     }
     PairRounding rounding = treatment.basis() == Basis.UNCHANGED ? PairRounding.NEAREST : treatment.settings().rounding();
     PairRounder rounder = rounder(treatment.left(), treatment.right());
     double productNorm = rounder.squaredNorm();
-    RoundedPair rounded = rounder
-        .round(productNorm, ms, rounding, treatment.settings().iterations());
+    RoundedPair rounded = rounder.round(productNorm, ms, rounding, treatment.settings().iterations());
     PairSlabs.Written written = new PairSlabs(place, pair, shape, reversed ? Optional.of(ms) : Optional.empty())
         .write(writer, rounded);
     place.biases().put(part, folds(rounded));

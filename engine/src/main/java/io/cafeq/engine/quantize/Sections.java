@@ -67,7 +67,7 @@ final class Sections {
 
   private void add(Part.Pair pair) {
     PairTreatment treatment = pair.treatment();
-    boolean reversed = treatment.settings().reverse() && treatment.basis() != PairTreatment.Basis.UNCHANGED;
+    boolean reversed = treatment.isReversed();
     Side rightSide = pair.coupling().kind() == Coupling.Kind.VALUE_OUTPUT ? Side.INPUT : Side.OUTPUT;
     TransformUse leftUse = reversed ? new TransformUse(pair.left().name(), Side.OUTPUT) : null;
     TransformUse rightUse = reversed ? new TransformUse(pair.right().name(), rightSide) : null;

@@ -1,8 +1,10 @@
 package io.cafeq.tools.reproduce;
 
+import io.cafeq.config.Loss;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.config.TransformStorage;
+import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
@@ -11,15 +13,10 @@ import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
-import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
-import io.cafeq.engine.transform.SquareMatrices;
-import io.cafeq.engine.transform.StoredTransform;
-import io.cafeq.engine.transform.StoredTransforms;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,10 +82,9 @@ public final class BlockSizes implements PaperTable {
 
   private double hadamard() {
     try (Arena arena = Arena.ofConfined()) {
-      StoredTransform stored =
-          StoredTransforms.hadamard(Side.OUTPUT, 0, HADAMARD, Seeds.of(seed, "blocksize", 0, "signs"));
+      List<BlockTransform> blocks = maker(BlockDiagonal.Kind.HADAMARD, HADAMARD, "signs").random(0, List.of(HADAMARD));
       Sums sums = new Sums();
-      sums.add(encode(arena, weights(arena, 0, ROWS), blocks(stored)));
+      sums.add(encode(arena, weights(arena, 0, ROWS), new SlabTransforms.Blocks(Side.OUTPUT, blocks)));
       return sums.relative();
     }
   }
@@ -99,20 +95,17 @@ public final class BlockSizes implements PaperTable {
       try (Arena arena = Arena.ofConfined()) {
         FloatMatrix block = weights(arena, first, k);
         LearnProblem problem = new LearnProblem.Rows(block, 0, false, false, false);
-        try (Objective objective = lane.objective(problem)) {
-          double[] start = Orthogonal.rotation(k, Seeds.of(seed, "blocksize", first, "start"));
-          double[] m = BlockLearner.learn(objective, problem.blocks(), List.of(start), STEPS, stop).getFirst();
-          StoredTransform stored =
-              StoredTransforms.store(Side.OUTPUT, first, k, SquareMatrices.invert(m, k), TransformStorage.INT8);
-          sums.add(encode(arena, block, blocks(stored)));
-        }
+        List<BlockTransform> blocks = maker(BlockDiagonal.Kind.LEARNED, k, "start").learn(problem, first);
+        sums.add(encode(arena, block, new SlabTransforms.Blocks(Side.OUTPUT, blocks)));
       }
     }
     return sums.relative();
   }
 
-  private static SlabTransforms blocks(StoredTransform stored) {
-    return new SlabTransforms.Blocks(Side.OUTPUT, List.of(BlockTransform.of(stored).orElseThrow()));
+  private BlockMaker maker(BlockDiagonal.Kind kind, int k, String purpose) {
+    BlockDiagonal spec = new BlockDiagonal(kind, Side.OUTPUT, k, TransformStorage.INT8);
+    return new BlockMaker(
+        lane, spec, Loss.P_NORM, STEPS, channel -> Seeds.of(seed, "blocksize", channel, purpose), stop);
   }
 
   private EncodedSlab encode(Arena arena, FloatMatrix weights, SlabTransforms transforms) {
