@@ -61,6 +61,8 @@ public final class UnitPipeline {
   public Running start(List<Unit> units, Consumer<Outcome> outcomes) {
     Pair<UniqueKillSwitch, CompletionStage<Done>> stream =
         Source.from(units)
+            // one at a time, so that units reach the workers in their order; the next one's permit may wait for a lane
+            .mapAsync(1, this::admit)
             .mapAsyncUnordered(lanes, this::process)
             // after the workers: before them it would have no hold on the last units, whose source has already ended
             .viaMat(KillSwitches.single(), Keep.right())
@@ -96,18 +98,24 @@ public final class UnitPipeline {
     }
   }
 
+  /** A unit with what the memory permits said. */
+  private record Admission(Unit unit, MemoryPermits.Answer answer) {}
+
   /** Executors are named, since the stages of an ask else run on the common pool, which others may have filled. */
-  private CompletionStage<Outcome> process(Unit unit) {
+  private CompletionStage<Admission> admit(Unit unit) {
     long bytes = memoryNeeded.applyAsLong(unit);
     return AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
             permits, replyTo -> new MemoryPermits.Acquire(bytes, replyTo), NO_LIMIT, system.scheduler())
-        .thenComposeAsync(
-            answer -> switch (answer) {
-              case MemoryPermits.Permit permit -> work(unit, permit);
-              case MemoryPermits.TooLarge tooLarge ->
-                  CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
-            },
-            system.executionContext());
+        .thenApplyAsync(answer -> new Admission(unit, answer), system.executionContext());
+  }
+
+  private CompletionStage<Outcome> process(Admission admission) {
+    Unit unit = admission.unit();
+    return switch (admission.answer()) {
+      case MemoryPermits.Permit permit -> work(unit, permit);
+      case MemoryPermits.TooLarge tooLarge ->
+          CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
+    };
   }
 
   private CompletionStage<Outcome> work(Unit unit, MemoryPermits.Permit permit) {
