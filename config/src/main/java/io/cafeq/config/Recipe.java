@@ -46,6 +46,7 @@ public record Recipe(
     OptionalInt embeddings,
     Optional<Boolean> baselines,
     PairSettings pair,
+    StatisticsSettings statistics,
     List<String> include,
     List<String> exclude,
     List<TensorOverride> overrides) {
@@ -147,6 +148,7 @@ public record Recipe(
     entries.put("embeddings", CanonicalText.numberOr(embeddings, "none"));
     entries.put("baselines", CanonicalText.wordOr(baselines.map(on -> on ? "on" : "off"), "auto"));
     pair.addTo(entries);
+    statistics.addTo(entries);
     entries.put("include", CanonicalText.list(include.stream().map(CanonicalText::quoted).toList()));
     entries.put("exclude", CanonicalText.list(exclude.stream().map(CanonicalText::quoted).toList()));
     entries.put("overrides", CanonicalText.list(overrides.stream().map(TensorOverride::canonical).toList()));

@@ -62,9 +62,19 @@ final class SettingsReader {
         reader.integerOr("recipe.embeddings", "none", 2, 8),
         reader.flagOr("recipe.baselines", "auto"),
         pair(),
+        statistics(),
         reader.patterns("recipe.include"),
         reader.patterns("recipe.exclude"),
         overrides);
+  }
+
+  private StatisticsSettings statistics() {
+    return new StatisticsSettings(
+        reader.statisticsSource("recipe.statistics").orElseGet(StatisticsSource.None::new),
+        reader.integer("recipe.statistics-tokens", 64, 1 << 24).orElse(64),
+        reader.integer("recipe.statistics-window", 16, 1 << 15).orElse(16),
+        reader.integer("recipe.statistics-width", 64, 1 << 15).orElse(64),
+        reader.decimal("recipe.statistics-damping", 1e-6, 10).orElse(1));
   }
 
   private PairSettings pair() {

@@ -144,6 +144,16 @@ final class ValueReader {
     return name.filter(given -> !given.equals(word));
   }
 
+  /** Where the tokens of input statistics come from. */
+  Optional<StatisticsSource> statisticsSource(String key) {
+    Optional<StatisticsSource> source = word(key).flatMap(StatisticsSource::parse);
+    if (source.isEmpty()) {
+      wrong(key, word(key).map(ValueReader::quoted).orElseGet(() -> rendered(key)),
+          "none, auto, random, text, self or file:PATH");
+    }
+    return source;
+  }
+
   /** A number of bytes, at least {@code least}; empty for {@code word}. */
   OptionalLong sizeOr(String key, String word, long least) {
     Optional<String> text = word(key);

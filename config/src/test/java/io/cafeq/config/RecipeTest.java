@@ -23,6 +23,7 @@ class RecipeTest {
       OptionalInt.of(8), Optional.of(false),
       new PairSettings(false, PairLoss.WEIGHTED_SUM_OF_SQUARES, 2.5, PairOptimizer.CAYLEY, 0.01, 1500,
           OptionalDouble.of(0.003), PairRounding.ALGORITHM_1, 5, true),
+      new StatisticsSettings(new StatisticsSource.TextFile("some/ text.txt"), 512, 128, 1024, 0.05),
       List.of("a\\.b", "c"), List.of("[qk]_proj"),
       List.of(
           new TensorOverride(".*\"down\".*é", OptionalInt.of(8), OptionalInt.of(32), OptionalInt.of(16),
@@ -59,6 +60,11 @@ class RecipeTest {
       pair-rounding = algorithm-1
       pair-iterations = 5
       pair-reverse = on
+      statistics = "file:some/ text.txt"
+      statistics-tokens = 512
+      statistics-window = 128
+      statistics-width = 1024
+      statistics-damping = 0.05
       include = [c, "a\\\\.b", c]
       exclude = "[qk]_proj"
       overrides = [
@@ -78,6 +84,7 @@ class RecipeTest {
         true, 0, OptionalInt.empty(), Optional.empty(),
         new PairSettings(true, PairLoss.EXPECTED_ERROR, 5, PairOptimizer.ADAM, 0, 200, OptionalDouble.empty(),
             PairRounding.NEAREST_PLANE, 3, false),
+        new StatisticsSettings(new StatisticsSource.None(), 4096, 256, 4096, 0.01),
         List.of(), List.of(), List.of()));
   }
 
@@ -117,7 +124,9 @@ class RecipeTest {
         Map.entry("pair-loss", "weighted-sum-of-squares"), Map.entry("pair-temperature", "2.5"),
         Map.entry("pair-optimizer", "cayley"), Map.entry("pair-orthogonality", "0.01"), Map.entry("pair-steps", "1500"),
         Map.entry("pair-rate", "3e-3"), Map.entry("pair-rounding", "algorithm-1"), Map.entry("pair-iterations", "5"),
-        Map.entry("pair-reverse", "true"),
+        Map.entry("pair-reverse", "true"), Map.entry("statistics", "file:some/ text.txt"),
+        Map.entry("statistics-tokens", "512"), Map.entry("statistics-window", "128"),
+        Map.entry("statistics-width", "1024"), Map.entry("statistics-damping", "5e-2"),
         Map.entry("steps", "7"), Map.entry("clip", "false"), Map.entry("rounding", "nearest"),
         Map.entry("fall-back", "false"), Map.entry("seed", "-9000000000"), Map.entry("embeddings", "8"),
         Map.entry("baselines", "off"),
@@ -139,9 +148,11 @@ class RecipeTest {
         + "\"pair-reverse\":false,"
         + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
         + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
+        + "\"statistics\":\"none\",\"statistics-damping\":0.01,\"statistics-tokens\":4096,"
+        + "\"statistics-width\":4096,\"statistics-window\":256,"
         + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("b024e93287895897d6b6db4a62c28cce5e3e382ddf79930eaa7f23265b8ceeec");
+        .isEqualTo("d106460f9547c73408ceddb8aafc2de264d243c0102369303fe090de6a420788");
   }
 
   @Test

@@ -19,6 +19,7 @@ import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.quantize.UnitQuantizer;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Path;
 
 /** The engine's own numerics and its Arrow files. */
@@ -36,7 +37,8 @@ final class ArrowJobEngine implements JobEngine {
     this.checkpoint = checkpoint;
     this.identity = identity;
     this.run = settings.run();
-    this.options = new UnitQuantizer.Options(run.verify(), settings.recipe().measuresBaselines());
+    this.options = new UnitQuantizer.Options(run.verify(), settings.recipe().measuresBaselines(),
+        settings.recipe().statistics().damping());
     this.stop = stop;
   }
 
@@ -69,7 +71,7 @@ final class ArrowJobEngine implements JobEngine {
 
     Lane(ComputeBackend backend, Path output) {
       this.lane = backend.openLane();
-      this.quantizer = new UnitQuantizer(checkpoint, identity, backend, lane, options);
+      this.quantizer = new UnitQuantizer(checkpoint, identity, backend, lane, InputStatistics.NONE, options);
       this.output = output;
     }
 

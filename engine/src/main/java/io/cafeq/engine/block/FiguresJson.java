@@ -17,6 +17,7 @@ final class FiguresJson {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     node.put("weights", figures.weights());
     node.put("squared_norm", figures.squaredNorm());
+    put(node, "output_norm", figures.outputNorm());
     put(node, "result", figures.result());
     put(node, "plain", figures.plain());
     put(node, "plain_clipped", figures.plainClipped());
@@ -35,6 +36,7 @@ final class FiguresJson {
     return new UnitFigures(
         fields.count("weights"),
         fields.number("squared_norm"),
+        number(fields, "output_norm"),
         error(fields.object("result")),
         optional(fields, "plain"),
         optional(fields, "plain_clipped"),
@@ -83,7 +85,9 @@ final class FiguresJson {
 
   private static void put(ObjectNode node, String key, @Nullable ErrorFigures figures) {
     if (figures != null) {
-      node.putObject(key).put("squared_error", figures.squaredError()).put("bits", figures.bits());
+      ObjectNode error = node.putObject(key).put("squared_error", figures.squaredError());
+      put(error, "output_error", figures.outputError());
+      error.put("bits", figures.bits());
     }
   }
 
@@ -93,6 +97,6 @@ final class FiguresJson {
   }
 
   private static ErrorFigures error(Fields fields) {
-    return new ErrorFigures(fields.number("squared_error"), fields.count("bits"));
+    return new ErrorFigures(fields.number("squared_error"), number(fields, "output_error"), fields.count("bits"));
   }
 }

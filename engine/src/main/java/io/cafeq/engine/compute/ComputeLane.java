@@ -1,5 +1,6 @@
 package io.cafeq.engine.compute;
 
+import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -13,6 +14,9 @@ public interface ComputeLane extends AutoCloseable {
 
   /** The loss of a pair, ready to be evaluated; the caller closes it before it opens the next one. */
   PairObjective pairObjective(PairProblem problem);
+
+  /** Products of matrices; owned by the lane. */
+  MatrixProducts products();
 
   /** The rounding kernels; owned by the lane. */
   SlabEncoder encoder();

@@ -5,6 +5,7 @@ import io.cafeq.engine.checkpoint.TensorInfo;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** How the checkpoints of one kind of model name their tensors. Those that are known stand in {@link Families}. */
 public interface ModelFamily {
@@ -20,6 +21,11 @@ public interface ModelFamily {
   boolean accepts(String modelType);
 
   Place place(String tensorName);
+
+  /** The layer of a tensor, from 0; empty for what is in no layer that the model uses. */
+  default OptionalInt layer(String tensorName) {
+    return OptionalInt.empty();
+  }
 
   /**
    * What may be coupled in the model, from config.json and from the shapes that are there.

@@ -50,6 +50,15 @@ record NamedFamily(
   }
 
   @Override
+  public OptionalInt layer(String tensorName) {
+    return layers.locate(tensorName)
+        .map(LayerNames.InLayer::layer)
+        .filter(layer -> layerCount.isEmpty() || layer < layerCount.getAsInt())
+        .map(OptionalInt::of)
+        .orElse(OptionalInt.empty());
+  }
+
+  @Override
   public Couplings couplings(JsonNode config, Map<String, TensorInfo> tensors) {
     return PairFinder.find(TextConfig.of(config), layers, attention, tensors);
   }

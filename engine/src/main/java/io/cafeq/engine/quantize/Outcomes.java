@@ -21,6 +21,7 @@ final class Outcomes {
     return new UnitFigures(
         outcomes.stream().mapToLong(Outcome::weights).sum(),
         outcomes.stream().mapToDouble(Outcome::squaredNorm).sum(),
+        outputNorm(outcomes),
         Objects.requireNonNull(sum(outcomes, Outcome::result)),
         sum(outcomes, Outcome::plain),
         sum(outcomes, Outcome::plainClipped),
@@ -30,9 +31,24 @@ final class Outcomes {
         UnitEstimate.describe(unit));
   }
 
+  /** Null unless there were statistics for all parts. */
+  private static @Nullable Double outputNorm(List<Outcome> outcomes) {
+    double sum = 0;
+    for (Outcome outcome : outcomes) {
+      Double norm = outcome.outputNorm();
+      if (norm == null) {
+        return null;
+      }
+      sum += norm;
+    }
+    return sum;
+  }
+
   /** Null unless all parts have it. */
   private static @Nullable ErrorFigures sum(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
     double squaredError = 0;
+    double outputError = 0;
+    boolean hasOutput = true;
     long bits = 0;
     for (Outcome outcome : outcomes) {
       ErrorFigures figures = kind.apply(outcome);
@@ -40,9 +56,12 @@ final class Outcomes {
         return null;
       }
       squaredError += figures.squaredError();
+      Double output = figures.outputError();
+      hasOutput &= output != null;
+      outputError += output == null ? 0 : output;
       bits += figures.bits();
     }
-    return new ErrorFigures(squaredError, bits);
+    return new ErrorFigures(squaredError, hasOutput ? (Double) outputError : null, bits);
   }
 
   /** What is known of a part that fell back: its baselines from before, its result from now. */
@@ -51,6 +70,7 @@ final class Outcomes {
     return new Outcome(
         now.weights(),
         now.squaredNorm(),
+        now.outputNorm(),
         now.result(),
         before.plain(),
         before.plainClipped(),

@@ -170,6 +170,7 @@ final class PairWork implements PartWork {
     return new Outcome(
         pair.weights(),
         written.squaredNorm(),
+        null,
         new ErrorFigures(figures.squaredError(result), pair.bits()),
         figures(figures, plain, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false)),
         figures(figures, clipped, PlainGrids.sameGroup(left, true), PlainGrids.sameGroup(right, true)),

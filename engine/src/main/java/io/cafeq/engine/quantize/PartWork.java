@@ -15,6 +15,8 @@ interface PartWork {
   /**
    * What became of a part.
    *
+   * @param outputNorm mean square of the original outputs, summed over rows; null without statistics. That of a pair is the
+   *     right matrix's, and its output errors are half the sum of both matrices' squared relative ones times it
    * @param result of what was written
    * @param plain null where it was not asked for, like the next two
    * @param pair figures of a pair; null for stacks
@@ -23,6 +25,7 @@ interface PartWork {
   record Outcome(
       long weights,
       double squaredNorm,
+      @Nullable Double outputNorm,
       ErrorFigures result,
       @Nullable ErrorFigures plain,
       @Nullable ErrorFigures plainClipped,

@@ -218,6 +218,7 @@ final class StackWork implements PartWork {
     return new Outcome(
         stack.weights(),
         squaredNorm,
+        null,
         result,
         plain(PlainGrids.sameGroup(treatment.grid(), false), isPlain, result),
         plain(PlainGrids.sameGroup(treatment.grid(), true), isPlain, result),

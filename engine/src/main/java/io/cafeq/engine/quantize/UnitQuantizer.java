@@ -10,12 +10,14 @@ import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -41,18 +43,28 @@ public final class UnitQuantizer implements AutoCloseable {
   private final ComputeLane lane;
   private final String kernel;
   private final TensorReader reader;
+  private final InputStatistics statistics;
+  private final MatrixInputs inputs;
   private final Options options;
 
   /**
    * @param verify whether each file is reopened, decoded and compared with the source before it gets its final name
    * @param baselines whether plain rounding is measured also where the result does not need it
+   * @param damping part of the mean diagonal of second moments that is added to it
    */
-  public record Options(boolean verify, boolean baselines) {}
+  public record Options(boolean verify, boolean baselines, double damping) {}
 
   /** Borrows the checkpoint and the lane. */
   public UnitQuantizer(
-      Checkpoint checkpoint, JobIdentity identity, ComputeBackend backend, ComputeLane lane, Options options) {
+      Checkpoint checkpoint,
+      JobIdentity identity,
+      ComputeBackend backend,
+      ComputeLane lane,
+      InputStatistics statistics,
+      Options options) {
     this.checkpoint = checkpoint;
+    this.statistics = statistics;
+    inputs = MatrixInputs.of(checkpoint.config());
     this.identity = identity;
     this.lane = lane;
     this.options = options;
@@ -132,7 +144,8 @@ public final class UnitQuantizer implements AutoCloseable {
 
   private Written quantize(Unit.Quantized unit, UnitFile file, StopFlag stop, Progress progress) {
     Workplace place = new Workplace(
-        checkpoint, reader, lane, stop, new SourceHashes(), new BiasFolds(), options.baselines());
+        checkpoint, reader, lane, stop, new SourceHashes(), new BiasFolds(), statistics, options.damping(), inputs,
+        options.baselines());
     UnitHeader header = Sections.header(unit, identity, kernel);
     List<PartWork.Outcome> outcomes = new ArrayList<>();
     try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
@@ -164,7 +177,8 @@ public final class UnitQuantizer implements AutoCloseable {
     Unit.Quantized changed = new Unit.Quantized(unit.id(), unit.tensors(), parts);
     boolean mixed = outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
     Workplace plain = new Workplace(
-        checkpoint, reader, lane, place.stop(), place.hashes(), place.biases(), false);
+        checkpoint, reader, lane, place.stop(), place.hashes(), place.biases(), statistics, options.damping(), inputs,
+        false);
     UnitHeader header = Sections.header(changed, identity, kernel);
     if (mixed) {
       file.setAside();

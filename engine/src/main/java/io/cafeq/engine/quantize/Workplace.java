@@ -4,12 +4,17 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.statistics.InputStatistics;
 
 /**
  * What a worker works with on one unit; all borrowed.
  *
  * @param hashes of source tensors that were read whole
  * @param biases what pairs do to biases
+ * @param statistics of the model's matrix inputs, as far as there are any; NONE where rounding counts all channels alike
+ * @param damping part of the mean diagonal of second moments that is added to it
+ * @param inputs which matrix reads what
  * @param baselines whether plain rounding is measured also where the result does not need it
  */
 record Workplace(
@@ -19,4 +24,7 @@ record Workplace(
     StopFlag stop,
     SourceHashes hashes,
     BiasFolds biases,
+    InputStatistics statistics,
+    double damping,
+    MatrixInputs inputs,
     boolean baselines) {}

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param weights number of weights
  * @param squaredNorm sum of squares of the original weights
+ * @param outputNorm mean square of the original outputs, summed over the rows; null where there were no statistics for all rows
  * @param result what was written
  * @param plain nearest rounding on min/max grids without a transform, same bits and group; null where not asked for
  * @param plainClipped the same with the clipping search; null where not asked for
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 public record UnitFigures(
     long weights,
     double squaredNorm,
+    @Nullable Double outputNorm,
     ErrorFigures result,
     @Nullable ErrorFigures plain,
     @Nullable ErrorFigures plainClipped,
@@ -32,7 +34,21 @@ public record UnitFigures(
     pairs = List.copyOf(pairs);
   }
 
-  /** A unit without pairs. */
+  /** A unit without statistics. */
+  public UnitFigures(
+      long weights,
+      double squaredNorm,
+      ErrorFigures result,
+      @Nullable ErrorFigures plain,
+      @Nullable ErrorFigures plainClipped,
+      @Nullable ErrorFigures plainEqualBits,
+      boolean fellBack,
+      List<PairFigures> pairs,
+      String description) {
+    this(weights, squaredNorm, null, result, plain, plainClipped, plainEqualBits, fellBack, pairs, description);
+  }
+
+  /** A unit without pairs and statistics. */
   public UnitFigures(
       long weights,
       double squaredNorm,

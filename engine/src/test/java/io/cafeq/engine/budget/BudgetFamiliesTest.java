@@ -16,6 +16,7 @@ import io.cafeq.engine.quantize.UnitQuantizer;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -41,7 +42,7 @@ class BudgetFamiliesTest {
         ComputeLane lane = backend.openLane();
         UnitQuantizer quantizer = new UnitQuantizer(checkpoint,
             new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION), backend, lane,
-            new UnitQuantizer.Options(true, false))) {
+            InputStatistics.NONE, new UnitQuantizer.Options(true, false, recipe.statistics().damping()))) {
       BudgetPlan budget = BudgetPlan.measure(checkpoint, recipe, backend, 1, 256L << 20, stop);
       assertThat(PlanEstimate.of(budget.plan()).bitsPerWeight()).isBetween(TARGET - 0.5, TARGET);
 

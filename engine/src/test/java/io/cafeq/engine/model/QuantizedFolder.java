@@ -20,6 +20,7 @@ import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.quantize.UnitQuantizer;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -49,7 +50,8 @@ public final class QuantizedFolder {
         OutputFolder folder = OutputFolder.open(target, checkpoint.folder());
         ComputeLane lane = backend.openLane();
         UnitQuantizer quantizer =
-            new UnitQuantizer(checkpoint, job, backend, lane, new UnitQuantizer.Options(true, baselines))) {
+            new UnitQuantizer(checkpoint, job, backend, lane, InputStatistics.NONE,
+                new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
       Plan plan = Planner.plan(checkpoint, recipe);
       SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());
       ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));

@@ -2,6 +2,7 @@ package io.cafeq.engine.compute.nd4j;
 
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -40,10 +41,10 @@ public final class Nd4jBackend implements ComputeBackend {
 
   @Override
   public ComputeLane openLane() {
-    return new Lane(new WideRangeEncoder());
+    return new Lane(new BlasProducts(), new WideRangeEncoder());
   }
 
-  private record Lane(SlabEncoder encoder) implements ComputeLane {
+  private record Lane(MatrixProducts products, SlabEncoder encoder) implements ComputeLane {
     @Override
     public Objective objective(LearnProblem problem) {
       return switch (problem) {

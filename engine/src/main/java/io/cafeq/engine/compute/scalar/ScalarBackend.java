@@ -2,6 +2,7 @@ package io.cafeq.engine.compute.scalar;
 
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -28,10 +29,10 @@ public final class ScalarBackend implements ComputeBackend {
 
   @Override
   public ComputeLane openLane() {
-    return new Lane(new ScalarSlabEncoder());
+    return new Lane(new ScalarProducts(), new ScalarSlabEncoder());
   }
 
-  private record Lane(SlabEncoder encoder) implements ComputeLane {
+  private record Lane(MatrixProducts products, SlabEncoder encoder) implements ComputeLane {
     @Override
     public Objective objective(LearnProblem problem) {
       return new ScalarObjective(problem);

@@ -1,0 +1,50 @@
+package io.cafeq.config;
+
+import java.util.Optional;
+
+/** Where the tokens come from whose way through the model tells the inputs of its matrices. */
+public sealed interface StatisticsSource {
+  /** Nothing: rounding counts every input channel alike. */
+  record None() implements StatisticsSource {}
+
+  /** The built-in text, random tokens where there is no tokenizer, nothing where the model cannot be run. */
+  record Auto() implements StatisticsSource {}
+
+  /** Random tokens. */
+  record Random() implements StatisticsSource {}
+
+  /** The text that comes with the program. */
+  record BuiltInText() implements StatisticsSource {}
+
+  /** Text that the model writes. */
+  record Self() implements StatisticsSource {}
+
+  /** @param path of a UTF-8 text, as given */
+  record TextFile(String path) implements StatisticsSource {}
+
+  /** As it stands in recipes and options. */
+  default String text() {
+    return switch (this) {
+      case None none -> "none";
+      case Auto auto -> "auto";
+      case Random random -> "random";
+      case BuiltInText builtIn -> "text";
+      case Self self -> "self";
+      case TextFile(String path) -> "file:" + path;
+    };
+  }
+
+  /** Back from {@link #text()}; empty where it is none of them. */
+  static Optional<StatisticsSource> parse(String text) {
+    return switch (text) {
+      case "none" -> Optional.of(new None());
+      case "auto" -> Optional.of(new Auto());
+      case "random" -> Optional.of(new Random());
+      case "text" -> Optional.of(new BuiltInText());
+      case "self" -> Optional.of(new Self());
+      default -> text.startsWith("file:") && text.length() > "file:".length()
+          ? Optional.of(new TextFile(text.substring("file:".length())))
+          : Optional.empty();
+    };
+  }
+}

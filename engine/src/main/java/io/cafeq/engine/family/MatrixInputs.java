@@ -1,0 +1,51 @@
+package io.cafeq.engine.family;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.statistics.MatrixInput;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** Which matrices of a model read which inputs, as far as its family's names tell. */
+public final class MatrixInputs {
+  private final ModelFamily family;
+
+  private MatrixInputs(ModelFamily family) {
+    this.family = family;
+  }
+
+  public static MatrixInputs of(JsonNode config) {
+    return new MatrixInputs(Families.of(config));
+  }
+
+  /** The layer of a tensor, from 0; empty for what is in no layer that the model uses. */
+  public OptionalInt layer(String tensorName) {
+    return family.layer(tensorName);
+  }
+
+  /**
+   * What a matrix reads; empty where the family does not know it.
+   *
+   * @param expert of a stack of matrices; without meaning for single ones
+   */
+  public Optional<MatrixInput> of(WeightTensor weight, int expert) {
+    ModelFamily.Place place = family.place(weight.name());
+    if (!place.role().isLinear() || family.layer(weight.name()).isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(place.experts()
+        .map(experts -> ofExpert(weight, experts, place.input().isPresent(), expert))
+        .orElseGet(() -> new MatrixInput(place.input().orElse(weight.name()), weight.columns(), Optional.empty())));
+  }
+
+  /** The tensor's name has the expert's number after what all experts have in common, unless they are stacked. */
+  private static MatrixInput ofExpert(WeightTensor weight, String experts, boolean shared, int expert) {
+    String rest = weight.name().substring(Math.min(weight.name().length(), experts.length() + 1));
+    int dot = rest.indexOf('.');
+    boolean numbered = !weight.isStack() && dot > 0;
+    String number = numbered ? rest.substring(0, dot) : Integer.toString(expert);
+    String matrix = shared ? "" : "." + (numbered ? rest.substring(dot + 1) : rest);
+    return new MatrixInput(
+        experts + "." + number + matrix, weight.columns(), Optional.of(experts + matrix));
+  }
+}

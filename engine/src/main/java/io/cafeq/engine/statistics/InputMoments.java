@@ -1,0 +1,34 @@
+package io.cafeq.engine.statistics;
+
+import io.cafeq.engine.memory.FloatMatrix;
+import java.util.List;
+
+/**
+ * Second moments of one input: the mean over tokens of x x^T, not yet damped, in blocks on the diagonal; what lies beyond them
+ * counts as 0. Borrows its memory.
+ *
+ * @param input whose moments these are
+ * @param tokens that were seen
+ * @param blocks in the order of the channels, all of them, without gaps; one where H is kept whole
+ */
+public record InputMoments(String input, long tokens, List<Block> blocks) {
+  public InputMoments {
+    blocks = List.copyOf(blocks);
+  }
+
+  /**
+   * Some consecutive channels.
+   *
+   * @param moments [n, n], symmetric
+   */
+  public record Block(int firstChannel, FloatMatrix moments) {
+    public int channels() {
+      return moments.rows();
+    }
+  }
+
+  /** Channels of the input. */
+  public int channels() {
+    return blocks.stream().mapToInt(Block::channels).sum();
+  }
+}
