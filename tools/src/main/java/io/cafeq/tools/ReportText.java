@@ -67,9 +67,11 @@ final class ReportText {
   }
 
   private static String errors(Totals totals) {
+    boolean outputs = totals.relativeOutputError() != null;
     TextTable table = new TextTable(1);
-    table.row("", "relative error", "bits per weight", "this result is");
-    table.row("this result", Amounts.error(totals.relativeError()), Amounts.bits(totals.bitsPerWeight()), "");
+    row(table, outputs, "", "relative error", "output error", "bits per weight", "this result is");
+    row(table, outputs, "this result", Amounts.error(totals.relativeError()), error(totals.relativeOutputError()),
+        Amounts.bits(totals.bitsPerWeight()), "");
     baseline(table, "plain rounding", totals.plain(), totals);
     baseline(table, "plain, clipped", totals.plainClipped(), totals);
     baseline(table, "plain, equal bits", totals.plainEqualBits(), totals);
@@ -78,8 +80,28 @@ final class ReportText {
 
   private static void baseline(TextTable table, String name, @Nullable PlainFigures plain, Totals totals) {
     if (plain != null) {
-      table.row(name, Amounts.error(plain.relativeError()), Amounts.bits(plain.bitsPerWeight()),
-          Amounts.comparison(totals.relativeError(), plain.relativeError()));
+      Double output = totals.relativeOutputError();
+      Double plainOutput = plain.relativeOutputError();
+      // what counts is the output's error, where it is known
+      String comparison = output != null && plainOutput != null
+          ? Amounts.comparison(output, plainOutput)
+          : Amounts.comparison(totals.relativeError(), plain.relativeError());
+      row(table, output != null, name, Amounts.error(plain.relativeError()), error(plainOutput),
+          Amounts.bits(plain.bitsPerWeight()), comparison);
+    }
+  }
+
+  private static String error(@Nullable Double error) {
+    return error == null ? "" : Amounts.error(error);
+  }
+
+  /** The third column is there only with statistics. */
+  private static void row(
+      TextTable table, boolean outputs, String name, String error, String output, String bits, String comparison) {
+    if (outputs) {
+      table.row(name, error, output, bits, comparison);
+    } else {
+      table.row(name, error, bits, comparison);
     }
   }
 

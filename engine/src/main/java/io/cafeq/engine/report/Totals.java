@@ -1,5 +1,6 @@
 package io.cafeq.engine.report;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
@@ -19,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param modelBitsPerWeight the same over all tensors, copied ones at their own size
  * @param modelBytes what {@code modelBitsPerWeight} was made from, rounded up
  * @param relativeError root of the summed squared errors over the summed squares of the original quantized weights
+ * @param relativeOutputError root of the mean over weights of their units' squared relative output errors, over the units that
+ *     have one; null if none has
  * @param plain over the units that have this baseline; null if none has, like the two below
  * @param pairs errors of the products of coupled matrices; null where there are none
  * @param seconds wall time of the run that wrote the report
@@ -30,6 +33,7 @@ public record Totals(
     double modelBitsPerWeight,
     long modelBytes,
     double relativeError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double relativeOutputError,
     @Nullable PlainFigures plain,
     @Nullable PlainFigures plainClipped,
     @Nullable PlainFigures plainEqualBits,
@@ -42,6 +46,7 @@ public record Totals(
     Figures.requireFinite("bits_per_weight", bitsPerWeight);
     Figures.requireFinite("model_bits_per_weight", modelBitsPerWeight);
     Figures.requireFinite("relative_error", relativeError);
+    Figures.requireFiniteIfThere("relative_output_error", relativeOutputError);
     Figures.requireFinite("seconds", seconds);
   }
 
@@ -78,6 +83,7 @@ public record Totals(
         Figures.perWeight(modelBits, result.weights + copiedWeights),
         Math.ceilDiv(modelBits, 8L),
         result.relativeError(),
+        result.relativeOutputError(),
         plain.figures(),
         plainClipped.figures(),
         plainEqualBits.figures(),
@@ -107,6 +113,8 @@ public record Totals(
     private long bits;
     private double squaredError;
     private double squaredNorm;
+    private double outputErrors;
+    private long weightsWithOutput;
 
     void add(UnitFigures unit, Function<UnitFigures, @Nullable ErrorFigures> kind) {
       ErrorFigures figures = kind.apply(unit);
@@ -115,6 +123,11 @@ public record Totals(
         bits += figures.bits();
         squaredError += figures.squaredError();
         squaredNorm += unit.squaredNorm();
+        Double output = figures.relativeOutputError(unit.outputNorm());
+        if (output != null) {
+          outputErrors += unit.weights() * output * output;
+          weightsWithOutput += unit.weights();
+        }
       }
     }
 
@@ -122,8 +135,13 @@ public record Totals(
       return new ErrorFigures(squaredError, bits).relativeError(squaredNorm);
     }
 
+    /** Outputs of different matrices have no common scale, so each unit counts by its weights. */
+    @Nullable Double relativeOutputError() {
+      return weightsWithOutput == 0 ? null : (Double) Math.sqrt(outputErrors / weightsWithOutput);
+    }
+
     @Nullable PlainFigures figures() {
-      return weights == 0 ? null : new PlainFigures(relativeError(), Figures.perWeight(bits, weights));
+      return weights == 0 ? null : new PlainFigures(relativeError(), relativeOutputError(), Figures.perWeight(bits, weights));
     }
   }
 }

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param kernel the backend and CPU kernel that made it; null where there is no file
  * @param description how the unit is stored, for people; null for copied and missing units
  * @param relativeError null for copied and missing units, like all the figures below
+ * @param relativeOutputError root of the mean squared error of the outputs over their mean square, by the statistics of the
+ *     inputs; left out of the JSON where there were none
  * @param pairs the coupled matrices among its tensors; reports of format 1 have none
  * @param error why the unit failed; left out of the JSON where it did not
  */
@@ -34,6 +36,7 @@ public record UnitEntry(
     @Nullable String kernel,
     @Nullable String description,
     @Nullable Double relativeError,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double relativeOutputError,
     @Nullable Double bitsPerWeight,
     @Nullable PlainFigures plain,
     @Nullable PlainFigures plainClipped,
@@ -45,6 +48,7 @@ public record UnitEntry(
     pairs = List.copyOf(pairs);
     Figures.requireFinite("seconds", seconds);
     Figures.requireFiniteIfThere("relative_error", relativeError);
+    Figures.requireFiniteIfThere("relative_output_error", relativeOutputError);
     Figures.requireFiniteIfThere("bits_per_weight", bitsPerWeight);
   }
 
@@ -62,18 +66,18 @@ public record UnitEntry(
     if (figures == null) {
       return new UnitEntry(
           unit.id(), names(unit), status, false, false, receipt.seconds(), unit.weights(), receipt.bytes(),
-          receipt.kernel(), null, null, null, null, null, null, List.of(), null);
+          receipt.kernel(), null, null, null, null, null, null, null, List.of(), null);
     }
-    double norm = figures.squaredNorm();
     long weights = figures.weights();
     return new UnitEntry(
         unit.id(), names(unit), status, true, figures.fellBack(), receipt.seconds(), weights, receipt.bytes(),
         receipt.kernel(), figures.description(),
-        figures.result().relativeError(norm),
+        figures.result().relativeError(figures.squaredNorm()),
+        figures.result().relativeOutputError(figures.outputNorm()),
         Figures.perWeight(figures.result().bits(), weights),
-        PlainFigures.of(figures.plain(), norm, weights),
-        PlainFigures.of(figures.plainClipped(), norm, weights),
-        PlainFigures.of(figures.plainEqualBits(), norm, weights),
+        PlainFigures.of(figures.plain(), figures),
+        PlainFigures.of(figures.plainClipped(), figures),
+        PlainFigures.of(figures.plainEqualBits(), figures),
         figures.pairs().stream().map(PairEntry::of).toList(),
         null);
   }
@@ -81,7 +85,7 @@ public record UnitEntry(
   private static UnitEntry absent(Unit unit, UnitStatus status, @Nullable UnitFailure failure) {
     return new UnitEntry(
         unit.id(), names(unit), status, unit instanceof Unit.Quantized, false, 0, unit.weights(), 0,
-        null, null, null, null, null, null, null, List.of(), failure);
+        null, null, null, null, null, null, null, null, List.of(), failure);
   }
 
   private static List<String> names(Unit unit) {

@@ -32,6 +32,20 @@ class ReportTest {
   private static final Measurements MEASURED = new Measurements(2.5, 100, 200, 300);
 
   @Test
+  void outputErrorsCountByWeights() {
+    UnitFigures first = new UnitFigures(
+        100, 4, 50.0, new ErrorFigures(1, 2.0, 450), null, null, new ErrorFigures(2, 8.0, 450), false, List.of(), "x");
+    UnitFigures second = new UnitFigures(
+        300, 5, 1e-6, new ErrorFigures(3, 1e-8, 1350), null, null, null, false, List.of(), "y");
+    UnitFigures without = new UnitFigures(600, 5, figures(3, 1350), null, null, null, false, "z");
+    Totals totals = Totals.of(List.of(done("a", 100, first), done("b", 300, second), done("c", 600, without)), MEASURED);
+    assertThat(totals.relativeOutputError()).isCloseTo(Math.sqrt((100 * 0.04 + 300 * 0.01) / 400), within(1e-12));
+    assertThat(totals.plainEqualBits()).isEqualTo(new PlainFigures(Math.sqrt(0.5), 0.4, 4.5));
+    assertThat(UnitEntry.of(done("a", 100, first)).relativeOutputError()).isCloseTo(0.2, within(1e-12));
+    assertThat(UnitEntry.of(done("c", 600, without)).relativeOutputError()).isNull();
+  }
+
+  @Test
   void totalsAreSumsOverWhatIsThere() {
     List<UnitResult> results = List.of(
         done("a", 100, new UnitFigures(100, 4, figures(1, 450), figures(4, 400), null, null, false, "x")),
@@ -47,7 +61,7 @@ class ReportTest {
     assertThat(totals.modelBytes()).isEqualTo(225 + 100);
     assertThat(totals.modelBitsPerWeight()).isEqualTo(8.0 * 325 / 450);
     assertThat(totals.relativeError()).isCloseTo(Math.sqrt(4.0 / 9), within(1e-15));
-    assertThat(totals.plain()).isEqualTo(new PlainFigures(1, 4));
+    assertThat(totals.plain()).isEqualTo(new PlainFigures(1, null, 4));
     assertThat(totals.plainClipped()).isNull();
     assertThat(totals.plainEqualBits()).isNull();
   }
@@ -84,13 +98,13 @@ class ReportTest {
     assertThat(nothing.bitsPerWeight()).isZero();
     assertThat(nothing.relativeError()).isZero();
     assertThat(zeros.relativeError()).isZero();
-    assertThat(zeros.plain()).isEqualTo(new PlainFigures(0, 4));
+    assertThat(zeros.plain()).isEqualTo(new PlainFigures(0, null, 4));
   }
 
   @Test
   void notANumberNeverGetsIn() {
-    assertThatThrownBy(() -> new PlainFigures(Double.NaN, 4)).hasMessageContaining("relative_error");
-    assertThatThrownBy(() -> new PlainFigures(1, Double.POSITIVE_INFINITY)).hasMessageContaining("bits_per_weight");
+    assertThatThrownBy(() -> new PlainFigures(Double.NaN, null, 4)).hasMessageContaining("relative_error");
+    assertThatThrownBy(() -> new PlainFigures(1, null, Double.POSITIVE_INFINITY)).hasMessageContaining("bits_per_weight");
     assertThatThrownBy(() -> Totals.of(
             List.of(done("a", 1, new UnitFigures(1, 1, figures(Double.NaN, 1), null, null, null, false, ""))), MEASURED))
         .hasMessageContaining("relative_error");
