@@ -15,6 +15,7 @@ import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -157,12 +158,12 @@ final class StackWork implements PartWork {
       SlabTransforms transforms = transforms(writer, range, inputBlocks, groupWeights, slab, first);
       RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
       EncodedSlab encoded =
-          place.lane().encoder().encode(slab, treatment.grid(), transforms, rule, room.buffers());
+          place.lane().encoder().encode(slab, treatment.grid(), transforms, InputMetric.NONE, rule, room.buffers());
       writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
       squaredError += encoded.squaredError();
       squaredNorm += encoded.squaredNorm();
       for (Baseline baseline : baselines) {
-        baseline.squaredError += place.lane().encoder().plainError(slab, baseline.grid);
+        baseline.squaredError += place.lane().encoder().plainError(slab, baseline.grid, InputMetric.NONE).squared();
       }
       progress.advanced(slab.elements() - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
     }

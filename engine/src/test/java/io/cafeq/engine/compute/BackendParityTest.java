@@ -13,6 +13,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockLearner;
@@ -206,7 +207,8 @@ class BackendParityTest {
     assertThat(one.squaredError()).isCloseTo(other.squaredError(), within(1e-3 * other.squaredError()));
     assertThat(one.squaredNorm()).isCloseTo(other.squaredNorm(), within(1e-5 * other.squaredNorm()));
     try (ComputeLane lane = Backends.open(backend).openLane()) {
-      assertThat(lane.encoder().plainError(weights, grid)).isCloseTo(one.squaredError(), within(1e-6 * one.squaredError()));
+      assertThat(lane.encoder().plainError(weights, grid, InputMetric.NONE).squared())
+          .isCloseTo(one.squaredError(), within(1e-6 * one.squaredError()));
     }
   }
 
@@ -274,7 +276,7 @@ class BackendParityTest {
       ComputeBackend backend, FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule) {
     try (ComputeLane lane = backend.openLane()) {
       SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, rule, buffers);
+      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
       return new Encoded(slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError(), slab.squaredNorm());
     }
   }
