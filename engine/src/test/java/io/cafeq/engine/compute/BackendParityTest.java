@@ -18,6 +18,7 @@ import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.Orthogonal;
@@ -66,7 +67,9 @@ class BackendParityTest {
                 Stream.of(
                         "rows whole", "rows long groups", "rows groups", "rows small block", "rows long in small blocks",
                         "rows transposed", "stripe one block",
-                        "stripe part groups", "stripe many blocks", "stripe uneven blocks", "stripe tail")
+                        "stripe part groups", "stripe many blocks", "stripe uneven blocks", "stripe tail",
+                        "rows long groups weighted", "rows groups weighted",
+                        "rows transposed in a metric", "stripe part groups in a metric", "stripe tail in a metric")
                     .map(problem -> Arguments.of(backend, problem)));
   }
 
@@ -83,8 +86,20 @@ class BackendParityTest {
       case "stripe many blocks" -> new LearnProblem.Stripe(weights(300, 64, 8), List.of(16, 16, 16, 16), 64, true);
       case "stripe uneven blocks" -> new LearnProblem.Stripe(weights(300, 96, 9), List.of(32, 32, 32), 48, true);
       case "stripe tail" -> new LearnProblem.Stripe(weights(130, 24, 10), List.of(16, 8), 24, true);
+      case "rows long groups weighted" -> ((LearnProblem.Rows) problem("rows long groups")).weighted(new double[] {0.3, 1.7});
+      case "rows groups weighted" -> ((LearnProblem.Rows) problem("rows groups"))
+          .weighted(new double[] {0.1, 2, 0.9, 4, 0, 0.5, 0.5, 1, 0.5, 0.5});
+      case "rows transposed in a metric" -> ((LearnProblem.Rows) problem("rows transposed")).in(uneven(16));
+      case "stripe part groups in a metric" ->
+          new LearnProblem.Stripe(weights(700, 32, 7), List.of(32), 8, false, uneven(32));
+      case "stripe tail in a metric" ->
+          new LearnProblem.Stripe(weights(130, 24, 10), List.of(16, 8), 24, true, uneven(16, 8));
       default -> throw new IllegalArgumentException(name);
     };
+  }
+
+  private static ChannelMetric uneven(int... sizes) {
+    return UnevenMetric.of(Arrays.stream(sizes).boxed().toList(), 61);
   }
 
   @ParameterizedTest
