@@ -55,7 +55,7 @@ public final class ForwardPass implements AutoCloseable {
    *
    * @param weights borrowed until the pass is closed
    * @param windows of token ids, of one length except perhaps the last
-   * @param memory native bytes that it may take, at least {@link #memoryNeeded}
+   * @param memory native bytes that it may take, at least {@link #memoryNeeded}; what the weights hold is not among them
    * @param scratchFolder where a scratch file may be made, when the states of all windows are too much
    * @throws EngineException where no forward pass is written for the model, memory is too small, or a token is unknown
    */
