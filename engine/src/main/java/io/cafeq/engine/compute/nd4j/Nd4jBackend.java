@@ -41,15 +41,16 @@ public final class Nd4jBackend implements ComputeBackend {
 
   @Override
   public ComputeLane openLane() {
-    return new Lane(new BlasProducts(), new WideRangeEncoder());
+    MatrixProducts products = new BlasProducts();
+    return new Lane(products, new WideRangeEncoder(products));
   }
 
   private record Lane(MatrixProducts products, SlabEncoder encoder) implements ComputeLane {
     @Override
     public Objective objective(LearnProblem problem) {
       return switch (problem) {
-        case LearnProblem.Rows rows -> new BlockObjective(new RowRanges(rows), rows.blocks());
-        case LearnProblem.Stripe stripe -> new BlockObjective(new StripeRanges(stripe), stripe.blocks());
+        case LearnProblem.Rows rows -> new BlockObjective(new RowRanges(rows), rows);
+        case LearnProblem.Stripe stripe -> new BlockObjective(new StripeRanges(stripe), stripe);
       };
     }
 
