@@ -14,9 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -53,42 +52,42 @@ public final class MomentFile {
     }
   }
 
-  private record Block(MomentSums sums, int number) {}
+  private record Block(SafetensorsWriter.Entry entry, MomentSums sums, int number) {}
 
   /**
    * Writes the file, synced and renamed. Throws with kind CHECKPOINT where moments are not finite, ENVIRONMENT where the disk is
    * full, STOPPED; leaves nothing under the name then.
    */
   public static Receipt write(Path file, String identity, String kernel, List<MomentSums> inputs, StopFlag stop) {
-    Map<String, Block> blocks = new HashMap<>();
-    List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+    List<Block> blocks = new ArrayList<>();
     SortedMap<String, Long> tokens = new TreeMap<>();
     for (MomentSums sums : inputs) {
       tokens.put(sums.input().name(), sums.tokens());
       if (sums.isEnough()) {
         for (int i = 0; i < sums.blocks().spans().size(); i++) {
           String name = tensor(sums.input().name(), i);
-          blocks.put(name, new Block(sums, i));
-          entries.add(new SafetensorsWriter.Entry(name, Dtype.F32, List.of(sums.blocks().spans().get(i).packed())));
+          long packed = sums.blocks().spans().get(i).packed();
+          blocks.add(new Block(new SafetensorsWriter.Entry(name, Dtype.F32, List.of(packed)), sums, i));
         }
       }
     }
-    entries.sort(SafetensorsWriter.ORDER);
+    blocks.sort(Comparator.comparing(Block::entry, SafetensorsWriter.ORDER));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment piece = arena.allocate(WRITE_BYTES, 64);
       MessageDigest digest = Digests.sha256();
       // hashed before it is written, since the header that holds the hash comes first
-      for (SafetensorsWriter.Entry entry : entries) {
-        pieces(blocks.get(entry.name()), piece, stop, bytes -> digest.update(bytes.asByteBuffer()));
+      for (Block block : blocks) {
+        pieces(block, piece, stop, bytes -> digest.update(bytes.asByteBuffer()));
       }
       SortedMap<String, String> metadata = new TreeMap<>();
       metadata.put(IDENTITY, identity);
       metadata.put(KERNEL, kernel);
       metadata.put(PAYLOAD, Digests.hex(digest));
       tokens.forEach((input, count) -> metadata.put(TOKENS + input, Long.toString(count)));
+      List<SafetensorsWriter.Entry> entries = blocks.stream().map(Block::entry).toList();
       try (SafetensorsWriter writer = SafetensorsWriter.create(file, entries, metadata)) {
-        for (SafetensorsWriter.Entry entry : entries) {
-          pieces(blocks.get(entry.name()), piece, stop, bytes -> writer.append(entry.name(), bytes));
+        for (Block block : blocks) {
+          pieces(block, piece, stop, bytes -> writer.append(block.entry().name(), bytes));
         }
         writer.finish();
       }

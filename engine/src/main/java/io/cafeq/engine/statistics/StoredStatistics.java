@@ -17,6 +17,7 @@ public final class StoredStatistics implements InputStatistics {
   private final Path folder;
   private final int width;
   private final Function<String, OptionalInt> layerOf;
+  private final StopFlag stop;
   private final Map<Integer, Boolean> checked = new ConcurrentHashMap<>();
 
   /**
@@ -24,10 +25,11 @@ public final class StoredStatistics implements InputStatistics {
    * @param width the most channels of a block
    * @param layerOf the layer of an input by its name; empty for inputs of which nothing is taken
    */
-  public StoredStatistics(Path folder, int width, Function<String, OptionalInt> layerOf) {
+  public StoredStatistics(Path folder, int width, Function<String, OptionalInt> layerOf, StopFlag stop) {
     this.folder = folder;
     this.width = width;
     this.layerOf = layerOf;
+    this.stop = stop;
   }
 
   /** The file of a layer, by its name in a folder of statistics. */
@@ -43,7 +45,7 @@ public final class StoredStatistics implements InputStatistics {
     }
     try (MomentReader reader = MomentReader.open(folder.resolve(fileName(layer.getAsInt())))) {
       checked.computeIfAbsent(layer.getAsInt(), number -> {
-        reader.checkPayload(new StopFlag());
+        reader.checkPayload(stop);
         return true;
       });
       String name = reader.has(input.name()) ? input.name() : input.fallBack().orElse(input.name());
