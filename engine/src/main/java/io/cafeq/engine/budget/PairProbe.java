@@ -12,6 +12,7 @@ import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Cluster;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.PairFactor;
 import io.cafeq.engine.rounding.PairHeads;
 import io.cafeq.engine.rounding.PairRounder;
@@ -165,6 +166,6 @@ final class PairProbe {
 
   private double relative(FloatMatrix matrix, GridSpec grid) {
     double norm = PlainErrors.squaredNorm(matrix);
-    return norm == 0 ? 0 : lane.encoder().plainError(matrix, grid) / norm;
+    return norm == 0 ? 0 : lane.encoder().plainError(matrix, grid, InputMetric.NONE).squared() / norm;
   }
 }

@@ -3,6 +3,7 @@ package io.cafeq.engine.budget;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
@@ -46,7 +47,7 @@ final class PlainErrors {
       double norm = squaredNorm(sample);
       double[] relative = new double[grids.places().size()];
       grids.places().forEach(
-          (grid, place) -> relative[place] = norm == 0 ? 0 : encoder.plainError(sample, grid) / norm);
+          (grid, place) -> relative[place] = norm == 0 ? 0 : encoder.plainError(sample, grid, InputMetric.NONE).squared() / norm);
       return new PlainErrors(piece.weights(), grids, relative);
     }
   }

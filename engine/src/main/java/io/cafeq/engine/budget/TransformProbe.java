@@ -10,6 +10,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -203,12 +204,13 @@ final class TransformProbe {
     for (int bits : candidates.bits()) {
       for (int size : sizes) {
         stop.check();
-        double plain = encoder.plainError(sample, candidates.grid(bits, size, candidates.reference()));
+        double plain = encoder.plainError(sample, candidates.grid(bits, size, candidates.reference()), InputMetric.NONE)
+            .squared();
         for (ScaleStorage storage : candidates.storages(transforms.side())) {
           GridSpec grid = candidates.grid(bits, size, storage);
           try (Arena room = Arena.ofConfined()) {
             SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
-            double error = encoder.encode(sample, grid, transforms, rule, buffers).squaredError();
+            double error = encoder.encode(sample, grid, transforms, InputMetric.NONE, rule, buffers).squaredError();
             gains.add(grid, sample.columns(), plain > 0 ? error / plain : 1);
           }
         }

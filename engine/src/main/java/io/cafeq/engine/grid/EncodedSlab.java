@@ -20,6 +20,9 @@ import java.lang.foreign.MemorySegment;
  * @param squaredError sum of (effective - original)^2, with the transform undone; with blocks whose metric is given,
  *     the error in that metric
  * @param squaredNorm sum of the original squares
+ * @param outputError sum over rows of e^T H e, e the error of an effective row and H the (damped) metric that it was rounded
+ *     in; 0 without one
+ * @param outputNorm the same of the original rows
  */
 public record EncodedSlab(
     GridSpec grid,
@@ -30,7 +33,22 @@ public record EncodedSlab(
     MemorySegment scales,
     MemorySegment zeros,
     double squaredError,
-    double squaredNorm) {
+    double squaredNorm,
+    double outputError,
+    double outputNorm) {
+  /** A slab that was rounded without a metric of inputs. */
+  public EncodedSlab(
+      GridSpec grid,
+      int rows,
+      int columns,
+      MemorySegment codes,
+      MemorySegment rowScales,
+      MemorySegment scales,
+      MemorySegment zeros,
+      double squaredError,
+      double squaredNorm) {
+    this(grid, rows, columns, codes, rowScales, scales, zeros, squaredError, squaredNorm, 0, 0);
+  }
 
   /** Bytes of one packed row of codes. */
   public static long codeBytes(GridSpec grid, int columns) {

@@ -77,6 +77,11 @@ public final class SlabBuffers {
 
   /** The first {@code rows} rows, borrowed until the next row is written. */
   public EncodedSlab slab(int rows, double squaredError, double squaredNorm) {
+    return slab(rows, squaredError, squaredNorm, 0, 0);
+  }
+
+  /** The same with the error and the norm of the outputs. */
+  public EncodedSlab slab(int rows, double squaredError, double squaredNorm, double outputError, double outputNorm) {
     return new EncodedSlab(
         grid,
         rows,
@@ -86,6 +91,8 @@ public final class SlabBuffers {
         scales.asSlice(0, rows * EncodedSlab.scaleBytes(grid, columns)),
         zeros.asSlice(0, rows * EncodedSlab.zeroBytes(grid, columns)),
         squaredError,
-        squaredNorm);
+        squaredNorm,
+        outputError,
+        outputNorm);
   }
 }

@@ -11,6 +11,7 @@ import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundedPair;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -165,14 +166,16 @@ final class PairSlabs {
           case OUTPUT -> List.of(blocks.get(first / shape.size()));
         };
         EncodedSlab encoded = place.lane().encoder()
-            .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), rounded.rounding(), buffers);
+            .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), InputMetric.NONE, rounded.rounding(),
+                buffers);
         norm += encoded.squaredNorm();
         int row = factor.tensorRow(first);
         int expertRows = factor.weight().rows();
         boolean isStack = factor.weight().isStack();
         writer.writeSlab(factor.weight().name(), isStack ? row / expertRows : -1, isStack ? row % expertRows : row,
             withoutFigures(encoded));
-        plain.errors.replaceAll((candidate, error) -> error + place.lane().encoder().plainError(slab, candidate));
+        plain.errors.replaceAll((candidate, error) ->
+            error + place.lane().encoder().plainError(slab, candidate, InputMetric.NONE).squared());
         if (!stored.isEmpty()) {
           FloatMatrix effective = effectiveRoom.slice(0, slab.rows());
           List<StoredTransform> used = factor.side() == Side.INPUT ? stored : List.of(stored.get(first / shape.size()));

@@ -9,6 +9,7 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.LearnProblem;
@@ -49,7 +50,7 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
       SlabTransforms none = new SlabTransforms.None();
       RoundingRule nearest = new RoundingRule.Nearest();
       double rounding =
-          perSecond(() -> lane.encoder().encode(weights, GRID, none, nearest, buffers)) * BLOCK * COLUMNS;
+          perSecond(() -> lane.encoder().encode(weights, GRID, none, InputMetric.NONE, nearest, buffers)) * BLOCK * COLUMNS;
       return new Speed(learning, rounding);
     }
   }

@@ -15,6 +15,7 @@ import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -105,7 +106,14 @@ final class StackWork implements PartWork {
   }
 
   private TransformLearner learner(BlockDiagonal blocks) {
-    return new TransformLearner(stack, blocks, place.lane(), place.reader(), place.stop());
+    return new TransformLearner(place, stack, blocks);
+  }
+
+  /** For learning on the output side. */
+  private double[] groupWeights(RowRange range) {
+    return treatment.transform() instanceof BlockDiagonal blocks && blocks.side() == Side.OUTPUT
+        ? learner(blocks).groupWeights(range)
+        : new double[0];
   }
 
   /** Buffers for one slab of any range. */
@@ -139,6 +147,7 @@ final class StackWork implements PartWork {
     long roundingSeed = Seeds.of(treatment.seed(), weight.name(), 0, "rounding");
     int slabRows = SlabShape.rows(treatment.transform(), columns, range.count());
     int expert = weight.isStack() ? range.expert() : -1;
+    double[] groupWeights = groupWeights(range);
     int expertRow = weight.isStack() ? range.expert() * weight.rows() : 0;
     for (int done = 0; done < range.count(); done += slabRows) {
       place.stop().check();
@@ -146,15 +155,15 @@ final class StackWork implements PartWork {
       int first = range.first() + done;
       FloatMatrix slab = room.weights().slice(0, rows);
       read(weight, first, slab, room);
-      SlabTransforms transforms = transforms(writer, range, inputBlocks, slab, first);
+      SlabTransforms transforms = transforms(writer, range, inputBlocks, groupWeights, slab, first);
       RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
       EncodedSlab encoded =
-          place.lane().encoder().encode(slab, treatment.grid(), transforms, rule, room.buffers());
+          place.lane().encoder().encode(slab, treatment.grid(), transforms, InputMetric.NONE, rule, room.buffers());
       writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
       squaredError += encoded.squaredError();
       squaredNorm += encoded.squaredNorm();
       for (Baseline baseline : baselines) {
-        baseline.squaredError += place.lane().encoder().plainError(slab, baseline.grid);
+        baseline.squaredError += place.lane().encoder().plainError(slab, baseline.grid, InputMetric.NONE).squared();
       }
       progress.advanced(slab.elements() - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
     }
@@ -186,14 +195,19 @@ final class StackWork implements PartWork {
   }
 
   private SlabTransforms transforms(
-      UnitFileWriter writer, RowRange range, List<BlockTransform> inputBlocks, FloatMatrix slab, int firstRow) {
+      UnitFileWriter writer,
+      RowRange range,
+      List<BlockTransform> inputBlocks,
+      double[] groupWeights,
+      FloatMatrix slab,
+      int firstRow) {
     return switch (treatment.transform()) {
       case TransformSpec.None none -> new SlabTransforms.None();
       case BlockDiagonal blocks ->
           switch (blocks.side()) {
             case INPUT -> new SlabTransforms.Blocks(Side.INPUT, inputBlocks);
             case OUTPUT -> {
-              List<BlockTransform> made = learner(blocks).outputBlocks(slab, firstRow);
+              List<BlockTransform> made = learner(blocks).outputBlocks(slab, firstRow, groupWeights);
               String key = Sections.key(unit, part, range, Side.OUTPUT);
               made.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
               yield new SlabTransforms.Blocks(Side.OUTPUT, made);

@@ -2,14 +2,13 @@ package io.cafeq.engine.quantize;
 
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
-import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.BlockMaker;
-import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
+import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
@@ -17,26 +16,50 @@ import io.cafeq.engine.transform.TransformSpec;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
-/** Makes the blocks of one stack, by learning or at random. Borrows the lane and the reader. */
+/** Makes the blocks of one stack, by learning or at random. Borrows the workplace. */
 final class TransformLearner {
+  private final Workplace place;
   private final Part.Stack stack;
   private final BlockDiagonal spec;
-  private final TensorReader reader;
-  private final StopFlag stop;
   private final BlockMaker maker;
 
-  TransformLearner(Part.Stack stack, BlockDiagonal spec, ComputeLane lane, TensorReader reader, StopFlag stop) {
+  TransformLearner(Workplace place, Part.Stack stack, BlockDiagonal spec) {
+    this.place = place;
     this.stack = stack;
     this.spec = spec;
     Treatment treatment = stack.treatment();
-    maker = new BlockMaker(lane, spec, treatment.loss(), treatment.steps(), this::seed, stop);
-    this.reader = reader;
-    this.stop = stop;
+    maker = new BlockMaker(place.lane(), spec, treatment.loss(), treatment.steps(), this::seed, place.stop());
   }
 
-  /** All blocks of the input side, stripe by stripe. Reads the tensors' columns only where something is learned. */
+  /**
+   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known. Reads the tensors' columns
+   * only where something is learned.
+   */
   List<BlockTransform> inputBlocks(Progress progress) {
+    try (Arena arena = Arena.ofConfined()) {
+      return inputBlocks(metrics(StackInput.shared(stack, place.inputs()), arena), progress);
+    }
+  }
+
+  /** What errors of each group of the inputs of a range's rows cost, on the output side; empty where all cost the same. */
+  double[] groupWeights(Part.RowRange range) {
+    try (Arena arena = Arena.ofConfined()) {
+      return metrics(StackInput.of(range, place.inputs()), arena)
+          .map(metrics -> metrics.groupWeights(stack.treatment().grid().group()))
+          .orElseGet(() -> new double[0]);
+    }
+  }
+
+  private Optional<LearningMetrics> metrics(Optional<MatrixInput> input, Arena arena) {
+    return input
+        .filter(known -> spec.kind() == BlockDiagonal.Kind.LEARNED)
+        .flatMap(known -> place.statistics().read(known, arena))
+        .map(moments -> new LearningMetrics(moments, place.damping()));
+  }
+
+  private List<BlockTransform> inputBlocks(Optional<LearningMetrics> metrics, Progress progress) {
     List<Integer> sizes = SlabShape.blocks(spec, stack.columns());
     int width = SlabShape.stripe(stack, spec.block());
     List<BlockTransform> blocks = new ArrayList<>();
@@ -50,7 +73,10 @@ final class TransformLearner {
       }
       if (spec.kind() == BlockDiagonal.Kind.LEARNED) {
         try (Arena arena = Arena.ofConfined()) {
-          blocks.addAll(learn(readStripe(arena, first, columns), first, stripe));
+          int channel = first;
+          ChannelMetric metric =
+              metrics.map(known -> known.blocks(channel, stripe)).orElse(ChannelMetric.NONE);
+          blocks.addAll(learn(readStripe(arena, first, columns), first, stripe, metric));
         }
       } else {
         blocks.addAll(maker.random(first, stripe));
@@ -61,15 +87,19 @@ final class TransformLearner {
     return blocks;
   }
 
-  /** The blocks of some rows of the output side, {@code firstRow} on a block's edge. */
-  List<BlockTransform> outputBlocks(FloatMatrix rows, int firstRow) {
+  /**
+   * The blocks of some rows of the output side, {@code firstRow} on a block's edge.
+   *
+   * @param groupWeights of the range that the rows are in
+   */
+  List<BlockTransform> outputBlocks(FloatMatrix rows, int firstRow, double[] groupWeights) {
+    int group = stack.treatment().grid().group();
     List<BlockTransform> blocks = new ArrayList<>();
     int done = 0;
     for (int size : SlabShape.blocks(spec, rows.rows())) {
       if (spec.kind() == BlockDiagonal.Kind.LEARNED) {
-        LearnProblem problem =
-            new LearnProblem.Rows(rows.slice(done, size), stack.treatment().grid().group(), symmetric(), false, false);
-        blocks.addAll(maker.learn(problem, firstRow + done));
+        LearnProblem.Rows problem = new LearnProblem.Rows(rows.slice(done, size), group, symmetric(), false, false);
+        blocks.addAll(maker.learn(problem.weighted(groupWeights), firstRow + done));
       } else {
         blocks.addAll(maker.random(firstRow + done, List.of(size)));
       }
@@ -82,20 +112,20 @@ final class TransformLearner {
     FloatMatrix all = FloatMatrix.allocate(arena, Math.toIntExact(stack.totalRows()), columns);
     int row = 0;
     for (Part.RowRange range : stack.rows()) {
-      stop.check();
-      reader.readFloats(range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
+      place.stop().check();
+      place.reader().readFloats(range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
       row += range.count();
     }
     return all;
   }
 
-  private List<BlockTransform> learn(FloatMatrix columns, int first, List<Integer> sizes) {
+  private List<BlockTransform> learn(FloatMatrix columns, int first, List<Integer> sizes, ChannelMetric metric) {
     if (SlabShape.holdsGroups(stack, columns.columns())) {
       return maker.learn(
-          new LearnProblem.Stripe(columns, sizes, stack.treatment().grid().group(), symmetric()), first);
+          new LearnProblem.Stripe(columns, sizes, stack.treatment().grid().group(), symmetric(), metric), first);
     }
     // Groups longer than any stripe: Eq. (4) on the transpose, then equal ranges of the rows of V.
-    return maker.learnBalanced(new LearnProblem.Rows(columns, 0, symmetric(), true, true), first);
+    return maker.learnBalanced(new LearnProblem.Rows(columns, 0, symmetric(), true, true).in(metric), first);
   }
 
   private boolean symmetric() {

@@ -32,7 +32,12 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule,
+      SlabBuffers buffers) {
     return switch (transforms) {
       case SlabTransforms.None none -> switch (rule) {
         // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
@@ -45,7 +50,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
   }
 
   @Override
-  public double plainError(FloatMatrix weights, GridSpec grid) {
+  public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     GridTile tile = tile(grid, weights.columns());
     double sum = 0;
     for (int first = 0; first < weights.rows(); first += tile.maximumRows()) {
@@ -54,7 +59,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
       tile.choose();
       sum += tile.squaredError();
     }
-    return sum;
+    return new RoundingErrors(sum, 0);
   }
 
   private EncodedSlab plain(FloatMatrix weights, GridSpec grid, SlabBuffers buffers) {

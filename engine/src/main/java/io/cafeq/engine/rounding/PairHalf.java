@@ -91,7 +91,7 @@ final class PairHalf {
         int endHead = endHead(first, slab);
         SlabTransforms transforms =
             new SlabTransforms.Blocks(factor.side(), blocks.subList(firstHead, endHead));
-        EncodedSlab encoded = encoder.encode(slab, grid, transforms, rule, buffers);
+        EncodedSlab encoded = encoder.encode(slab, grid, transforms, InputMetric.NONE, rule, buffers);
         FloatMatrix decoded = decodedRoom.slice(0, slab.rows());
         decode(encoded, decoded);
         for (int head = firstHead; head < endHead; head++) {

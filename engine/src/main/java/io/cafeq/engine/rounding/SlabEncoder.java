@@ -12,14 +12,21 @@ public interface SlabEncoder extends AutoCloseable {
    *
    * @param weights [rows, in]; borrowed. With output-side transforms these are exactly the rows of the given blocks.
    * @param transforms the blocks to apply: all of the input's, or those of the slab's rows, or none
+   * @param metric along the columns of what is rounded: of the weights' input without a transform and with one on the output
+   *     side, {@link InputMetric#under} the same blocks with one on the input side; NONE where all columns count alike
    * @param rule how codes are chosen; a stochastic one starts at the first row of {@code weights}
    * @param buffers where the slab goes; borrowed by the result
    */
   EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers);
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule,
+      SlabBuffers buffers);
 
-  /** Squared error of nearest rounding without a transform. */
-  double plainError(FloatMatrix weights, GridSpec grid);
+  /** Errors of nearest rounding without a transform on grids that were chosen without the metric. */
+  RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric);
 
   @Override
   void close();

@@ -17,9 +17,12 @@ public interface Objective extends AutoCloseable {
    */
   Evaluation subgradient(List<double[]> blocks);
 
+  /** What the columns of P cost. */
+  ChannelMetric metric();
+
   /**
-   * For each channel of all blocks in order, the sum of squares of the true ranges of the groups that it takes part in. The
-   * true loss is the sum of these times the squared column norms of P.
+   * For each channel of all blocks in order, the sum of squares of the true ranges of the groups that it takes part in, each
+   * times its group's weight. The true loss is the sum of these times what the columns of P cost.
    */
   double[] hardShares(List<double[]> blocks);
 
@@ -28,9 +31,9 @@ public interface Objective extends AutoCloseable {
     double[] shares = hardShares(blocks);
     double loss = 0;
     int channel = 0;
-    for (double[] block : blocks) {
-      int k = (int) Math.round(Math.sqrt(block.length));
-      for (double energy : SquareMatrices.columnEnergies(SquareMatrices.invert(block, k), k)) {
+    for (int b = 0; b < blocks.size(); b++) {
+      int k = (int) Math.round(Math.sqrt(blocks.get(b).length));
+      for (double energy : metric().energies(b, SquareMatrices.invert(blocks.get(b), k), k)) {
         loss += energy * shares[channel++];
       }
     }

@@ -175,10 +175,27 @@ public final class SquareMatrices {
     return energies;
   }
 
+  /** The diagonal of a^T h a, h symmetric. */
+  public static double[] columnForms(double[] a, double[] h, int k) {
+    double[] product = multiply(h, a, k);
+    double[] forms = new double[k];
+    for (int i = 0; i < k; i++) {
+      for (int j = 0; j < k; j++) {
+        forms[j] += a[i * k + j] * product[i * k + j];
+      }
+    }
+    return forms;
+  }
+
   /** What the gradient of a loss owes to P = M^-1: -2 P^T P diag(f) P^T, with f_j in {@code shares}. */
   public static double[] metricGradient(double[] inverse, double[] shares, int k) {
+    return metricGradient(inverse, inverse, shares, k);
+  }
+
+  /** The same in a metric H: -2 P^T H P diag(f) P^T, with H P in {@code product}. */
+  public static double[] metricGradient(double[] inverse, double[] product, double[] shares, int k) {
     double[] back = transpose(inverse, k);
-    double[] left = multiply(back, inverse, k);
+    double[] left = multiply(back, product, k);
     for (int i = 0; i < k; i++) {
       for (int j = 0; j < k; j++) {
         left[i * k + j] *= -2 * shares[j];

@@ -13,10 +13,12 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.Orthogonal;
@@ -65,7 +67,9 @@ class BackendParityTest {
                 Stream.of(
                         "rows whole", "rows long groups", "rows groups", "rows small block", "rows long in small blocks",
                         "rows transposed", "stripe one block",
-                        "stripe part groups", "stripe many blocks", "stripe uneven blocks", "stripe tail")
+                        "stripe part groups", "stripe many blocks", "stripe uneven blocks", "stripe tail",
+                        "rows long groups weighted", "rows groups weighted",
+                        "rows transposed in a metric", "stripe part groups in a metric", "stripe tail in a metric")
                     .map(problem -> Arguments.of(backend, problem)));
   }
 
@@ -82,8 +86,20 @@ class BackendParityTest {
       case "stripe many blocks" -> new LearnProblem.Stripe(weights(300, 64, 8), List.of(16, 16, 16, 16), 64, true);
       case "stripe uneven blocks" -> new LearnProblem.Stripe(weights(300, 96, 9), List.of(32, 32, 32), 48, true);
       case "stripe tail" -> new LearnProblem.Stripe(weights(130, 24, 10), List.of(16, 8), 24, true);
+      case "rows long groups weighted" -> ((LearnProblem.Rows) problem("rows long groups")).weighted(new double[] {0.3, 1.7});
+      case "rows groups weighted" -> ((LearnProblem.Rows) problem("rows groups"))
+          .weighted(new double[] {0.1, 2, 0.9, 4, 0, 0.5, 0.5, 1, 0.5, 0.5});
+      case "rows transposed in a metric" -> ((LearnProblem.Rows) problem("rows transposed")).in(uneven(16));
+      case "stripe part groups in a metric" ->
+          new LearnProblem.Stripe(weights(700, 32, 7), List.of(32), 8, false, uneven(32));
+      case "stripe tail in a metric" ->
+          new LearnProblem.Stripe(weights(130, 24, 10), List.of(16, 8), 24, true, uneven(16, 8));
       default -> throw new IllegalArgumentException(name);
     };
+  }
+
+  private static ChannelMetric uneven(int... sizes) {
+    return UnevenMetric.of(Arrays.stream(sizes).boxed().toList(), 61);
   }
 
   @ParameterizedTest
@@ -191,7 +207,8 @@ class BackendParityTest {
     assertThat(one.squaredError()).isCloseTo(other.squaredError(), within(1e-3 * other.squaredError()));
     assertThat(one.squaredNorm()).isCloseTo(other.squaredNorm(), within(1e-5 * other.squaredNorm()));
     try (ComputeLane lane = Backends.open(backend).openLane()) {
-      assertThat(lane.encoder().plainError(weights, grid)).isCloseTo(one.squaredError(), within(1e-6 * one.squaredError()));
+      assertThat(lane.encoder().plainError(weights, grid, InputMetric.NONE).squared())
+          .isCloseTo(one.squaredError(), within(1e-6 * one.squaredError()));
     }
   }
 
@@ -259,7 +276,7 @@ class BackendParityTest {
       ComputeBackend backend, FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule) {
     try (ComputeLane lane = backend.openLane()) {
       SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, rule, buffers);
+      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
       return new Encoded(slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError(), slab.squaredNorm());
     }
   }

@@ -12,6 +12,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridValues;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.PairFactor;
 import io.cafeq.engine.rounding.PairHeads;
 import io.cafeq.engine.rounding.PairRounder;
@@ -222,7 +223,7 @@ class PairRounderTest {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
       EncodedSlab slab =
-          lane.encoder().encode(weights, grid, new SlabTransforms.Blocks(side, blocks), rounded.rounding(), buffers);
+          lane.encoder().encode(weights, grid, new SlabTransforms.Blocks(side, blocks), InputMetric.NONE, rounded.rounding(), buffers);
       FloatMatrix decoded = FloatMatrix.allocate(arena, weights.rows(), weights.columns());
       GridValues values = new GridValues(slab);
       float[] row = new float[weights.columns()];

@@ -10,6 +10,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -187,7 +188,7 @@ class StochasticRoundingTest {
     try (Arena room = Arena.ofConfined();
         ComputeLane lane = Backends.open(backend).openLane()) {
       SlabBuffers buffers = new SlabBuffers(room, grid, weights.rows(), weights.columns());
-      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, rule, buffers);
+      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
       return new Encoded(slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError());
     }
   }

@@ -39,7 +39,8 @@ class TrueLossTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"rows", "rows symmetric", "rows transposed", "stripe", "stripe symmetric", "stripe parts"})
+  @ValueSource(strings = {"rows", "rows symmetric", "rows transposed", "stripe", "stripe symmetric", "stripe parts", "rows weighted",
+      "rows transposed in a metric", "stripe in a metric"})
   void theSubgradientIsTheSlopeWhereNoTwoEntriesTie(String name) {
     LearnProblem problem = switch (name) {
       case "rows" -> new LearnProblem.Rows(weights(8, 96), 32, false, false, false);
@@ -48,6 +49,12 @@ class TrueLossTest {
       case "stripe" -> new LearnProblem.Stripe(weights(50, 24), List.of(8, 8, 8), 24, false);
       case "stripe symmetric" -> new LearnProblem.Stripe(weights(50, 24), List.of(16, 8), 24, true);
       case "stripe parts" -> new LearnProblem.Stripe(weights(50, 16), List.of(16), 4, false);
+      case "rows weighted" ->
+          new LearnProblem.Rows(weights(8, 96), 32, false, false, false).weighted(new double[] {0.2, 2.5, 0.3});
+      case "rows transposed in a metric" ->
+          new LearnProblem.Rows(weights(96, 8), 0, false, true, true).in(UnevenMetric.of(List.of(8), 1));
+      case "stripe in a metric" -> new LearnProblem.Stripe(
+          weights(50, 24), List.of(8, 16), 12, true, UnevenMetric.of(List.of(8, 16), 2));
       default -> throw new IllegalArgumentException(name);
     };
     List<double[]> blocks = starts(problem);

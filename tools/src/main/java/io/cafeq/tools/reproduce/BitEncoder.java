@@ -5,6 +5,8 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
+import io.cafeq.engine.rounding.RoundingErrors;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -16,7 +18,12 @@ final class BitEncoder implements SlabEncoder {
 
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule,
+      SlabBuffers buffers) {
     double error = 0;
     double norm = 0;
     byte[] codes = new byte[weights.columns() + 8];
@@ -54,7 +61,7 @@ final class BitEncoder implements SlabEncoder {
   }
 
   @Override
-  public double plainError(FloatMatrix weights, GridSpec grid) {
+  public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     double error = 0;
     for (int row = 0; row < weights.rows(); row++) {
       for (int column = 0; column < weights.columns(); column++) {
@@ -63,7 +70,7 @@ final class BitEncoder implements SlabEncoder {
         error += difference * difference;
       }
     }
-    return error;
+    return new RoundingErrors(error, 0);
   }
 
   @Override

@@ -11,6 +11,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -112,7 +113,7 @@ public final class BlockSizes implements PaperTable {
     stop.check();
     GridSpec grid = new GridSpec(4, 0, ScaleStorage.ZERO_POINT, 8, true);
     SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-    return lane.encoder().encode(weights, grid, transforms, new RoundingRule.NearestPlane(), buffers);
+    return lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, new RoundingRule.NearestPlane(), buffers);
   }
 
   private FloatMatrix weights(Arena arena, int first, int count) {

@@ -1,5 +1,7 @@
 package io.cafeq.engine.compute.nd4j;
 
+import io.cafeq.engine.transform.ChannelMetric;
+import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
 import java.util.ArrayList;
@@ -7,15 +9,17 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 
-/** Eq. (4) and its input-side form: ranges weighted by the squared column norms of P = M^-1. */
+/** Eq. (4) and its input-side form: ranges weighted by the squared column norms of P = M^-1, in the problem's metric. */
 final class BlockObjective implements Objective {
   private final WeightedRanges ranges;
   private final List<Integer> sizes;
+  private final ChannelMetric metric;
 
-  /** Takes over the ranges. */
-  BlockObjective(WeightedRanges ranges, List<Integer> sizes) {
+  /** Takes over the ranges, which are the problem's. */
+  BlockObjective(WeightedRanges ranges, LearnProblem problem) {
     this.ranges = ranges;
-    this.sizes = List.copyOf(sizes);
+    sizes = problem.blocks();
+    metric = problem.metric();
   }
 
   @Override
@@ -36,7 +40,7 @@ final class BlockObjective implements Objective {
       int k = sizes.get(b);
       double[] inverse = SquareMatrices.invert(ms.get(b), k);
       inverses.add(inverse);
-      System.arraycopy(SquareMatrices.columnEnergies(inverse, k), 0, energies, channel, k);
+      System.arraycopy(metric.energies(b, inverse, k), 0, energies, channel, k);
       channel += k;
     }
     WeightedRanges.Shares found = weighted.apply(energies);
@@ -45,7 +49,7 @@ final class BlockObjective implements Objective {
     for (int b = 0; b < ms.size(); b++) {
       int k = sizes.get(b);
       double[] shares = Arrays.copyOfRange(found.shares(), channel, channel + k);
-      double[] gradient = SquareMatrices.metricGradient(inverses.get(b), shares, k);
+      double[] gradient = metric.gradient(b, inverses.get(b), shares, k);
       double[] product = found.products().get(b);
       for (int i = 0; i < gradient.length; i++) {
         gradient[i] += product[i];
@@ -54,6 +58,11 @@ final class BlockObjective implements Objective {
       channel += k;
     }
     return new Evaluation(found.loss(), found.hardLoss(), gradients);
+  }
+
+  @Override
+  public ChannelMetric metric() {
+    return metric;
   }
 
   @Override

@@ -48,8 +48,8 @@ public final class Nd4jBackend implements ComputeBackend {
     @Override
     public Objective objective(LearnProblem problem) {
       return switch (problem) {
-        case LearnProblem.Rows rows -> new BlockObjective(new RowRanges(rows), rows.blocks());
-        case LearnProblem.Stripe stripe -> new BlockObjective(new StripeRanges(stripe), stripe.blocks());
+        case LearnProblem.Rows rows -> new BlockObjective(new RowRanges(rows), rows);
+        case LearnProblem.Stripe stripe -> new BlockObjective(new StripeRanges(stripe), stripe);
       };
     }
 

@@ -69,13 +69,13 @@ final class RowRanges implements WeightedRanges {
     double[] shares = new double[k];
     if (tiles.longGroups()) {
       for (int group = 0; group < tiles.groups(); group++) {
-        range(group).addHard(shares);
+        range(group).addHard(group, shares);
       }
     } else {
       for (int tile = 0; tile < tiles.count(); tile++) {
         forward(tile);
         ranges.include(rows, 0, entries);
-        addHard(shares);
+        addHard(tile, shares);
       }
     }
     return shares;
@@ -86,12 +86,13 @@ final class RowRanges implements WeightedRanges {
     for (int tile = 0; tile < tiles.count(); tile++) {
       forward(tile);
       ranges.include(rows, 0, entries);
-      addHard(hardShares);
+      addHard(tile, hardShares);
       ranges.raise(rows, 0, entries, p);
       ranges.finish(p, size);
       for (int l = 0; l < lanes; l++) {
-        shares[l % k] += ranges.squared[l];
-        ranges.slope[l] *= (float) (2 * weights[l % k]);
+        double weight = weightOfLane(tile, l);
+        shares[l % k] += weight * ranges.squared[l];
+        ranges.slope[l] *= (float) (2 * weights[l % k] * weight);
       }
       ranges.slope(rows, 0, entries);
       backward(tile, tile == 0 ? 0 : 1);
@@ -106,7 +107,9 @@ final class RowRanges implements WeightedRanges {
       forward(tile);
       ranges.include(rows, 0, entries);
       for (int l = 0; l < lanes; l++) {
-        shares[l % k] += ends.expect(l, ranges.low(l), ranges.high(l), weights[l % k], problem.symmetric());
+        double weight = weightOfLane(tile, l);
+        shares[l % k] +=
+            weight * ends.expect(l, ranges.low(l), ranges.high(l), weights[l % k] * weight, problem.symmetric());
       }
       ends.replace(rows, 0, entries, lanes);
       backward(tile, tile == 0 ? 0 : 1);
@@ -119,8 +122,10 @@ final class RowRanges implements WeightedRanges {
     RangeEnds ends = new RangeEnds(k);
     for (int group = 0; group < tiles.groups(); group++) {
       LongRange range = range(group);
+      double weight = problem.groupWeight(group);
       for (int j = 0; j < k; j++) {
-        shares[j] += ends.expect(j, range.lows[j], range.highs[j], weights[j], problem.symmetric());
+        shares[j] +=
+            weight * ends.expect(j, range.lows[j], range.highs[j], weights[j] * weight, problem.symmetric());
       }
       for (int i = 0; i < tiles.perGroup(); i++) {
         int tile = group * tiles.perGroup() + i;
@@ -177,14 +182,15 @@ final class RowRanges implements WeightedRanges {
           addRow(accumulated[j], products, j * k, k);
         }
       }
-      range.addHard(hardShares);
+      range.addHard(group, hardShares);
+      double weight = problem.groupWeight(group);
       for (int j = 0; j < k; j++) {
         if (range.tops[j] == 0) {
           continue;
         }
         double root = StrictMath.pow(sums[j] / size, 2.0 / p);
-        shares[j] += root * range.tops[j] * range.tops[j];
-        double factor = 2 * weights[j] * root * range.tops[j] / sums[j];
+        shares[j] += weight * (root * range.tops[j] * range.tops[j]);
+        double factor = 2 * weights[j] * weight * root * range.tops[j] / sums[j];
         for (int c = 0; c < k; c++) {
           product[j * k + c] += factor * accumulated[j][c];
         }
@@ -214,10 +220,15 @@ final class RowRanges implements WeightedRanges {
     NativeMatrix.multiply(values, true, tiles.get(tile), false, keep, gradient);
   }
 
-  private void addHard(double[] shares) {
+  /** Of the group that a lane belongs to, where a tile holds whole groups. */
+  private double weightOfLane(int tile, int lane) {
+    return problem.groupWeight(tile * (lanes / k) + lane / k);
+  }
+
+  private void addHard(int tile, double[] shares) {
     for (int l = 0; l < lanes; l++) {
       double half = ranges.half(l, problem.symmetric());
-      shares[l % k] += half * half;
+      shares[l % k] += weightOfLane(tile, l) * (half * half);
     }
   }
 
@@ -252,10 +263,10 @@ final class RowRanges implements WeightedRanges {
       }
     }
 
-    private void addHard(double[] shares) {
+    private void addHard(int group, double[] shares) {
       for (int j = 0; j < k; j++) {
         double half = problem.symmetric() ? tops[j] : (highs[j] - lows[j]) / 2;
-        shares[j] += half * half;
+        shares[j] += problem.groupWeight(group) * (half * half);
       }
     }
   }

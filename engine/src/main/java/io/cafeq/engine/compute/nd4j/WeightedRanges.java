@@ -3,8 +3,8 @@ package io.cafeq.engine.compute.nd4j;
 import java.util.List;
 
 /**
- * The ranges of V = M W, weighted by channel: sum over groups of (weights of the group's channels) times R^2. Owns W in tiles
- * and scratch; closed by whoever made it. Not thread-safe.
+ * The ranges of V = M W, weighted by channel: sum over groups of (weights of the group's channels) times R^2, where R^2 has the
+ * factor of its group that the problem gives. Owns W in tiles and scratch; closed by whoever made it. Not thread-safe.
  */
 interface WeightedRanges extends AutoCloseable {
   /**

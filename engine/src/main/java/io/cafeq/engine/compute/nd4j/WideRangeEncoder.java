@@ -5,7 +5,9 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.RoundingErrors;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -30,19 +32,24 @@ final class WideRangeEncoder implements SlabEncoder {
 
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
-    EncodedSlab slab = fast.encode(weights, grid, transforms, rule, buffers);
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule,
+      SlabBuffers buffers) {
+    EncodedSlab slab = fast.encode(weights, grid, transforms, metric, rule, buffers);
     boolean inRange =
         Double.isFinite(slab.squaredError()) && Double.isFinite(slab.squaredNorm())
             && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
-    return inRange ? slab : reference.encode(weights, grid, transforms, rule, buffers);
+    return inRange ? slab : reference.encode(weights, grid, transforms, metric, rule, buffers);
   }
 
   @Override
-  public double plainError(FloatMatrix weights, GridSpec grid) {
-    double error = fast.plainError(weights, grid);
-    boolean trusted = Double.isFinite(error) && (error >= LEAST_NORM || isInRange(weights));
-    return trusted ? error : reference.plainError(weights, grid);
+  public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
+    RoundingErrors errors = fast.plainError(weights, grid, metric);
+    boolean trusted = Double.isFinite(errors.squared()) && (errors.squared() >= LEAST_NORM || isInRange(weights));
+    return trusted ? errors : reference.plainError(weights, grid, metric);
   }
 
   /** Whether the largest weight is one that floats can square and sum; zeros alone are. */

@@ -1,6 +1,6 @@
 package io.cafeq.engine.compute.scalar;
 
-import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -11,92 +11,24 @@ import java.util.OptionalInt;
 
 /**
  * The loss and its gradient by the equations. Every group of V is a list of cells (channel, position) with one range R; the
- * loss is the sum over groups of R^2 times the squared column norms of P of the group's channels.
+ * loss is the sum over groups of R^2 times the group's weight times the squared column norms of P of the group's channels, in
+ * the problem's metric H.
  *
  * <p>Gradient of the first factor: with S the norms, dL/dV = 2 S R dR/dV, and dL/dM = dL/dV W^T. Gradient of the second: -2
- * P^T P diag(f) P^T, f_j the sum of R^2 over the groups that channel j takes part in.
+ * P^T H P diag(f) P^T, f_j the sum of R^2 over the groups that channel j takes part in.
  */
 final class ScalarObjective implements Objective {
   private final LearnProblem problem;
   private final List<double[][]> weights;
 
   ScalarObjective(LearnProblem problem) {
-    this(problem, load(problem));
+    this(problem, ScalarBlocks.of(problem));
   }
 
   /** The problem's shape with other weights, W_b as [k, n] for each block, taken as they are. */
   ScalarObjective(LearnProblem problem, List<double[][]> weights) {
     this.problem = problem;
     this.weights = weights;
-  }
-
-  /** W_b as [k, n] for each block, divided by the RMS of all. */
-  private static List<double[][]> load(LearnProblem problem) {
-    List<double[][]> blocks = new ArrayList<>();
-    FloatMatrix matrix = problem.weights();
-    switch (problem) {
-      case LearnProblem.Rows rows -> {
-        double[][] w = new double[rows.k()][rows.n()];
-        for (int j = 0; j < rows.k(); j++) {
-          for (int c = 0; c < rows.n(); c++) {
-            w[j][c] = rows.transposed() ? matrix.get(c, j) : matrix.get(j, c);
-          }
-        }
-        if (rows.evenColumns()) {
-          evenColumns(w);
-        }
-        blocks.add(w);
-      }
-      case LearnProblem.Stripe stripe -> {
-        int first = 0;
-        for (int k : stripe.blocks()) {
-          double[][] w = new double[k][matrix.rows()];
-          for (int j = 0; j < k; j++) {
-            for (int n = 0; n < matrix.rows(); n++) {
-              w[j][n] = matrix.get(n, first + j);
-            }
-          }
-          blocks.add(w);
-          first += k;
-        }
-      }
-    }
-    normalise(blocks);
-    return blocks;
-  }
-
-  private static void evenColumns(double[][] w) {
-    for (int c = 0; c < w[0].length; c++) {
-      double sum = 0;
-      for (double[] row : w) {
-        sum += row[c] * row[c];
-      }
-      double scale = sum > 0 ? 1 / Math.sqrt(sum / w.length) : 0;
-      for (double[] row : w) {
-        row[c] *= scale;
-      }
-    }
-  }
-
-  private static void normalise(List<double[][]> blocks) {
-    double sum = 0;
-    long count = 0;
-    for (double[][] w : blocks) {
-      for (double[] row : w) {
-        for (double x : row) {
-          sum += x * x;
-        }
-        count += row.length;
-      }
-    }
-    double scale = sum > 0 ? 1 / Math.sqrt(sum / count) : 0;
-    for (double[][] w : blocks) {
-      for (double[] row : w) {
-        for (int i = 0; i < row.length; i++) {
-          row[i] *= scale;
-        }
-      }
-    }
   }
 
   @Override
@@ -107,6 +39,11 @@ final class ScalarObjective implements Objective {
   @Override
   public Evaluation subgradient(List<double[]> blocks) {
     return evaluate(blocks, OptionalInt.empty(), new ArrayList<>(), new ArrayList<>());
+  }
+
+  @Override
+  public ChannelMetric metric() {
+    return problem.metric();
   }
 
   @Override
@@ -136,7 +73,7 @@ final class ScalarObjective implements Objective {
       int k = problem.blocks().get(b);
       double[] inverse = SquareMatrices.invert(ms.get(b), k);
       inverses.add(inverse);
-      energies.add(SquareMatrices.columnEnergies(inverse, k));
+      energies.add(problem.metric().energies(b, inverse, k));
       values.add(product(ms.get(b), weights.get(b), k));
       shares.add(new double[k]);
       hardShares.add(new double[k]);
@@ -148,9 +85,10 @@ final class ScalarObjective implements Objective {
           double[] row = values.getFirst()[j];
           for (int first = 0; first < rows.n(); first += rows.groupSize()) {
             double[] cells = Arrays.copyOfRange(row, first, first + rows.groupSize());
-            double[] squares = group(cells, p, energies.getFirst()[j], losses);
-            shares.getFirst()[j] += squares[0];
-            hardShares.getFirst()[j] += squares[1];
+            double weight = rows.groupWeight(first / rows.groupSize());
+            double[] squares = group(cells, p, energies.getFirst()[j] * weight, losses);
+            shares.getFirst()[j] += weight * squares[0];
+            hardShares.getFirst()[j] += weight * squares[1];
             System.arraycopy(cells, 0, row, first, cells.length);
           }
         }
@@ -163,7 +101,10 @@ final class ScalarObjective implements Objective {
     }
     List<double[]> gradients = new ArrayList<>();
     for (int b = 0; b < blockCount; b++) {
-      gradients.add(gradient(values.get(b), weights.get(b), inverses.get(b), shares.get(b), problem.blocks().get(b)));
+      int k = problem.blocks().get(b);
+      double[] gradient = problem.metric().gradient(b, inverses.get(b), shares.get(b), k);
+      addProduct(gradient, values.get(b), weights.get(b), k);
+      gradients.add(gradient);
     }
     return new Evaluation(losses[0], losses[1], gradients);
   }
@@ -274,8 +215,8 @@ final class ScalarObjective implements Objective {
     return v;
   }
 
-  private static double[] gradient(double[][] d, double[][] w, double[] inverse, double[] shares, int k) {
-    double[] gradient = SquareMatrices.metricGradient(inverse, shares, k);
+  /** Adds d w^T. */
+  private static void addProduct(double[] gradient, double[][] d, double[][] w, int k) {
     for (int j = 0; j < k; j++) {
       for (int i = 0; i < k; i++) {
         double sum = 0;
@@ -285,7 +226,6 @@ final class ScalarObjective implements Objective {
         gradient[j * k + i] += sum;
       }
     }
-    return gradient;
   }
 
   @Override

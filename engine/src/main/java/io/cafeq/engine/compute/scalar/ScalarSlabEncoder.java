@@ -5,6 +5,8 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.rounding.InputMetric;
+import io.cafeq.engine.rounding.RoundingErrors;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -14,7 +16,12 @@ import io.cafeq.engine.transform.BlockTransform;
 public final class ScalarSlabEncoder implements SlabEncoder {
   @Override
   public EncodedSlab encode(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule, SlabBuffers buffers) {
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule,
+      SlabBuffers buffers) {
     double[][] original = load(weights);
     double[][] values = load(weights);
     if (transforms instanceof SlabTransforms.Blocks(Side side, var blocks)) {
@@ -64,7 +71,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
   }
 
   @Override
-  public double plainError(FloatMatrix weights, GridSpec grid) {
+  public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     double error = 0;
     for (double[] row : load(weights)) {
       ScalarGrid[] grids = ScalarGrid.choose(row, grid);
@@ -74,7 +81,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
         error += difference * difference;
       }
     }
-    return error;
+    return new RoundingErrors(error, 0);
   }
 
   private static double[][] load(FloatMatrix weights) {
