@@ -33,10 +33,10 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   }
 
   private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint) {
-    Optional<String> refusal = ForwardModels.refusal(checkpoint.config());
-    if (refusal.isPresent()) {
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
+    if (!support.supported()) {
       return new StatisticsChoice(auto, new StatisticsSource.None(),
-          Optional.of("No statistics of the matrices' inputs are taken: " + refusal.get() + "."));
+          Optional.of("No statistics of the matrices' inputs are taken: " + support.reason() + "."));
     }
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
@@ -54,12 +54,13 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   }
 
   private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint) {
-    ForwardModels.refusal(checkpoint.config()).ifPresent(reason -> {
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
+    if (!support.supported()) {
       throw new EngineException(
           FailureKind.USAGE,
-          "statistics " + source.text() + " need a model that can be run, but " + reason,
+          "statistics " + source.text() + " need a model that can be run, but " + support.reason(),
           REMEDY);
-    });
+    }
     return new StatisticsChoice(source, source, Optional.empty());
   }
 }
