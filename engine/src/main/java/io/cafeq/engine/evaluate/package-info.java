@@ -1,6 +1,6 @@
 /**
- * How well a model does on text. Start at {@link io.cafeq.engine.evaluate.Evaluation} for perplexity and the comparison with a
- * reference, and at {@link io.cafeq.engine.evaluate.TextTokenizer} for text as tokens.
+ * Running a model: forward passes that stream through one layer's weights at a time, what goes into its matrices, its logits,
+ * and text that it writes. Start at {@link io.cafeq.engine.evaluate.ForwardPass}.
  */
 @NullMarked
 package io.cafeq.engine.evaluate;

@@ -26,6 +26,17 @@ public record ResultIdentity(
     List<SideFile> sideFiles,
     Statistics statistics,
     SortedMap<String, List<String>> units) {
+  /** Units that were made without statistics. */
+  public ResultIdentity(
+      int algorithmVersion,
+      JsonNode recipe,
+      String recipeHash,
+      List<Shard> shards,
+      List<SideFile> sideFiles,
+      SortedMap<String, List<String>> units) {
+    this(algorithmVersion, recipe, recipeHash, shards, sideFiles, Statistics.NONE, units);
+  }
+
   public ResultIdentity {
     shards = List.copyOf(shards);
     sideFiles = List.copyOf(sideFiles);
