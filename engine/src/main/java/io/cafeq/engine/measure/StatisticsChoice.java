@@ -32,6 +32,16 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
     };
   }
 
+  /** With what auto came to before; anything else is what was asked for. */
+  public StatisticsChoice asItWas(String source) {
+    return asked instanceof StatisticsSource.Auto
+        ? StatisticsSource.parse(source)
+            .filter(before -> !before.equals(used))
+            .map(before -> new StatisticsChoice(asked, before, Optional.empty()))
+            .orElse(this)
+        : this;
+  }
+
   private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint) {
     ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
     if (!support.supported()) {

@@ -7,6 +7,8 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MomentFile;
 import io.cafeq.engine.statistics.MomentReader;
 import io.cafeq.engine.statistics.MomentSums;
@@ -20,6 +22,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
@@ -134,19 +137,28 @@ public final class StatisticsFolder {
     put(layer, new Manifest.SideFileEntry(name(file), receipt.bytes(), receipt.sha256()));
   }
 
-  /** What the manifest says of them, once all are there; empty where none are taken. */
-  public synchronized Optional<Manifest.Statistics> entry(StatisticsTokens tokens) {
-    if (plan.isEmpty()) {
-      return Optional.empty();
-    }
-    if (!missing().isEmpty()) {
-      throw new IllegalStateException("statistics of layers " + missing() + " are missing");
-    }
+  /** What lies there, to be read while layers come. */
+  public InputStatistics stored(Checkpoint checkpoint, StopFlag stop) {
+    MatrixInputs inputs = MatrixInputs.of(checkpoint.config());
+    return new StoredStatistics(
+        folder,
+        plan.settings().width(),
+        name -> {
+          OptionalInt layer = inputs.layer(name);
+          return layer.isPresent() && plan.inputs().layers().contains(layer.getAsInt()) ? layer : OptionalInt.empty();
+        },
+        stop);
+  }
+
+  /** What is there by now, as the manifest says it. */
+  public synchronized Manifest.Statistics entry(StatisticsTokens tokens) {
     List<Manifest.SideFileEntry> files = new ArrayList<>(there.values());
-    files.add(entry(folder.resolve(TOKENS), new StopFlag()));
-    return Optional.of(new Manifest.Statistics(
+    if (Files.isRegularFile(folder.resolve(TOKENS))) {
+      files.add(entry(folder.resolve(TOKENS), new StopFlag()));
+    }
+    return new Manifest.Statistics(
         plan.choice().asked().text(), plan.choice().used().text(), tokens.count(), plan.settings().window(),
-        tokens.sha256(), files));
+        tokens.sha256(), files);
   }
 
   private synchronized void put(int layer, Manifest.SideFileEntry entry) {
