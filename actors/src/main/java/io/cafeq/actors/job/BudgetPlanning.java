@@ -51,6 +51,7 @@ final class BudgetPlanning {
     return Optional.of(BudgetPlan.measure(
         checkpoint,
         recipe,
+        taken,
         Backends.open(run.backend().orElse("auto")),
         run.resolvedLanes(),
         MemoryBudget.of(run.resolvedMaxMemory()).pool(),

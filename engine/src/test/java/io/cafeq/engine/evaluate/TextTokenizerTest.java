@@ -8,7 +8,6 @@ import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,8 +71,7 @@ class TextTokenizerTest {
 
   @Test
   void knowsThePublishedTokenizer() {
-    Path model = Path.of("../../shared/data/tinystories-656k");
-    Assumptions.assumeTrue(Files.exists(model), "without the shared models");
+    Path model = Shared.require("data/tinystories-656k");
     try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
       assertThat(tokenizer.vocabulary()).isEqualTo(2048);
       assertThat(tokenizer.encode("Once upon a time, there was a little girl.")).containsExactly(80, 147, 201, 282, 215, 286, 1890, 10);
