@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.evaluate.CheckpointWeights;
+import io.cafeq.engine.evaluate.SelfText;
 import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -23,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
@@ -126,8 +128,13 @@ public final class TokenMaker {
     return tokens;
   }
 
-  /** Ids of tokens that stand for text, as far as config.json and the tokenizer, if there is one, say. */
   private int[] ordinary() {
+    int[] ordinary = IntStream.range(0, vocabulary()).filter(special().negate()).toArray();
+    return ordinary.length > 0 ? ordinary : new int[] {0};
+  }
+
+  /** Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say. */
+  private IntPredicate special() {
     TreeSet<Integer> special = new TreeSet<>();
     JsonNode config = text(checkpoint.config());
     for (String key : List.of("bos_token_id", "eos_token_id", "pad_token_id")) {
@@ -139,12 +146,11 @@ public final class TokenMaker {
       try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
         special.addAll(tokenizer.specialIds());
       } catch (EngineException unusable) {
-        // random tokens are what is left where the tokenizer is of no use
+        // such tokens are what is left where the tokenizer is of no use
         special.add(-1);
       }
     }
-    int[] ordinary = IntStream.range(0, vocabulary()).filter(id -> !special.contains(id)).toArray();
-    return ordinary.length > 0 ? ordinary : new int[] {0};
+    return special::contains;
   }
 
   private int vocabulary() {
@@ -166,7 +172,9 @@ public final class TokenMaker {
     int count = Math.ceilDiv(settings.tokens(), length);
     List<int[]> windows;
     try (CheckpointWeights weights = CheckpointWeights.of(checkpoint); ComputeLane lane = backend.openLane()) {
-      windows = new ArrayList<>(List.of(new int[count]));
+      windows = new ArrayList<>(SelfText.write(
+          weights, lane.products(), count, length, Seeds.of(plan.seed(), "", 0, "written tokens"), memory, stop,
+          special()));
     }
     int last = settings.tokens() - (count - 1) * length;
     windows.set(count - 1, Arrays.copyOf(windows.getLast(), last));
