@@ -16,7 +16,7 @@ record LearningMetrics(InputMoments moments, double damping) {
 
   /** The metric of blocks of these sizes that follow one another from a channel on. */
   ChannelMetric blocks(int firstChannel, List<Integer> sizes) {
-    double added = damping * meanDiagonal();
+    double added = damping * moments.meanDiagonal();
     List<double[]> squares = new ArrayList<>();
     int channel = firstChannel;
     for (int k : sizes) {
@@ -33,7 +33,7 @@ record LearningMetrics(InputMoments moments, double damping) {
   /** Mean diagonal over each group of channels, divided by the mean over all; empty where nothing is known of any. */
   double[] groupWeights(int group) {
     int size = group == 0 ? moments.channels() : group;
-    double mean = meanDiagonal();
+    double mean = moments.meanDiagonal();
     if (!(mean > 0) || size == moments.channels()) {
       return new double[0];
     }
@@ -47,16 +47,6 @@ record LearningMetrics(InputMoments moments, double damping) {
       weights[g] = (weights[g] / (size * mean) + damping) / (1 + damping);
     }
     return weights;
-  }
-
-  private double meanDiagonal() {
-    double sum = 0;
-    for (InputMoments.Block block : moments.blocks()) {
-      for (int i = 0; i < block.channels(); i++) {
-        sum += block.moments().get(i, i);
-      }
-    }
-    return sum / moments.channels();
   }
 
   /** H of some channels, [k, k]; 0 between channels of different blocks of the moments. */
