@@ -16,6 +16,7 @@ import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.quantize.Speed;
 import io.cafeq.engine.quantize.UnitQuantizer;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -95,7 +96,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     }
     long pool = MemoryBudget.of(settings.run().resolvedMaxMemory()).pool();
     return Optional.of(BudgetPlan.measure(
-        checkpoint, settings.recipe(), backend, settings.run().resolvedLanes(), pool, new StopFlag()));
+        checkpoint, settings.recipe(), InputStatistics.NONE, backend, settings.run().resolvedLanes(), pool, new StopFlag()));
   }
 
   /** What would stop quantize; the plan is shown all the same. */

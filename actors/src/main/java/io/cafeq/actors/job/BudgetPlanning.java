@@ -11,6 +11,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.util.Optional;
 
@@ -46,6 +47,7 @@ final class BudgetPlanning {
     return Optional.of(BudgetPlan.measure(
         checkpoint,
         recipe,
+        InputStatistics.NONE,
         Backends.open(run.backend().orElse("auto")),
         run.resolvedLanes(),
         MemoryBudget.of(run.resolvedMaxMemory()).pool(),

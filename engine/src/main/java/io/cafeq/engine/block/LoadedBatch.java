@@ -47,6 +47,16 @@ final class LoadedBatch {
     return row;
   }
 
+  /** Whether the rows of that batch are the ones in memory. */
+  boolean holds(BatchLayout layout) {
+    return loaded == layout;
+  }
+
+  /** Where a payload that {@link #row} gave lies in the file. */
+  long position(BatchLayout layout, MemorySegment payload) {
+    return layout.body() + payload.address() - body(layout).address();
+  }
+
   private MemorySegment body(BatchLayout layout) {
     if (memory == null) {
       memory = arena.allocate(capacity, 64);

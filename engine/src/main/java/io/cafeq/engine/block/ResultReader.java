@@ -1,10 +1,16 @@
 package io.cafeq.engine.block;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.memory.FloatMatrix;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -33,8 +39,10 @@ public final class ResultReader implements AutoCloseable {
     void accept(long offset, MemorySegment bytes);
   }
 
-  /** A unit's file with the buffer for its weights. */
-  private record OpenUnit(String id, UnitFileReader reader, Arena arena, WeightPieces pieces) {
+  private static final String CONFIG = "config.json";
+
+  /** A unit's file with the buffers for its weights. */
+  private record OpenUnit(String id, UnitFileReader reader, Arena arena, WeightPieces pieces, WeightRows rows) {
     void close() {
       arena.close();
       reader.close();
@@ -96,6 +104,48 @@ public final class ResultReader implements AutoCloseable {
     unit(entry).reader().forEachRaw(entry.name(), raw -> consumer.accept(raw.byteOffset(), raw.bytes()));
   }
 
+  /**
+   * Rows [firstRow, firstRow + target.rows) of a quantized tensor's effective weights, counted through all experts. Cheap
+   * where rows are asked for in order; takes room for one output-side block more.
+   */
+  public void readRows(String tensor, long firstRow, FloatMatrix target) {
+    Manifest.TensorEntry entry = entry(tensor);
+    TensorHeader header = header(tensor);
+    if (!header.isQuantized() || target.columns() != header.columns()) {
+      throw new IllegalArgumentException(
+          tensor + " is not quantized, or its rows do not have " + target.columns() + " columns");
+    }
+    Objects.checkFromIndexSize(firstRow, target.rows(), header.allRows());
+    unit(entry).rows().read(entry.name(), firstRow, target);
+  }
+
+  /** Fills {@code target} with bytes of a tensor that is not quantized, from {@code offset} on. */
+  public void readRaw(String tensor, long offset, MemorySegment target) {
+    Manifest.TensorEntry entry = entry(tensor);
+    if (!header(tensor).isRaw()) {
+      throw new IllegalArgumentException(tensor + " has no bytes of its own; read its weights");
+    }
+    unit(entry).reader().readRaw(entry.name(), offset, target);
+  }
+
+  /** The source's config.json; an empty object where it had none. */
+  public JsonNode config() {
+    JsonMapper mapper = new JsonMapper();
+    Path path = folder.resolve(CONFIG);
+    if (manifest.sideFiles().stream().noneMatch(file -> file.path().equals(CONFIG))) {
+      return mapper.createObjectNode();
+    }
+    try {
+      return mapper.readTree(Files.readAllBytes(path));
+    } catch (JsonProcessingException e) {
+      throw new EngineException(
+          FailureKind.RESULT, path + ": is not JSON: " + e.getOriginalMessage(),
+          "Copy it again from the checkpoint, or run the same quantize command again.", e);
+    } catch (IOException e) {
+      throw FileFailure.of("read", path, e);
+    }
+  }
+
   @Override
   public void close() {
     if (open != null) {
@@ -131,7 +181,7 @@ public final class ResultReader implements AutoCloseable {
       throw e;
     }
     Arena arena = Arena.ofConfined();
-    OpenUnit opened = new OpenUnit(tensor.unit(), reader, arena, new WeightPieces(reader, arena));
+    OpenUnit opened = new OpenUnit(tensor.unit(), reader, arena, new WeightPieces(reader, arena), new WeightRows(reader, arena));
     open = opened;
     return opened;
   }

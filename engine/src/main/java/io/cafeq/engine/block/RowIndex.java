@@ -60,6 +60,29 @@ final class RowIndex {
     return rows.getOrDefault(tensor, new ArrayList<>());
   }
 
+  /** The row of the file that has a tensor's row {@code row}, counted through all experts; null beyond the last. */
+  @Nullable Entry slab(TensorHeader tensor, long row) {
+    List<Entry> entries = rows(tensor.name());
+    int low = 0;
+    int high = entries.size();
+    while (low < high) {
+      int middle = (low + high) / 2;
+      Entry entry = entries.get(middle);
+      if (firstRow(tensor, entry) + entry.get(Column.ROWS) <= row) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low < entries.size() ? entries.get(low) : null;
+  }
+
+  /** The first channel of the block that a channel belongs to; -1 where there is none. */
+  long blockAt(String key, int channel) {
+    Long first = blocks(key).floorKey((long) channel);
+    return first == null ? -1 : first;
+  }
+
   /** The block that begins at that channel. */
   @Nullable Entry block(String key, int firstChannel) {
     return blocks(key).get((long) firstChannel);

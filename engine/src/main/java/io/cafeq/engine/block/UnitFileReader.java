@@ -9,7 +9,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.Consumer;
@@ -32,6 +34,9 @@ public final class UnitFileReader implements AutoCloseable {
   private final Arena arena = Arena.ofConfined();
   private final LoadedBatch rows;
   private final LoadedBatch transforms;
+  private final Map<Long, Long> rawPositions = new HashMap<>();
+  private UnitRow.@Nullable Slab lastSlab;
+  private long lastSlabNumber = -1;
 
   private UnitFileReader(ArrowFile file) {
     this.file = file;
@@ -114,6 +119,55 @@ public final class UnitFileReader implements AutoCloseable {
         consumer.accept(raw(entry));
       }
     }
+  }
+
+  /** The slab that has row {@code row} of a quantized tensor, counted through all experts. */
+  UnitRow.Slab slab(String tensor, long row) {
+    RowIndex.Entry entry = index.slab(contents.header().tensor(tensor), row);
+    if (entry == null || entry.kind() != Column.Kind.SLAB) {
+      throw new IndexOutOfBoundsException(tensor + " has no row " + row);
+    }
+    UnitRow.Slab held = lastSlab;
+    if (held != null && lastSlabNumber == entry.number() && rows.holds(layouts.get(entry.batch()))) {
+      return held;
+    }
+    UnitRow.Slab found = slab(entry);
+    lastSlab = found;
+    lastSlabNumber = entry.number();
+    return found;
+  }
+
+  /**
+   * Fills {@code target} with bytes of a tensor that is not quantized. A row of the file is read and checked whole when it is
+   * met first, in part afterwards.
+   */
+  void readRaw(String tensor, long offset, MemorySegment target) {
+    Objects.checkFromIndexSize(offset, target.byteSize(), contents.header().tensor(tensor).bytes());
+    for (RowIndex.Entry entry : index.rows(tensor)) {
+      long start = entry.get(Column.BYTE_OFFSET);
+      long from = Math.max(offset, start);
+      long end = Math.min(offset + target.byteSize(), start + entry.payloadBytes());
+      if (from < end) {
+        MemorySegment part = target.asSlice(from - offset, end - from);
+        Long position = rawPositions.get(entry.number());
+        if (position != null) {
+          file.read(position + from - start, part);
+        } else {
+          MemorySegment bytes = raw(entry).bytes();
+          part.copyFrom(bytes.asSlice(from - start, part.byteSize()));
+          rawPositions.put(entry.number(), rows.position(layouts.get(entry.batch()), bytes));
+        }
+      }
+    }
+  }
+
+  /** The first channel of the block that a channel belongs to. */
+  int blockAt(String key, int channel) {
+    long first = index.blockAt(key, channel);
+    if (first < 0) {
+      throw file.damage().of("transform " + key + " has no block for channel " + channel);
+    }
+    return Math.toIntExact(first);
   }
 
   /** The block that begins at {@code firstChannel}; leaves the segments of the row given out last as they are. */

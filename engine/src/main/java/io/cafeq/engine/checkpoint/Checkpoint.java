@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where it names
  * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder.
  */
-public final class Checkpoint implements AutoCloseable {
+public final class Checkpoint implements TensorSource, AutoCloseable {
   private final CheckpointFiles files;
   private final SideFiles sideFiles;
   private final JsonNode config;
@@ -159,6 +159,7 @@ public final class Checkpoint implements AutoCloseable {
    * tensor) on, by positioned reads. A file that has become shorter is a {@link CheckpointException}; a disk that fails
    * is an EngineException of kind ENVIRONMENT. A thread that is interrupted gets kind STOPPED and disturbs no other.
    */
+  @Override
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());
     shard(tensor).read(tensor.position() + offset, target, "tensor " + Names.quoted(tensor.name()));
@@ -189,8 +190,8 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /** File and tensor, for messages. */
-  String place(TensorInfo tensor) {
+  @Override
+  public String place(TensorInfo tensor) {
     return shard(tensor).path() + ": tensor " + Names.quoted(tensor.name());
   }
 

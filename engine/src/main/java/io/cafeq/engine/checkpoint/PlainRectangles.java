@@ -6,16 +6,16 @@ import java.lang.foreign.ValueLayout;
 
 /** Reads rectangles of matrices whose rows lie one after the other. Borrows its buffer; not thread-safe. */
 final class PlainRectangles {
-  private final Checkpoint checkpoint;
+  private final TensorSource source;
   private final FloatDecoder decoder;
   private final MemorySegment buffer;
   private final RowWindows windows;
 
-  PlainRectangles(Checkpoint checkpoint, FloatDecoder decoder, MemorySegment buffer) {
-    this.checkpoint = checkpoint;
+  PlainRectangles(TensorSource source, FloatDecoder decoder, MemorySegment buffer) {
+    this.source = source;
     this.decoder = decoder;
     this.buffer = buffer;
-    this.windows = new RowWindows(checkpoint, buffer);
+    this.windows = new RowWindows(source, buffer);
   }
 
   /** Fills the target, from row {@code firstRow} (counted through all experts) on. */
@@ -39,14 +39,14 @@ final class PlainRectangles {
         });
   }
 
-  /** Converts elements that lie at {@code from} in the source and are {@code element} and following of the matrix. */
+  /** Converts elements that lie at {@code from} of the bytes and are {@code element} and following of the matrix. */
   void convert(
-      StoredMatrix matrix, long element, MemorySegment source, long from, long count, FloatMatrix target, long to) {
-    long broken = decoder.decode(matrix.dtype(), source, from, count, target.segment(), to);
+      StoredMatrix matrix, long element, MemorySegment bytes, long from, long count, FloatMatrix target, long to) {
+    long broken = decoder.decode(matrix.dtype(), bytes, from, count, target.segment(), to);
     if (broken != FloatDecoder.ALL_FINITE) {
       float value = target.segment().getAtIndex(ValueLayout.JAVA_FLOAT, to + broken);
       throw matrix.notFinite(
-          checkpoint, (element + broken) / matrix.columns(), (element + broken) % matrix.columns(), value);
+          source, (element + broken) / matrix.columns(), (element + broken) % matrix.columns(), value);
     }
   }
 }

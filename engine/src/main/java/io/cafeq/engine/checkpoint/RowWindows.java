@@ -19,11 +19,11 @@ final class RowWindows {
     void accept(long firstRow, int rows, long firstByte, long count, long stride);
   }
 
-  private final Checkpoint checkpoint;
+  private final TensorSource source;
   private final MemorySegment buffer;
 
-  RowWindows(Checkpoint checkpoint, MemorySegment buffer) {
-    this.checkpoint = checkpoint;
+  RowWindows(TensorSource source, MemorySegment buffer) {
+    this.source = source;
     this.buffer = buffer;
   }
 
@@ -38,7 +38,7 @@ final class RowWindows {
       for (long row = 0; row < rows; row++) {
         for (long done = 0; done < width; done += most) {
           long count = Math.min(most, width - done);
-          checkpoint.read(tensor, offset + row * rowBytes + done, buffer.asSlice(0, count));
+          source.read(tensor, offset + row * rowBytes + done, buffer.asSlice(0, count));
           consumer.accept(row, 1, done, count, count);
         }
       }
@@ -51,10 +51,10 @@ final class RowWindows {
       int together = (int) Math.min(most, rows - row);
       if (apart) {
         for (int i = 0; i < together; i++) {
-          checkpoint.read(tensor, offset + (row + i) * rowBytes, buffer.asSlice(i * width, width));
+          source.read(tensor, offset + (row + i) * rowBytes, buffer.asSlice(i * width, width));
         }
       } else {
-        checkpoint.read(tensor, offset + row * rowBytes, buffer.asSlice(0, (together - 1) * rowBytes + width));
+        source.read(tensor, offset + row * rowBytes, buffer.asSlice(0, (together - 1) * rowBytes + width));
       }
       consumer.accept(row, together, 0, width, stride);
     }

@@ -12,7 +12,7 @@ final class ScaledRectangles {
   private static final int SCALES = 16384;
   private static final int TILE = 4096;
 
-  private final Checkpoint checkpoint;
+  private final TensorSource source;
   private final EightBitFloats eightBit;
   private final FloatDecoder decoder;
   private final PlainRectangles scaleReader;
@@ -23,13 +23,13 @@ final class ScaledRectangles {
   private final float[] floats = new float[TILE];
 
   ScaledRectangles(
-      Checkpoint checkpoint, EightBitFloats eightBit, FloatDecoder decoder, PlainRectangles plain, MemorySegment buffer) {
-    this.checkpoint = checkpoint;
+      TensorSource source, EightBitFloats eightBit, FloatDecoder decoder, PlainRectangles plain, MemorySegment buffer) {
+    this.source = source;
     this.eightBit = eightBit;
     this.decoder = decoder;
     this.scaleReader = plain;
     this.buffer = buffer;
-    this.windows = new RowWindows(checkpoint, buffer);
+    this.windows = new RowWindows(source, buffer);
   }
 
   /**
@@ -129,7 +129,7 @@ final class ScaledRectangles {
       long broken = decoder.put(floats, from - column, end - from, target.segment(), piece.to() + from);
       if (broken != FloatDecoder.ALL_FINITE) {
         throw StoredMatrix.of(packed.weight()).notFinite(
-            checkpoint, piece.row(), from + broken, floats[(int) (from - column + broken)]);
+            source, piece.row(), from + broken, floats[(int) (from - column + broken)]);
       }
       column += elements;
     }

@@ -34,11 +34,11 @@ record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, lo
   }
 
   /** The failure of one element that is not finite as a float; {@code row} is counted through all experts. */
-  CheckpointException notFinite(Checkpoint checkpoint, long row, long column, float value) {
+  CheckpointException notFinite(TensorSource source, long row, long column, float value) {
     String infinity = dtype == Dtype.F64 || noun.equals(WEIGHT) && dtype.bytes() == 1
         ? "infinity, or beyond the range of floats" : "infinity";
     return new CheckpointException(
-        checkpoint.place(info) + ": " + (stacked ? "expert " + row / rows + ", " : "") + "row " + row % rows
+        source.place(info) + ": " + (stacked ? "expert " + row / rows + ", " : "") + "row " + row % rows
             + ", column " + column + ": expected a finite " + noun + ", found "
             + (Float.isNaN(value) ? "NaN" : infinity),
         "The weights are broken: use another copy of the checkpoint, or exclude this tensor.");

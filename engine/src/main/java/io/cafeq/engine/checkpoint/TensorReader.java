@@ -7,7 +7,7 @@ import java.util.Objects;
 
 /**
  * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small tiles. One for each
- * worker: not thread-safe. It owns its buffers and borrows the checkpoint, which must stay open.
+ * worker: not thread-safe. It owns its buffers and borrows the source, which must stay open.
  *
  * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for 64 bits), smaller ones
  * are the one float product of the stored value and its scale.
@@ -16,20 +16,21 @@ public final class TensorReader implements AutoCloseable {
   /** Bytes outside the heap that one reader holds. */
   public static final long SCRATCH_BYTES = 1L << 20;
 
-  private final Checkpoint checkpoint;
+  private final TensorSource source;
   private final Arena arena = Arena.ofShared();
   private final PlainRectangles plain;
   private final TransposedRectangles transposed;
   private final ScaledRectangles scaled;
 
-  TensorReader(Checkpoint checkpoint) {
-    this.checkpoint = checkpoint;
+  /** Reads from a checkpoint, or from whatever else holds tensors as checkpoints do. */
+  public TensorReader(TensorSource source) {
+    this.source = source;
     MemorySegment scratch = arena.allocate(SCRATCH_BYTES, 64);
     EightBitFloats eightBit = new EightBitFloats();
     FloatDecoder decoder = new FloatDecoder(eightBit);
-    this.plain = new PlainRectangles(checkpoint, decoder, scratch);
-    this.transposed = new TransposedRectangles(checkpoint, decoder, scratch);
-    this.scaled = new ScaledRectangles(checkpoint, eightBit, decoder, plain, scratch);
+    this.plain = new PlainRectangles(source, decoder, scratch);
+    this.transposed = new TransposedRectangles(source, decoder, scratch);
+    this.scaled = new ScaledRectangles(source, eightBit, decoder, plain, scratch);
   }
 
   /**
@@ -78,7 +79,7 @@ public final class TensorReader implements AutoCloseable {
     int dimensions = tensor.shape().size();
     if (dimensions < 2 || dimensions > 3 || !tensor.dtype().isWeight()) {
       throw new CheckpointException(
-          checkpoint.place(tensor) + ": expected a matrix of BF16, F16, F32 or F64, or a stack of them, found "
+          source.place(tensor) + ": expected a matrix of BF16, F16, F32 or F64, or a stack of them, found "
               + tensor.dtype() + " " + tensor.shape(),
           "Exclude this tensor, so that it is copied as it is.");
     }

@@ -12,19 +12,19 @@ final class TransposedRectangles {
   /** Fewer stored rows at a time would make pieces of the target that are too short to copy well. */
   private static final int ROWS_TOGETHER = 64;
 
-  private final Checkpoint checkpoint;
+  private final TensorSource source;
   private final FloatDecoder decoder;
   private final ElementTransposer transposer = new ElementTransposer();
   private final MemorySegment stored;
   private final MemorySegment turned;
   private final RowWindows windows;
 
-  TransposedRectangles(Checkpoint checkpoint, FloatDecoder decoder, MemorySegment buffer) {
-    this.checkpoint = checkpoint;
+  TransposedRectangles(TensorSource source, FloatDecoder decoder, MemorySegment buffer) {
+    this.source = source;
     this.decoder = decoder;
     this.stored = buffer.asSlice(0, buffer.byteSize() / 2);
     this.turned = buffer.asSlice(buffer.byteSize() / 2);
-    this.windows = new RowWindows(checkpoint, stored);
+    this.windows = new RowWindows(source, stored);
   }
 
   /** Fills the target, from row {@code firstRow} (counted through all experts) on. */
@@ -67,7 +67,7 @@ final class TransposedRectangles {
       long broken = decoder.decode(dtype, turned, row * turnedRow, count, part.segment(), to);
       if (broken != FloatDecoder.ALL_FINITE) {
         float value = part.segment().getAtIndex(ValueLayout.JAVA_FLOAT, to + broken);
-        throw StoredMatrix.of(weight).notFinite(checkpoint, firstRow + row, firstColumn + column + broken, value);
+        throw StoredMatrix.of(weight).notFinite(source, firstRow + row, firstColumn + column + broken, value);
       }
     }
   }

@@ -1,23 +1,15 @@
 package io.cafeq.engine.export;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.quantize.Progress;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -70,7 +62,7 @@ public final class DenseExport {
     List<DenseTensors.Held> held = result.tensors().stream()
         .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
         .toList();
-    DenseTensors tensors = new DenseTensors(held, layouts, config());
+    DenseTensors tensors = new DenseTensors(held, layouts, result.config());
     for (Manifest.SideFileEntry file : result.manifest().sideFiles()) {
       stop.check();
       Path from = result.folder().resolve(file.path());
@@ -90,24 +82,6 @@ public final class DenseExport {
         progress.advanced(entry.bytes() / entry.dtype().bytes());
       }
       writer.finish();
-    }
-  }
-
-  /** An empty object where the source had none. */
-  private JsonNode config() {
-    JsonMapper mapper = new JsonMapper();
-    Path path = result.folder().resolve(CONFIG);
-    if (result.manifest().sideFiles().stream().noneMatch(file -> file.path().equals(CONFIG))) {
-      return mapper.createObjectNode();
-    }
-    try {
-      return mapper.readTree(Files.readAllBytes(path));
-    } catch (JsonProcessingException e) {
-      throw new EngineException(
-          FailureKind.RESULT, path + ": is not JSON: " + e.getOriginalMessage(),
-          "Copy it again from the checkpoint, or run the same quantize command again.", e);
-    } catch (IOException e) {
-      throw FileFailure.of("read", path, e);
     }
   }
 

@@ -2,6 +2,8 @@ package io.cafeq.engine.family;
 
 import io.cafeq.engine.family.LayerNames.Matrix;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -10,8 +12,12 @@ import java.util.stream.Stream;
  * it.
  */
 final class DecoderNames {
+  /** What may stand before the names of a text model. */
+  static final List<String> PREFIXES =
+      List.of("model.", "language_model.", "language_model.model.", "model.language_model.", "");
+
   private static final String TEXT_MODEL =
-      "(?:model\\.|language_model\\.|language_model\\.model\\.|model\\.language_model\\.)?";
+      PREFIXES.stream().map(Pattern::quote).collect(Collectors.joining("|", "(?:", ")"));
 
   static final String ATTENTION = "self_attn";
   static final String FEED_FORWARD = "mlp";

@@ -12,10 +12,10 @@ import java.util.List;
  *
  * @param damping part of the mean diagonal that is added to the diagonal
  */
-record LearningMetrics(InputMoments moments, double damping) {
+public record LearningMetrics(InputMoments moments, double damping) {
 
   /** The metric of blocks of these sizes that follow one another from a channel on. */
-  ChannelMetric blocks(int firstChannel, List<Integer> sizes) {
+  public ChannelMetric blocks(int firstChannel, List<Integer> sizes) {
     double added = damping * moments.meanDiagonal();
     List<double[]> squares = new ArrayList<>();
     int channel = firstChannel;
@@ -31,7 +31,7 @@ record LearningMetrics(InputMoments moments, double damping) {
   }
 
   /** Mean diagonal over each group of channels, divided by the mean over all; empty where nothing is known of any. */
-  double[] groupWeights(int group) {
+  public double[] groupWeights(int group) {
     int size = group == 0 ? moments.channels() : group;
     double mean = moments.meanDiagonal();
     if (!(mean > 0) || size == moments.channels()) {

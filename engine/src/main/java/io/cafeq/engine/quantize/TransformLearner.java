@@ -39,7 +39,7 @@ final class TransformLearner {
    */
   List<BlockTransform> inputBlocks(Progress progress) {
     try (Arena arena = Arena.ofConfined()) {
-      return inputBlocks(metrics(StackInput.shared(stack, place.inputs()), arena), progress);
+      return inputBlocks(metrics(StackInput.shared(stack.rows(), stack.columns(), place.inputs()), arena), progress);
     }
   }
 

@@ -1,0 +1,148 @@
+package io.cafeq.engine.evaluate;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Scores multiple-choice questions: the log-likelihood of a choice is the sum over its tokens, each after the context and the
+ * choice's earlier tokens; {@link ChoiceTokens} says how both become tokens. Choices of similar lengths go through the model
+ * together. One thread; the same bits whatever the memory.
+ */
+public final class ChoiceEvaluation {
+  private static final int PLACES = 512;
+
+  /** Tokens that go through the model together: many, since each time all weights are read. */
+  private static final long MOST_TOKENS = 1 << 16;
+
+  private final Resources resources;
+  private final List<Question> questions;
+
+  /** @param questions at least one */
+  public ChoiceEvaluation(Resources resources, List<Question> questions) {
+    this.resources = resources;
+    this.questions = List.copyOf(questions);
+  }
+
+  /** @throws EngineException with kind USAGE where a choice has no tokens of its own */
+  public ChoiceScore score(EvaluatedModel model, TextTokenizer tokenizer) {
+    double[][] sums = logLikelihoods(model, tokenizer);
+    int right = 0;
+    int rightNormalised = 0;
+    for (int i = 0; i < sums.length; i++) {
+      Question question = questions.get(i);
+      right += largest(sums[i]) == question.answer() ? 1 : 0;
+      rightNormalised += largest(normalised(sums[i], question)) == question.answer() ? 1 : 0;
+    }
+    return new ChoiceScore(
+        questions.size(), (double) right / questions.size(), (double) rightNormalised / questions.size());
+  }
+
+  /** Of each choice of each question, in nats. */
+  double[][] logLikelihoods(EvaluatedModel model, TextTokenizer tokenizer) {
+    List<ChoiceTokens> choices = ChoiceTokens.of(questions, tokenizer, model.longestInput());
+    List<List<ChoiceTokens>> runs = runs(choices);
+    double[][] sums = questions.stream().map(question -> new double[question.choices().size()]).toArray(double[][]::new);
+    int layers = Decoder.of(model.weights()).shape().layers().size();
+    resources.watcher().began((long) runs.size() * layers);
+    for (List<ChoiceTokens> run : runs) {
+      add(model, run, sums);
+    }
+    for (double[] each : sums) {
+      if (!Double.isFinite(Arrays.stream(each).sum())) {
+        throw new EngineException(
+            FailureKind.RESULT,
+            model.folder() + ": its predictions are not numbers",
+            "The weights are broken or their products overflow: use another copy of the model.");
+      }
+    }
+    return sums;
+  }
+
+  /** By length, since those that go through a layer together should be of similar lengths. */
+  private static List<List<ChoiceTokens>> runs(List<ChoiceTokens> choices) {
+    List<ChoiceTokens> sorted = new ArrayList<>(choices);
+    sorted.sort(Comparator.comparingInt(choice -> choice.inputs().length));
+    List<List<ChoiceTokens>> runs = new ArrayList<>();
+    List<ChoiceTokens> run = new ArrayList<>();
+    long tokens = 0;
+    for (ChoiceTokens choice : sorted) {
+      int length = choice.inputs().length;
+      boolean fits = run.isEmpty()
+          || (2 * length <= 3 * run.getFirst().inputs().length && tokens + length <= MOST_TOKENS);
+      if (!fits) {
+        runs.add(run);
+        run = new ArrayList<>();
+        tokens = 0;
+      }
+      run.add(choice);
+      tokens += length;
+    }
+    runs.add(run);
+    return runs;
+  }
+
+  private void add(EvaluatedModel model, List<ChoiceTokens> run, double[][] sums) {
+    int hidden = Decoder.of(model.weights()).shape().hidden();
+    int places = Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
+    long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places) + GatheredStates.bytes(places, hidden);
+    List<int[]> inputs = run.stream().map(ChoiceTokens::inputs).toList();
+    try (ForwardPass pass = resources.pass(model, inputs, resources.memory() - beside);
+        OutputHead head = OutputHead.open(model.weights(), resources.products(), places, resources.stop());
+        Arena arena = Arena.ofConfined()) {
+      for (int layer = 0; layer < pass.layers(); layer++) {
+        pass.layer(layer, InputObserver.NONE);
+        resources.watcher().advanced();
+      }
+      GatheredStates gathered = new GatheredStates(arena, places, hidden);
+      List<ChoiceTokens> waiting = new ArrayList<>();
+      for (int i = 0; i < run.size(); i++) {
+        ChoiceTokens choice = run.get(i);
+        if (!gathered.hasRoom(choice.targets().length)) {
+          predict(head, gathered, waiting, sums);
+        }
+        gathered.add(pass.end(i), choice.firstPredicting(), choice.targets().length);
+        waiting.add(choice);
+      }
+      predict(head, gathered, waiting, sums);
+    }
+  }
+
+  private static void predict(
+      OutputHead head, GatheredStates gathered, List<ChoiceTokens> waiting, double[][] sums) {
+    Predictions predictions = new Predictions(
+        waiting.stream().flatMapToInt(choice -> Arrays.stream(choice.targets())).toArray());
+    head.forEachSlab(gathered.take(), predictions::add);
+    int place = 0;
+    for (ChoiceTokens choice : waiting) {
+      for (int i = 0; i < choice.targets().length; i++) {
+        sums[choice.question()][choice.choice()] += predictions.logLikelihood(place);
+        place++;
+      }
+    }
+    waiting.clear();
+  }
+
+  private static double[] normalised(double[] sums, Question question) {
+    double[] normalised = new double[sums.length];
+    for (int i = 0; i < sums.length; i++) {
+      String choice = question.choices().get(i).strip();
+      normalised[i] = sums[i] / choice.codePointCount(0, choice.length());
+    }
+    return normalised;
+  }
+
+  private static int largest(double[] values) {
+    int found = 0;
+    for (int i = 1; i < values.length; i++) {
+      if (values[i] > values[found]) {
+        found = i;
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,103 @@
+package io.cafeq.engine.evaluate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+
+/**
+ * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind is an
+ * {@link EngineException} of kind CHECKPOINT.
+ */
+record ConfigNumbers(JsonNode node) {
+  private static final int LARGEST = 1 << 24;
+
+  /** That of {@code text_config} where there is one. */
+  static ConfigNumbers of(JsonNode config) {
+    JsonNode text = config.path("text_config");
+    return new ConfigNumbers(text.isObject() ? text : config);
+  }
+
+  boolean has(String key) {
+    return node.hasNonNull(key);
+  }
+
+  /** A whole number above 0. */
+  int count(String key) {
+    JsonNode value = node.path(key);
+    if (!value.isInt() || value.intValue() <= 0 || value.intValue() > LARGEST) {
+      throw wrong(key, "a whole number above 0");
+    }
+    return value.intValue();
+  }
+
+  /** A whole number, 0 among them. */
+  int index(String key, int otherwise) {
+    if (!has(key)) {
+      return otherwise;
+    }
+    JsonNode value = node.path(key);
+    if (!value.isInt() || value.intValue() < 0) {
+      throw wrong(key, "a whole number");
+    }
+    return value.intValue();
+  }
+
+  int count(String key, int otherwise) {
+    return has(key) ? count(key) : otherwise;
+  }
+
+  /** A number above 0; with null for it, or none, what is assumed. */
+  double positive(String key, double otherwise) {
+    if (!has(key)) {
+      return otherwise;
+    }
+    JsonNode value = node.path(key);
+    if (!value.isNumber() || !(value.doubleValue() > 0) || Double.isInfinite(value.doubleValue())) {
+      throw wrong(key, "a number above 0");
+    }
+    return value.doubleValue();
+  }
+
+  /** A number above 0 that null puts out of use; 0 where it is not used. */
+  double switchable(String key, double otherwise) {
+    return node.path(key).isNull() ? 0 : positive(key, otherwise);
+  }
+
+  boolean flag(String key, boolean otherwise) {
+    if (!has(key)) {
+      return otherwise;
+    }
+    if (!node.path(key).isBoolean()) {
+      throw wrong(key, "true or false");
+    }
+    return node.path(key).booleanValue();
+  }
+
+  String text(String key, String otherwise) {
+    if (!has(key)) {
+      return otherwise;
+    }
+    if (!node.path(key).isTextual()) {
+      throw wrong(key, "a text");
+    }
+    return node.path(key).textValue();
+  }
+
+  EngineException wrong(String key, String expected) {
+    JsonNode value = node.path(key);
+    String found = value.isMissingNode() ? "nothing" : value.toString();
+    return new EngineException(
+        FailureKind.CHECKPOINT,
+        "config.json: " + key + ": expected " + expected + ", found "
+            + (found.length() > 60 ? found.substring(0, 60) + "..." : found),
+        "Download config.json again, or mend it.");
+  }
+
+  /** What the file asks for is nothing that a forward pass is written for. */
+  static EngineException unknown(String what, String found, String known) {
+    return new EngineException(
+        FailureKind.USAGE,
+        "config.json: " + what + " \"" + found + "\" is not known to the forward pass, which knows " + known,
+        "Quantize with --statistics none, which needs no forward pass.");
+  }
+}

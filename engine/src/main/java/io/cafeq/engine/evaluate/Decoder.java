@@ -1,0 +1,61 @@
+package io.cafeq.engine.evaluate;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.family.DecoderTensors;
+import io.cafeq.engine.family.MatrixInputs;
+
+/**
+ * A decoder as it stands in a checkpoint: what it computes, how its tensors are called, and which inputs they read. Borrows the
+ * weights.
+ */
+record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
+  /** Throws an {@link EngineException} where no forward pass is written for the model. */
+  static Decoder of(ModelWeights weights) {
+    DecoderShape shape = DecoderShapes.of(weights.config());
+    DecoderTensors names = DecoderTensors.find(weights::has).orElseThrow(() -> new EngineException(
+        FailureKind.CHECKPOINT,
+        "found no tensor \"layers.0.input_layernorm.weight\" with an \"embed_tokens.weight\" or \"lm_head.weight\""
+            + " to go with it, under any prefix of a text model that is known",
+        "Download the checkpoint again; a forward pass needs all of it."));
+    return new Decoder(weights, shape, names, MatrixInputs.of(weights.config()));
+  }
+
+  /** Entries of the vocabulary. */
+  int vocabulary() {
+    return weights.rows(names.embedding());
+  }
+
+  /** The matrix that makes logits: tied embeddings, or one of its own. */
+  String head() {
+    if (shape.tied().orElse(false)) {
+      return names.embedding();
+    }
+    return names.head().orElseGet(() -> {
+      // Files that do not say are taken as tied; one that says no has lost its head.
+      if (shape.tied().isPresent()) {
+        throw new EngineException(
+            FailureKind.CHECKPOINT,
+            "config.json: tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"",
+            "Download the checkpoint again; a forward pass needs all of it.");
+      }
+      return names.embedding();
+    });
+  }
+
+  /** Throws where rotary frequencies would depend on the length of the windows. */
+  void requireLength(int tokens) {
+    int most = shape.layers().stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);
+    if (tokens > most) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          "windows of " + tokens + " tokens are longer than the " + most + " that the model was trained for, and its"
+              + " rotary embedding of type \"dynamic\" is only known up to there",
+          "Take shorter windows.");
+    }
+  }
+
+  RootMeanSquare norm(String tensor, int channels) {
+    return new RootMeanSquare(Shapes.vector(weights, tensor, channels), shape.kind().isGemma(), shape.epsilon());
+  }
+}

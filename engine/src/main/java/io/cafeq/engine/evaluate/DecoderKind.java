@@ -1,0 +1,52 @@
+package io.cafeq.engine.evaluate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** The kinds of decoders that a forward pass is written for. */
+enum DecoderKind {
+  LLAMA("llama"),
+  MISTRAL("mistral"),
+  QWEN2("qwen2"),
+  QWEN3("qwen3"),
+  GEMMA("gemma"),
+  GEMMA2("gemma2"),
+  GEMMA3("gemma3", "gemma3_text"),
+  MIXTRAL("mixtral"),
+  QWEN2_MOE("qwen2_moe"),
+  QWEN3_MOE("qwen3_moe");
+
+  private final Set<String> modelTypes;
+
+  DecoderKind(String... modelTypes) {
+    this.modelTypes = Set.of(modelTypes);
+  }
+
+  /** By {@code model_type}, and by that of {@code text_config}, where a multimodal model describes its text model. */
+  static Optional<DecoderKind> find(JsonNode config) {
+    return Stream.of(config.path("model_type").asText(), config.path("text_config").path("model_type").asText())
+        .flatMap(type -> Arrays.stream(values()).filter(kind -> kind.modelTypes.contains(type)))
+        .findFirst();
+  }
+
+  static String names() {
+    return Arrays.stream(values())
+        .map(kind -> kind.name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining(", "));
+  }
+
+  /** Norms multiply by 1 + w, embeddings by the root of the hidden size, and gelu always means its approximation. */
+  boolean isGemma() {
+    return this == GEMMA || this == GEMMA2 || this == GEMMA3;
+  }
+
+  /** What a part adds to the states is normed, too. */
+  boolean normsAfterParts() {
+    return this == GEMMA2 || this == GEMMA3;
+  }
+}

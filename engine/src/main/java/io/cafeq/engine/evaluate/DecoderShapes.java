@@ -1,0 +1,181 @@
+package io.cafeq.engine.evaluate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.cafeq.engine.evaluate.DecoderShape.Experts;
+import io.cafeq.engine.evaluate.DecoderShape.Layer;
+import io.cafeq.engine.failure.EngineException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** Reads the shape of a decoder from config.json, with what its family assumes where a key is missing. */
+final class DecoderShapes {
+  private static final int MOST_LAYERS = 1 << 14;
+  /** Gemma 2 and 3, where config.json does not say. */
+  private static final int GEMMA_HEAD = 256;
+
+  private final DecoderKind kind;
+  private final ConfigNumbers config;
+
+  private DecoderShapes(DecoderKind kind, ConfigNumbers config) {
+    this.kind = kind;
+    this.config = config;
+  }
+
+  /** Throws an {@link EngineException}: USAGE for what no forward pass is written for, CHECKPOINT for nonsense. */
+  static DecoderShape of(JsonNode config) {
+    DecoderKind kind = DecoderKind.find(config).orElseThrow(() -> ConfigNumbers.unknown(
+        "a model of type", config.path("model_type").asText("(none)"), DecoderKind.names()));
+    return new DecoderShapes(kind, ConfigNumbers.of(config)).read();
+  }
+
+  private DecoderShape read() {
+    refuseStrangers();
+    int hidden = config.count("hidden_size");
+    DecoderShape.Attention attention = attention(hidden);
+    int count = config.count("num_hidden_layers");
+    if (count > MOST_LAYERS) {
+      throw config.wrong("num_hidden_layers", "at most " + MOST_LAYERS);
+    }
+    RotaryFrequencies global = globalRotary(attention.size());
+    RotaryFrequencies local = kind == DecoderKind.GEMMA3 ? localRotary(attention.size()) : global;
+    Optional<Experts> experts = experts();
+    List<Layer> layers = new ArrayList<>();
+    for (int layer = 0; layer < count; layer++) {
+      int window = window(layer);
+      layers.add(new Layer(
+          window, window == DecoderShape.ALL ? global : local, experts.isPresent() && isSparse(layer)));
+    }
+    boolean gemma2 = kind == DecoderKind.GEMMA2;
+    return new DecoderShape(kind, hidden, config.positive("rms_norm_eps", 1e-6), attention,
+        kind.isGemma() ? Math.sqrt(hidden) : 1, activation(), config.switchable("final_logit_softcapping", gemma2 ? 30 : 0),
+        config.has("tie_word_embeddings") ? Optional.of(config.flag("tie_word_embeddings", false)) : Optional.empty(),
+        layers, experts);
+  }
+
+  private void refuseStrangers() {
+    if (config.positive("partial_rotary_factor", 1) != 1) {
+      throw ConfigNumbers.unknown("partial_rotary_factor", config.node().path("partial_rotary_factor").asText(), "1");
+    }
+    if (config.flag("use_bidirectional_attention", false)) {
+      throw ConfigNumbers.unknown("use_bidirectional_attention", "true", "false");
+    }
+  }
+
+  private DecoderShape.Attention attention(int hidden) {
+    boolean gemma3 = kind == DecoderKind.GEMMA3;
+    int heads = gemma3 ? config.count("num_attention_heads", 8) : config.count("num_attention_heads");
+    int keyValues = config.count("num_key_value_heads", gemma3 ? 4 : heads);
+    int size = config.count("head_dim", kind.isGemma() ? GEMMA_HEAD : Math.max(1, hidden / heads));
+    if (heads % keyValues != 0) {
+      throw config.wrong("num_key_value_heads", "a divisor of " + heads + " attention heads");
+    }
+    if (size % 2 != 0 || (long) heads * size > Integer.MAX_VALUE / 4) {
+      throw config.wrong("head_dim", "an even number that " + heads + " attention heads can have");
+    }
+    double scaled = kind.normsAfterParts() ? config.positive("query_pre_attn_scalar", GEMMA_HEAD) : size;
+    return new DecoderShape.Attention(heads, keyValues, size, 1 / Math.sqrt(scaled),
+        kind.normsAfterParts()
+            ? config.switchable("attn_logit_softcapping", kind == DecoderKind.GEMMA2 ? 50 : 0)
+            : 0);
+  }
+
+  /** New files have all of it in {@code rope_parameters}, for models with local layers once for each kind of layer. */
+  private RotaryFrequencies globalRotary(int size) {
+    JsonNode parameters = config.node().path("rope_parameters");
+    JsonNode own = parameters.path("full_attention").isObject() ? parameters.path("full_attention") : parameters;
+    double assumed = kind == DecoderKind.GEMMA3 || kind == DecoderKind.MIXTRAL ? 1e6 : 1e4;
+    double theta = new ConfigNumbers(own).positive("rope_theta", config.positive("rope_theta", assumed));
+    return RotaryFrequencies.of(size, theta, own.isObject() ? own : config.node().path("rope_scaling"), trained());
+  }
+
+  private RotaryFrequencies localRotary(int size) {
+    JsonNode own = config.node().path("rope_parameters").path("sliding_attention");
+    double theta = new ConfigNumbers(own).positive("rope_theta", config.positive("rope_local_base_freq", 1e4));
+    return RotaryFrequencies.of(size, theta, own.isObject() ? own : MissingNode.getInstance(), trained());
+  }
+
+  private int trained() {
+    return config.count("max_position_embeddings", 2048);
+  }
+
+  private Activation activation() {
+    String name = config.text("hidden_activation", config.text("hidden_act", kind.isGemma() ? "gelu" : "silu"));
+    return switch (name.toLowerCase(Locale.ROOT)) {
+      case "silu", "swish" -> Activation.SILU;
+      case "gelu_pytorch_tanh", "gelu_new", "gelu_fast" -> Activation.GELU_TANH;
+      // Gemma's first files say gelu and mean its approximation.
+      case "gelu" -> {
+        if (!kind.isGemma()) {
+          throw ConfigNumbers.unknown("activation", name, "silu and gelu_pytorch_tanh");
+        }
+        yield Activation.GELU_TANH;
+      }
+      default -> throw ConfigNumbers.unknown("activation", name, "silu and gelu_pytorch_tanh");
+    };
+  }
+
+  /** Last positions that a layer sees. */
+  private int window(int layer) {
+    JsonNode size = config.node().path("sliding_window");
+    boolean slides = switch (kind) {
+      case LLAMA, GEMMA -> false;
+      case MISTRAL, GEMMA2, GEMMA3 -> !size.isNull();
+      case MIXTRAL -> config.has("sliding_window");
+      case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE -> config.flag("use_sliding_window", false) && !size.isNull();
+    };
+    return slides && isLocal(layer) ? config.count("sliding_window", 4096) : DecoderShape.ALL;
+  }
+
+  private boolean isLocal(int layer) {
+    JsonNode types = config.node().path("layer_types");
+    if (types.isArray()) {
+      String type = types.path(layer).asText("(none)");
+      return switch (type) {
+        case "sliding_attention" -> true;
+        case "full_attention" -> false;
+        default -> throw ConfigNumbers.unknown(
+            "layer " + layer + " with attention of type", type, "sliding_attention and full_attention");
+      };
+    }
+    return switch (kind) {
+      case LLAMA, MISTRAL, GEMMA, MIXTRAL -> true;
+      case GEMMA2 -> layer % 2 == 0;
+      case GEMMA3 -> (layer + 1) % config.count("sliding_window_pattern", 6) != 0;
+      case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE -> layer >= config.index("max_window_layers", 28);
+    };
+  }
+
+  private Optional<Experts> experts() {
+    Experts experts = switch (kind) {
+      case LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3 -> null;
+      case MIXTRAL -> new Experts("block_sparse_moe", "w1", "w3", "w2",
+          config.count("num_local_experts"), config.count("num_experts_per_tok", 2), true, false);
+      case QWEN2_MOE -> mixture(4, true);
+      case QWEN3_MOE -> mixture(8, false);
+    };
+    if (experts != null && experts.chosen() > experts.count()) {
+      throw config.wrong("num_experts_per_tok", "at most " + experts.count() + " experts");
+    }
+    return Optional.ofNullable(experts);
+  }
+
+  private Experts mixture(int chosen, boolean shared) {
+    return new Experts("mlp", "gate_proj", "up_proj", "down_proj", config.count("num_experts"),
+        config.count("num_experts_per_tok", chosen), config.flag("norm_topk_prob", false), shared);
+  }
+
+  private boolean isSparse(int layer) {
+    if (kind == DecoderKind.MIXTRAL) {
+      return true;
+    }
+    for (JsonNode dense : config.node().path("mlp_only_layers")) {
+      if (dense.asInt(-1) == layer) {
+        return false;
+      }
+    }
+    return (layer + 1) % config.count("decoder_sparse_step", 1) == 0;
+  }
+}

@@ -1,0 +1,104 @@
+package io.cafeq.engine.evaluate;
+
+import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.family.Families;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/**
+ * A checkpoint or a finished result as something that can be evaluated. Owns its files until it is closed; used by the thread
+ * that opened it.
+ */
+public final class EvaluatedModel implements AutoCloseable {
+  /** A result's reader holds a row of a unit's file, a tile of weights and an output-side block. */
+  private static final long RESULT_BYTES = 96L << 20;
+
+  private final Path folder;
+  private final ModelWeights weights;
+  private final Map<String, TensorInfo> tensors;
+  private final long memory;
+  private final Runnable closeFiles;
+
+  private EvaluatedModel(
+      Path folder, ModelWeights weights, List<TensorInfo> tensors, long memory, Runnable closeFiles) {
+    this.folder = folder;
+    this.weights = weights;
+    this.memory = memory;
+    this.closeFiles = closeFiles;
+    this.tensors = HashMap.newHashMap(tensors.size());
+    tensors.forEach(tensor -> this.tensors.put(tensor.name(), tensor));
+  }
+
+  /**
+   * A folder with a result in it, else a checkpoint's folder or a safetensors file with config.json beside it.
+   *
+   * @throws io.cafeq.engine.failure.EngineException with kind RESULT where the result is unfinished or damaged, CHECKPOINT
+   *     where the checkpoint is, USAGE where there is neither
+   */
+  public static EvaluatedModel open(Path path) {
+    if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
+      ResultWeights weights = ResultWeights.open(path);
+      return new EvaluatedModel(path, weights, weights.tensors(), RESULT_BYTES, () -> {});
+    }
+    Checkpoint checkpoint = Checkpoint.open(path);
+    try {
+      return new EvaluatedModel(checkpoint.folder(), CheckpointWeights.of(checkpoint), checkpoint.tensors(),
+          TensorReader.SCRATCH_BYTES, checkpoint::close);
+    } catch (RuntimeException e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  /** Where config.json and tokenizer.json lie. */
+  public Path folder() {
+    return folder;
+  }
+
+  public ModelWeights weights() {
+    return weights;
+  }
+
+  /** The most tokens that the model takes at once; empty where config.json does not say. */
+  public OptionalInt longestInput() {
+    int longest = weights.config().path("max_position_embeddings")
+        .asInt(weights.config().path("text_config").path("max_position_embeddings").asInt(0));
+    return longest > 0 ? OptionalInt.of(longest) : OptionalInt.empty();
+  }
+
+  /** Native bytes that reading the weights takes. */
+  long memory() {
+    return memory;
+  }
+
+  /** Values and outputs of which only the product counts, whether or not use was made of that. */
+  Map<String, Coupling> couplingsByValues() {
+    Map<String, Coupling> byValues = new HashMap<>();
+    Families.of(weights.config()).couplings(weights.config(), tensors).legal().stream()
+        .filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT)
+        .forEach(coupling -> byValues.put(coupling.left(), coupling));
+    return byValues;
+  }
+
+  /** Whether a matrix is known to be stored as a factor of a pair. */
+  boolean isFactor(String matrix) {
+    return weights instanceof ResultWeights result && result.isCoupled(matrix);
+  }
+
+  @Override
+  public void close() {
+    try {
+      weights.close();
+    } finally {
+      closeFiles.run();
+    }
+  }
+}

@@ -1,0 +1,81 @@
+package io.cafeq.engine.evaluate;
+
+/**
+ * What one token's logits come to, from slab to slab of the vocabulary: the largest, and the sum of e^(logit - largest) in
+ * double, which shrinks where a larger one is met. Sums have four strands, in a fixed order.
+ */
+final class LogitSums {
+  /** Logits that are looked at together. */
+  static final int TILE = 4096;
+
+  private double largest = Double.NEGATIVE_INFINITY;
+  private double sum;
+  private int top = -1;
+
+  /**
+   * Adds the first {@code count} logits, at most {@link #TILE}.
+   *
+   * @param firstToken that the first one is of
+   * @param powers receives e^(logit - largest)
+   * @return the factor by which what was summed before shrinks
+   */
+  double add(int firstToken, float[] logits, int count, double[] powers) {
+    double before = largest;
+    int found = largest(logits, count);
+    if (logits[found] > largest) {
+      largest = logits[found];
+      top = firstToken + found;
+    }
+    double shift = largest;
+    for (int i = 0; i < count; i++) {
+      powers[i] = logits[i] - shift;
+    }
+    Exponentials.apply(powers, count);
+    double shrunk = before == Double.NEGATIVE_INFINITY ? 0 : Math.exp(before - largest);
+    sum = sum * shrunk + sum(powers, count);
+    return shrunk;
+  }
+
+  /** The logarithm of the sum of e^logit; not finite where a logit is not. */
+  double logOfSum() {
+    return largest + Math.log(sum);
+  }
+
+  /** Of all tokens the first with the largest logit. */
+  int top() {
+    return top;
+  }
+
+  /** The sum of e^(logit - largest). */
+  double sum() {
+    return sum;
+  }
+
+  private static int largest(float[] logits, int count) {
+    int found = 0;
+    for (int i = 1; i < count; i++) {
+      if (logits[i] > logits[found]) {
+        found = i;
+      }
+    }
+    return found;
+  }
+
+  static double sum(double[] values, int count) {
+    double first = 0;
+    double second = 0;
+    double third = 0;
+    double fourth = 0;
+    int whole = count - count % 4;
+    for (int i = 0; i < whole; i += 4) {
+      first += values[i];
+      second += values[i + 1];
+      third += values[i + 2];
+      fourth += values[i + 3];
+    }
+    for (int i = whole; i < count; i++) {
+      first += values[i];
+    }
+    return first + second + (third + fourth);
+  }
+}

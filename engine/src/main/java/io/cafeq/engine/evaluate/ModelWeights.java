@@ -1,0 +1,35 @@
+package io.cafeq.engine.evaluate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.memory.FloatMatrix;
+
+/**
+ * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe. Tied tensors are found by
+ * either name. Methods that ask for a tensor throw an {@link io.cafeq.engine.failure.EngineException} that names it where it
+ * is missing or is not what the method is for.
+ */
+public interface ModelWeights extends AutoCloseable {
+  /** config.json. */
+  JsonNode config();
+
+  boolean has(String tensor);
+
+  /** Output channels of a matrix [out, in]. */
+  int rows(String tensor);
+
+  /** Input channels of a matrix [out, in]. */
+  int columns(String tensor);
+
+  /**
+   * Whole rows of a matrix as the model uses them.
+   *
+   * @param to [rows, columns of the matrix], filled with the rows from {@code firstRow} on
+   */
+  void read(String tensor, int firstRow, FloatMatrix to);
+
+  /** The entries of a vector: a norm's weights, a bias. */
+  float[] vector(String tensor);
+
+  @Override
+  void close();
+}

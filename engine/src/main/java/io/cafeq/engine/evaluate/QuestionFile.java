@@ -1,0 +1,84 @@
+package io.cafeq.engine.evaluate;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Questions in a file, a JSON object in UTF-8 on each line: {@code {"context": "...", "choices": ["..."], "answer": 0}}. */
+public final class QuestionFile {
+  private static final String FORM = "{\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}";
+
+  private QuestionFile() {}
+
+  /** All questions in order; blank lines are skipped. Kind USAGE, with file and line, where one is of another form. */
+  public static List<Question> read(Path file) {
+    JsonMapper mapper = JsonMapper.builder()
+        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+        .build();
+    List<Question> questions = new ArrayList<>();
+    int number = 0;
+    try (BufferedReader lines = Files.newBufferedReader(file)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        number++;
+        if (!line.isBlank()) {
+          questions.add(question(mapper.readTree(line)));
+        }
+      }
+    } catch (JsonProcessingException e) {
+      throw wrong(file, number, "is not JSON: " + e.getOriginalMessage());
+    } catch (IllegalArgumentException e) {
+      throw wrong(file, number, String.valueOf(e.getMessage()));
+    } catch (CharacterCodingException e) {
+      throw wrong(file, number + 1, "is not UTF-8");
+    } catch (IOException e) {
+      throw FileFailure.of("read", file, e);
+    }
+    if (questions.isEmpty()) {
+      throw new EngineException(
+          FailureKind.USAGE, file + ": has no questions", "Give a file with one on each line: " + FORM);
+    }
+    return questions;
+  }
+
+  private static Question question(JsonNode node) {
+    require(node.isObject(), "expected an object, found " + node.getNodeType());
+    node.fieldNames().forEachRemaining(name -> require(
+        name.equals("context") || name.equals("choices") || name.equals("answer"), "unknown key \"" + name + "\""));
+    JsonNode context = node.path("context");
+    JsonNode choices = node.path("choices");
+    JsonNode answer = node.path("answer");
+    require(context.isTextual(), "expected a text as \"context\", found " + context.getNodeType());
+    require(choices.isArray(), "expected an array of texts as \"choices\", found " + choices.getNodeType());
+    require(answer.isInt(), "expected a whole number as \"answer\", found " + answer.getNodeType());
+    List<String> texts = new ArrayList<>();
+    for (JsonNode choice : choices) {
+      require(choice.isTextual(), "expected texts in \"choices\", found " + choice.getNodeType());
+      texts.add(choice.asText());
+    }
+    return new Question(context.asText(), texts, answer.intValue());
+  }
+
+  private static void require(boolean condition, String otherwise) {
+    if (!condition) {
+      throw new IllegalArgumentException(otherwise);
+    }
+  }
+
+  private static EngineException wrong(Path file, int line, String what) {
+    return new EngineException(
+        FailureKind.USAGE, file + ", line " + line + ": " + what, "Write each question as " + FORM);
+  }
+}

@@ -1,0 +1,80 @@
+package io.cafeq.engine.evaluate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TextTokenizerTest {
+  @TempDir Path folder;
+
+  @Test
+  void encodesWithoutAddingTruncatingOrPadding() throws IOException {
+    Tokenizers.write(folder);
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
+      assertThat(tokenizer.encode("ab")).containsExactly(3);
+      assertThat(tokenizer.encode("ba abc")).containsExactly(1, 0, 4, 3, 2);
+      assertThat(tokenizer.encode("a<end>b")).containsExactly(0, 6, 1);
+      assertThat(tokenizer.encode("")).isEmpty();
+      assertThat(tokenizer.vocabulary()).isEqualTo(12);
+      assertThat(tokenizer.specialIds()).containsExactly(6, 11);
+    }
+  }
+
+  @Test
+  void countsCharactersBeyondTheBasicPlaneOnce() throws IOException {
+    Tokenizers.write(folder);
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
+      assertThat(tokenizer.encode("a\ud83d\ude00b\u0000c")).containsExactly(0, 5, 1, 5, 2);
+    }
+  }
+
+  @Test
+  void beginsATextAsFarAsAskedAndNotFurther() throws IOException {
+    Tokenizers.write(folder);
+    String text = "c".repeat(2 * TextTokenizer.FIRST_CHARACTERS + 7);
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
+      assertThat(tokenizer.beginning(text, 10)).hasSize(10);
+      assertThat(tokenizer.beginning(text, TextTokenizer.FIRST_CHARACTERS + 1)).hasSize(TextTokenizer.FIRST_CHARACTERS + 1);
+      assertThat(tokenizer.beginning(text, Integer.MAX_VALUE)).hasSize(text.length());
+    }
+  }
+
+  @Test
+  void saysWhatToDoWithoutATokenizer() {
+    assertThatThrownBy(() -> TextTokenizer.open(folder))
+        .isInstanceOfSatisfying(EngineException.class, e -> {
+          assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+          assertThat(e.getMessage()).contains(folder.toString(), "tokenizer.json");
+          assertThat(e.remedy()).contains("tokenizer.json");
+        });
+  }
+
+  @Test
+  void refusesWhatIsNoTokenizer() throws IOException {
+    for (String text : new String[] {"{", "[]", "{\"model\": {\"vocab\": {\"a\": 0}}}", "{\"model\": {\"vocab\": {\"a\": \"b\"}}}"}) {
+      Files.writeString(folder.resolve("tokenizer.json"), text);
+      assertThatThrownBy(() -> TextTokenizer.open(folder))
+          .as(text)
+          .isInstanceOfSatisfying(EngineException.class, e -> {
+            assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+            assertThat(e.getMessage()).contains("tokenizer.json");
+          });
+    }
+  }
+
+  @Test
+  void knowsThePublishedTokenizer() {
+    Path model = Shared.require("data/tinystories-656k");
+    try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
+      assertThat(tokenizer.vocabulary()).isEqualTo(2048);
+      assertThat(tokenizer.encode("Once upon a time, there was a little girl.")).containsExactly(80, 147, 201, 282, 215, 286, 1890, 10);
+    }
+  }
+}
