@@ -27,6 +27,7 @@ import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -117,7 +118,7 @@ class PairInputsTest {
     backends().forEach(backend -> {
       try (ComputeLane lane = Backends.open(backend).openLane()) {
         for (int i = 0; i < SIZE; i++) {
-          java.util.Arrays.fill(v[i], 0);
+          Arrays.fill(v[i], 0);
           for (double[] row : o) {
             row[3 * SIZE + i] = 0;
           }
