@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Factors of second moments, of the inputs and of what a transform makes of them. */
@@ -101,10 +102,10 @@ class InputMetricTest {
     }
   }
 
-  static Stream<org.junit.jupiter.params.provider.Arguments> transforms() {
+  static Stream<Arguments> transforms() {
     return backends().flatMap(backend -> Stream.of("skewed", "hadamard", "measured").flatMap(kind ->
         Stream.of(List.of(80), List.of(32, 48), List.of(40, 40), List.of(3, 77))
-            .map(sizes -> org.junit.jupiter.params.provider.Arguments.of(backend, kind, sizes))));
+            .map(sizes -> Arguments.of(backend, kind, sizes))));
   }
 
   /** What two transformed channels have in common is lost only between blocks of moments that a transform's block joins. */

@@ -45,7 +45,7 @@ public final class QuantizedFolder {
     make(source, target, recipeKeys, baselines, InputStatistics.NONE);
   }
 
-  /** The same with what is known of the matrices' inputs. */
+  /** The same with what is known of the inputs. */
   public static void make(
       Path source, Path target, Map<String, String> recipeKeys, boolean baselines, InputStatistics statistics) {
     Recipe recipe = Recipe.of(recipeKeys);
