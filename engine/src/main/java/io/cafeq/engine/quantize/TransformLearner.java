@@ -33,8 +33,8 @@ final class TransformLearner {
   }
 
   /**
-   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known and counts. Reads the tensors' columns
-   * only where something is learned.
+   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known and counts. Reads the
+   * tensors' columns only where something is learned.
    */
   List<BlockTransform> inputBlocks(Progress progress) {
     try (Arena arena = Arena.ofConfined()) {
