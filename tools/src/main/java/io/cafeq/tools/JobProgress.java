@@ -29,6 +29,7 @@ final class JobProgress {
       }
       case JobEvent.UnitFinished done -> finish(done.entry());
       case JobEvent.UnitFailed one -> failed++;
+      case JobEvent.StatisticsAdvanced advanced -> {}
       case JobEvent.Warned warned -> {}
     }
   }
@@ -39,6 +40,11 @@ final class JobProgress {
     if (error != null) {
       worstError = Math.max(worstError, error);
     }
+  }
+
+  /** {@code statistics: layer 3 of 30}. */
+  static String statistics(JobEvent.StatisticsAdvanced advanced) {
+    return "statistics: layer " + advanced.layers() + " of " + advanced.all();
   }
 
   long doneWeights() {

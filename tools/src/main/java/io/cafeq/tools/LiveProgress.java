@@ -31,6 +31,11 @@ final class LiveProgress implements ProgressView {
       case JobEvent.PhaseChanged changed -> begin(changed.phase());
       case JobEvent.UnitFailed one -> console.message("cafeq: " + PlainProgress.failure(one.entry()));
       case JobEvent.Warned warned -> console.message("cafeq: warning: " + warned.warning());
+      case JobEvent.StatisticsAdvanced advanced -> {
+        if (bar == null) {
+          console.live(JobProgress.statistics(advanced));
+        }
+      }
       case JobEvent.WeightsAdvanced advanced -> draw();
       case JobEvent.UnitFinished done -> draw();
       case JobEvent.UnitKept kept -> console.live(ProgressView.name(Phase.CHECKING) + ": " + progress.counts());

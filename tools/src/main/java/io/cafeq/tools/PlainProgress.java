@@ -22,6 +22,7 @@ final class PlainProgress implements ProgressView {
     progress.note(event);
     switch (event) {
       case JobEvent.PhaseChanged changed -> say(ProgressView.name(changed.phase()));
+      case JobEvent.StatisticsAdvanced advanced -> say(JobProgress.statistics(advanced));
       case JobEvent.UnitFailed one -> say(failure(one.entry()));
       case JobEvent.Warned warned -> say("warning: " + warned.warning());
       case JobEvent.Planned planned -> {}

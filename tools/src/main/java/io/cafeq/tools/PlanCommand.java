@@ -2,6 +2,7 @@ package io.cafeq.tools;
 
 import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.config.Settings;
+import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
@@ -9,6 +10,9 @@ import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.measure.StatisticsChoice;
+import io.cafeq.engine.measure.StatisticsPass;
+import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.SideFiles;
 import io.cafeq.engine.plan.Plan;
@@ -16,6 +20,7 @@ import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.quantize.Speed;
 import io.cafeq.engine.quantize.UnitQuantizer;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -76,17 +81,29 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
     ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
     Optional<BudgetPlan> budget = budget(checkpoint, settings, backend);
-    Plan plan = budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe());
+    StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics().source(), checkpoint);
+    Plan plan = warned(budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe()), choice, budget);
+    StatisticsPlan statistics = StatisticsPlan.of(choice, checkpoint, plan, settings.recipe());
     Path folder = existing(out.toAbsolutePath());
     PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run());
     PlanSummary.Disk disk =
         new PlanSummary.Disk(
             folder.toString(),
-            PlanEstimate.of(plan).outputBytes() + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes(),
+            PlanEstimate.of(plan).outputBytes() + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes()
+                + statistics.fileBytes(),
             DiskSpace.usable(folder));
     Speed speed = Speed.measure(backend);
     return PlanSummary.of(
-        checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), refusal(plan, memory, disk));
+        checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), statistics,
+        refusal(plan, memory, disk, statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics)));
+  }
+
+  private static Plan warned(Plan plan, StatisticsChoice choice, Optional<BudgetPlan> budget) {
+    Plan noted = choice.note().map(plan::warning).orElse(plan);
+    return budget.isPresent() && !(choice.used() instanceof StatisticsSource.None)
+        ? noted.warning("Quantize chooses by the errors of outputs, after it has taken statistics; this choice is by those of "
+            + "weights and may be another.")
+        : noted;
   }
 
   private static Optional<BudgetPlan> budget(Checkpoint checkpoint, Settings settings, ComputeBackend backend) {
@@ -95,14 +112,15 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     }
     long pool = MemoryBudget.of(settings.run().resolvedMaxMemory()).pool();
     return Optional.of(BudgetPlan.measure(
-        checkpoint, settings.recipe(), backend, settings.run().resolvedLanes(), pool, new StopFlag()));
+        checkpoint, settings.recipe(), InputStatistics.NONE, backend, settings.run().resolvedLanes(), pool, new StopFlag()));
   }
 
   /** What would stop quantize; the plan is shown all the same. */
-  private static @Nullable Failure refusal(Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk) {
+  private static @Nullable Failure refusal(Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, long statistics) {
     try {
       MemoryBudget budget = MemoryBudget.of(memory.capBytes());
       plan.units().forEach(unit -> budget.requireFits(unit, UnitQuantizer.memoryNeeded(unit)));
+      budget.requireStatisticsFit(statistics);
       DiskSpace.require(Path.of(disk.folder()), disk.neededBytes(), disk.freeBytes());
       return null;
     } catch (EngineException e) {

@@ -5,6 +5,7 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.budget.Predicted;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.PlannedTensor;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param seconds about how long the arithmetic takes, without reading and writing
  * @param leftOut files and folders of the checkpoint that the result does not take along
+ * @param statistics which quantize will take, for people; left out of the JSON where it takes none
  * @param error what would stop quantize; left out of the JSON where nothing would
  */
 record PlanSummary(
@@ -33,6 +35,7 @@ record PlanSummary(
     List<UnitLine> units,
     List<String> leftOut,
     List<String> warnings,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Statistics statistics,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failure error) {
 
   /**
@@ -55,6 +58,21 @@ record PlanSummary(
     static Memory of(Plan plan, RunSettings run) {
       long largest = plan.units().stream().mapToLong(unit -> UnitQuantizer.memoryNeeded(unit).nativeBytes()).max().orElse(0);
       return new Memory(run.resolvedMaxMemory(), run.resolvedLanes(), largest);
+    }
+  }
+
+  /**
+   * @param source where the tokens come from
+   * @param layers of whose matrices inputs are measured
+   * @param bytes of the files, at most about
+   */
+  record Statistics(String source, int tokens, int window, int layers, long bytes) {
+    static @Nullable Statistics of(StatisticsPlan plan) {
+      return plan.isEmpty()
+          ? null
+          : new Statistics(
+              plan.choice().used().text(), plan.settings().tokens(), plan.settings().window(),
+              plan.inputs().layers().size(), plan.fileBytes());
     }
   }
 
@@ -94,6 +112,7 @@ record PlanSummary(
       Memory memory,
       Disk disk,
       double seconds,
+      StatisticsPlan statistics,
       @Nullable Failure error) {
     PlanEstimate estimate = PlanEstimate.of(plan);
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
@@ -110,6 +129,7 @@ record PlanSummary(
         plan.units().stream().map(unit -> UnitLine.of(unit, budget)).toList(),
         checkpoint.leftOut().stream().map(Path::getFileName).map(String::valueOf).toList(),
         plan.warnings(),
+        Statistics.of(statistics),
         error);
   }
 }

@@ -113,6 +113,12 @@ final class PlanText {
     table.row("disk",
         Amounts.bytes(plan.disk().neededBytes()) + " needed, " + Amounts.bytes(plan.disk().freeBytes()) + " free in "
             + plan.disk().folder());
+    PlanSummary.Statistics statistics = plan.statistics();
+    if (statistics != null) {
+      table.row("statistics",
+          statistics.tokens() + " tokens, source " + statistics.source() + ", " + statistics.layers() + " layers, up to "
+              + Amounts.bytes(statistics.bytes()) + " of files");
+    }
     table.row("time", "about " + Amounts.time(plan.seconds()) + ", reading and writing not counted");
     table.row("left out", plan.leftOut().isEmpty() ? "nothing" : String.join(", ", plan.leftOut()));
     return table;

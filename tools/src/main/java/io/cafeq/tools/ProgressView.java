@@ -26,6 +26,7 @@ sealed interface ProgressView extends JobListener, AutoCloseable permits LivePro
     return switch (phase) {
       case PLANNING -> "planning";
       case CHECKING -> "checking what an earlier run left";
+      case MEASURING -> "taking statistics";
       case QUANTIZING -> "quantizing";
       case FINISHING -> "finishing";
     };

@@ -4,6 +4,7 @@ import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.PairTotals;
 import io.cafeq.engine.report.PlainFigures;
 import io.cafeq.engine.report.Report;
+import io.cafeq.engine.report.TakenStatistics;
 import io.cafeq.engine.report.Totals;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitStatus;
@@ -46,6 +47,10 @@ final class ReportText {
           Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
               + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
       table.row("model size", Amounts.bytes(before) + " -> " + Amounts.bytes(totals.modelBytes()));
+    }
+    TakenStatistics statistics = report.statistics();
+    if (statistics != null) {
+      table.row("statistics", Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source());
     }
     table.row("time",
         Amounts.time(totals.seconds()) + ", read " + Amounts.bytes(totals.bytesRead()) + ", wrote "

@@ -38,6 +38,7 @@ final class VerifyCommand implements Callable<Integer> {
       int units,
       long weights,
       @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double relativeError,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String statistics,
       double seconds,
       List<Problem> problems) {}
 
@@ -75,9 +76,19 @@ final class VerifyCommand implements Callable<Integer> {
           verdict.units(),
           verdict.weights(),
           checkpoint == null ? null : verdict.relativeError(),
+          statistics(verdict.statistics()),
           (System.nanoTime() - start) / (double) TimeUnit.SECONDS.toNanos(1),
           verdict.problems().stream().map(e -> new Problem(String.valueOf(e.getMessage()), e.remedy())).toList());
     }
+  }
+
+  /** Those of a finished result are for people and tools that want to know; without them it is none the worse. */
+  private static @Nullable String statistics(ResultVerifier.StatisticsFiles files) {
+    return switch (files) {
+      case NONE -> null;
+      case CHECKED -> "checked";
+      case NOT_THERE -> "not there";
+    };
   }
 
   private void print(Document document) {
@@ -87,6 +98,9 @@ final class VerifyCommand implements Callable<Integer> {
         .row("relative error",
             document.relativeError() == null ? "not measured without --against" : Amounts.error(document.relativeError()))
         .row("time", Amounts.time(document.seconds()));
+    if (document.statistics() != null) {
+      table.row("statistics", document.statistics());
+    }
     console.result(table.render());
     List<Problem> problems = document.problems();
     for (Problem problem : problems.subList(0, Math.min(MOST_PROBLEMS, problems.size()))) {

@@ -31,9 +31,12 @@ final class ArrowJobEngine implements JobEngine {
   private final JobIdentity identity;
   private final RunSettings run;
   private final UnitQuantizer.Options options;
+  private final InputStatistics statistics;
   private final StopFlag stop;
 
-  ArrowJobEngine(Checkpoint checkpoint, JobIdentity identity, Settings settings, StopFlag stop) {
+  ArrowJobEngine(
+      Checkpoint checkpoint, JobIdentity identity, Settings settings, InputStatistics statistics, StopFlag stop) {
+    this.statistics = statistics;
     this.checkpoint = checkpoint;
     this.identity = identity;
     this.run = settings.run();
@@ -71,7 +74,7 @@ final class ArrowJobEngine implements JobEngine {
 
     Lane(ComputeBackend backend, Path output) {
       this.lane = backend.openLane();
-      this.quantizer = new UnitQuantizer(checkpoint, identity, backend, lane, InputStatistics.NONE, options);
+      this.quantizer = new UnitQuantizer(checkpoint, identity, backend, lane, statistics, options);
       this.output = output;
     }
 

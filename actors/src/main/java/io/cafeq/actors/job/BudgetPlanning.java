@@ -11,8 +11,10 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** Where the plan of a recipe with a target comes from: an earlier run of the same job, or measurements. */
 final class BudgetPlanning {
@@ -29,8 +31,10 @@ final class BudgetPlanning {
   /**
    * Empty where the recipe has no target, and where the folder's result is of another recipe: the job is then refused without
    * measuring anything.
+   *
+   * @param statistics takes those of all layers; asked only where the plan is measured
    */
-  Optional<BudgetPlan> plan(OutputFolder folder) {
+  Optional<BudgetPlan> plan(OutputFolder folder, Supplier<InputStatistics> statistics) {
     Recipe recipe = settings.recipe();
     if (recipe.targetBitsPerWeight().isEmpty()) {
       return Optional.empty();
@@ -43,9 +47,11 @@ final class BudgetPlanning {
       return Optional.of(BudgetPlan.read(folder.planFile(), checkpoint, recipe));
     }
     RunSettings run = settings.run();
+    InputStatistics taken = statistics.get();
     return Optional.of(BudgetPlan.measure(
         checkpoint,
         recipe,
+        taken,
         Backends.open(run.backend().orElse("auto")),
         run.resolvedLanes(),
         MemoryBudget.of(run.resolvedMaxMemory()).pool(),

@@ -12,7 +12,7 @@ import java.util.TreeMap;
 final class Identities {
   private Identities() {}
 
-  static ResultIdentity of(JobDefinition definition, List<SideFile> sideFiles) {
+  static ResultIdentity of(JobDefinition definition, List<SideFile> sideFiles, ResultIdentity.Statistics statistics) {
     List<ResultIdentity.Shard> shards =
         definition.checkpoint().shards().stream()
             .map(shard -> new ResultIdentity.Shard(String.valueOf(shard.getFileName()), ReportMaker.size(shard)))
@@ -27,6 +27,7 @@ final class Identities {
         definition.identity().recipeHash(),
         shards,
         sideFiles,
+        statistics,
         units);
   }
 }

@@ -15,6 +15,14 @@ public sealed interface JobEvent {
   /** A unit of an earlier run counts and is not made again. */
   record UnitKept(UnitEntry entry) implements JobEvent {}
 
+  /**
+   * Statistics stand for so many layers.
+   *
+   * @param layers that the model was run through
+   * @param all layers that it has to be run through
+   */
+  record StatisticsAdvanced(int layers, int all) implements JobEvent {}
+
   /** A lane begins with a unit. */
   record UnitStarted(Unit unit, int lane) implements JobEvent {}
 

@@ -28,9 +28,11 @@ import io.cafeq.engine.report.UnitResult;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Props;
+import org.jspecify.annotations.Nullable;
 
 /** Takes one plan through, in an output folder that is locked and in an actor system that is running. Used once. */
 final class JobRun {
@@ -43,6 +45,7 @@ final class JobRun {
   private final JobSystem system;
   private final JobStop stop;
   private final JobEvents events;
+  private final JobStatistics statistics;
   private final ResultLedger ledger;
   private final ReportMaker reports;
   private final SideFiles sideFiles;
@@ -54,6 +57,7 @@ final class JobRun {
       JobSystem system,
       JobStop stop,
       JobEvents events,
+      JobStatistics statistics,
       MemoryWatcher memory) {
     this.definition = definition;
     this.engine = engine;
@@ -61,8 +65,9 @@ final class JobRun {
     this.system = system;
     this.stop = stop;
     this.events = events;
+    this.statistics = statistics;
     this.ledger = new ResultLedger(definition.plan());
-    this.reports = new ReportMaker(definition, memory);
+    this.reports = new ReportMaker(definition, statistics, memory);
     this.sideFiles = new SideFiles(definition.checkpoint().folder(), definition.checkpoint().sideFiles());
   }
 
@@ -71,26 +76,28 @@ final class JobRun {
     boolean complete = folder.hasManifest();
     try {
       List<SideFile> files = sideFiles.describe(stop.flag());
-      ResultIdentity identity = Identities.of(definition, files);
-      folder.requireSame(identity);
+      statistics.look();
+      folder.requireSame(Identities.of(definition, files, statistics.identity()));
       folder.cleanUnits(definition.plan().units());
       keepEarlierUnits();
       List<Unit> open = ledger.open();
-      if (complete && open.isEmpty() && isIntact(identity)) {
+      if (complete && open.isEmpty() && isIntact(Identities.of(definition, files, statistics.identity()))) {
         return new JobResult.Complete(earlierReport(), true);
       }
       requirePossible(open);
       JobEngine.Opened opened = open.isEmpty() ? null : engine.open(folder);
       stop.flag().check();
       keepChoices();
+      ResultIdentity identity = Identities.of(definition, files, statistics.identity());
       folder.begin(identity);
       warnOfReservedNames();
       complete = false;
       if (opened != null) {
         reports.opened(opened);
-        quantize(open, opened);
       }
-      return stop.flag().isStopped() && !ledger.open().isEmpty() ? stopped() : finish(identity);
+      Optional<UnitFailure> failure = work(open, opened);
+      boolean unfinished = !ledger.open().isEmpty() || statistics.isOpen();
+      return stop.flag().isStopped() && unfinished ? stopped() : finish(identity, failure);
     } catch (EngineException e) {
       if (e.kind() != FailureKind.STOPPED) {
         throw e;
@@ -102,6 +109,10 @@ final class JobRun {
 
   /** Before the identity, so that a folder with an identity has them. */
   private void keepChoices() {
+    if (statistics.isOpen()) {
+      events.emit(new PhaseChanged(Phase.MEASURING));
+      statistics.prepare(MemoryBudget.of(definition.maxMemory()).pool());
+    }
     if (folder.earlierIdentity().isEmpty()) {
       definition.budget().ifPresent(budget -> budget.keep(folder.planFile()));
     }
@@ -122,6 +133,7 @@ final class JobRun {
   private boolean isIntact(ResultIdentity identity) {
     try {
       return sideFiles.areIn(folder.root(), stop.flag())
+          && statistics.isWhole()
           && Manifest.read(folder.root()).equals(manifest(identity));
     } catch (EngineException e) {
       if (e.kind() == FailureKind.RESULT) {
@@ -134,7 +146,7 @@ final class JobRun {
   private Manifest manifest(ResultIdentity identity) {
     return Manifests.of(
         definition.checkpoint(), definition.plan(), definition.recipe(), identity, ledger.receipts(),
-        identity.sideFiles());
+        identity.sideFiles(), statistics.entry());
   }
 
   /** The report that stands there, or where somebody deleted it a new one from the units' own figures. */
@@ -159,21 +171,43 @@ final class JobRun {
   private void requirePossible(List<Unit> open) {
     MemoryBudget budget = MemoryBudget.of(definition.maxMemory());
     open.forEach(unit -> budget.requireFits(unit, engine.memoryNeeded(unit)));
+    budget.requireStatisticsFit(statistics.memoryNeeded());
     if (budget.isTight()) {
       warn("The Java heap alone may take " + (budget.heap() >> 20) + " MiB, so the memory cap of "
           + (budget.cap() >> 20) + " MiB may be exceeded; start with a smaller -Xmx.");
     }
-    long needed = open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes();
+    long needed = open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes()
+        + statistics.diskNeeded();
     DiskSpace.require(folder.root(), needed, DiskSpace.usable(folder.root()));
   }
 
-  private void quantize(List<Unit> open, JobEngine.Opened opened) {
+  /** Units in the order in which their statistics come; the failure of what no unit waited for. */
+  private Optional<UnitFailure> work(List<Unit> open, JobEngine.@Nullable Opened opened) {
+    MemoryBudget budget = MemoryBudget.of(definition.maxMemory());
+    ActorRef<MemoryPermits.Command> permits =
+        system.spawn(MemoryPermits.create(budget.pool()), "permits", Props.empty());
+    long largest = open.stream().mapToLong(unit -> budget.claim(engine.memoryNeeded(unit))).max().orElse(0);
+    StatisticsStage.Room room = new StatisticsStage.Room(budget.pool(), largest, definition.lanes());
+    try (StatisticsStage stage = StatisticsStage.start(statistics, room, permits, system, events)) {
+      stop.onStop(stage::stop);
+      if (!stage.isBesideUnits()) {
+        stage.awaitAll();
+      }
+      if (opened != null) {
+        UnitOrder order = statistics.order(definition.plan());
+        quantize(order.sorted(open), opened, permits, unit -> stage.pass(order.layer(unit)));
+      }
+      // where units are missing the next run takes the rest as well
+      return ledger.open().isEmpty() ? stage.awaitAll() : Optional.empty();
+    }
+  }
+
+  private void quantize(
+      List<Unit> open, JobEngine.Opened opened, ActorRef<MemoryPermits.Command> permits, UnitPipeline.Gate gate) {
     events.emit(new PhaseChanged(Phase.QUANTIZING));
     ProgressBoard board = new ProgressBoard();
     events.follow(board, open.stream().mapToLong(Unit::weights).sum());
     MemoryBudget budget = MemoryBudget.of(definition.maxMemory());
-    ActorRef<MemoryPermits.Command> permits =
-        system.spawn(MemoryPermits.create(budget.pool()), "permits", Props.empty());
     ActorRef<WorkerPool.Command> pool =
         system.spawn(
             WorkerPool.create(
@@ -187,7 +221,7 @@ final class JobRun {
             "pool",
             Props.empty());
     UnitPipeline pipeline = new UnitPipeline(
-        system.actors(), permits, pool, unit -> budget.claim(engine.memoryNeeded(unit)), definition.lanes());
+        system.actors(), gate, permits, pool, unit -> budget.claim(engine.memoryNeeded(unit)), definition.lanes());
     UnitPipeline.Running running = pipeline.start(open, outcome -> {
       board.end(outcome.unit());
       put(outcome);
@@ -221,9 +255,9 @@ final class JobRun {
     }
   }
 
-  private JobResult finish(ResultIdentity identity) {
+  private JobResult finish(ResultIdentity identity, Optional<UnitFailure> failure) {
     events.emit(new PhaseChanged(Phase.FINISHING));
-    UnitFailure cause = ledger.cause().orElse(null);
+    UnitFailure cause = ledger.cause().or(() -> failure).orElse(null);
     if (cause == null) {
       try {
         List<SideFile> copied = sideFiles.copyTo(folder.root(), stop.flag());

@@ -1,16 +1,21 @@
 package io.cafeq.actors.job;
 
+import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.actors.memory.MemoryMeter;
 import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.measure.StatisticsChoice;
+import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -61,7 +66,10 @@ public final class QuantizeJob {
     long cap = settings.run().resolvedMaxMemory();
     try (MemoryWatcher memory = MemoryWatcher.start(MemoryMeter.forThisProcess(), cap);
         Checkpoint checkpoint = Checkpoint.open(source)) {
-      return run(checkpoint, Planner.plan(checkpoint, settings.recipe()), memory);
+      Plan plan = Planner.plan(checkpoint, settings.recipe());
+      // fails where the statistics that are asked for cannot be had, before there is a folder
+      StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics().source(), checkpoint);
+      return run(checkpoint, plan, choice, memory);
     } catch (EngineException e) {
       return new JobResult.Refused(e);
     }
@@ -72,11 +80,13 @@ public final class QuantizeJob {
     stop.stop();
   }
 
-  private JobDefinition define(Checkpoint checkpoint, Plan plan, Optional<BudgetPlan> budget) {
+  private JobDefinition define(
+      Checkpoint checkpoint, Plan plan, Optional<BudgetPlan> budget, StatisticsChoice choice) {
     Recipe recipe = settings.recipe();
+    Plan measured = budget.map(BudgetPlan::plan).orElse(plan);
     return new JobDefinition(
         checkpoint,
-        budget.map(BudgetPlan::plan).orElse(plan),
+        choice.note().map(measured::warning).orElse(measured),
         budget,
         output,
         recipe.canonical(),
@@ -87,7 +97,7 @@ public final class QuantizeJob {
   }
 
   /** @param plan by cost alone, which shows that the recipe fits the checkpoint before a folder is made */
-  private JobResult run(Checkpoint checkpoint, Plan plan, MemoryWatcher memory) {
+  private JobResult run(Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher memory) {
     OutputFolder folder = OutputFolder.open(output, sourceOf(checkpoint));
     JobSystem system;
     try {
@@ -99,12 +109,39 @@ public final class QuantizeJob {
     }
     try (system; JobEvents events = new JobEvents(system, listener)) {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
-      JobDefinition definition =
-          define(checkpoint, plan, new BudgetPlanning(checkpoint, settings, stop.flag()).plan(folder));
+      JobStatistics statistics = statistics(checkpoint, plan, choice, folder);
+      Optional<BudgetPlan> budget = new BudgetPlanning(checkpoint, settings, stop.flag())
+          .plan(folder, () -> takeAll(statistics, events));
+      JobDefinition definition = define(checkpoint, plan, budget, choice);
       events.emit(new JobEvent.Planned(definition.plan()));
-      JobEngine engine = engines.create(definition.checkpoint(), definition.identity(), settings, stop.flag());
-      return new JobRun(definition, engine, folder, system, stop, events, memory).run();
+      JobEngine engine = engines.create(
+          definition.checkpoint(), definition.identity(), settings, statistics.stored(), stop.flag());
+      return new JobRun(definition, engine, folder, system, stop, events, statistics, memory).run();
     }
+  }
+
+  /** What auto came to when the folder was begun it stays, whatever this program now makes of it. */
+  private JobStatistics statistics(Checkpoint checkpoint, Plan plan, StatisticsChoice choice, OutputFolder folder) {
+    Recipe recipe = settings.recipe();
+    StatisticsChoice kept = folder.earlierIdentity()
+        .filter(earlier -> earlier.recipeHash().equals(recipe.hash()))
+        .map(earlier -> choice.asItWas(earlier.statistics().source()))
+        .orElse(choice);
+    return new JobStatistics(
+        checkpoint,
+        StatisticsPlan.of(kept, checkpoint, plan, recipe),
+        folder,
+        () -> Backends.open(settings.run().backend().orElse("auto")),
+        stop.flag());
+  }
+
+  private InputStatistics takeAll(JobStatistics statistics, JobEvents events) {
+    MemoryBudget budget = MemoryBudget.of(settings.run().resolvedMaxMemory());
+    statistics.look();
+    budget.requireStatisticsFit(statistics.memoryNeeded());
+    events.emit(new JobEvent.PhaseChanged(Phase.MEASURING));
+    return statistics.takeAll(
+        budget.pool(), (layers, all) -> events.emit(new JobEvent.StatisticsAdvanced(layers, all)));
   }
 
   /** A single file without side files is a source by itself: its folder may hold the output. */

@@ -1,12 +1,14 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.actors.memory.MemoryWatcher;
+import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Machine;
 import io.cafeq.engine.report.Measurements;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.Source;
+import io.cafeq.engine.report.TakenStatistics;
 import io.cafeq.engine.report.Totals;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitResult;
@@ -27,14 +29,16 @@ import org.jspecify.annotations.Nullable;
 /** Puts a job's report together. Counts what the run itself writes. Thread-safe. */
 final class ReportMaker {
   private final JobDefinition definition;
+  private final JobStatistics statistics;
   private final MemoryWatcher memory;
   private final long startNanos = System.nanoTime();
   private final LongAdder bytesWritten = new LongAdder();
   private final List<String> warnings;
   private volatile JobEngine.@Nullable Opened engine;
 
-  ReportMaker(JobDefinition definition, MemoryWatcher memory) {
+  ReportMaker(JobDefinition definition, JobStatistics statistics, MemoryWatcher memory) {
     this.definition = definition;
+    this.statistics = statistics;
     this.memory = memory;
     this.warnings = new ArrayList<>(definition.plan().warnings());
   }
@@ -67,6 +71,7 @@ final class ReportMaker {
         results.stream().map(UnitEntry::of).toList(),
         definition.recipeJson(),
         source(ledger.receipts()),
+        statistics.soFar().map(ReportMaker::taken).orElse(null),
         machine(exceeded),
         definition.version(),
         told);
@@ -80,6 +85,18 @@ final class ReportMaker {
             .map(shard -> new Source.Shard(String.valueOf(shard.getFileName()), size(shard)))
             .toList();
     return new Source(definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
+  }
+
+  private static TakenStatistics taken(Manifest.Statistics statistics) {
+    return new TakenStatistics(
+        statistics.asked(),
+        statistics.source(),
+        statistics.tokens(),
+        statistics.window(),
+        statistics.tokensSha256(),
+        statistics.files().stream()
+            .map(file -> new TakenStatistics.TakenFile(file.path(), file.bytes(), file.sha256()))
+            .toList());
   }
 
   private Machine machine(boolean exceeded) {

@@ -77,4 +77,17 @@ public record MemoryBudget(long cap, long heap) {
           "Run again with --max-memory " + enough + "m or more.");
     }
   }
+
+  /** Throws with kind USAGE, naming what would do, where taking statistics needs more than the whole pool. */
+  public void requireStatisticsFit(long needed) {
+    if (needed > pool()) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          String.format(
+              Locale.ROOT, "taking statistics needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
+              Math.ceilDiv(needed, 1L << 20), cap >> 20, pool() >> 20),
+          "Run again with --max-memory " + Math.ceilDiv(needed + heap + OVERHEAD, 1L << 20)
+              + "m or more, or with a smaller --statistics-width.");
+    }
+  }
 }

@@ -8,6 +8,7 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.UnitFailure;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -25,7 +26,8 @@ import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.stream.javadsl.Source;
 
 /**
- * Takes units, in order, through memory permits and the worker pool. As many units are under way as there are lanes; the
+ * Takes units, in order, through a gate, memory permits and the worker pool. A unit waits at the gate until what it needs is
+ * there. As many units are under way as there are lanes; the
  * memory of all of them together never exceeds the pool. A failed unit does not stop the others, but one that failed for a
  * reason that all will meet (a full disk) lets no further one begin.
  */
@@ -36,17 +38,30 @@ public final class UnitPipeline {
   private final ActorSystem<?> system;
   private final ActorRef<MemoryPermits.Command> permits;
   private final ActorRef<WorkerPool.Command> pool;
+  private final Gate gate;
   private final ToLongFunction<Unit> memoryNeeded;
   private final int lanes;
   private final AtomicBoolean halted = new AtomicBoolean();
 
+  /** What a unit waits for before it asks for memory. Thread-safe. */
+  @FunctionalInterface
+  public interface Gate {
+    /** Open to all. */
+    Gate OPEN = unit -> CompletableFuture.completedStage(Optional.empty());
+
+    /** Completed when the unit may go on; with a reason when it never can. */
+    CompletionStage<Optional<UnitFailure>> pass(Unit unit);
+  }
+
   public UnitPipeline(
       ActorSystem<?> system,
+      Gate gate,
       ActorRef<MemoryPermits.Command> permits,
       ActorRef<WorkerPool.Command> pool,
       ToLongFunction<Unit> memoryNeeded,
       int lanes) {
     this.system = system;
+    this.gate = gate;
     this.permits = permits;
     this.pool = pool;
     this.memoryNeeded = memoryNeeded;
@@ -62,6 +77,7 @@ public final class UnitPipeline {
     Pair<UniqueKillSwitch, CompletionStage<Done>> stream =
         Source.from(units)
             // one at a time, so that units reach the workers in their order; the next one's permit may wait for a lane
+            .mapAsync(1, this::atGate)
             .mapAsync(1, this::admit)
             .mapAsyncUnordered(lanes, this::process)
             // after the workers: before them it would have no hold on the last units, whose source has already ended
@@ -98,23 +114,46 @@ public final class UnitPipeline {
     }
   }
 
-  /** A unit with what the memory permits said. */
-  private record Admission(Unit unit, MemoryPermits.Answer answer) {}
+  /** A unit that came through the gate, or did not. */
+  private record Gated(Unit unit, Optional<UnitFailure> failure) {}
+
+  /** A unit on its way into a lane. */
+  private sealed interface Admission {}
+
+  /** With what the memory permits said. */
+  private record Asked(Unit unit, MemoryPermits.Answer answer) implements Admission {}
+
+  /** It never asked. */
+  private record Refused(Outcome outcome) implements Admission {}
+
+  private CompletionStage<Gated> atGate(Unit unit) {
+    // a gate may stay closed for long, and who was halted need not wait
+    return halted.get()
+        ? CompletableFuture.completedStage(new Gated(unit, Optional.empty()))
+        : gate.pass(unit).thenApplyAsync(failure -> new Gated(unit, failure), system.executionContext());
+  }
 
   /** Executors are named, since the stages of an ask else run on the common pool, which others may have filled. */
-  private CompletionStage<Admission> admit(Unit unit) {
+  private CompletionStage<Admission> admit(Gated gated) {
+    Unit unit = gated.unit();
+    if (gated.failure().isPresent()) {
+      return CompletableFuture.completedStage(new Refused(new Outcome.Failed(unit, gated.failure().get())));
+    }
+    if (halted.get()) {
+      return CompletableFuture.completedStage(new Refused(new Outcome.NotStarted(unit)));
+    }
     long bytes = memoryNeeded.applyAsLong(unit);
     return AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
             permits, replyTo -> new MemoryPermits.Acquire(bytes, replyTo), NO_LIMIT, system.scheduler())
-        .thenApplyAsync(answer -> new Admission(unit, answer), system.executionContext());
+        .thenApplyAsync(answer -> new Asked(unit, answer), system.executionContext());
   }
 
   private CompletionStage<Outcome> process(Admission admission) {
-    Unit unit = admission.unit();
-    return switch (admission.answer()) {
-      case MemoryPermits.Permit permit -> work(unit, permit);
-      case MemoryPermits.TooLarge tooLarge ->
+    return switch (admission) {
+      case Asked(Unit unit, MemoryPermits.Permit permit) -> work(unit, permit);
+      case Asked(Unit unit, MemoryPermits.TooLarge tooLarge) ->
           CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
+      case Refused(Outcome outcome) -> CompletableFuture.completedStage(outcome);
     };
   }
 

@@ -62,12 +62,12 @@ class CopyEngine implements JobEngine {
   }
 
   static Factory with(Interlude interlude) {
-    return (checkpoint, identity, settings, stopFlag) -> new CopyEngine(checkpoint, identity, interlude, 0);
+    return (checkpoint, identity, settings, statistics, stopFlag) -> new CopyEngine(checkpoint, identity, interlude, 0);
   }
 
   /** Whose units claim that many bytes more of memory and of disk. */
   static Factory needing(long bytes) {
-    return (checkpoint, identity, settings, stopFlag) -> new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
+    return (checkpoint, identity, settings, statistics, stopFlag) -> new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
   }
 
   @Override

@@ -205,7 +205,7 @@ class QuantizeJobTest {
   @Test
   void refusesWhatDoesNotFitOnTheDisk() {
     long huge = Long.MAX_VALUE / 1000;
-    JobEngine.Factory engines = (checkpoint, identity, settings, flag) ->
+    JobEngine.Factory engines = (checkpoint, identity, settings, statistics, flag) ->
         new CopyEngine(checkpoint, identity, (unit, stop) -> {}, 0) {
           @Override
           public long diskNeeded(Unit unit) {
@@ -230,7 +230,7 @@ class QuantizeJobTest {
 
   @Test
   void aBackendThatDoesNotOpenIsARefusal() {
-    JobEngine.Factory engines = (checkpoint, identity, settings, flag) -> new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
+    JobEngine.Factory engines = (checkpoint, identity, settings, statistics, flag) -> new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
       @Override
       public Opened open(OutputFolder output) {
         throw new EngineException(FailureKind.USAGE, "no backend is called \"x\"", "Choose another.");

@@ -87,7 +87,7 @@ class UnitPipelineTest {
 
   private UnitPipeline pipeline(int lanes, long poolBytes, long unitBytes) {
     return new UnitPipeline(
-        kit.system(), kit.spawn(MemoryPermits.create(poolBytes)), pool.ref(), unit -> unitBytes, lanes);
+        kit.system(), UnitPipeline.Gate.OPEN, kit.spawn(MemoryPermits.create(poolBytes)), pool.ref(), unit -> unitBytes, lanes);
   }
 
   private WorkerPool.Process next() {

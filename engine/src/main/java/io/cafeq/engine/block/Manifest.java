@@ -9,6 +9,7 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a finished result consists of: {@code manifest.json}, written last, so that a folder with one is complete. The
@@ -20,6 +21,7 @@ import java.util.TreeSet;
  * @param tensors in the source's order, without aliases
  * @param aliases tied tensors: alias name to the name of the stored tensor
  * @param sideFiles files that went along byte for byte
+ * @param statistics of the matrices' inputs, in whose metric the units were made; null without any
  */
 public record Manifest(
     int algorithmVersion,
@@ -31,9 +33,28 @@ public record Manifest(
     List<TensorEntry> tensors,
     SortedMap<String, String> aliases,
     List<SideFileEntry> sideFiles,
+    @Nullable Statistics statistics,
     Totals totals) {
   /** The file's name in the result's folder. */
   public static final String FILE = "manifest.json";
+
+  /** The folder of statistics in the result's folder. */
+  public static final String STATISTICS = "statistics";
+
+  /** A result without statistics. */
+  public Manifest(
+      int algorithmVersion,
+      String recipe,
+      String recipeHash,
+      SortedSet<String> kernels,
+      Source source,
+      List<UnitEntry> units,
+      List<TensorEntry> tensors,
+      SortedMap<String, String> aliases,
+      List<SideFileEntry> sideFiles,
+      Totals totals) {
+    this(algorithmVersion, recipe, recipeHash, kernels, source, units, tensors, aliases, sideFiles, null, totals);
+  }
 
   public Manifest {
     kernels = new TreeSet<>(kernels);
@@ -86,6 +107,22 @@ public record Manifest(
 
   /** {@code path} is relative to the folder, with forward slashes. */
   public record SideFileEntry(String path, long bytes, String sha256) {}
+
+  /**
+   * The statistics that were taken.
+   *
+   * @param asked where the tokens were to come from
+   * @param source where they came from
+   * @param window tokens that saw one another
+   * @param tokensSha256 of the tokens, which {@code statistics/tokens.json} holds
+   * @param files the folder {@code statistics}; who does not need them any more may delete it
+   */
+  public record Statistics(
+      String asked, String source, long tokens, int window, String tokensSha256, List<SideFileEntry> files) {
+    public Statistics {
+      files = List.copyOf(files);
+    }
+  }
 
   /**
    * @param weights elements of all tensors

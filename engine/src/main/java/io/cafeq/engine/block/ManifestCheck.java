@@ -44,6 +44,16 @@ final class ManifestCheck {
         throw damage.of("side file \"" + file.path() + "\" is no path inside the folder, or stands there twice");
       }
     }
+    Manifest.Statistics statistics = manifest.statistics();
+    if (statistics != null) {
+      for (Manifest.SideFileEntry file : statistics.files()) {
+        boolean inFolder = file.path().startsWith(Manifest.STATISTICS + "/")
+            && isPlainFileName(file.path().substring(Manifest.STATISTICS.length() + 1));
+        if (!inFolder || !paths.add(file.path())) {
+          throw damage.of("file \"" + file.path() + "\" is none of statistics, or stands there twice");
+        }
+      }
+    }
     if (weights != manifest.totals().weights()) {
       throw damage.of("its totals have " + manifest.totals().weights() + " weights, its tensors " + weights);
     }

@@ -18,10 +18,13 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** {@code manifest.json}: sorted keys, two spaces, a line feed at the end. */
 final class ManifestFile {
   private static final Pattern VERSION = Pattern.compile("(\\d{1,6})\\.(\\d{1,6})");
+  /** A reader of 2.0 loses nothing that it needs to decode the units. */
+  private static final String WITH_STATISTICS = UnitMetadata.MAJOR + ".1";
   private static final long LARGEST = 256L << 20;
 
   private ManifestFile() {}
@@ -66,7 +69,7 @@ final class ManifestFile {
 
   private static String text(Manifest manifest) {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
-    node.put("format_version", UnitMetadata.VERSION);
+    node.put("format_version", manifest.statistics() == null ? UnitMetadata.VERSION : WITH_STATISTICS);
     node.put("algorithm_version", manifest.algorithmVersion());
     node.put("recipe", manifest.recipe());
     node.put("recipe_hash", manifest.recipeHash());
@@ -99,16 +102,48 @@ final class ManifestFile {
     }
     ObjectNode aliases = node.putObject("aliases");
     manifest.aliases().forEach(aliases::put);
-    ArrayNode sideFiles = node.putArray("side_files");
-    for (Manifest.SideFileEntry file : manifest.sideFiles()) {
-      sideFiles.addObject().put("path", file.path()).put("bytes", file.bytes()).put("sha256", file.sha256());
-    }
+    files(node.putArray("side_files"), manifest.sideFiles());
+    putStatistics(node, manifest.statistics());
     node.putObject("totals")
         .put("weights", manifest.totals().weights())
         .put("quantized_weights", manifest.totals().quantizedWeights())
         .put("quantized_bits", manifest.totals().quantizedBits())
         .put("unit_bytes", manifest.totals().unitBytes());
     return Json.pretty(node);
+  }
+
+  /** Left out where there are none, as results without them have always been. */
+  private static void putStatistics(ObjectNode node, Manifest.@Nullable Statistics statistics) {
+    if (statistics != null) {
+      ObjectNode entry = node.putObject("statistics");
+      entry.put("asked", statistics.asked());
+      entry.put("source", statistics.source());
+      entry.put("tokens", statistics.tokens());
+      entry.put("window", statistics.window());
+      entry.put("tokens_sha256", statistics.tokensSha256());
+      files(entry.putArray("files"), statistics.files());
+    }
+  }
+
+  private static void files(ArrayNode array, List<Manifest.SideFileEntry> files) {
+    files.forEach(
+        file -> array.addObject().put("path", file.path()).put("bytes", file.bytes()).put("sha256", file.sha256()));
+  }
+
+  private static Manifest.@Nullable Statistics statistics(@Nullable Fields entry) {
+    return entry == null
+        ? null
+        : new Manifest.Statistics(
+            entry.text("asked"),
+            entry.text("source"),
+            entry.count("tokens"),
+            entry.integer("window"),
+            entry.text("tokens_sha256"),
+            entry.list("files", ManifestFile::file));
+  }
+
+  private static Manifest.SideFileEntry file(Fields file) {
+    return new Manifest.SideFileEntry(file.text("path"), file.count("bytes"), file.text("sha256"));
   }
 
   private static void strings(ArrayNode array, List<String> values) {
@@ -152,8 +187,8 @@ final class ManifestFile {
             tensor.text("file"),
             tensor.text("unit"))),
         aliases,
-        fields.list("side_files", file ->
-            new Manifest.SideFileEntry(file.text("path"), file.count("bytes"), file.text("sha256"))),
+        fields.list("side_files", ManifestFile::file),
+        statistics(fields.optional("statistics")),
         new Manifest.Totals(
             totals.count("weights"),
             totals.count("quantized_weights"),

@@ -29,10 +29,16 @@ public final class ResultVerifier {
    * @param weights quantized weights that were decoded
    * @param squaredError over all quantized weights, measured now; 0 without a source
    * @param squaredNorm of the original weights; 0 without a source
+   * @param statistics whether the statistics that the result was made with were looked at
    * @param problems empty for a sound result
    */
   public record Verdict(
-      int units, long weights, double squaredError, double squaredNorm, List<EngineException> problems) {
+      int units,
+      long weights,
+      double squaredError,
+      double squaredNorm,
+      StatisticsFiles statistics,
+      List<EngineException> problems) {
     public Verdict {
       problems = List.copyOf(problems);
     }
@@ -45,6 +51,16 @@ public final class ResultVerifier {
     public double relativeError() {
       return squaredNorm > 0 ? Math.sqrt(squaredError / squaredNorm) : 0;
     }
+  }
+
+  /** The folder of statistics, which a finished result can do without. */
+  public enum StatisticsFiles {
+    /** The result was made without. */
+    NONE,
+    /** They are there, and were compared with the manifest. */
+    CHECKED,
+    /** Somebody deleted the folder. */
+    NOT_THERE
   }
 
   private final Path folder;
@@ -73,7 +89,7 @@ public final class ResultVerifier {
     try {
       manifest = Manifest.read(folder);
     } catch (EngineException e) {
-      return new Verdict(0, 0, 0, 0, List.of(e));
+      return new Verdict(0, 0, 0, 0, StatisticsFiles.NONE, List.of(e));
     }
     Map<String, Manifest.TensorEntry> tensors = manifest.tensorsByName();
     for (Manifest.UnitEntry unit : manifest.units()) {
@@ -83,11 +99,13 @@ public final class ResultVerifier {
     }
     verifier.superfluous(manifest);
     manifest.sideFiles().forEach(verifier::sideFile);
+    StatisticsFiles statistics = verifier.statistics(manifest.statistics());
     if (source != null) {
       verifier.source(manifest, source);
     }
     return new Verdict(
-        manifest.units().size(), verifier.weights, verifier.squaredError, verifier.squaredNorm, verifier.problems);
+        manifest.units().size(), verifier.weights, verifier.squaredError, verifier.squaredNorm, statistics,
+        verifier.problems);
   }
 
   private void unit(Manifest manifest, Map<String, Manifest.TensorEntry> tensors, Manifest.UnitEntry unit) {
@@ -142,18 +160,38 @@ public final class ResultVerifier {
     Set<String> known = manifest.units().stream()
         .map(unit -> unit.file().substring("units/".length()))
         .collect(Collectors.toCollection(TreeSet::new));
-    Path units = folder.resolve("units");
-    if (!Files.isDirectory(units)) {
+    superfluous(folder.resolve("units"), known, "is no unit of the manifest");
+  }
+
+  private StatisticsFiles statistics(Manifest.@Nullable Statistics statistics) {
+    Path taken = folder.resolve(Manifest.STATISTICS);
+    if (statistics == null) {
+      superfluous(taken, Set.of(), "is no file of the manifest");
+      return StatisticsFiles.NONE;
+    }
+    if (!Files.exists(taken)) {
+      return StatisticsFiles.NOT_THERE;
+    }
+    statistics.files().forEach(this::sideFile);
+    Set<String> known = statistics.files().stream()
+        .map(file -> file.path().substring(Manifest.STATISTICS.length() + 1))
+        .collect(Collectors.toCollection(TreeSet::new));
+    superfluous(taken, known, "is no file of the manifest");
+    return StatisticsFiles.CHECKED;
+  }
+
+  private void superfluous(Path listed, Set<String> known, String what) {
+    if (!Files.isDirectory(listed)) {
       return;
     }
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(units)) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(listed)) {
       for (Path file : files) {
         if (!known.contains(String.valueOf(file.getFileName()))) {
-          problems.add(new Damage(file).of("is no unit of the manifest"));
+          problems.add(new Damage(file).of(what));
         }
       }
     } catch (IOException e) {
-      problems.add(new Damage(units).of("cannot be listed: " + e, e));
+      problems.add(new Damage(listed).of("cannot be listed: " + e, e));
     }
   }
 

@@ -5,12 +5,14 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.plan.Cluster;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -38,14 +40,23 @@ public final class BudgetPlan {
    * the number of layers, since transforms are tried on a few layers of each kind. Borrows checkpoint and backend.
    *
    * @param recipe with a target
+   * @param statistics of all inputs, as far as there are any: the errors are then those of the outputs
    * @param threads that work at the same time
    * @param memory native bytes that they may take together
    * @throws EngineException with kind USAGE where the target cannot be met, CHECKPOINT for broken weights, STOPPED
    */
   public static BudgetPlan measure(
-      Checkpoint checkpoint, Recipe recipe, ComputeBackend backend, int threads, long memory, StopFlag stop) {
+      Checkpoint checkpoint,
+      Recipe recipe,
+      InputStatistics statistics,
+      ComputeBackend backend,
+      int threads,
+      long memory,
+      StopFlag stop) {
+    PieceInputs inputs =
+        new PieceInputs(statistics, MatrixInputs.of(checkpoint.config()), recipe.statistics().damping());
     BudgetChooser chooser =
-        new BudgetChooser(recipe, new Measurements(checkpoint, backend, threads, memory, stop));
+        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, backend, threads, memory, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);

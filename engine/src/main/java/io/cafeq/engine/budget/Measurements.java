@@ -16,9 +16,11 @@ import java.util.concurrent.Future;
  * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as the memory allows. Borrows
  * checkpoint and backend.
  *
+ * @param inputs what is known of the inputs of pieces
  * @param memory native bytes that all running measurements together may take
  */
-record Measurements(Checkpoint checkpoint, ComputeBackend backend, int threads, long memory, StopFlag stop) {
+record Measurements(
+    Checkpoint checkpoint, PieceInputs inputs, ComputeBackend backend, int threads, long memory, StopFlag stop) {
   /**
    * One measurement.
    *

@@ -1,10 +1,15 @@
 package io.cafeq.engine.budget;
 
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.InputMetric;
+import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
@@ -12,7 +17,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/** Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows. */
+/**
+ * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows. Where
+ * the piece's inputs are known, these are errors of the outputs, rounded to the nearest plane in the metric of the inputs.
+ */
 final class PlainErrors {
   /** A part of the piece within these bounds: more is dear in small models, less is noise. */
   private static final int FEWEST_WEIGHTS = 1 << 14;
@@ -41,15 +49,38 @@ final class PlainErrors {
     }
   }
 
-  static PlainErrors measure(Piece piece, Grids grids, long seed, SlabEncoder encoder, TensorReader reader) {
+  static PlainErrors measure(
+      Piece piece, Grids grids, long seed, PieceInputs inputs, ComputeLane lane, TensorReader reader) {
     try (Arena arena = Arena.ofConfined()) {
       FloatMatrix sample = sample(piece, seed, reader, arena);
-      double norm = squaredNorm(sample);
-      double[] relative = new double[grids.places().size()];
-      grids.places().forEach(
-          (grid, place) -> relative[place] = norm == 0 ? 0 : encoder.plainError(sample, grid, InputMetric.NONE).squared() / norm);
-      return new PlainErrors(piece.weights(), grids, relative);
+      Relative relative = inputs.moments(piece, arena)
+          .map(moments -> InputMetric.of(moments, 0, lane.products(), arena))
+          .map(metric -> ofOutputs(sample, metric, lane.encoder()))
+          .orElseGet(() -> ofWeights(sample, lane.encoder()));
+      double[] errors = new double[grids.places().size()];
+      grids.places().forEach((grid, place) -> errors[place] = relative.of(grid));
+      return new PlainErrors(piece.weights(), grids, errors);
     }
+  }
+
+  private interface Relative {
+    double of(GridSpec grid);
+  }
+
+  private static Relative ofWeights(FloatMatrix sample, SlabEncoder encoder) {
+    double norm = squaredNorm(sample);
+    return grid -> norm == 0 ? 0 : encoder.plainError(sample, grid, InputMetric.NONE).squared() / norm;
+  }
+
+  private static Relative ofOutputs(FloatMatrix sample, InputMetric metric, SlabEncoder encoder) {
+    return grid -> {
+      try (Arena arena = Arena.ofConfined()) {
+        SlabBuffers buffers = new SlabBuffers(arena, grid, sample.rows(), sample.columns());
+        EncodedSlab slab = encoder.encode(
+            sample, grid, new SlabTransforms.None(), metric, new RoundingRule.NearestPlane(), buffers);
+        return slab.outputNorm() > 0 ? slab.outputError() / slab.outputNorm() : 0;
+      }
+    };
   }
 
   /** Of some pieces together, weights times relative squared error. */
@@ -70,8 +101,14 @@ final class PlainErrors {
   }
 
   /** Native bytes that a measurement takes at most. */
-  static long memoryNeeded(Piece piece) {
-    return (long) rows(piece) * piece.columns() * Float.BYTES;
+  static long memoryNeeded(Piece piece, PieceInputs inputs) {
+    long sample = (long) rows(piece) * piece.columns() * Float.BYTES;
+    long moments = inputs.bytes(piece);
+    return moments == 0 ? sample : 6 * sample + moments + metricBytes(moments, piece.columns());
+  }
+
+  private static long metricBytes(long moments, int columns) {
+    return InputMetric.factorBytes(moments, columns, 0) + InputMetric.makingBytes(moments, columns, 0);
   }
 
   private static int rows(Piece piece) {

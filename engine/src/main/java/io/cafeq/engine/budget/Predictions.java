@@ -76,9 +76,9 @@ final class Predictions {
     List<Piece> pieces = List.copyOf(grids.keySet());
     List<PlainErrors> errors = measurements.all(pieces.stream()
         .map(piece -> new Measurements.Task<>(
-            PlainErrors.memoryNeeded(piece),
+            PlainErrors.memoryNeeded(piece, measurements.inputs()),
             (lane, reader) -> PlainErrors.measure(
-                piece, Objects.requireNonNull(grids.get(piece)), recipe.seed(), lane.encoder(), reader)))
+                piece, Objects.requireNonNull(grids.get(piece)), recipe.seed(), measurements.inputs(), lane, reader)))
         .toList());
     Map<Piece, PlainErrors> plain = new LinkedHashMap<>();
     for (int i = 0; i < errors.size(); i++) {
@@ -95,8 +95,9 @@ final class Predictions {
         choosing,
         probed -> Map.entry(probed.piece().kind(), probed.spec()),
         measurements,
-        probed -> TransformProbe.memoryNeeded(probed.piece(), probed.spec()),
-        (probed, lane, reader) -> new TransformProbe(recipe, lane, reader, measurements.stop())
+        probed -> TransformProbe.memoryNeeded(probed.piece(), probed.spec(), measurements.inputs()),
+        (probed, lane, reader) ->
+            new TransformProbe(recipe, measurements.inputs(), lane, reader, measurements.stop())
             .measure(probed.piece(), probed.spec()));
   }
 

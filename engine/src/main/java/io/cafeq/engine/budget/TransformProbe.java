@@ -3,18 +3,23 @@ package io.cafeq.engine.budget;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
+import io.cafeq.engine.budget.PieceInputs.Channels;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.quantize.LearningMetrics;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
+import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
@@ -23,6 +28,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -47,12 +53,14 @@ final class TransformProbe {
   private static final List<Integer> SIZES = List.of(32, 64, 128, 256);
 
   private final Recipe recipe;
+  private final PieceInputs inputs;
   private final ComputeLane lane;
   private final TensorReader reader;
   private final StopFlag stop;
 
-  TransformProbe(Recipe recipe, ComputeLane lane, TensorReader reader, StopFlag stop) {
+  TransformProbe(Recipe recipe, PieceInputs inputs, ComputeLane lane, TensorReader reader, StopFlag stop) {
     this.recipe = recipe;
+    this.inputs = inputs;
     this.lane = lane;
     this.reader = reader;
     this.stop = stop;
@@ -61,20 +69,22 @@ final class TransformProbe {
   Gains measure(Piece piece, BlockDiagonal spec) {
     GridCandidates candidates = new GridCandidates(piece.settings(), recipe, piece.columns());
     try (Arena arena = Arena.ofConfined()) {
+      Optional<InputMoments> moments = inputs.moments(piece, arena);
       return switch (spec.side()) {
-        case OUTPUT -> outputSide(arena, piece, spec, candidates);
-        case INPUT -> inputSide(arena, piece, spec, candidates);
+        case OUTPUT -> outputSide(arena, piece, spec, candidates, moments);
+        case INPUT -> inputSide(arena, piece, spec, candidates, moments);
       };
     }
   }
 
   /** Native bytes that a measurement takes at most: what it reads, the learner's copy and matrices, a sample. */
-  static long memoryNeeded(Piece piece, BlockDiagonal spec) {
+  static long memoryNeeded(Piece piece, BlockDiagonal spec, PieceInputs inputs) {
     long entries = switch (spec.side()) {
       case OUTPUT -> (long) Math.max(spec.block(), FEWEST_CHANNELS) * piece.columns();
       case INPUT -> (long) stripe(piece, spec.block()) * piece.rows();
     };
-    return 3 * Float.BYTES * entries + (16L << 20);
+    // of moments all are read, and those of the sample, fewer than all, are factored
+    return 3 * Float.BYTES * entries + 4 * inputs.bytes(piece) + (16L << 20);
   }
 
   private BlockMaker maker(Piece piece, BlockDiagonal spec) {
@@ -90,7 +100,8 @@ final class TransformProbe {
     };
   }
 
-  private Gains outputSide(Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates) {
+  private Gains outputSide(
+      Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates, Optional<InputMoments> moments) {
     int k = spec.block();
     int group = fixedGroup(piece, candidates, piece.columns() >= USUAL_GROUP ? USUAL_GROUP : 0);
     int columns = group == 0 ? piece.columns() : piece.columns() / group * group;
@@ -100,11 +111,17 @@ final class TransformProbe {
     FloatMatrix rows = FloatMatrix.allocate(arena, height, columns);
     piece.read(reader, first, 0, rows);
     BlockMaker maker = maker(piece, spec);
+    double[] weights = moments
+        .map(known -> new LearningMetrics(
+            PieceInputs.of(known, List.of(new Channels(0, columns)), arena), 0, recipe.rounding()))
+        .map(known -> known.groupWeights(group))
+        .orElseGet(() -> new double[0]);
     List<BlockTransform> made = new ArrayList<>();
     for (int done = 0; done < height; done += k) {
       made.addAll(make(
           maker, spec,
-          new LearnProblem.Rows(rows.slice(done, k), group, symmetric(spec.side(), candidates), false, false),
+          new LearnProblem.Rows(rows.slice(done, k), group, symmetric(spec.side(), candidates), false, false)
+              .weighted(weights),
           first + done));
     }
     List<Integer> sizes = piece.settings().group().isPresent()
@@ -113,16 +130,21 @@ final class TransformProbe {
     int width = sizes.contains(0) ? columns : Collections.max(sizes);
     int pieces = Math.clamp(EVALUATED_WEIGHTS / height / width, 1, columns / width);
     FloatMatrix sample = FloatMatrix.allocate(arena, height, pieces * width);
+    List<Channels> sampled = new ArrayList<>();
     for (int i = 0; i < pieces; i++) {
       int from = (int) ((long) i * (columns / width) / pieces) * width;
+      sampled.add(new Channels(from, width));
       for (int row = 0; row < height; row++) {
         copy(rows, row, from, sample, row, i * width, width);
       }
     }
-    return gains(sample, new SlabTransforms.Blocks(spec.side(), made), sizes, candidates);
+    InputMetric metric = metric(moments, sampled, arena);
+    return gains(
+        sample, new SlabTransforms.Blocks(spec.side(), made), new Metrics(metric, metric), sizes, candidates);
   }
 
-  private Gains inputSide(Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates) {
+  private Gains inputSide(
+      Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates, Optional<InputMoments> moments) {
     int k = spec.block();
     int width = stripe(piece, k);
     int group = fixedGroup(piece, candidates, USUAL_GROUP);
@@ -131,11 +153,15 @@ final class TransformProbe {
     piece.read(reader, 0, first, stripe);
     BlockMaker maker = maker(piece, spec);
     boolean symmetric = symmetric(spec.side(), candidates);
+    Optional<LearningMetrics> known = moments.map(whole -> new LearningMetrics(whole, 0, recipe.rounding()));
     List<BlockTransform> made = new ArrayList<>();
     if (group != 0 && width % group == 0) {
       made.addAll(
           make(
-              maker, spec, new LearnProblem.Stripe(stripe, Collections.nCopies(width / k, k), group, symmetric),
+              maker, spec,
+              new LearnProblem.Stripe(
+                  stripe, Collections.nCopies(width / k, k), group, symmetric,
+                  channelMetric(known, first, Collections.nCopies(width / k, k))),
               first));
     } else {
       FloatMatrix columns = FloatMatrix.allocate(arena, piece.rows(), k);
@@ -143,7 +169,8 @@ final class TransformProbe {
         for (int row = 0; row < piece.rows(); row++) {
           copy(stripe, row, at, columns, row, 0, k);
         }
-        LearnProblem problem = new LearnProblem.Rows(columns, 0, symmetric, true, true);
+        LearnProblem problem = new LearnProblem.Rows(columns, 0, symmetric, true, true)
+            .in(channelMetric(known, first + at, List.of(k)));
         made.addAll(switch (spec.kind()) {
           case LEARNED -> maker.learnBalanced(problem, first + at);
           case ROTATION, HADAMARD -> maker.random(first + at, problem.blocks());
@@ -158,7 +185,21 @@ final class TransformProbe {
     for (int i = 0; i < rows; i++) {
       copy(stripe, (int) ((long) i * piece.rows() / rows), 0, sample, i, 0, width);
     }
-    return gains(sample, new SlabTransforms.Blocks(spec.side(), made), sizes, candidates);
+    InputMetric metric = metric(moments, List.of(new Channels(first, width)), arena);
+    InputMetric transformed = metric.under(beginningAtZero(made, first), lane.products(), arena);
+    return gains(
+        sample, new SlabTransforms.Blocks(spec.side(), made), new Metrics(metric, transformed), sizes, candidates);
+  }
+
+  private static ChannelMetric channelMetric(Optional<LearningMetrics> known, int firstChannel, List<Integer> sizes) {
+    return known.map(metrics -> metrics.blocks(firstChannel, sizes)).orElse(ChannelMetric.NONE);
+  }
+
+  /** Of the sampled channels, as if they were all there are. */
+  private InputMetric metric(Optional<InputMoments> moments, List<Channels> sampled, Arena arena) {
+    return moments
+        .map(whole -> InputMetric.of(PieceInputs.of(whole, sampled, arena), 0, lane.products(), arena))
+        .orElse(InputMetric.NONE);
   }
 
   /** Input channels that are looked at: whole groups and whole blocks where they fit, else a few blocks. */
@@ -196,27 +237,56 @@ final class TransformProbe {
         .nextInt(Math.max(1, count));
   }
 
+  /** Of the sample's columns, as they are and as they are rounded. */
+  private record Metrics(InputMetric plain, InputMetric transformed) {}
+
   private Gains gains(
-      FloatMatrix sample, SlabTransforms.Blocks transforms, List<Integer> sizes, GridCandidates candidates) {
+      FloatMatrix sample,
+      SlabTransforms.Blocks transforms,
+      Metrics metrics,
+      List<Integer> sizes,
+      GridCandidates candidates) {
     SlabEncoder encoder = lane.encoder();
     RoundingRule rule = RoundingRule.of(recipe.rounding(), recipe.seed(), 0);
     Gains.Builder gains = new Gains.Builder();
     for (int bits : candidates.bits()) {
       for (int size : sizes) {
         stop.check();
-        double plain = encoder.plainError(sample, candidates.grid(bits, size, candidates.reference()), InputMetric.NONE)
-            .squared();
+        double plain = plain(sample, candidates.grid(bits, size, candidates.reference()), metrics.plain());
         for (ScaleStorage storage : candidates.storages(transforms.side())) {
           GridSpec grid = candidates.grid(bits, size, storage);
           try (Arena room = Arena.ofConfined()) {
             SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
-            double error = encoder.encode(sample, grid, transforms, InputMetric.NONE, rule, buffers).squaredError();
+            EncodedSlab slab = encoder.encode(sample, grid, transforms, metrics.transformed(), rule, buffers);
+            double error = metrics.transformed().isNone() ? slab.squaredError() : slab.outputError();
             gains.add(grid, sample.columns(), plain > 0 ? error / plain : 1);
           }
         }
       }
     }
     return gains.build();
+  }
+
+  /** Squared error of plain rounding, by the rule that plain rounding has with or without a metric. */
+  private double plain(FloatMatrix sample, GridSpec grid, InputMetric metric) {
+    if (metric.isNone()) {
+      return lane.encoder().plainError(sample, grid, metric).squared();
+    }
+    try (Arena room = Arena.ofConfined()) {
+      SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
+      return lane.encoder()
+          .encode(sample, grid, new SlabTransforms.None(), metric, new RoundingRule.NearestPlane(), buffers)
+          .outputError();
+    }
+  }
+
+  /** The same maps for a metric in which the stripe is all there is. */
+  private static List<BlockTransform> beginningAtZero(List<BlockTransform> blocks, int first) {
+    return blocks.stream()
+        .map(block -> BlockTransform.of(
+                block.firstChannel() - first, block.k(), block.exactForward(), block.exactTriangle())
+            .orElseThrow())
+        .toList();
   }
 
   private static void copy(

@@ -25,7 +25,7 @@ import java.util.TreeMap;
  */
 public final class SafetensorsWriter implements AutoCloseable {
   /** Largest elements first, so that every tensor is aligned. */
-  static final Comparator<Entry> ORDER =
+  public static final Comparator<Entry> ORDER =
       Comparator.comparingInt((Entry e) -> -e.dtype().bytes()).thenComparing(Entry::name);
 
   private static final int LENGTH_BYTES = 8;

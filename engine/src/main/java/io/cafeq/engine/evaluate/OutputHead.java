@@ -8,9 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The matrix [vocabulary, hidden] that makes logits of last states, tied embeddings or one of its own, in slabs of about a
- * million weights: logits [tokens, some entries], never [tokens, vocabulary]. A model's cap on logits is applied. Two heads of
- * one shape have the same slabs.
+ * The matrix [vocabulary, hidden] that makes logits of last states, tied embeddings or one of its own, in slabs of
+ * about a million weights: logits [tokens, some entries], never [tokens, vocabulary]. A model's cap on logits is
+ * applied. Two heads of one shape have the same slabs.
  *
  * <p>Borrows weights and products, owns its memory; one thread at a time.
  */
@@ -37,7 +37,7 @@ public final class OutputHead implements AutoCloseable {
   private final double cap;
   private final double[] tile = new double[TILE];
 
-  private OutputHead(Decoder decoder, MatrixProducts products, int tokens, StopFlag stop, Arena arena) {
+  private OutputHead(Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop, Arena arena) {
     this.products = products;
     this.arena = arena;
     tensor = decoder.head();
@@ -45,7 +45,7 @@ public final class OutputHead implements AutoCloseable {
     vocabulary = decoder.weights().rows(tensor);
     cap = decoder.shape().logitCap();
     Shapes.require(decoder.weights(), tensor, vocabulary, hidden);
-    slabs = new WeightSlabs(decoder.weights(), arena, hidden, 0, stop);
+    slabs = new WeightSlabs(decoder.weights(), arena, hidden, room, stop);
     memory = arena.allocate(logitBytes(tokens, hidden), 64);
   }
 
@@ -54,11 +54,19 @@ public final class OutputHead implements AutoCloseable {
    * @throws io.cafeq.engine.failure.EngineException where no forward pass is written for the model
    */
   public static OutputHead open(ModelWeights weights, MatrixProducts products, int tokens, StopFlag stop) {
-    Decoder decoder = Decoder.of(weights);
+    return open(Decoder.of(weights), products, tokens, 0, stop);
+  }
+
+  /** A head whose weights are kept after the first use. */
+  static OutputHead openKept(Decoder decoder, MatrixProducts products, int tokens, StopFlag stop) {
+    return open(decoder, products, tokens, room(decoder), stop);
+  }
+
+  private static OutputHead open(Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop) {
     Arena arena = Arena.ofShared();
     boolean opened = false;
     try {
-      OutputHead head = new OutputHead(decoder, products, tokens, stop, arena);
+      OutputHead head = new OutputHead(decoder, products, tokens, room, stop, arena);
       opened = true;
       return head;
     } finally {
@@ -70,12 +78,30 @@ public final class OutputHead implements AutoCloseable {
 
   /** Native bytes that a head takes. */
   public static long memoryNeeded(ModelWeights weights, int tokens) {
-    int hidden = Decoder.of(weights).shape().hidden();
+    return bytes(Decoder.of(weights), tokens);
+  }
+
+  /** Native bytes of a head whose weights are kept. */
+  static long keptBytes(Decoder decoder, int tokens) {
+    return bytes(decoder, tokens) + room(decoder);
+  }
+
+  private static long bytes(Decoder decoder, int tokens) {
+    int hidden = decoder.shape().hidden();
     return WeightSlabs.scratchBytes(hidden) + WeightSlabs.LEAST_ROOM + logitBytes(tokens, hidden);
+  }
+
+  private static long room(Decoder decoder) {
+    return WeightSlabs.keptBytes(decoder.weights().rows(decoder.head()), decoder.shape().hidden());
   }
 
   private static long logitBytes(int tokens, int hidden) {
     return Workspace.bytes(tokens, WeightSlabs.slabRows(hidden));
+  }
+
+  /** Where single rows of the matrix may be found in memory. */
+  WeightSlabs rows() {
+    return slabs;
   }
 
   /** Entries of the vocabulary. */

@@ -39,8 +39,15 @@ final class Rows {
     }
   }
 
+  /** A row becomes that of a matrix of equal columns. */
   static void copy(FloatMatrix from, int row, FloatMatrix to, int other) {
+    copy(from, row, to, other, 0);
+  }
+
+  /** A row becomes part of a row of a wider matrix. */
+  static void copy(FloatMatrix from, int row, FloatMatrix to, int other, int firstColumn) {
     long bytes = (long) from.columns() * Float.BYTES;
-    MemorySegment.copy(from.segment(), row * bytes, to.segment(), other * bytes, bytes);
+    long at = ((long) other * to.columns() + firstColumn) * Float.BYTES;
+    MemorySegment.copy(from.segment(), row * bytes, to.segment(), at, bytes);
   }
 }

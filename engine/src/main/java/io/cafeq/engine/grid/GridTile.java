@@ -2,6 +2,7 @@ package io.cafeq.engine.grid;
 
 import io.cafeq.config.ScaleStorage;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Grids for some whole rows at a time. Each group of each row is a lane, a long group several (lane = (row * groups + group) *
@@ -43,6 +44,9 @@ public final class GridTile {
   private final short[] rowScaleBits;
   private final byte[][] codes;
   private final double[] shrinks;
+  private float[][] columnWeights = new float[0][];
+  private float @Nullable [] weighedBy;
+  private boolean weighted;
   private int rows;
   private int count;
   private int lanes;
@@ -130,6 +134,36 @@ public final class GridTile {
 
   /** Chooses each group's scale and zero point as they will be stored: the shrink with the least squared error. */
   public void choose() {
+    weighted = false;
+    chooseGrids();
+  }
+
+  /** The same where the squared errors of each column count as much as told, once for all rows. */
+  public void choose(float[] weightsOfColumns) {
+    weigh(weightsOfColumns);
+    weighted = true;
+    chooseGrids();
+    weighted = false;
+  }
+
+  /** One weight a lane and entry; made again only for other weights. */
+  private void weigh(float[] weightsOfColumns) {
+    if (weightsOfColumns == weighedBy) {
+      return;
+    }
+    if (columnWeights.length == 0) {
+      columnWeights = new float[laneLength][maximumRows * groups * parts];
+    }
+    int lanesOfRow = groups * parts;
+    for (int e = 0; e < laneLength; e++) {
+      for (int l = 0; l < columnWeights[e].length; l++) {
+        columnWeights[e][l] = weightsOfColumns[l % lanesOfRow * laneLength + e];
+      }
+    }
+    weighedBy = weightsOfColumns;
+  }
+
+  private void chooseGrids() {
     prepareRanges();
     if (shrinks.length == 1) {
       candidate(shrinks[0]);
@@ -171,8 +205,12 @@ public final class GridTile {
     Arrays.fill(error, 0, lanes, 0);
     float[] inverses = spread(inverse, laneInverse);
     float[] zeros = spread(zero, laneZero);
-    for (float[] entry : entries) {
-      LaneLoops.addCodeErrors(entry, inverses, zeros, grid.top(), error, lanes);
+    for (int e = 0; e < laneLength; e++) {
+      if (weighted) {
+        LaneLoops.addWeightedCodeErrors(entries[e], inverses, zeros, columnWeights[e], grid.top(), error, lanes);
+      } else {
+        LaneLoops.addCodeErrors(entries[e], inverses, zeros, grid.top(), error, lanes);
+      }
     }
   }
 
@@ -307,6 +345,25 @@ public final class GridTile {
       for (int l = 0; l < lanes; l++) {
         for (int e = e0, to = l * laneLength + e0; e < end; e++, to++) {
           out[to] = codes[e][l];
+        }
+      }
+    }
+  }
+
+  /** What nearest rounding adds to the loaded rows, row after row. They are lost: this is the last use of a load. */
+  public void deviations(float[] out) {
+    float[] inverses = spread(inverse, laneInverse);
+    float[] zeros = spread(zero, laneZero);
+    float[] steps = spread(step, laneLow);
+    for (int e = 0; e < laneLength; e++) {
+      LaneLoops.codeDeviations(entries[e], inverses, zeros, steps, grid.top(), lanes);
+    }
+    int blocked = 16;
+    for (int e0 = 0; e0 < laneLength; e0 += blocked) {
+      int end = Math.min(laneLength, e0 + blocked);
+      for (int l = 0; l < lanes; l++) {
+        for (int e = e0, to = l * laneLength + e0; e < end; e++, to++) {
+          out[to] = entries[e][l];
         }
       }
     }

@@ -43,6 +43,24 @@ public final class LaneLoops {
     }
   }
 
+  /** error += weight * (clamp(round(u)) - u)^2 in units of the step, u = x * inverse + zero. */
+  static void addWeightedCodeErrors(
+      float[] x, float[] inverse, float[] zero, float[] weight, float top, float[] error, int lanes) {
+    for (int l = 0; l < lanes; l++) {
+      float u = x[l] * inverse[l] + zero[l];
+      float difference = (Math.max(0f, Math.min(top, u)) + ROUNDER - ROUNDER) - u;
+      error[l] += weight[l] * difference * difference;
+    }
+  }
+
+  /** x becomes what nearest rounding adds: (clamp(round(x * inverse + zero)) - zero) * step - x. */
+  static void codeDeviations(float[] x, float[] inverse, float[] zero, float[] step, float top, int lanes) {
+    for (int l = 0; l < lanes; l++) {
+      float level = Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + ROUNDER - ROUNDER;
+      x[l] = (level - zero[l]) * step[l] - x[l];
+    }
+  }
+
   /** codes = clamp(round(x * inverse + zero)); ties to even. */
   static void codes(float[] x, float[] inverse, float[] zero, float top, byte[] codes, int lanes) {
     for (int l = 0; l < lanes; l++) {
@@ -56,6 +74,16 @@ public final class LaneLoops {
     for (int l = 0; l < lanes; l++) {
       levels[l] = Math.max(0f, Math.min(top, (x[l] - shift[l]) * inverse[l] + zero[l])) + ROUNDER - ROUNDER;
     }
+  }
+
+  /** One lane of {@link #levels(float[], float[], float[], float[], float, float[], int)}. */
+  public static float level(float x, float shift, float inverse, float zero, float top) {
+    return Math.max(0f, Math.min(top, (x - shift) * inverse + zero)) + ROUNDER - ROUNDER;
+  }
+
+  /** One lane of {@link #ditheredLevels}. */
+  public static float ditheredLevel(float x, float dither, float inverse, float zero, float top) {
+    return Math.max(0f, Math.min(top, x * inverse + zero)) + dither + ROUNDER - ROUNDER;
   }
 
   /** levels = clamp(round(x * inverse + zero)). */
@@ -85,6 +113,14 @@ public final class LaneLoops {
     for (int l = 0; l < lanes; l++) {
       float difference = deviation[l] + carried[l];
       error[l] += weight * difference * difference;
+    }
+  }
+
+  /** sum += weight * (x + y)^2. */
+  public static void addWeightedSquares(float[] x, float[] y, float[] weight, float[] sum, int lanes) {
+    for (int l = 0; l < lanes; l++) {
+      float total = x[l] + y[l];
+      sum[l] += weight[l] * total * total;
     }
   }
 

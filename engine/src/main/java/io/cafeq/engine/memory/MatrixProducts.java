@@ -1,7 +1,7 @@
 package io.cafeq.engine.memory;
 
 /**
- * Products of float matrices. The same shapes give the same bits on the same kernel; other shapes, split columns among them,
+ * Products of matrices. The same shapes give the same bits on the same kernel; other shapes, split columns among them,
  * may not. Not thread-safe.
  */
 public interface MatrixProducts {
@@ -12,6 +12,13 @@ public interface MatrixProducts {
    */
   void multiply(
       float scale, MatrixView a, boolean transposeA, MatrixView b, boolean transposeB, float keep, MatrixView result);
+
+  /**
+   * matrix -= a^T b in doubles, where a, b and the result are rectangles of one square matrix that do not overlap: a is rows
+   * [first, first + inner) of columns [row, row + rows), b the same rows of columns [column, n), and the result rows
+   * [row, row + rows) of columns [column, n). It is the step by which a symmetric matrix is factored.
+   */
+  void subtractSquare(DoubleMatrix matrix, int first, int inner, int row, int rows, int column);
 
   /** result = a b^T: outputs [tokens, out] of inputs [tokens, in] by weights [out, in]. */
   default void timesTransposed(FloatMatrix a, FloatMatrix b, FloatMatrix result) {

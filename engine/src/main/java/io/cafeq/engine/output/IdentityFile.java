@@ -2,9 +2,11 @@ package io.cafeq.engine.output;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -17,6 +19,8 @@ import java.util.Optional;
 /** {@code .cafeq/identity.json}, written before the first unit. */
 final class IdentityFile {
   static final String NAME = "identity.json";
+
+  private static final String STATISTICS = "statistics";
 
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
@@ -49,7 +53,12 @@ final class IdentityFile {
       throw FileFailure.of("read", file, e);
     }
     try {
-      return Optional.of(MAPPER.readValue(bytes, ResultIdentity.class));
+      JsonNode identity = MAPPER.readTree(bytes);
+      if (identity instanceof ObjectNode object && !object.has(STATISTICS)) {
+        // as it was before there were any
+        object.set(STATISTICS, MAPPER.valueToTree(ResultIdentity.Statistics.NONE));
+      }
+      return Optional.of(MAPPER.treeToValue(identity, ResultIdentity.class));
     } catch (IOException e) {
       throw new EngineException(
           FailureKind.RESULT,

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeSet;
 
 /** Makes the manifest of a finished job. The same receipts in the same order make the same manifest. */
@@ -32,6 +33,18 @@ public final class Manifests {
       ResultIdentity identity,
       List<UnitReceipt> receipts,
       List<SideFile> sideFiles) {
+    return of(checkpoint, plan, recipe, identity, receipts, sideFiles, Optional.empty());
+  }
+
+  /** The same with the statistics that the units were made with. */
+  public static Manifest of(
+      Checkpoint checkpoint,
+      Plan plan,
+      String recipe,
+      ResultIdentity identity,
+      List<UnitReceipt> receipts,
+      List<SideFile> sideFiles,
+      Optional<Manifest.Statistics> statistics) {
     return new Manifest(
         identity.algorithmVersion(),
         recipe,
@@ -44,6 +57,7 @@ public final class Manifests {
         sideFiles.stream()
             .map(file -> new Manifest.SideFileEntry(file.name(), file.bytes(), file.sha256()))
             .toList(),
+        statistics.orElse(null),
         totals(plan, receipts));
   }
 

@@ -47,7 +47,25 @@ public final class OutputFolder implements AutoCloseable {
     } catch (IOException e) {
       throw FileFailure.of("create", root, e);
     }
-    return new OutputFolder(root, FolderLock.take(root.resolve(OWN).resolve("lock"), root));
+    FolderLock lock = FolderLock.take(root.resolve(OWN).resolve("lock"), root);
+    try {
+      deleteScratch(root.resolve(OWN));
+      return new OutputFolder(root, lock);
+    } catch (EngineException e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  /** A process that was killed leaves none where the system forgets open files without a name, elsewhere it may. */
+  private static void deleteScratch(Path own) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(own, "*.scratch")) {
+      for (Path file : files) {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      throw FileFailure.of("clean", own, e);
+    }
   }
 
   /** Real path. */
@@ -150,6 +168,11 @@ public final class OutputFolder implements AutoCloseable {
   /** Where what was measured and chosen for the job is kept, if anything was. */
   public Path planFile() {
     return root.resolve(OWN).resolve("plan.json");
+  }
+
+  /** Where files may lie that nobody needs once the job's process has ended. */
+  public Path scratch() {
+    return root.resolve(OWN);
   }
 
   private Path identityFile() {

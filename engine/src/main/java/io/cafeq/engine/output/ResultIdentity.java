@@ -15,6 +15,7 @@ import java.util.TreeSet;
  * @param recipeHash SHA-256 of its canonical text
  * @param shards the source's weight files in order
  * @param sideFiles the files that go along, config.json among them, sorted by name
+ * @param statistics in whose metric they were made
  * @param units the plan: each unit's id with the names of its tensors
  */
 public record ResultIdentity(
@@ -23,11 +24,33 @@ public record ResultIdentity(
     String recipeHash,
     List<Shard> shards,
     List<SideFile> sideFiles,
+    Statistics statistics,
     SortedMap<String, List<String>> units) {
+  /** Units that were made without statistics. */
+  public ResultIdentity(
+      int algorithmVersion,
+      JsonNode recipe,
+      String recipeHash,
+      List<Shard> shards,
+      List<SideFile> sideFiles,
+      SortedMap<String, List<String>> units) {
+    this(algorithmVersion, recipe, recipeHash, shards, sideFiles, Statistics.NONE, units);
+  }
+
   public ResultIdentity {
     shards = List.copyOf(shards);
     sideFiles = List.copyOf(sideFiles);
     units = new TreeMap<>(units);
+  }
+
+  /**
+   * What is known of the inputs.
+   *
+   * @param source where the tokens came from, whatever was asked for; {@code none} for no statistics
+   * @param tokensSha256 of the tokens; empty for no statistics
+   */
+  public record Statistics(String source, String tokensSha256) {
+    public static final Statistics NONE = new Statistics("none", "");
   }
 
   /** One weight file of the source. */
@@ -42,6 +65,11 @@ public record ResultIdentity(
     }
     recipeDifferences(asked, differences);
     sideFileDifferences(asked, differences);
+    if (!statistics.equals(asked.statistics)) {
+      differences.add(statistics.source().equals(asked.statistics.source())
+          ? "statistics: other tokens there than now come from " + statistics.source()
+          : "statistics: of " + statistics.source() + " there, of " + asked.statistics.source() + " now");
+    }
     if (!shards.equals(asked.shards)) {
       differences.add("source files: " + describe(shards) + " there, " + describe(asked.shards) + " now");
     } else if (!units.equals(asked.units)) {

@@ -23,7 +23,7 @@ import java.util.Set;
 /** Copies a checkpoint's small files into a result. */
 public final class SideFiles {
   private static final long BUFFER = 1 << 18;
-  private static final Set<String> RESERVED = Set.of("manifest.json", "report.json", "units", ".cafeq");
+  private static final Set<String> RESERVED = Set.of("manifest.json", "report.json", "units", "statistics", ".cafeq");
 
   private final Path source;
   private final List<Path> files;

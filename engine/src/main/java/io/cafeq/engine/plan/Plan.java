@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -13,5 +14,12 @@ public record Plan(String family, List<Unit> units, List<String> warnings) {
   public Plan {
     units = List.copyOf(units);
     warnings = List.copyOf(warnings);
+  }
+
+  /** The same with something more for the user to know. */
+  public Plan warning(String sentence) {
+    List<String> more = new ArrayList<>(warnings);
+    more.add(sentence);
+    return new Plan(family, units, more);
   }
 }

@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Optional;
 
 /** What the matrices of a stack read. */
-final class StackInput {
+public final class StackInput {
   private StackInput() {}
 
   /** What one range reads; empty where the family does not know it. */
-  static Optional<MatrixInput> of(Part.RowRange range, MatrixInputs inputs) {
+  public static Optional<MatrixInput> of(Part.RowRange range, MatrixInputs inputs) {
     return inputs.of(range.tensor().weight(), range.expert());
   }
 
@@ -19,15 +19,15 @@ final class StackInput {
    * What all ranges read that share one transform: their common input, or for experts with inputs of their own that of all
    * experts of the layer together; empty where there is neither.
    */
-  static Optional<MatrixInput> shared(Part.Stack stack, MatrixInputs inputs) {
-    List<Optional<MatrixInput>> all = stack.rows().stream().map(range -> of(range, inputs)).distinct().toList();
+  public static Optional<MatrixInput> shared(List<Part.RowRange> rows, int columns, MatrixInputs inputs) {
+    List<Optional<MatrixInput>> all = rows.stream().map(range -> of(range, inputs)).distinct().toList();
     if (all.size() == 1) {
       return all.getFirst();
     }
     List<Optional<String>> fallBacks =
         all.stream().map(input -> input.flatMap(MatrixInput::fallBack)).distinct().toList();
     return fallBacks.size() == 1
-        ? fallBacks.getFirst().map(name -> new MatrixInput(name, stack.columns(), Optional.empty()))
+        ? fallBacks.getFirst().map(name -> new MatrixInput(name, columns, Optional.empty()))
         : Optional.empty();
   }
 }

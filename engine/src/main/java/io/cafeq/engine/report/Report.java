@@ -1,13 +1,16 @@
 package io.cafeq.engine.report;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code report.json} holds, and what {@code --json} prints: the same names, in snake case.
  *
  * @param units every unit of the plan, in plan order
  * @param recipe the whole recipe with defaults written out
+ * @param statistics in whose metric weights were rounded; left out where there are none
  * @param version of this program
  * @param warnings for the user, each a sentence
  */
@@ -17,6 +20,7 @@ public record Report(
     List<UnitEntry> units,
     JsonNode recipe,
     Source source,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable TakenStatistics statistics,
     Machine machine,
     String version,
     List<String> warnings) {

@@ -21,10 +21,7 @@ final class BlockTile {
   private final float[] carried;
   private final float[] levels;
   private final float[] error;
-  private final float[] steps;
-  private final float[] inverses;
-  private final float[] zeros;
-  private final float[] dither;
+  private final GridLanes grids;
 
   BlockTile(int k) {
     lanes = Math.clamp(WEIGHTS / k, FEWEST_LANES, MOST_LANES);
@@ -34,10 +31,7 @@ final class BlockTile {
     carried = new float[lanes];
     levels = new float[lanes];
     error = new float[lanes];
-    steps = new float[lanes];
-    inverses = new float[lanes];
-    zeros = new float[lanes];
-    dither = new float[lanes];
+    grids = new GridLanes(lanes);
   }
 
   /** Most lanes at a time. */
@@ -59,20 +53,8 @@ final class BlockTile {
     return codes;
   }
 
-  float[] steps() {
-    return steps;
-  }
-
-  float[] inverses() {
-    return inverses;
-  }
-
-  float[] zeros() {
-    return zeros;
-  }
-
-  float[] dither() {
-    return dither;
+  GridLanes grids() {
+    return grids;
   }
 
   /** V = M W for the first {@code count} lanes. */
@@ -108,7 +90,7 @@ final class BlockTile {
     }
   }
 
-  /** Fills {@link #steps}, {@link #inverses}, {@link #zeros}, for a stochastic rule {@link #dither}, for a row of V. */
+  /** Fills {@link #grids} for a row of V. */
   interface Grids {
     void load(int row);
   }
@@ -118,12 +100,12 @@ final class BlockTile {
    * squared error in the block's metric: the sum over j of T_jj^2 (d_j + sum_{i>j} T_ji/T_jj d_i)^2.
    * V is overwritten by the deviations d.
    */
-  double round(BlockTransform block, RoundingRule rule, int top, int count, Grids grids) {
+  double round(BlockTransform block, RoundingRule rule, int top, int count, Grids source) {
     int k = block.k();
     boolean corrected = block.signs().isEmpty();
     clear(count);
     for (int j = k - 1; j >= 0; j--) {
-      grids.load(j);
+      source.load(j);
       if (corrected) {
         Arrays.fill(carried, 0, count, 0);
         for (int i = j + 1; i < k; i++) {
@@ -135,10 +117,27 @@ final class BlockTile {
     return sumOfErrors(count);
   }
 
-  /** Rounds the first row alone, which no transform has touched; returns the squared error. */
-  double roundPlain(RoundingRule rule, int top, int count, Grids grids) {
+  /** The squared error of deviations that are in the place of V, in the block's metric. */
+  double squaredError(BlockTransform block, int count) {
+    int k = block.k();
+    boolean corrected = block.signs().isEmpty();
     clear(count);
-    grids.load(0);
+    for (int j = k - 1; j >= 0; j--) {
+      if (corrected) {
+        Arrays.fill(carried, 0, count, 0);
+        for (int i = j + 1; i < k; i++) {
+          LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);
+        }
+      }
+      LaneLoops.addErrors(transformed[j], carried, block.diagonal()[j] * block.diagonal()[j], error, count);
+    }
+    return sumOfErrors(count);
+  }
+
+  /** Rounds the first row alone, which no transform has touched; returns the squared error. */
+  double roundPlain(RoundingRule rule, int top, int count, Grids source) {
+    clear(count);
+    source.load(0);
     roundRow(0, rule, top, count, 1);
     return sumOfErrors(count);
   }
@@ -150,13 +149,16 @@ final class BlockTile {
 
   private void roundRow(int j, RoundingRule rule, int top, int count, float weight) {
     float[] row = transformed[j];
+    float[] inverses = grids.inverses();
+    float[] zeros = grids.zeros();
     switch (rule) {
       case RoundingRule.Nearest nearest -> LaneLoops.levels(row, inverses, zeros, top, levels, count);
       case RoundingRule.NearestPlane plane -> LaneLoops.levels(row, carried, inverses, zeros, top, levels, count);
-      case RoundingRule.Stochastic drawn -> LaneLoops.ditheredLevels(row, dither, inverses, zeros, top, levels, count);
+      case RoundingRule.Stochastic drawn ->
+          LaneLoops.ditheredLevels(row, grids.dither(), inverses, zeros, top, levels, count);
     }
     LaneLoops.toBytes(levels, codes[j], count);
-    LaneLoops.toDeviation(row, levels, zeros, steps, count);
+    LaneLoops.toDeviation(row, levels, zeros, grids.steps(), count);
     LaneLoops.addErrors(row, carried, weight, error, count);
   }
 

@@ -4,28 +4,30 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridTile;
-import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.transform.BlockTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The fast encoder: floats, plain loops that C2 vectorises, the same bits on every CPU. */
 public final class LaneSlabEncoder implements SlabEncoder {
-  private final Map<TileKey, GridTile> tiles = new HashMap<>();
   private final Map<Integer, BlockTile> blockTiles = new HashMap<>();
-  private float[] rows = new float[0];
   private byte[] rowCodes = new byte[0];
-  private final SlabGrids grids = new SlabGrids();
+  private final GridChooser chooser = new GridChooser();
+  private final MetricSlab metricSlab;
   private @Nullable Scratch scratch;
 
-  private record TileKey(GridSpec grid, int columns) {}
+  /** Borrows the products. */
+  public LaneSlabEncoder(MatrixProducts products) {
+    metricSlab = new MetricSlab(products);
+  }
 
   /** V and the codes of one slab, in native memory. */
   private record Scratch(Arena arena, FloatMatrix values, MemorySegment codes) {}
@@ -38,6 +40,9 @@ public final class LaneSlabEncoder implements SlabEncoder {
       InputMetric metric,
       RoundingRule rule,
       SlabBuffers buffers) {
+    if (!metric.isNone()) {
+      return inMetric(weights, grid, transforms, metric, rule, buffers);
+    }
     return switch (transforms) {
       case SlabTransforms.None none -> switch (rule) {
         // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
@@ -51,26 +56,94 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   @Override
   public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
-    GridTile tile = tile(grid, weights.columns());
+    int columns = weights.columns();
+    GridTile tile = chooser.tile(grid, columns);
+    FloatMatrix deviations = metric.isNone() ? weights : values(weights.rows(), columns);
     double sum = 0;
     for (int first = 0; first < weights.rows(); first += tile.maximumRows()) {
       int count = Math.min(tile.maximumRows(), weights.rows() - first);
-      tile.load(rows(weights, first, count), count);
+      float[] values = chooser.rows(weights, first, count);
+      tile.load(values, count);
       tile.choose();
       sum += tile.squaredError();
+      if (!metric.isNone()) {
+        tile.deviations(values);
+        MemorySegment.copy(
+            values, 0, deviations.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * first * columns,
+            count * columns);
+      }
     }
-    return new RoundingErrors(sum, 0);
+    return new RoundingErrors(sum, metric.isNone() ? 0 : metricSlab.squaredNorm(deviations, metric));
+  }
+
+  @Override
+  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+    if (metric.isNone()) {
+      return plainError(weights, grid, metric);
+    }
+    FloatMatrix values = values(weights.rows(), weights.columns());
+    values.segment().copyFrom(weights.segment().asSlice(0, values.segment().byteSize()));
+    chooser.choose(weights, values, grid, null, metric);
+    return round(values, grid, new SlabTransforms.None(), metric, rule);
+  }
+
+  private EncodedSlab inMetric(
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule,
+      SlabBuffers buffers) {
+    FloatMatrix values = transform(weights, transforms);
+    double norm = chooser.choose(weights, values, grid, buffers, metric);
+    boolean input = transforms instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks)
+        && side == Side.INPUT;
+    double outputNorm = metricSlab.squaredNorm(input ? values : weights, metric);
+    RoundingErrors errors = round(values, grid, transforms, metric, rule);
+    storeCodes(weights, buffers);
+    return buffers.slab(weights.rows(), errors.squared(), norm, errors.output(), outputNorm);
+  }
+
+  /** Rounds V, which becomes its deviations, on the grids that were chosen. */
+  private RoundingErrors round(
+      FloatMatrix values, GridSpec grid, SlabTransforms transforms, InputMetric metric, RoundingRule rule) {
+    MemorySegment codes = scratch(values.rows(), values.columns()).codes();
+    RoundingErrors errors = metricSlab.round(
+        new MetricSlab.Task(values, metric, grid, chooser.grids(), rule, codes), transforms);
+    return switch (transforms) {
+      case SlabTransforms.None none -> errors;
+      case SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) -> switch (side) {
+        case OUTPUT -> errors;
+        case INPUT -> new RoundingErrors(undone(values, blocks), errors.output());
+      };
+    };
+  }
+
+  /** Squared error of deviations once the transform of the input side is undone. */
+  private double undone(FloatMatrix deviations, List<BlockTransform> blocks) {
+    double error = 0;
+    for (BlockTransform block : blocks) {
+      BlockTile tile = blockTile(block.k());
+      BlockTransfer transfer =
+          new BlockTransfer(Side.INPUT, block.k(), block.firstChannel() - blocks.getFirst().firstChannel());
+      for (int first = 0; first < deviations.rows(); first += tile.lanes()) {
+        int count = Math.min(tile.lanes(), deviations.rows() - first);
+        transfer.gather(deviations, first, count, tile.transformed());
+        error += tile.squaredError(block, count);
+      }
+    }
+    return error;
   }
 
   private EncodedSlab plain(FloatMatrix weights, GridSpec grid, SlabBuffers buffers) {
     int columns = weights.columns();
-    GridTile tile = tile(grid, columns);
+    GridTile tile = chooser.tile(grid, columns);
     double error = 0;
     double norm = 0;
     for (int first = 0; first < weights.rows(); first += tile.maximumRows()) {
       int count = Math.min(tile.maximumRows(), weights.rows() - first);
-      float[] values = rows(weights, first, count);
-      norm += squaredNorm(values, count * columns);
+      float[] values = chooser.rows(weights, first, count);
+      norm += chooser.squaredNorm(values, count * columns);
       tile.load(values, count);
       tile.choose();
       tile.store(buffers, first);
@@ -86,7 +159,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   private EncodedSlab drawn(FloatMatrix weights, GridSpec grid, RoundingRule.Stochastic rule, SlabBuffers buffers) {
     int columns = weights.columns();
-    double norm = chooseGrids(weights, weights, grid, buffers);
+    double norm = chooser.choose(weights, weights, grid, buffers, InputMetric.NONE);
     double error = 0;
     BlockTile tile = blockTile(1);
     byte[] codes = rowCodes(columns);
@@ -98,7 +171,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
         int r = row;
         int start = first;
         error += tile.roundPlain(rule, grid.top(), count,
-            only -> grids.loadRow(grid, columns, r, start, count, rule, tile));
+            only -> chooser.grids().loadRow(grid, columns, r, start, count, rule, tile.grids()));
         System.arraycopy(tile.codes()[0], 0, codes, first, count);
       }
       buffers.codes(row, codes, 0);
@@ -108,23 +181,41 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   private EncodedSlab transformed(
       FloatMatrix weights, GridSpec grid, SlabTransforms.Blocks transforms, RoundingRule rule, SlabBuffers buffers) {
-    int columns = weights.columns();
-    Scratch room = scratch(weights.rows(), columns);
-    FloatMatrix values = new FloatMatrix(room.values().segment(), weights.rows(), columns);
-    for (BlockTransform block : transforms.blocks()) {
-      forward(weights, values, transforms.side(), block, channel(transforms, block));
-    }
-    double norm = chooseGrids(weights, values, grid, buffers);
+    FloatMatrix values = transform(weights, transforms);
+    double norm = chooser.choose(weights, values, grid, buffers, InputMetric.NONE);
+    MemorySegment codes = scratch(weights.rows(), weights.columns()).codes();
     double error = 0;
     for (BlockTransform block : transforms.blocks()) {
-      error += round(values, grid, transforms.side(), block, channel(transforms, block), rule, room.codes());
+      error += round(values, grid, transforms.side(), block, channel(transforms, block), rule, codes);
     }
+    storeCodes(weights, buffers);
+    return buffers.slab(weights.rows(), error, norm);
+  }
+
+  /** Packs what lies in the scratch. */
+  private void storeCodes(FloatMatrix weights, SlabBuffers buffers) {
+    int columns = weights.columns();
+    MemorySegment from = scratch(weights.rows(), columns).codes();
     byte[] codes = rowCodes(columns);
     for (int row = 0; row < weights.rows(); row++) {
-      MemorySegment.copy(room.codes(), ValueLayout.JAVA_BYTE, (long) row * columns, codes, 0, columns);
+      MemorySegment.copy(from, ValueLayout.JAVA_BYTE, (long) row * columns, codes, 0, columns);
       buffers.codes(row, codes, 0);
     }
-    return buffers.slab(weights.rows(), error, norm);
+  }
+
+  /** V in the scratch. */
+  private FloatMatrix transform(FloatMatrix weights, SlabTransforms transforms) {
+    FloatMatrix values = values(weights.rows(), weights.columns());
+    switch (transforms) {
+      case SlabTransforms.None none ->
+          values.segment().copyFrom(weights.segment().asSlice(0, values.segment().byteSize()));
+      case SlabTransforms.Blocks blocks -> {
+        for (BlockTransform block : blocks.blocks()) {
+          forward(weights, values, blocks.side(), block, channel(blocks, block));
+        }
+      }
+    }
+    return values;
   }
 
   /** Where the block starts within the slab. */
@@ -142,24 +233,6 @@ public final class LaneSlabEncoder implements SlabEncoder {
       tile.apply(block, count);
       transfer.scatter(tile.transformed(), values, first, count);
     }
-  }
-
-  /** Grids of V for all rows; returns the squared norm of the weights. */
-  private double chooseGrids(FloatMatrix weights, FloatMatrix values, GridSpec grid, SlabBuffers buffers) {
-    int columns = values.columns();
-    int groups = grid.groups(columns);
-    grids.reserve(values.rows() * groups);
-    GridTile tile = tile(grid, columns);
-    double norm = 0;
-    for (int first = 0; first < values.rows(); first += tile.maximumRows()) {
-      int count = Math.min(tile.maximumRows(), values.rows() - first);
-      norm += squaredNorm(rows(weights, first, count), count * columns);
-      tile.load(rows(values, first, count), count);
-      tile.choose();
-      tile.store(buffers, first);
-      grids.take(tile, first * groups);
-    }
-    return norm;
   }
 
   private double round(
@@ -186,19 +259,12 @@ public final class LaneSlabEncoder implements SlabEncoder {
               grid.top(),
               count,
               switch (side) {
-                case OUTPUT -> row -> grids.loadRow(grid, columns, channel + row, start, count, rule, tile);
-                case INPUT -> row -> grids.loadColumn(grid, columns, channel + row, start, count, rule, tile);
+                case OUTPUT -> row -> chooser.grids().loadRow(grid, columns, channel + row, start, count, rule, tile.grids());
+                case INPUT -> row -> chooser.grids().loadColumn(grid, columns, channel + row, start, count, rule, tile.grids());
               });
       transfer.scatter(tile.codes(), codes, columns, first, count);
     }
     return error;
-  }
-
-  private float[] rows(FloatMatrix matrix, int first, int count) {
-    float[] values = floats(count * matrix.columns());
-    long from = (long) Float.BYTES * first * matrix.columns();
-    MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, from, values, 0, count * matrix.columns());
-    return values;
   }
 
   /** Room for that many codes, and for the eight that packing may read beyond them. */
@@ -209,36 +275,13 @@ public final class LaneSlabEncoder implements SlabEncoder {
     return rowCodes;
   }
 
-  private float[] floats(int count) {
-    if (rows.length < count) {
-      rows = new float[count];
-    }
-    return rows;
-  }
-
-  /** Sum of squares in 512 fixed lanes. */
-  private double squaredNorm(float[] values, int count) {
-    int lanes = 512;
-    float[] piece = Arrays.copyOf(values, lanes);
-    float[] sums = new float[lanes];
-    double total = 0;
-    for (int at = 0; at < count; at += lanes) {
-      int length = Math.min(lanes, count - at);
-      System.arraycopy(values, at, piece, 0, length);
-      LaneLoops.addSquares(piece, sums, length);
-    }
-    for (float sum : sums) {
-      total += sum;
-    }
-    return total;
-  }
-
-  private GridTile tile(GridSpec grid, int columns) {
-    return tiles.computeIfAbsent(new TileKey(grid, columns), key -> new GridTile(key.grid(), key.columns()));
-  }
-
   private BlockTile blockTile(int k) {
     return blockTiles.computeIfAbsent(k, BlockTile::new);
+  }
+
+  private FloatMatrix values(int rows, int columns) {
+    long bytes = (long) Float.BYTES * rows * columns;
+    return new FloatMatrix(scratch(rows, columns).values().segment().asSlice(0, bytes), rows, columns);
   }
 
   private Scratch scratch(int rowCount, int columns) {
@@ -246,7 +289,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
     if (present != null && present.values().elements() >= (long) rowCount * columns) {
       return present;
     }
-    close();
+    closeScratch();
     Arena arena = Arena.ofShared();
     Scratch room =
         new Scratch(
@@ -260,8 +303,18 @@ public final class LaneSlabEncoder implements SlabEncoder {
     return 5L * rows * columns;
   }
 
+  /** The same for a slab that is rounded in a metric, with a transform or without. */
+  public static long metricScratchBytes(int rows, int columns) {
+    return scratchBytes(rows, columns) + MetricSlab.scratchBytes(rows, columns);
+  }
+
   @Override
   public void close() {
+    metricSlab.close();
+    closeScratch();
+  }
+
+  private void closeScratch() {
     Scratch present = scratch;
     scratch = null;
     if (present != null) {

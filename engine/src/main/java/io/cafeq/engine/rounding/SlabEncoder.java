@@ -28,6 +28,12 @@ public interface SlabEncoder extends AutoCloseable {
   /** Errors of nearest rounding without a transform on grids that were chosen without the metric. */
   RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric);
 
+  /**
+   * Errors of what {@link #encode} would give without a transform, but by a stochastic rule without a metric: that draws
+   * nothing here and takes the nearest level.
+   */
+  RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule);
+
   @Override
   void close();
 }

@@ -25,36 +25,36 @@ final class SlabGrids {
   }
 
   /** For lanes that are columns [firstColumn, firstColumn + count) of one row. */
-  void loadRow(GridSpec grid, int columns, int row, int firstColumn, int count, RoundingRule rule, BlockTile tile) {
+  void loadRow(GridSpec grid, int columns, int row, int firstColumn, int count, RoundingRule rule, GridLanes lanes) {
     int size = grid.groupSize(columns);
     int base = row * grid.groups(columns);
     for (int l = 0; l < count; ) {
       int group = (firstColumn + l) / size;
       int end = Math.min(count, (group + 1) * size - firstColumn);
-      Arrays.fill(tile.steps(), l, end, steps[base + group]);
-      Arrays.fill(tile.inverses(), l, end, inverses[base + group]);
-      Arrays.fill(tile.zeros(), l, end, zeros[base + group]);
+      Arrays.fill(lanes.steps(), l, end, steps[base + group]);
+      Arrays.fill(lanes.inverses(), l, end, inverses[base + group]);
+      Arrays.fill(lanes.zeros(), l, end, zeros[base + group]);
       l = end;
     }
     if (rule instanceof RoundingRule.Stochastic drawn) {
-      drawn.fill(tile.dither(), row, firstColumn, columns, 1, count);
+      drawn.fill(lanes.dither(), row, firstColumn, columns, 1, count);
     }
   }
 
   /** For lanes that are rows [firstRow, firstRow + count) of one column. */
-  void loadColumn(GridSpec grid, int columns, int column, int firstRow, int count, RoundingRule rule, BlockTile tile) {
+  void loadColumn(GridSpec grid, int columns, int column, int firstRow, int count, RoundingRule rule, GridLanes lanes) {
     int groups = grid.groups(columns);
     int at = firstRow * groups + column / grid.groupSize(columns);
-    float[] tileSteps = tile.steps();
-    float[] tileInverses = tile.inverses();
-    float[] tileZeros = tile.zeros();
+    float[] tileSteps = lanes.steps();
+    float[] tileInverses = lanes.inverses();
+    float[] tileZeros = lanes.zeros();
     for (int l = 0; l < count; l++, at += groups) {
       tileSteps[l] = steps[at];
       tileInverses[l] = inverses[at];
       tileZeros[l] = zeros[at];
     }
     if (rule instanceof RoundingRule.Stochastic drawn) {
-      drawn.fill(tile.dither(), firstRow, column, columns, columns, count);
+      drawn.fill(lanes.dither(), firstRow, column, columns, columns, count);
     }
   }
 }

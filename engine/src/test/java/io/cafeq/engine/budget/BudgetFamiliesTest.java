@@ -43,7 +43,7 @@ class BudgetFamiliesTest {
         UnitQuantizer quantizer = new UnitQuantizer(checkpoint,
             new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION), backend, lane,
             InputStatistics.NONE, new UnitQuantizer.Options(true, false, recipe.statistics().damping()))) {
-      BudgetPlan budget = BudgetPlan.measure(checkpoint, recipe, backend, 1, 256L << 20, stop);
+      BudgetPlan budget = BudgetPlan.measure(checkpoint, recipe, InputStatistics.NONE, backend, 1, 256L << 20, stop);
       assertThat(PlanEstimate.of(budget.plan()).bitsPerWeight()).isBetween(TARGET - 0.5, TARGET);
 
       Path kept = folder.resolve("plan.json");

@@ -16,6 +16,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
 import io.cafeq.engine.transform.TransformSpec;
@@ -178,6 +179,6 @@ class BudgetPlanTest {
 
   private BudgetPlan measure(Map<String, String> changes, int threads) {
     return BudgetPlan.measure(
-        checkpoint, recipe(changes), Backends.open("scalar"), threads, 256L << 20, new StopFlag());
+        checkpoint, recipe(changes), InputStatistics.NONE, Backends.open("scalar"), threads, 256L << 20, new StopFlag());
   }
 }

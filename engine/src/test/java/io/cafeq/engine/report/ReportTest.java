@@ -173,6 +173,8 @@ class ReportTest {
         results.stream().map(UnitEntry::of).toList(),
         JsonMapper.builder().build().createObjectNode().put("bits", 4),
         new Source("/models/a", "llama", List.of(new Source.Shard("model.safetensors", 9)), new TreeMap<>()),
+        new TakenStatistics(
+            "auto", "text", 4096, 256, "ab", List.of(new TakenStatistics.TakenFile("statistics/tokens.json", 7, "cd"))),
         new Machine("host", "Linux", "amd64", 2, "25", null, null, 2, 1L << 30, "RssAnon + RssShmem", false),
         "1.0",
         List.of());

@@ -74,5 +74,10 @@ final class BitEncoder implements SlabEncoder {
   }
 
   @Override
+  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+    return plainError(weights, grid, metric);
+  }
+
+  @Override
   public void close() {}
 }

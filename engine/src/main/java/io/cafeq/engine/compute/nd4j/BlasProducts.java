@@ -1,8 +1,10 @@
 package io.cafeq.engine.compute.nd4j;
 
+import io.cafeq.engine.memory.DoubleMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.memory.MatrixView;
 import java.lang.foreign.MemorySegment;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
@@ -23,6 +25,22 @@ final class BlasProducts implements MatrixProducts {
           openblas_nolapack.CblasRowMajor, transpose(transposeA), transpose(transposeB), result.rows(), result.columns(),
           inner, scale, left, a.stride(), right, b.stride(), keep, to, result.stride());
     }
+  }
+
+  @Override
+  public void subtractSquare(DoubleMatrix matrix, int first, int inner, int row, int rows, int column) {
+    int stride = matrix.columns();
+    try (DoublePointer left = pointer(matrix, first, row);
+        DoublePointer right = pointer(matrix, first, column);
+        DoublePointer to = pointer(matrix, row, column)) {
+      openblas_nolapack.cblas_dgemm(
+          openblas_nolapack.CblasRowMajor, openblas_nolapack.CblasTrans, openblas_nolapack.CblasNoTrans, rows,
+          stride - column, inner, -1, left, stride, right, stride, 1, to, stride);
+    }
+  }
+
+  private static DoublePointer pointer(DoubleMatrix matrix, int row, int column) {
+    return new DoublePointer(new Address(matrix.segment().address() + matrix.index(row, column) * Double.BYTES));
   }
 
   private static int transpose(boolean is) {

@@ -41,7 +41,8 @@ public final class Nd4jBackend implements ComputeBackend {
 
   @Override
   public ComputeLane openLane() {
-    return new Lane(new BlasProducts(), new WideRangeEncoder());
+    MatrixProducts products = new BlasProducts();
+    return new Lane(products, new WideRangeEncoder(products));
   }
 
   private record Lane(MatrixProducts products, SlabEncoder encoder) implements ComputeLane {

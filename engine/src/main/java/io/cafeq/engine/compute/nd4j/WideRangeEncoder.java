@@ -5,6 +5,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingErrors;
@@ -26,9 +27,14 @@ final class WideRangeEncoder implements SlabEncoder {
   private static final float SMALLEST = 1e-15f;
   private static final int TILE = 4096;
 
-  private final LaneSlabEncoder fast = new LaneSlabEncoder();
+  private final LaneSlabEncoder fast;
   private final ScalarSlabEncoder reference = new ScalarSlabEncoder();
   private final float[] tile = new float[TILE];
+
+  /** Borrows the products. */
+  WideRangeEncoder(MatrixProducts products) {
+    fast = new LaneSlabEncoder(products);
+  }
 
   @Override
   public EncodedSlab encode(
@@ -41,6 +47,7 @@ final class WideRangeEncoder implements SlabEncoder {
     EncodedSlab slab = fast.encode(weights, grid, transforms, metric, rule, buffers);
     boolean inRange =
         Double.isFinite(slab.squaredError()) && Double.isFinite(slab.squaredNorm())
+            && Double.isFinite(slab.outputError()) && Double.isFinite(slab.outputNorm())
             && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
     return inRange ? slab : reference.encode(weights, grid, transforms, metric, rule, buffers);
   }
@@ -48,8 +55,18 @@ final class WideRangeEncoder implements SlabEncoder {
   @Override
   public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     RoundingErrors errors = fast.plainError(weights, grid, metric);
-    boolean trusted = Double.isFinite(errors.squared()) && (errors.squared() >= LEAST_NORM || isInRange(weights));
-    return trusted ? errors : reference.plainError(weights, grid, metric);
+    return isTrusted(errors, weights) ? errors : reference.plainError(weights, grid, metric);
+  }
+
+  @Override
+  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+    RoundingErrors errors = fast.metricError(weights, grid, metric, rule);
+    return isTrusted(errors, weights) ? errors : reference.metricError(weights, grid, metric, rule);
+  }
+
+  private boolean isTrusted(RoundingErrors errors, FloatMatrix weights) {
+    return Double.isFinite(errors.squared()) && Double.isFinite(errors.output())
+        && (errors.squared() >= LEAST_NORM || isInRange(weights));
   }
 
   /** Whether the largest weight is one that floats can square and sum; zeros alone are. */

@@ -5,6 +5,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.HalfFloats;
 import io.cafeq.engine.grid.Shrinks;
 import io.cafeq.engine.grid.SlabBuffers;
+import java.util.Arrays;
 
 /**
  * One group's grid: value = (level - zero) * step.
@@ -16,6 +17,13 @@ import io.cafeq.engine.grid.SlabBuffers;
 record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCode, int zeroCode) {
   /** The grids of one row, by the equations; a group of zeros takes no part in its row's scale. */
   static ScalarGrid[] choose(double[] row, GridSpec grid) {
+    float[] alike = new float[row.length];
+    Arrays.fill(alike, 1);
+    return choose(row, grid, alike);
+  }
+
+  /** The same where the squared errors of each column count as much as told. */
+  static ScalarGrid[] choose(double[] row, GridSpec grid, float[] columnWeights) {
     int size = grid.groupSize(row.length);
     ScalarGrid[] grids = new ScalarGrid[grid.groups(row.length)];
     double largest = 0;
@@ -32,7 +40,7 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
         double error = 0;
         for (int c = g * size; c < (g + 1) * size; c++) {
           double difference = candidate.value(candidate.level(row[c])) - row[c];
-          error += difference * difference;
+          error += columnWeights[c] * difference * difference;
         }
         if (error < bestError) {
           bestError = error;

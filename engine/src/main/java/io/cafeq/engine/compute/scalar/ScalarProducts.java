@@ -1,5 +1,6 @@
 package io.cafeq.engine.compute.scalar;
 
+import io.cafeq.engine.memory.DoubleMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.memory.MatrixView;
 import java.lang.foreign.ValueLayout;
@@ -19,6 +20,19 @@ final class ScalarProducts implements MatrixProducts {
         double kept = keep == 0 ? 0 : (double) keep * at(result, i, j);
         result.matrix().segment().setAtIndex(
             ValueLayout.JAVA_FLOAT, result.first() + (long) i * result.stride() + j, (float) (scale * sum + kept));
+      }
+    }
+  }
+
+  @Override
+  public void subtractSquare(DoubleMatrix matrix, int first, int inner, int row, int rows, int column) {
+    for (int i = row; i < row + rows; i++) {
+      for (int j = column; j < matrix.columns(); j++) {
+        double sum = 0;
+        for (int l = first; l < first + inner; l++) {
+          sum += matrix.get(l, i) * matrix.get(l, j);
+        }
+        matrix.set(i, j, matrix.get(i, j) - sum);
       }
     }
   }

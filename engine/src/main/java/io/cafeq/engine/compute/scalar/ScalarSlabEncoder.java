@@ -31,29 +31,21 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     }
     ScalarGrid[][] grids = new ScalarGrid[values.length][];
     for (int row = 0; row < values.length; row++) {
-      grids[row] = ScalarGrid.choose(values[row], grid);
+      grids[row] = metric.isNone()
+          ? ScalarGrid.choose(values[row], grid)
+          : ScalarGrid.choose(values[row], grid, metric.clippingWeights());
       ScalarGrid.store(buffers, row, grids[row]);
     }
-    double error = 0;
+    RoundingErrors errors;
     byte[] codes = new byte[weights.columns() + 8];
     double[][] levels = new double[weights.rows()][weights.columns()];
-    switch (transforms) {
-      case SlabTransforms.None none -> {
-        for (int row = 0; row < values.length; row++) {
-          for (int c = 0; c < values[row].length; c++) {
-            ScalarGrid group = grids[row][c / grid.groupSize(weights.columns())];
-            levels[row][c] = level(group, rule, values[row][c], 0, row, c, weights.columns());
-            double difference = group.value(levels[row][c]) - original[row][c];
-            error += difference * difference;
-          }
-        }
-      }
-      case SlabTransforms.Blocks(Side side, var blocks) -> {
-        for (BlockTransform block : blocks) {
-          error += round(values, levels, grids, grid, side, block.exactTriangle(), block.k(),
-              block.firstChannel() - blocks.getFirst().firstChannel(), rule);
-        }
-      }
+    double outputNorm = 0;
+    if (metric.isNone()) {
+      errors = new RoundingErrors(round(original, values, levels, grids, grid, transforms, rule), 0);
+    } else {
+      boolean input = transforms instanceof SlabTransforms.Blocks(Side side, var blocks) && side == Side.INPUT;
+      outputNorm = ScalarMetric.squaredNorm(input ? values : original, metric);
+      errors = new ScalarMetric(values, levels, grids, grid, rule).round(transforms, metric);
     }
     for (int row = 0; row < values.length; row++) {
       for (int c = 0; c < weights.columns(); c++) {
@@ -67,21 +59,68 @@ public final class ScalarSlabEncoder implements SlabEncoder {
         norm += x * x;
       }
     }
-    return buffers.slab(values.length, error, norm);
+    return buffers.slab(values.length, errors.squared(), norm, errors.output(), outputNorm);
+  }
+
+  /** Rounding without a metric of the columns; returns the squared error with the transform undone. */
+  private static double round(
+      double[][] original,
+      double[][] values,
+      double[][] levels,
+      ScalarGrid[][] grids,
+      GridSpec grid,
+      SlabTransforms transforms,
+      RoundingRule rule) {
+    int columns = values[0].length;
+    double error = 0;
+    switch (transforms) {
+      case SlabTransforms.None none -> {
+        for (int row = 0; row < values.length; row++) {
+          for (int c = 0; c < values[row].length; c++) {
+            ScalarGrid group = grids[row][c / grid.groupSize(columns)];
+            levels[row][c] = level(group, rule, values[row][c], 0, row, c, columns);
+            double difference = group.value(levels[row][c]) - original[row][c];
+            error += difference * difference;
+          }
+        }
+      }
+      case SlabTransforms.Blocks(Side side, var blocks) -> {
+        for (BlockTransform block : blocks) {
+          error += round(values, levels, grids, grid, side, block.exactTriangle(), block.k(),
+              block.firstChannel() - blocks.getFirst().firstChannel(), rule);
+        }
+      }
+    }
+    return error;
   }
 
   @Override
   public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     double error = 0;
-    for (double[] row : load(weights)) {
+    double[][] rows = load(weights);
+    for (double[] row : rows) {
       ScalarGrid[] grids = ScalarGrid.choose(row, grid);
       for (int c = 0; c < row.length; c++) {
         ScalarGrid group = grids[c / grid.groupSize(row.length)];
-        double difference = group.value(group.level(row[c])) - row[c];
-        error += difference * difference;
+        row[c] = group.value(group.level(row[c])) - row[c];
+        error += row[c] * row[c];
       }
     }
-    return new RoundingErrors(error, 0);
+    return new RoundingErrors(error, ScalarMetric.squaredNorm(rows, metric));
+  }
+
+  @Override
+  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+    if (metric.isNone()) {
+      return plainError(weights, grid, metric);
+    }
+    double[][] values = load(weights);
+    ScalarGrid[][] grids = new ScalarGrid[values.length][];
+    for (int row = 0; row < values.length; row++) {
+      grids[row] = ScalarGrid.choose(values[row], grid, metric.clippingWeights());
+    }
+    double[][] levels = new double[weights.rows()][weights.columns()];
+    return new ScalarMetric(values, levels, grids, grid, rule).round(new SlabTransforms.None(), metric);
   }
 
   private static double[][] load(FloatMatrix weights) {
@@ -155,7 +194,7 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     return error;
   }
 
-  private static double level(
+  static double level(
       ScalarGrid group, RoundingRule rule, double v, double carried, int row, int column, int columns) {
     return switch (rule) {
       case RoundingRule.Nearest nearest -> group.level(v);

@@ -1,0 +1,220 @@
+package io.cafeq.actors.job;
+
+import io.cafeq.actors.measure.LayerWork;
+import io.cafeq.config.StatisticsSource;
+import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.measure.MeasuredInputs;
+import io.cafeq.engine.measure.StatisticsFolder;
+import io.cafeq.engine.measure.StatisticsPass;
+import io.cafeq.engine.measure.StatisticsPlan;
+import io.cafeq.engine.measure.StatisticsTokens;
+import io.cafeq.engine.measure.TokenMaker;
+import io.cafeq.engine.output.OutputFolder;
+import io.cafeq.engine.output.ResultIdentity;
+import io.cafeq.engine.plan.Plan;
+import io.cafeq.engine.statistics.InputStatistics;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The statistics of one job: their tokens and their files. {@link #look} comes first, {@link #prepare} before anything is measured.
+ * Used by the job's thread, but for the work of {@link #work}.
+ */
+final class JobStatistics {
+  private final Checkpoint checkpoint;
+  private final StatisticsPlan plan;
+  private final OutputFolder output;
+  private final StatisticsFolder folder;
+  private final Supplier<ComputeBackend> backend;
+  private final StopFlag stop;
+  private @Nullable StatisticsTokens tokens;
+  private boolean looked;
+
+  JobStatistics(
+      Checkpoint checkpoint, StatisticsPlan plan, OutputFolder output, Supplier<ComputeBackend> backend, StopFlag stop) {
+    this.checkpoint = checkpoint;
+    this.plan = plan;
+    this.output = output;
+    this.folder = new StatisticsFolder(output.root(), checkpoint, plan);
+    this.backend = backend;
+    this.stop = stop;
+  }
+
+  StatisticsPlan plan() {
+    return plan;
+  }
+
+  /** What is known while units are made. */
+  InputStatistics stored() {
+    return plan.isEmpty() ? InputStatistics.NONE : folder.stored(checkpoint, stop);
+  }
+
+  /**
+   * Finds what an earlier run left. Throws with kind USAGE where the folder was made with another text, or holds files that are
+   * not ours.
+   */
+  void look() {
+    if (looked) {
+      return;
+    }
+    looked = true;
+    folder.clean();
+    if (plan.isEmpty()) {
+      return;
+    }
+    Optional<ResultIdentity.Statistics> earlier = earlier();
+    Optional<StatisticsTokens> stored = folder.storedTokens()
+        .filter(found -> earlier.isEmpty() || earlier.get().tokensSha256().equals(found.sha256()));
+    if (stored.isPresent()) {
+      requireSameText(stored.get());
+      tokens = stored.get();
+      folder.keepIntact(stored.get(), stop);
+    }
+  }
+
+  /** A text that is no longer there is no reason not to go on, one that has changed is. */
+  private void requireSameText(StatisticsTokens stored) {
+    if (plan.choice().used() instanceof StatisticsSource.TextFile(String path)
+        && Files.isRegularFile(Path.of(path))
+        && !Digests.file(Path.of(path), stop).equals(stored.textSha256())) {
+      throw output.different(List.of("statistics: the text " + path + " changed"));
+    }
+  }
+
+  private Optional<ResultIdentity.Statistics> earlier() {
+    return output.earlierIdentity().map(ResultIdentity::statistics)
+        .filter(statistics -> statistics.source().equals(plan.choice().used().text()));
+  }
+
+  /** As far as it is known: until the tokens are made, those of an earlier run. */
+  ResultIdentity.Statistics identity() {
+    if (plan.isEmpty()) {
+      return ResultIdentity.Statistics.NONE;
+    }
+    StatisticsTokens known = tokens;
+    return known != null
+        ? new ResultIdentity.Statistics(plan.choice().used().text(), known.sha256())
+        : earlier().orElseGet(() -> new ResultIdentity.Statistics(plan.choice().used().text(), ""));
+  }
+
+  /** Whether layers are yet to be measured. */
+  boolean isOpen() {
+    return !folder.missing().isEmpty();
+  }
+
+  StatisticsFolder folder() {
+    return folder;
+  }
+
+  /** Bytes of files that are yet to be written, at most about. */
+  long diskNeeded() {
+    return isOpen() ? plan.fileBytes() : 0;
+  }
+
+  /** The least native memory that measuring takes. */
+  long memoryNeeded() {
+    return isOpen() ? StatisticsPass.memoryNeeded(checkpoint, plan) : 0;
+  }
+
+  /**
+   * Makes the tokens and puts them down, unless an earlier run did. Throws with kind USAGE where the result was begun with other
+   * tokens than can be made now.
+   *
+   * @param memory native bytes that this may take
+   */
+  void prepare(long memory) {
+    if (plan.isEmpty() || tokens != null || !isOpen()) {
+      return;
+    }
+    StatisticsTokens made = new TokenMaker(checkpoint, backend.get(), memory, stop).make(plan);
+    Optional<ResultIdentity.Statistics> earlier = earlier();
+    if (earlier.isPresent() && !earlier.get().tokensSha256().equals(made.sha256())) {
+      throw output.different(
+          List.of("statistics: the tokens cannot be made again as they were; " + folder.path() + " had them"));
+    }
+    tokens = made;
+    folder.keep(made);
+    folder.keepIntact(made, stop);
+  }
+
+  /** Measures on whatever thread opens it. */
+  LayerWork.Factory work(long memory, StopFlag ownStop) {
+    StatisticsTokens prepared = Objects.requireNonNull(tokens, "the tokens come first");
+    return () -> {
+      StatisticsPass pass = StatisticsPass.open(
+          checkpoint, backend.get(), plan, prepared, folder, memory, output.scratch(), ownStop);
+      return new LayerWork() {
+        @Override
+        public int next() {
+          return pass.next();
+        }
+
+        @Override
+        public void close() {
+          pass.close();
+        }
+      };
+    };
+  }
+
+  /**
+   * Takes all that is missing on the calling thread: for plans that are chosen with it.
+   *
+   * @param memory native bytes that this may take, at least {@link #memoryNeeded}
+   * @param measured told of each layer that was run, and up to which
+   */
+  InputStatistics takeAll(long memory, BiConsumer<Integer, Integer> measured) {
+    look();
+    prepare(memory);
+    if (isOpen()) {
+      int end = folder.missing().last() + 1;
+      try (LayerWork work = work(memory, stop).open()) {
+        for (int layer = 0; layer < end; layer++) {
+          work.next();
+          measured.accept(layer + 1, end);
+        }
+      }
+    }
+    return stored();
+  }
+
+  /** The order of a plan's units that goes with the layers. */
+  UnitOrder order(Plan ofUnits) {
+    return new UnitOrder(
+        plan.isEmpty()
+            ? MeasuredInputs.NOTHING
+            : MeasuredInputs.of(ofUnits, MatrixInputs.of(checkpoint.config())));
+  }
+
+  /** What there is by now, for the report. */
+  Optional<Manifest.Statistics> soFar() {
+    StatisticsTokens known = tokens;
+    return plan.isEmpty() || known == null ? Optional.empty() : Optional.of(folder.entry(known));
+  }
+
+  /** What the manifest says; that of an earlier manifest where somebody deleted the whole folder of a finished result. */
+  Optional<Manifest.Statistics> entry() {
+    if (plan.isEmpty()) {
+      return Optional.empty();
+    }
+    return !Files.exists(folder.path()) && output.hasManifest()
+        ? Optional.ofNullable(Manifest.read(output.root()).statistics())
+        : Optional.of(folder.entry(Objects.requireNonNull(tokens, "the tokens come first")));
+  }
+
+  /** Whether a finished result has all that it should have of them: the whole folder or none of it. */
+  boolean isWhole() {
+    return plan.isEmpty() || !Files.exists(folder.path()) || (tokens != null && !isOpen());
+  }
+}

@@ -1,0 +1,84 @@
+package io.cafeq.actors.measure;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.report.UnitFailure;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.AbstractBehavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.Receive;
+import org.jspecify.annotations.Nullable;
+
+/** Owns the {@link LayerWork}, on a thread of its own; gives its memory back when it stops. */
+final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
+  /** Asks for one more layer. */
+  record Next(ActorRef<Answer> replyTo) {}
+
+  /** What came of it. */
+  sealed interface Answer {}
+
+  /** The layer's statistics stand. */
+  record Measured(int layer) implements Answer {}
+
+  /** There will be no more of them. */
+  record Failed(UnitFailure failure) implements Answer {}
+
+  private final LayerWork.Factory factory;
+  private @Nullable LayerWork work;
+
+  private LayerWorker(ActorContext<Next> context, LayerWork.Factory factory) {
+    super(context);
+    this.factory = factory;
+  }
+
+  static Behavior<Next> create(LayerWork.Factory factory) {
+    return Behaviors.setup(context -> new LayerWorker(context, factory));
+  }
+
+  @Override
+  public Receive<Next> createReceive() {
+    return newReceiveBuilder().onMessage(Next.class, this::next).onSignal(PostStop.class, signal -> end()).build();
+  }
+
+  private Behavior<Next> next(Next message) {
+    message.replyTo().tell(measure());
+    return this;
+  }
+
+  private Answer measure() {
+    try {
+      if (work == null) {
+        work = factory.open();
+      }
+      return new Measured(work.next());
+    } catch (EngineException e) {
+      return new Failed(UnitFailure.of(e));
+    } catch (OutOfMemoryError error) {
+      closeWork();
+      return new Failed(new UnitFailure(
+          FailureKind.ENVIRONMENT,
+          "the process ran out of memory while it took statistics (" + error.getMessage() + ")",
+          "Run the same command again with a larger --max-memory, or a smaller --statistics-width."));
+    } catch (Throwable broken) {
+      // Pekko takes some errors for the end of the whole system; wrapped, they end the statistics alone.
+      closeWork();
+      throw new IllegalStateException("taking statistics broke: " + broken, broken);
+    }
+  }
+
+  private Behavior<Next> end() {
+    closeWork();
+    return this;
+  }
+
+  private void closeWork() {
+    LayerWork open = work;
+    work = null;
+    if (open != null) {
+      open.close();
+    }
+  }
+}

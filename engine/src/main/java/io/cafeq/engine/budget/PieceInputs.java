@@ -1,0 +1,76 @@
+package io.cafeq.engine.budget;
+
+import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.quantize.StackInput;
+import io.cafeq.engine.statistics.InputMoments;
+import io.cafeq.engine.statistics.InputStatistics;
+import io.cafeq.engine.statistics.MatrixInput;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What is known of the inputs of pieces. Borrows the statistics.
+ *
+ * @param damping part of the mean diagonal of second moments that is added to it
+ */
+record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double damping) {
+  /** What all of a piece's rows read, damped; empty where nothing is known of it. */
+  Optional<InputMoments> moments(Piece piece, Arena arena) {
+    return input(piece).flatMap(input -> statistics.read(input, arena)).map(moments -> damped(moments, arena));
+  }
+
+  /** Native bytes that {@link #moments} takes of its arena. */
+  long bytes(Piece piece) {
+    return 2 * input(piece).map(statistics::bytes).orElse(0L);
+  }
+
+  private Optional<MatrixInput> input(Piece piece) {
+    return StackInput.shared(piece.ranges(), piece.columns(), inputs);
+  }
+
+  /** As if some ranges of channels, side by side, were all of the input; what they have in common with others is left out. */
+  static InputMoments of(InputMoments whole, List<Channels> ranges, Arena arena) {
+    List<InputMoments.Block> blocks = new ArrayList<>();
+    int channel = 0;
+    for (Channels range : ranges) {
+      FloatMatrix part = FloatMatrix.allocate(arena, range.count(), range.count());
+      for (InputMoments.Block block : whole.blocks()) {
+        int first = Math.max(0, block.firstChannel() - range.first());
+        int end = Math.min(range.count(), block.firstChannel() + block.channels() - range.first());
+        int shift = range.first() - block.firstChannel();
+        for (int i = first; i < end; i++) {
+          for (int j = first; j < end; j++) {
+            part.set(i, j, block.moments().get(i + shift, j + shift));
+          }
+        }
+      }
+      blocks.add(new InputMoments.Block(channel, part));
+      channel += range.count();
+    }
+    return new InputMoments(whole.input(), whole.tokens(), blocks);
+  }
+
+  /** Some consecutive channels. */
+  record Channels(int first, int count) {}
+
+  private InputMoments damped(InputMoments moments, Arena arena) {
+    double sum = 0;
+    for (InputMoments.Block block : moments.blocks()) {
+      for (int i = 0; i < block.channels(); i++) {
+        sum += block.moments().get(i, i);
+      }
+    }
+    float added = (float) (damping * sum / moments.channels());
+    InputMoments copy = of(moments,
+        moments.blocks().stream().map(block -> new Channels(block.firstChannel(), block.channels())).toList(), arena);
+    for (InputMoments.Block block : copy.blocks()) {
+      for (int i = 0; i < block.channels(); i++) {
+        block.moments().set(i, i, block.moments().get(i, i) + added);
+      }
+    }
+    return copy;
+  }
+}

@@ -1,0 +1,76 @@
+package io.cafeq.engine.measure;
+
+import io.cafeq.config.StatisticsSource;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.evaluate.ForwardModels;
+import io.cafeq.engine.evaluate.TextTokenizer;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import java.util.Optional;
+
+/**
+ * Where the tokens come from: what was asked for, and what that comes to with this model.
+ *
+ * @param used never {@link StatisticsSource.Auto}
+ * @param note why, for the user, where it is less than the best
+ */
+public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Optional<String> note) {
+  private static final String REMEDY = "Run again with --statistics none, which quantizes any model.";
+
+  /**
+   * Looks at config.json, and at tokenizer.json where text has to become tokens. Throws with kind USAGE where the model cannot
+   * be run, CHECKPOINT where its tokenizer is missing or cannot be used; what is asked for as auto never fails.
+   */
+  public static StatisticsChoice of(StatisticsSource asked, Checkpoint checkpoint) {
+    return switch (asked) {
+      case StatisticsSource.None none -> new StatisticsChoice(none, none, Optional.empty());
+      case StatisticsSource.Auto auto -> automatic(auto, checkpoint);
+      case StatisticsSource.Random random -> running(random, checkpoint);
+      case StatisticsSource.Self self -> running(self, checkpoint);
+      case StatisticsSource.BuiltInText text -> tokenized(text, checkpoint);
+      case StatisticsSource.TextFile file -> tokenized(file, checkpoint);
+    };
+  }
+
+  /** With what auto came to before; anything else is what was asked for. */
+  public StatisticsChoice asItWas(String source) {
+    return asked instanceof StatisticsSource.Auto
+        ? StatisticsSource.parse(source)
+            .filter(before -> !before.equals(used))
+            .map(before -> new StatisticsChoice(asked, before, Optional.empty()))
+            .orElse(this)
+        : this;
+  }
+
+  private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint) {
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
+    if (!support.supported()) {
+      return new StatisticsChoice(auto, new StatisticsSource.None(),
+          Optional.of("No statistics of the matrices' inputs are taken: " + support.reason() + "."));
+    }
+    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+      return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
+    } catch (EngineException e) {
+      return new StatisticsChoice(auto, new StatisticsSource.Random(),
+          Optional.of("The statistics of the matrices' inputs are those of random tokens, since there is no tokenizer: "
+              + e.getMessage() + "."));
+    }
+  }
+
+  private static StatisticsChoice tokenized(StatisticsSource source, Checkpoint checkpoint) {
+    StatisticsChoice choice = running(source, checkpoint);
+    TextTokenizer.open(checkpoint.folder()).close();
+    return choice;
+  }
+
+  private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint) {
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
+    if (!support.supported()) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          "statistics " + source.text() + " need a model that can be run, but " + support.reason(),
+          REMEDY);
+    }
+    return new StatisticsChoice(source, source, Optional.empty());
+  }
+}

@@ -1,0 +1,119 @@
+package io.cafeq.engine.measure;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.config.Recipe;
+import io.cafeq.config.StatisticsSettings;
+import io.cafeq.config.StatisticsSource;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.plan.Plan;
+import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.statistics.MatrixInput;
+import io.cafeq.engine.statistics.MomentBlocks;
+import io.cafeq.engine.statistics.MomentSums;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+
+/**
+ * Which statistics a job takes, from names and shapes alone.
+ *
+ * @param inputs of which; nothing where none are taken
+ * @param expertsPerToken to how many experts a token goes at most
+ */
+public record StatisticsPlan(
+    StatisticsChoice choice, StatisticsSettings settings, long seed, MeasuredInputs inputs, int expertsPerToken) {
+  private static final long BYTES_PER_FILE = 4 << 10;
+  private static final long BYTES_PER_TENSOR = 300;
+  private static final long BYTES_PER_TOKEN = 8;
+
+  /** Throws where what the recipe asks for cannot be had from this model. */
+  public static StatisticsPlan of(Checkpoint checkpoint, Plan plan, Recipe recipe) {
+    StatisticsChoice choice = StatisticsChoice.of(recipe.statistics().source(), checkpoint);
+    return of(choice, checkpoint, plan, recipe);
+  }
+
+  /** With a choice that was made before. */
+  public static StatisticsPlan of(StatisticsChoice choice, Checkpoint checkpoint, Plan plan, Recipe recipe) {
+    boolean none = choice.used() instanceof StatisticsSource.None;
+    MeasuredInputs inputs =
+        none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint.config()));
+    JsonNode text = checkpoint.config().path("text_config");
+    JsonNode config = text.isObject() ? text : checkpoint.config();
+    int experts = config.path("num_experts_per_tok").asInt(Integer.MAX_VALUE);
+    return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts < 1 ? 1 : experts);
+  }
+
+  /** Whether anything is measured. */
+  public boolean isEmpty() {
+    return inputs.layers().isEmpty();
+  }
+
+  /** Bytes of the files of all layers and of the tokens, at most about. */
+  public long fileBytes() {
+    return isEmpty()
+        ? 0
+        : inputs.layers().stream().mapToLong(this::fileBytes).sum() + settings.tokens() * BYTES_PER_TOKEN + BYTES_PER_FILE;
+  }
+
+  /** Bytes of one layer's file, at most about. */
+  public long fileBytes(int layer) {
+    long bytes = BYTES_PER_FILE;
+    long experts = 0;
+    long ofExperts = 0;
+    int channels = 0;
+    for (MatrixInput input : inputs.of(layer)) {
+      long own = MomentBlocks.of(input.channels(), settings.width()).packedBytes() + BYTES_PER_TENSOR;
+      if (input.fallBack().isPresent()) {
+        experts++;
+        ofExperts += own;
+        channels = channels == 0 ? input.channels() : Math.min(channels, input.channels());
+      } else {
+        bytes += own;
+      }
+    }
+    if (experts == 0) {
+      return bytes;
+    }
+    // so many experts can have seen enough at the same time; each has an input or two
+    long enough = 2 * Math.ceilDiv((long) settings.tokens() * expertsPerToken, MomentSums.enoughTokens(channels));
+    return bytes + (long) Math.ceil((double) ofExperts * Math.min(experts, enough) / experts) + experts * BYTES_PER_TENSOR;
+  }
+
+  /** Native bytes of the sums of any one layer. */
+  public long sumBytes() {
+    return inputs.layers().stream()
+        .mapToLong(layer ->
+            inputs.of(layer).stream().mapToLong(input -> MomentSums.bytes(input.channels(), settings.width())).sum())
+        .max()
+        .orElse(0);
+  }
+
+  /** What decides the tokens, but for the content of a text file. */
+  String tokensIdentity(Checkpoint checkpoint) {
+    StringBuilder text = new StringBuilder("algorithm " + JobIdentity.ALGORITHM_VERSION + "\n");
+    text.append("source ").append(choice.used().text()).append("\nseed ").append(seed).append("\ntokens ")
+        .append(settings.tokens()).append("\nwindow ").append(settings.window()).append('\n');
+    for (TensorInfo tensor : checkpoint.tensors()) {
+      text.append(tensor.name()).append(' ').append(tensor.dtype()).append(' ').append(tensor.shape()).append(' ')
+          .append(tensor.file()).append(' ').append(tensor.position()).append('\n');
+    }
+    text.append(checkpoint.config());
+    return sha256(text.toString());
+  }
+
+  /** What decides a layer's file. */
+  String layerIdentity(String tokensIdentity, String tokensSha256, int layer) {
+    StringBuilder text = new StringBuilder(tokensIdentity + "\n" + tokensSha256 + "\nwidth " + settings.width() + "\n");
+    inputs.of(layer).forEach(input -> text.append(input.name()).append(' ').append(input.channels()).append(' ')
+        .append(input.fallBack().orElse("")).append('\n'));
+    return sha256(text.toString());
+  }
+
+  private static String sha256(String text) {
+    MessageDigest digest = Digests.sha256();
+    digest.update(text.getBytes(StandardCharsets.UTF_8));
+    return Digests.hex(digest);
+  }
+}

@@ -1,0 +1,189 @@
+package io.cafeq.engine.measure;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.config.StatisticsSettings;
+import io.cafeq.config.StatisticsSource;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.CheckpointException;
+import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.CheckpointWeights;
+import io.cafeq.engine.evaluate.SelfText;
+import io.cafeq.engine.evaluate.TextTokenizer;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.transform.Seeds;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.TreeSet;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+
+/**
+ * Makes the tokens of a plan; the same plan and checkpoint make the same ones. A text that is longer than asked for gives windows
+ * at equal distances from its beginning to its end, so that all of what it is about is seen.
+ */
+public final class TokenMaker {
+  /** Of a user's text are read: what any language needs for a token, and no less than this. */
+  private static final int CHARACTERS_PER_TOKEN = 16;
+  private static final int LEAST_CHARACTERS = 1 << 20;
+  private static final int MOST_CHARACTERS = 1 << 28;
+
+  private final Checkpoint checkpoint;
+  private final ComputeBackend backend;
+  private final long memory;
+  private final StopFlag stop;
+
+  /**
+   * Borrows the checkpoint.
+   *
+   * @param memory native bytes that a model which writes may take
+   */
+  public TokenMaker(Checkpoint checkpoint, ComputeBackend backend, long memory, StopFlag stop) {
+    this.checkpoint = checkpoint;
+    this.backend = backend;
+    this.memory = memory;
+    this.stop = stop;
+  }
+
+  /** Throws with kind USAGE where a text is missing, no UTF-8 or too short, CHECKPOINT where the tokenizer is at fault. */
+  public StatisticsTokens make(StatisticsPlan plan) {
+    StatisticsSettings settings = plan.settings();
+    return switch (plan.choice().used()) {
+      case StatisticsSource.Random random -> new StatisticsTokens(
+          StatisticsTokens.cut(random(plan.seed(), settings.tokens()), settings.window()), "");
+      case StatisticsSource.Self self -> new StatisticsTokens(write(plan), "");
+      case StatisticsSource.BuiltInText builtIn ->
+          ofText(TextFiles.builtIn(), "the built-in text", settings, sha256(TextFiles.builtIn()));
+      case StatisticsSource.TextFile(String path) -> {
+        Path file = Path.of(path);
+        long characters = Math.max(LEAST_CHARACTERS, (long) CHARACTERS_PER_TOKEN * settings.tokens());
+        String text = TextFiles.read(file, (int) Math.min(MOST_CHARACTERS, characters));
+        yield ofText(text, path, settings, TextFiles.sha256(file, stop));
+      }
+      case StatisticsSource.None none -> throw new IllegalArgumentException("no statistics are to be taken");
+      case StatisticsSource.Auto auto -> throw new IllegalArgumentException("auto is no source by itself");
+    };
+  }
+
+  private StatisticsTokens ofText(String text, String name, StatisticsSettings settings, String sha256) {
+    int[] tokens;
+    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+      tokens = tokenizer.encode(text);
+    }
+    requireKnown(tokens);
+    int window = Math.min(settings.window(), settings.tokens());
+    if (tokens.length < window) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          name + ": is too short: it has " + tokens.length + " tokens, and one window has " + window,
+          "Give a longer text, or a smaller --statistics-window.");
+    }
+    return new StatisticsTokens(spread(tokens, settings), sha256);
+  }
+
+  /** Windows of tokens from all over a text; all of it where it has no more than asked for. */
+  static List<int[]> spread(int[] tokens, StatisticsSettings settings) {
+    int wanted = settings.tokens();
+    int window = Math.min(settings.window(), wanted);
+    if (tokens.length <= wanted) {
+      return StatisticsTokens.cut(tokens, window);
+    }
+    int count = Math.ceilDiv(wanted, window);
+    List<int[]> windows = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int length = Math.min(window, wanted - i * window);
+      int first = count == 1 ? 0 : (int) ((long) i * (tokens.length - window) / (count - 1));
+      windows.add(Arrays.copyOfRange(tokens, first, first + length));
+    }
+    return windows;
+  }
+
+  private void requireKnown(int[] tokens) {
+    int vocabulary = vocabulary();
+    for (int token : tokens) {
+      if (token >= vocabulary) {
+        throw new CheckpointException(
+            checkpoint.folder() + ": tokenizer.json has the token " + token + ", but the model knows " + vocabulary,
+            "Take the tokenizer.json that belongs to this model, or run again with --statistics random.");
+      }
+    }
+  }
+
+  private int[] random(long seed, int count) {
+    int[] ordinary = ordinary();
+    SplittableRandom random = new SplittableRandom(Seeds.of(seed, "", 0, "random tokens"));
+    int[] tokens = new int[count];
+    for (int i = 0; i < count; i++) {
+      tokens[i] = ordinary[random.nextInt(ordinary.length)];
+    }
+    return tokens;
+  }
+
+  private int[] ordinary() {
+    int[] ordinary = IntStream.range(0, vocabulary()).filter(special().negate()).toArray();
+    return ordinary.length > 0 ? ordinary : new int[] {0};
+  }
+
+  /** Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say. */
+  private IntPredicate special() {
+    TreeSet<Integer> special = new TreeSet<>();
+    JsonNode config = text(checkpoint.config());
+    for (String key : List.of("bos_token_id", "eos_token_id", "pad_token_id")) {
+      JsonNode ids = config.path(key);
+      special.add(ids.asInt(-1));
+      ids.forEach(id -> special.add(id.asInt(-1)));
+    }
+    if (Files.isRegularFile(checkpoint.folder().resolve("tokenizer.json"))) {
+      try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+        special.addAll(tokenizer.specialIds());
+      } catch (EngineException unusable) {
+        // such tokens are what is left where the tokenizer is of no use
+        special.add(-1);
+      }
+    }
+    return special::contains;
+  }
+
+  private int vocabulary() {
+    int size = text(checkpoint.config()).path("vocab_size").asInt(0);
+    if (size < 1) {
+      throw new CheckpointException(
+          checkpoint.folder() + ": config.json has no vocab_size", "Download config.json again.");
+    }
+    return size;
+  }
+
+  private static JsonNode text(JsonNode config) {
+    return config.path("text_config").isObject() ? config.path("text_config") : config;
+  }
+
+  private List<int[]> write(StatisticsPlan plan) {
+    StatisticsSettings settings = plan.settings();
+    int length = Math.min(settings.window(), settings.tokens());
+    int count = Math.ceilDiv(settings.tokens(), length);
+    List<int[]> windows;
+    try (CheckpointWeights weights = CheckpointWeights.of(checkpoint); ComputeLane lane = backend.openLane()) {
+      windows = new ArrayList<>(SelfText.write(
+          weights, lane.products(), count, length, Seeds.of(plan.seed(), "", 0, "written tokens"), memory, stop,
+          special()));
+    }
+    int last = settings.tokens() - (count - 1) * length;
+    windows.set(count - 1, Arrays.copyOf(windows.getLast(), last));
+    return windows;
+  }
+
+  private static String sha256(String text) {
+    MessageDigest digest = Digests.sha256();
+    digest.update(text.getBytes(StandardCharsets.UTF_8));
+    return Digests.hex(digest);
+  }
+}
