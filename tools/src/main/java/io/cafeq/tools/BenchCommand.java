@@ -34,6 +34,7 @@ final class BenchCommand implements Callable<Integer> {
   enum Part {
     all,
     learn,
+    statistics,
     stream
   }
 
@@ -80,10 +81,13 @@ final class BenchCommand implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), "--runs and --megabytes must be at least 1");
     }
     List<Measured> figures = new ArrayList<>();
-    if (part != Part.stream) {
+    if (part == Part.all || part == Part.learn) {
       learn(figures);
     }
-    if (part != Part.learn) {
+    if (part == Part.all || part == Part.statistics) {
+      statistics(figures);
+    }
+    if (part == Part.all || part == Part.stream) {
       stream(figures);
     }
     if (common.json) {
@@ -120,6 +124,18 @@ final class BenchCommand implements Callable<Integer> {
     LayerBench layer = new LayerBench(opened, lanes, runs, interruption.stopFlag());
     figures.add(layer.valueOutput(limit));
     figures.add(layer.gateAndUp(limit));
+  }
+
+  private void statistics(List<Measured> figures) throws IOException {
+    console.message("measuring a layer's inputs");
+    ComputeBackend opened = Backends.open(backend);
+    int lanes = Runtime.getRuntime().availableProcessors();
+    LearningBench bench = new LearningBench(opened, lanes, runs, interruption.stopFlag());
+    double limit = bench.limit() / lanes;
+    double learning = bench.inputSide(64, limit).value() / lanes;
+    try (WorkFolder work = WorkFolder.below(folder)) {
+      figures.addAll(new StatisticsBench(work.path(), opened, interruption.stopFlag()).run(limit, learning));
+    }
   }
 
   private void stream(List<Measured> figures) throws IOException {

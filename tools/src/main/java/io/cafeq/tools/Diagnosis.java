@@ -4,6 +4,8 @@ import io.cafeq.config.MachineMemory;
 import io.cafeq.config.RunSettings;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.evaluate.TokenizerLibrary;
+import io.cafeq.engine.failure.EngineException;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -28,6 +30,7 @@ record Diagnosis(
     String temporaryFolder,
     long temporaryFreeBytes,
     List<Backend> backends,
+    Tokenizers tokenizers,
     List<String> missingFlags,
     List<Problem> problems) {
 
@@ -43,6 +46,9 @@ record Diagnosis(
 
   /** One compute backend; {@code detail} says with what it works or why it does not. */
   record Backend(String id, boolean available, String detail) {}
+
+  /** The native tokenizers; {@code detail} says which they are or why they do not work. */
+  record Tokenizers(boolean available, String detail) {}
 
   /** Something to mend; {@code fatal} where nothing works without. */
   record Problem(boolean fatal, String what, String remedy) {}
@@ -69,6 +75,7 @@ record Diagnosis(
           "Use a machine with more memory."));
     }
     List<Backend> backends = backends(problems);
+    Tokenizers tokenizers = tokenizers(problems);
     Path temporary = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
     long free = free(temporary);
     if (free < UNPACKED_LIBRARIES) {
@@ -84,7 +91,7 @@ record Diagnosis(
         problems.stream().noneMatch(Problem::fatal), Version.current(),
         Runtime.version() + " (" + System.getProperty("java.vendor") + ", " + System.getProperty("java.home") + ")",
         System.getProperty("os.name"), System.getProperty("os.arch"), Runtime.getRuntime().availableProcessors(),
-        memory, temporary.toString(), free, backends, missing, problems);
+        memory, temporary.toString(), free, backends, tokenizers, missing, problems);
   }
 
   private static List<Backend> backends(List<Problem> problems) {
@@ -103,6 +110,16 @@ record Diagnosis(
           "Mend one of the above; scalar needs nothing but Java, so check that the installation is whole."));
     }
     return backends;
+  }
+
+  private static Tokenizers tokenizers(List<Problem> problems) {
+    try {
+      return new Tokenizers(true, TokenizerLibrary.load());
+    } catch (EngineException e) {
+      String reason = String.valueOf(e.getMessage());
+      problems.add(new Problem(false, reason + "; without it no text is evaluated or taken for statistics", e.remedy()));
+      return new Tokenizers(false, reason);
+    }
   }
 
   private static List<String> flagsNotSet() {

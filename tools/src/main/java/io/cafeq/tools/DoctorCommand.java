@@ -40,6 +40,8 @@ final class DoctorCommand implements Callable<Integer> {
     for (Diagnosis.Backend backend : diagnosis.backends()) {
       table.row("backend " + backend.id(), (backend.available() ? "works: " : "does not work: ") + backend.detail());
     }
+    Diagnosis.Tokenizers tokenizers = diagnosis.tokenizers();
+    table.row("tokenizers", (tokenizers.available() ? "work: " : "do not work: ") + tokenizers.detail());
     table.row("launcher", diagnosis.missingFlags().isEmpty() ? "all flags are set" : "flags are missing");
     console.result(table.render());
     for (Diagnosis.Problem problem : diagnosis.problems()) {

@@ -58,6 +58,7 @@ public final class Main {
             new InspectCommand(console),
             new VerifyCommand(console, interruption),
             new ExportCommand(console, interruption),
+            new EvaluateCommand(console, interruption),
             new DemoCommand(console, interruption, settings),
             new BenchCommand(console, interruption),
             new ReproduceCommand(console, interruption),

@@ -112,7 +112,8 @@ final class TransformProbe {
     piece.read(reader, first, 0, rows);
     BlockMaker maker = maker(piece, spec);
     double[] weights = moments
-        .map(known -> new LearningMetrics(PieceInputs.of(known, List.of(new Channels(0, columns)), arena), 0))
+        .map(known -> new LearningMetrics(
+            PieceInputs.of(known, List.of(new Channels(0, columns)), arena), 0, recipe.rounding()))
         .map(known -> known.groupWeights(group))
         .orElseGet(() -> new double[0]);
     List<BlockTransform> made = new ArrayList<>();
@@ -152,7 +153,7 @@ final class TransformProbe {
     piece.read(reader, 0, first, stripe);
     BlockMaker maker = maker(piece, spec);
     boolean symmetric = symmetric(spec.side(), candidates);
-    Optional<LearningMetrics> known = moments.map(whole -> new LearningMetrics(whole, 0));
+    Optional<LearningMetrics> known = moments.map(whole -> new LearningMetrics(whole, 0, recipe.rounding()));
     List<BlockTransform> made = new ArrayList<>();
     if (group != 0 && width % group == 0) {
       made.addAll(

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Attention of one new token in each of several windows, with the keys and values of all earlier ones. The arena owns the
- * caches; not thread-safe.
+ * Attention of one new token in each of several windows, with the keys and values of all earlier ones. The arena owns
+ * the caches; not thread-safe.
  */
 final class CachedAttention implements Attending {
   private final DecoderShape shape;

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A decoder that goes through several windows one token at a time, all windows together: every matrix stays in native memory as
- * floats, keys and values of earlier tokens are cached. Borrows weights and products, owns its memory; not thread-safe.
+ * A decoder that goes through several windows one token at a time, all windows together: every matrix stays in native
+ * memory as floats, keys and values of earlier tokens are cached. Borrows weights and products, owns its memory; not
+ * thread-safe.
  */
 final class CachedPass implements AutoCloseable {
   private final Decoder decoder;

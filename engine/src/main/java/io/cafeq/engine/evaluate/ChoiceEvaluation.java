@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * Scores multiple-choice questions: the log-likelihood of a choice is the sum over its tokens, each after the context and the
@@ -21,16 +22,30 @@ public final class ChoiceEvaluation {
 
   private final Resources resources;
   private final List<Question> questions;
+  private final List<List<ChoiceTokens>> runs;
 
-  /** @param questions at least one */
-  public ChoiceEvaluation(Resources resources, List<Question> questions) {
+  private ChoiceEvaluation(Resources resources, List<Question> questions, List<List<ChoiceTokens>> runs) {
     this.resources = resources;
-    this.questions = List.copyOf(questions);
+    this.questions = questions;
+    this.runs = runs;
   }
 
-  /** @throws EngineException with kind USAGE where a choice has no tokens of its own */
-  public ChoiceScore score(EvaluatedModel model, TextTokenizer tokenizer) {
-    double[][] sums = logLikelihoods(model, tokenizer);
+  /**
+   * Makes tokens of the questions; the tokenizer is not needed afterwards.
+   *
+   * @param questions at least one
+   * @param longestInput the most tokens that the model takes at once
+   * @throws EngineException with kind USAGE where a choice has no tokens of its own
+   */
+  public static ChoiceEvaluation of(
+      Resources resources, List<Question> questions, TextTokenizer tokenizer, OptionalInt longestInput) {
+    return new ChoiceEvaluation(
+        resources, List.copyOf(questions), runs(ChoiceTokens.of(questions, tokenizer, longestInput)));
+  }
+
+  /** How often the model is right. */
+  public ChoiceScore score(EvaluatedModel model) {
+    double[][] sums = logLikelihoods(model);
     int right = 0;
     int rightNormalised = 0;
     for (int i = 0; i < sums.length; i++) {
@@ -43,9 +58,7 @@ public final class ChoiceEvaluation {
   }
 
   /** Of each choice of each question, in nats. */
-  double[][] logLikelihoods(EvaluatedModel model, TextTokenizer tokenizer) {
-    List<ChoiceTokens> choices = ChoiceTokens.of(questions, tokenizer, model.longestInput());
-    List<List<ChoiceTokens>> runs = runs(choices);
+  double[][] logLikelihoods(EvaluatedModel model) {
     double[][] sums = questions.stream().map(question -> new double[question.choices().size()]).toArray(double[][]::new);
     int layers = Decoder.of(model.weights()).shape().layers().size();
     resources.watcher().began((long) runs.size() * layers);

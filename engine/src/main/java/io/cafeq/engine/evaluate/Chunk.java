@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Consecutive whole windows that go through a layer together. How many depends on the longest window alone, never on memory,
- * because the bits of products depend on their shapes.
+ * Consecutive whole windows that go through a layer together. How many depends on the longest window alone, never on
+ * memory, because the bits of products depend on their shapes.
  *
  * @param firstWindow of all windows
  * @param firstToken of all windows' tokens

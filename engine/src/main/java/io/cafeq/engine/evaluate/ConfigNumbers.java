@@ -5,8 +5,8 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 
 /**
- * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind is an
- * {@link EngineException} of kind CHECKPOINT.
+ * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind
+ * is an {@link EngineException} of kind CHECKPOINT.
  */
 record ConfigNumbers(JsonNode node) {
   private static final int LARGEST = 1 << 24;

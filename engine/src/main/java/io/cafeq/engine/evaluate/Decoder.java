@@ -6,8 +6,8 @@ import io.cafeq.engine.family.DecoderTensors;
 import io.cafeq.engine.family.MatrixInputs;
 
 /**
- * A decoder as it stands in a checkpoint: what it computes, how its tensors are called, and which inputs they read. Borrows the
- * weights.
+ * A decoder as it stands in a checkpoint: what it computes, how its tensors are called, and which inputs they read.
+ * Borrows the weights.
  */
 record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
   /** Throws an {@link EngineException} where no forward pass is written for the model. */

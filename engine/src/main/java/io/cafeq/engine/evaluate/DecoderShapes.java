@@ -50,9 +50,14 @@ final class DecoderShapes {
     }
     boolean gemma2 = kind == DecoderKind.GEMMA2;
     return new DecoderShape(kind, hidden, config.positive("rms_norm_eps", 1e-6), attention,
-        kind.isGemma() ? Math.sqrt(hidden) : 1, activation(), config.switchable("final_logit_softcapping", gemma2 ? 30 : 0),
-        config.has("tie_word_embeddings") ? Optional.of(config.flag("tie_word_embeddings", false)) : Optional.empty(),
-        layers, experts);
+        kind.isGemma() ? Math.sqrt(hidden) : 1, activation(),
+        config.switchable("final_logit_softcapping", gemma2 ? 30 : 0), tied(), layers, experts);
+  }
+
+  private Optional<Boolean> tied() {
+    return config.has("tie_word_embeddings") || kind.isGemma()
+        ? Optional.of(config.flag("tie_word_embeddings", true))
+        : Optional.empty();
   }
 
   private void refuseStrangers() {

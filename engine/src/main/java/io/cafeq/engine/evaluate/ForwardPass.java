@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A decoder's layers over windows of tokens, one layer after the other: only its weights are read, about a million at a time,
- * and between two layers only the states [tokens, hidden] of all windows are carried, in native memory or in a scratch file.
- * The results are the same bits whatever memory there is.
+ * A decoder's layers over windows of tokens, one layer after the other: only its weights are read, about a million at a
+ * time, and between two layers only the states [tokens, hidden] of all windows are carried, in native memory or in a
+ * scratch file. The results are the same bits whatever memory there is.
  *
- * <p>Borrows weights and products; owns its memory and its scratch file until it is closed. One thread at a time. A stop, a
- * damaged tensor and a full disk are {@link EngineException}s, after which the pass is only good to be closed.
+ * <p>Borrows weights and products; owns its memory and its scratch file until it is closed. One thread at a time. A
+ * stop, a damaged tensor and a full disk are {@link EngineException}s, after which the pass is only good to be closed.
  */
 public final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
@@ -30,8 +30,9 @@ public final class ForwardPass implements AutoCloseable {
   private final RootMeanSquare lastNorm;
   private int done;
 
-  private ForwardPass(Decoder decoder, MatrixProducts products, List<int[]> windows, PassMemory sizes, Path scratchFolder,
-      StopFlag stop, Arena arena) {
+  private ForwardPass(
+      Decoder decoder, MatrixProducts products, List<int[]> windows, PassMemory sizes, Path scratchFolder, StopFlag stop,
+      Arena arena) {
     DecoderShape shape = decoder.shape();
     int longest = Chunk.longest(windows);
     this.decoder = decoder;
@@ -55,7 +56,8 @@ public final class ForwardPass implements AutoCloseable {
    *
    * @param weights borrowed until the pass is closed
    * @param windows of token ids, of one length except perhaps the last
-   * @param memory native bytes that it may take, at least {@link #memoryNeeded}
+   * @param memory native bytes that it may take, at least {@link #memoryNeeded}; what the weights hold is not among
+   *     them
    * @param scratchFolder where a scratch file may be made, when the states of all windows are too much
    * @throws EngineException where no forward pass is written for the model, memory is too small, or a token is unknown
    */
@@ -156,8 +158,8 @@ public final class ForwardPass implements AutoCloseable {
   }
 
   /**
-   * Hidden states [tokens, hidden] of one window after the final norm, so that two passes can be followed side by side; only
-   * after all layers. Borrowed until the next call of any method.
+   * Hidden states [tokens, hidden] of one window after the final norm, so that two passes can be followed side by side;
+   * only after all layers. Borrowed until the next call of any method.
    */
   public FloatMatrix end(int window) {
     if (done != layers()) {

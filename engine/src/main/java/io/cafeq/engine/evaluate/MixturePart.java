@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A mixture of experts: the sum of the chosen experts' outputs, each times the weight that the router gives it, and of a shared
- * expert behind a logistic gate where there is one. Experts that no token of a chunk chose are not read.
+ * A mixture of experts: the sum of the chosen experts' outputs, each times the weight that the router gives it, and of
+ * a shared expert behind a logistic gate where there is one. Experts that no token of a chunk chose are not read.
  */
 record MixturePart(
     DecoderShape.Experts sizes, LinearMap router, List<GatedPart> experts, Optional<GatedPart> shared,

@@ -4,9 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.memory.FloatMatrix;
 
 /**
- * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe. Tied tensors are found by
- * either name. Methods that ask for a tensor throw an {@link io.cafeq.engine.failure.EngineException} that names it where it
- * is missing or is not what the method is for.
+ * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe. Tied tensors are
+ * found by either name. Methods that ask for a tensor throw an {@link io.cafeq.engine.failure.EngineException} that
+ * names it where it is missing or is not what the method is for.
  */
 public interface ModelWeights extends AutoCloseable {
   /** config.json. */

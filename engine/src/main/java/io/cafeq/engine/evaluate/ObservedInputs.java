@@ -32,7 +32,8 @@ record ObservedInputs(MatrixInputs inputs, InputObserver observer) {
 
   /** Name and columns are all that an input depends on. */
   private Optional<MatrixInput> input(String matrix, int columns) {
-    TensorInfo info = new TensorInfo(matrix, Dtype.F32, List.of(1L, (long) columns), "", 0, (long) columns * Float.BYTES);
+    TensorInfo info =
+        new TensorInfo(matrix, Dtype.F32, List.of(1L, (long) columns), "", 0, (long) columns * Float.BYTES);
     return inputs.of(WeightTensor.plain(info), 0);
   }
 }

@@ -8,9 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The matrix [vocabulary, hidden] that makes logits of last states, tied embeddings or one of its own, in slabs of about a
- * million weights: logits [tokens, some entries], never [tokens, vocabulary]. A model's cap on logits is applied. Two heads of
- * one shape have the same slabs.
+ * The matrix [vocabulary, hidden] that makes logits of last states, tied embeddings or one of its own, in slabs of
+ * about a million weights: logits [tokens, some entries], never [tokens, vocabulary]. A model's cap on logits is
+ * applied. Two heads of one shape have the same slabs.
  *
  * <p>Borrows weights and products, owns its memory; one thread at a time.
  */

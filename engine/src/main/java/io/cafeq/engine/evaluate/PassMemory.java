@@ -37,7 +37,7 @@ record PassMemory(long workspace, long room, boolean spilled, int chunkTokens, i
     return new PassMemory(workspace(sizes, longest), room, spilled, chunkTokens, sizes.widest());
   }
 
-  /** The least that is taken for windows of a length: the states of one chunk, what is computed on the way, one slab. */
+  /** The least for windows of a length: the states of one chunk, what is computed on the way, one slab. */
   static long needed(PassSizes sizes, int longest) {
     return workspace(sizes, longest)
         + Workspace.bytes(Chunk.mostTokens(longest), sizes.decoder().shape().hidden())
@@ -50,7 +50,7 @@ record PassMemory(long workspace, long room, boolean spilled, int chunkTokens, i
     return sizes.workspace(Chunk.mostTokens(longest), Workspace.bytes(longest, longest));
   }
 
-  /** Where both do not fit, what moves fewer bytes: weights that are read again for each chunk, or states to and fro. */
+  /** Where both do not fit, what moves fewer bytes: weights read again for each chunk, or states to and fro. */
   private static boolean isSpilled(long carried, long roomSpilled, long rest, long layer, long readings) {
     if (carried > rest) {
       return true;

@@ -77,7 +77,7 @@ final class RotaryFrequencies {
     return value;
   }
 
-  /** Waves shorter than a part of the trained length stay, those longer than another part are stretched by the factor. */
+  /** Pairs that turn often over the trained length keep their frequency, those that hardly turn are slowed down. */
   private static double[] llama3(double[] plain, ConfigNumbers numbers) {
     double factor = required(numbers, "factor");
     double low = required(numbers, "low_freq_factor");
@@ -90,7 +90,7 @@ final class RotaryFrequencies {
     }).toArray();
   }
 
-  /** Between the pairs that turn {@code beta_fast} and {@code beta_slow} times over the trained length, a ramp. */
+  /** YaRN (Peng et al., 2023): a ramp between the pairs that turn {@code beta_fast} and {@code beta_slow} times. */
   private static double[] yarn(double[] plain, double theta, int trained, ConfigNumbers numbers) {
     double factor = required(numbers, "factor");
     double length = numbers.positive("original_max_position_embeddings", trained);

@@ -14,8 +14,8 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
- * Text that a model writes itself: a random first token, then each next one with the probability that the model gives it. An
- * end of text does not end a window.
+ * Text that a model writes itself: a random first token, then each next one with the probability that the model gives
+ * it. An end of text does not end a window.
  */
 public final class SelfText {
   private static final List<String> SPECIAL =
@@ -37,8 +37,8 @@ public final class SelfText {
    * @param length tokens of each
    * @param memory native bytes that may be taken
    * @param special tokens that no text begins with
-   * @throws io.cafeq.engine.failure.EngineException of kind USAGE where memory is too small or no forward pass is written for
-   *     the model, STOPPED on request
+   * @throws io.cafeq.engine.failure.EngineException of kind USAGE where memory is too small or no forward pass is
+   *     written for the model, STOPPED on request
    */
   public static List<int[]> write(
       ModelWeights weights, MatrixProducts products, int windows, int length, long seed, long memory, StopFlag stop,

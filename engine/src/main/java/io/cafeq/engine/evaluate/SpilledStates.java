@@ -12,8 +12,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /**
- * States in a scratch file, some tokens at a time in memory. The file is deleted when it is closed, and on Linux has no name
- * from the start, so that nothing is left where the process is killed. Owns the file, borrows the memory; not thread-safe.
+ * States in a scratch file, some tokens at a time in memory. The file is deleted when it is closed, and on Linux has no
+ * name from the start, so that nothing is left where the process is killed. Owns the file, borrows the memory; not
+ * thread-safe.
  */
 final class SpilledStates implements ResidualStates {
   private static final long LARGEST_PIECE = 1L << 30;

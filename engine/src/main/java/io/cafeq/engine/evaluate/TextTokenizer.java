@@ -2,12 +2,17 @@ package io.cafeq.engine.evaluate;
 
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.cafeq.engine.checkpoint.CheckpointException;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SortedSet;
+import java.util.function.IntFunction;
 
 /**
  * Text as the tokens of a model, by Hugging Face's own tokenizers from the checkpoint's tokenizer.json. No special token is
@@ -34,7 +39,7 @@ public final class TextTokenizer implements AutoCloseable {
    * The tokenizer of a checkpoint.
    *
    * @param folder of the checkpoint, or of a result, which has its source's tokenizer.json
-   * @throws io.cafeq.engine.failure.EngineException with kind CHECKPOINT where there is no tokenizer.json or it is damaged,
+   * @throws EngineException with kind CHECKPOINT where there is no tokenizer.json or it is damaged,
    *     ENVIRONMENT where the library does not work here
    */
   public static TextTokenizer open(Path folder) {
@@ -84,15 +89,50 @@ public final class TextTokenizer implements AutoCloseable {
    * what other evaluations take; twice as many, and so on, where they do not give enough.
    */
   public int[] beginning(String text, int tokens) {
+    return beginning(tokens, characters -> text.codePointCount(0, text.length()) <= characters
+        ? text
+        : text.substring(0, text.offsetByCodePoints(0, characters)));
+  }
+
+  /**
+   * The same for a file in UTF-8, of which no more is read than is encoded.
+   *
+   * @throws EngineException with kind USAGE where it is not UTF-8
+   */
+  public int[] beginning(Path file, int tokens) {
+    return beginning(tokens, characters -> read(file, characters));
+  }
+
+  private int[] beginning(int tokens, IntFunction<String> start) {
     int characters = FIRST_CHARACTERS;
     while (true) {
-      boolean whole = text.codePointCount(0, text.length()) <= characters;
-      int[] found = encode(whole ? text : text.substring(0, text.offsetByCodePoints(0, characters)));
-      if (whole || found.length >= tokens) {
+      String text = start.apply(characters);
+      int[] found = encode(text);
+      if (found.length >= tokens || text.codePointCount(0, text.length()) < characters) {
         return Arrays.copyOf(found, Math.min(tokens, found.length));
       }
       characters = Math.multiplyExact(characters, 2);
     }
+  }
+
+  private static String read(Path file, int characters) {
+    StringBuilder text = new StringBuilder();
+    char[] piece = new char[8192];
+    try (Reader reader = Files.newBufferedReader(file)) {
+      int count = reader.read(piece);
+      // A character takes one or two of these, so half of what is needed is there at the least.
+      while (count > 0 && text.length() < 2L * characters) {
+        text.append(piece, 0, count);
+        count = reader.read(piece);
+      }
+    } catch (CharacterCodingException e) {
+      throw new EngineException(
+          FailureKind.USAGE, file + ": is not a text in UTF-8", "Give a text in UTF-8, such as iconv makes.", e);
+    } catch (IOException e) {
+      throw FileFailure.of("read", file, e);
+    }
+    boolean whole = text.codePointCount(0, text.length()) <= characters;
+    return whole ? text.toString() : text.substring(0, text.offsetByCodePoints(0, characters));
   }
 
   /** Ids are below this; a model may have room for some more. */

@@ -4,15 +4,14 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * The rows of matrices as floats, slab by slab: about a million weights each, as their shape alone tells. What was read is
- * kept as far as there is memory for whole matrices, and read again where there is not; a product sees no difference. The arena
- * owns the memory; not thread-safe.
+ * The rows of matrices as floats, slab by slab: about a million weights each, as their shape alone tells. What was read
+ * is kept as far as there is memory for whole matrices, and read again where there is not; a product sees no
+ * difference. The arena owns the memory; not thread-safe.
  */
 final class WeightSlabs {
   /** Bytes that are taken for what is kept, also where there is nothing to keep. */
@@ -75,7 +74,9 @@ final class WeightSlabs {
     }
   }
 
-  /** The slab that begins at a row, borrowed until the next call. A matrix whose slabs are asked for in order is kept. */
+  /**
+   * The slab that begins at a row, borrowed until the next call. A matrix whose slabs are asked for in order is kept.
+   */
   FloatMatrix slab(String tensor, int firstRow) {
     stop.check();
     int rows = weights.rows(tensor);
@@ -111,8 +112,7 @@ final class WeightSlabs {
   void row(String tensor, int row, FloatMatrix to) {
     Optional<FloatMatrix> whole = Optional.ofNullable(kept.get(tensor));
     if (whole.isPresent()) {
-      FloatMatrix from = whole.get().slice(row, 1);
-      MemorySegment.copy(from.segment(), ValueLayout.JAVA_FLOAT, 0, to.segment(), ValueLayout.JAVA_FLOAT, 0, to.columns());
+      Rows.copy(whole.get(), row, to, 0);
     } else {
       weights.read(tensor, row, to);
     }

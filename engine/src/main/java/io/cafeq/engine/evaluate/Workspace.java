@@ -5,8 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Native memory for what a layer computes on the way, given out and taken back like a stack. Its content is undefined at first.
- * The arena owns the memory; not thread-safe.
+ * Native memory for what a layer computes on the way, given out and taken back like a stack. Its content is undefined
+ * at first. The arena owns the memory; not thread-safe.
  */
 final class Workspace {
   private static final long ALIGNMENT = 64;

@@ -19,12 +19,9 @@ public record Treatment(
 
   /** A grid and a transform with all that the recipe says besides. */
   public static Treatment of(Recipe recipe, TensorSettings settings, GridSpec grid, TransformSpec transform) {
-    // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
-    boolean plain = transform instanceof TransformSpec.None && recipe.rounding() == Rounding.NEAREST_PLANE;
-    Rounding rounding = plain ? Rounding.NEAREST : recipe.rounding();
     // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to compare.
     boolean fallBack =
-        recipe.fallBack() && settings.method() == Method.CAFEQ && rounding != Rounding.STOCHASTIC;
-    return new Treatment(grid, transform, recipe.loss(), rounding, recipe.steps(), recipe.seed(), fallBack);
+        recipe.fallBack() && settings.method() == Method.CAFEQ && recipe.rounding() != Rounding.STOCHASTIC;
+    return new Treatment(grid, transform, recipe.loss(), recipe.rounding(), recipe.steps(), recipe.seed(), fallBack);
   }
 }

@@ -1,5 +1,6 @@
 package io.cafeq.engine.quantize;
 
+import io.cafeq.config.Rounding;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.transform.ChannelMetric;
@@ -10,13 +11,25 @@ import java.util.List;
  * Second moments of an input as the learners of transforms need them: small squares on the diagonal, damped, and means over
  * groups. Borrows the moments.
  *
+ * <p>That tr(P^T H P) counts is true of errors that do not know of each other. Nearest plane in P^T H P corrects each error by
+ * those that follow, within a block and beyond it; what is left goes with the determinant of P^T H P, in which H is a factor
+ * that no M changes, and spending range on H is in vain. On a real model blocks learned with H had 2 to 11 % more output error
+ * after nearest plane than those learned without it, and 3 to 28 % less after nearest rounding.
+ *
  * @param damping part of the mean diagonal that is added to the diagonal
+ * @param rounding of what is learned
  */
-public record LearningMetrics(InputMoments moments, double damping) {
+public record LearningMetrics(InputMoments moments, double damping, Rounding rounding) {
 
-  /** The metric of blocks of these sizes that follow one another from a channel on. */
+  /**
+   * The metric of blocks of these sizes that follow one another from a channel on; {@link ChannelMetric#NONE} for nearest
+   * plane.
+   */
   public ChannelMetric blocks(int firstChannel, List<Integer> sizes) {
-    double added = damping * meanDiagonal();
+    if (rounding == Rounding.NEAREST_PLANE) {
+      return ChannelMetric.NONE;
+    }
+    double added = damping * moments.meanDiagonal();
     List<double[]> squares = new ArrayList<>();
     int channel = firstChannel;
     for (int k : sizes) {
@@ -33,7 +46,7 @@ public record LearningMetrics(InputMoments moments, double damping) {
   /** Mean diagonal over each group of channels, divided by the mean over all; empty where nothing is known of any. */
   public double[] groupWeights(int group) {
     int size = group == 0 ? moments.channels() : group;
-    double mean = meanDiagonal();
+    double mean = moments.meanDiagonal();
     if (!(mean > 0) || size == moments.channels()) {
       return new double[0];
     }
@@ -47,16 +60,6 @@ public record LearningMetrics(InputMoments moments, double damping) {
       weights[g] = (weights[g] / (size * mean) + damping) / (1 + damping);
     }
     return weights;
-  }
-
-  private double meanDiagonal() {
-    double sum = 0;
-    for (InputMoments.Block block : moments.blocks()) {
-      for (int i = 0; i < block.channels(); i++) {
-        sum += block.moments().get(i, i);
-      }
-    }
-    return sum / moments.channels();
   }
 
   /** H of some channels, [k, k]; 0 between channels of different blocks of the moments. */

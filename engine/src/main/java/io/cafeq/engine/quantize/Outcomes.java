@@ -64,7 +64,10 @@ final class Outcomes {
     return new ErrorFigures(squaredError, hasOutput ? (Double) outputError : null, bits);
   }
 
-  /** What is known of a part that fell back: its baselines from before, its result from now. */
+  /**
+   * What is known of a part that fell back: its baselines from before, its result from now. Without statistics that result is
+   * the best of the baselines; in the metric of the inputs it is better than nearest rounding on the same grid.
+   */
   static Outcome replaced(Outcome before, Outcome now) {
     PairFigures pair = before.pair();
     return new Outcome(
@@ -74,7 +77,7 @@ final class Outcomes {
         now.result(),
         before.plain(),
         before.plainClipped(),
-        now.result(),
+        now.outputNorm() == null ? now.result() : before.plainEqualBits(),
         pair == null ? null : new PairFigures(
             pair.left(), pair.right(), pair.weights(), pair.squaredNorm(),
             Objects.requireNonNull(now.pair()).result(),

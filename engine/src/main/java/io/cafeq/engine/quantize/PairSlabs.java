@@ -11,8 +11,11 @@ import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.rounding.FactorOutputs;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.PairInputs;
+import io.cafeq.engine.rounding.PairOriginals;
 import io.cafeq.engine.rounding.RoundedPair;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -40,9 +43,19 @@ final class PairSlabs {
   private final PairShape shape;
   private final PairTreatment treatment;
   private final Optional<List<double[]>> reversed;
+  private final Optional<PairInputs> inputs;
+  private final PairOriginals originals;
 
   /** @param reversed M of each head, where the transform is undone before saving */
-  PairSlabs(Workplace place, Part.Pair pair, PairShape shape, Optional<List<double[]>> reversed) {
+  PairSlabs(
+      Workplace place,
+      Part.Pair pair,
+      PairShape shape,
+      Optional<List<double[]>> reversed,
+      Optional<PairInputs> inputs,
+      PairOriginals originals) {
+    this.inputs = inputs;
+    this.originals = originals;
     this.place = place;
     this.pair = pair;
     this.shape = shape;
@@ -53,9 +66,22 @@ final class PairSlabs {
   /**
    * @param squaredNorm of the original weights of both factors
    * @param relativeError PQE as stored, where that differs from what was rounded
+   * @param outputShare likewise, where there are statistics; see {@link RoundedPair#outputShare}
    */
   record Written(
-      double squaredNorm, OptionalDouble relativeError, PlainErrors leftPlain, PlainErrors rightPlain) {}
+      double squaredNorm,
+      OptionalDouble relativeError,
+      OptionalDouble outputShare,
+      PlainErrors leftPlain,
+      PlainErrors rightPlain) {}
+
+  /**
+   * Of one factor.
+   *
+   * @param norm squared, of its original weights
+   * @param outputError of what is stored, where the transform is undone and the inputs are known; else 0
+   */
+  private record Sums(double norm, double outputError) {}
 
   /** Squared errors of plain grids over one factor. */
   static final class PlainErrors {
@@ -85,13 +111,18 @@ final class PairSlabs {
         i -> reversed.orElseThrow().get(couplings.get(i)), true);
     leftStored.forEach(block -> writer.writeTransform(pair.left().name(), block));
     rightStored.forEach(block -> writer.writeTransform(pair.right().name(), block));
-    double norm = factor(writer, left, treatment.left(), rounded.left(), rounded, leftPlain, leftStored,
-            (first, original, effective) -> products.addLeft(first / shape.size(), original, effective))
-        + factor(writer, right, treatment.right(), rounded.right(), rounded, rightPlain, rightStored,
-            (first, original, effective) -> addRight(products, right, couplings, first, original, effective));
+    Sums ofLeft = factor(
+        writer, left, true, rounded, leftPlain, leftStored,
+        (first, original, effective) -> products.addLeft(first / shape.size(), original, effective));
+    Sums ofRight = factor(
+        writer, right, false, rounded, rightPlain, rightStored,
+        (first, original, effective) -> addRight(products, right, couplings, first, original, effective));
     return new Written(
-        norm,
+        ofLeft.norm() + ofRight.norm(),
         reversed.isPresent() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
+        reversed.isPresent() && inputs.isPresent()
+            ? OptionalDouble.of(originals.outputShare(ofLeft.outputError(), ofRight.outputError()))
+            : OptionalDouble.empty(),
         leftPlain,
         rightPlain);
   }
@@ -140,19 +171,23 @@ final class PairSlabs {
     void accept(int firstRow, FloatMatrix original, FloatMatrix effective);
   }
 
-  /** Writes one factor; returns the squared norm of its original weights. */
-  private double factor(
+  private Sums factor(
       UnitFileWriter writer,
       StoredFactor factor,
-      GridSpec grid,
-      List<BlockTransform> blocks,
+      boolean isLeft,
       RoundedPair rounded,
       PlainErrors plain,
       List<StoredTransform> stored,
       Pieces pieces) {
     double norm = 0;
+    double outputError = 0;
+    GridSpec grid = isLeft ? treatment.left() : treatment.right();
+    List<BlockTransform> blocks = isLeft ? rounded.left() : rounded.right();
+    InputMetric metric = isLeft ? rounded.leftMetric() : rounded.rightMetric();
     SlabDecoder decoder = new SlabDecoder();
     try (Arena arena = Arena.ofConfined()) {
+      Optional<FactorOutputs> outputs = inputs.filter(known -> !stored.isEmpty()).map(known -> new FactorOutputs(
+          known, arena, isLeft, shape.size(), factor.slabRows(), List.of(), isLeft ? originals.rightGrams() : List.of()));
       FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       FloatMatrix effectiveRoom =
           FloatMatrix.allocate(arena, stored.isEmpty() ? 1 : factor.slabRows(), factor.columns());
@@ -166,8 +201,7 @@ final class PairSlabs {
           case OUTPUT -> List.of(blocks.get(first / shape.size()));
         };
         EncodedSlab encoded = place.lane().encoder()
-            .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), InputMetric.NONE, rounded.rounding(),
-                buffers);
+            .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), metric, rounded.rounding(), buffers);
         norm += encoded.squaredNorm();
         int row = factor.tensorRow(first);
         int expertRows = factor.weight().rows();
@@ -181,10 +215,13 @@ final class PairSlabs {
           List<StoredTransform> used = factor.side() == Side.INPUT ? stored : List.of(stored.get(first / shape.size()));
           decoder.decode(encoded, 0, SlabDecoder.Blocks.of(used), factor.side() == Side.INPUT ? 0 : row, effective);
           pieces.accept(first, slab, effective);
+          if (outputs.isPresent()) {
+            outputError += outputs.get().error(slab, effective, first / shape.size());
+          }
         }
       }
     }
-    return norm;
+    return new Sums(norm, outputError);
   }
 
   private static EncodedSlab withoutFigures(EncodedSlab slab) {

@@ -2,6 +2,7 @@ package io.cafeq.engine.quantize;
 
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Unit;
+import java.util.function.ToLongFunction;
 
 /** Finds who does a part. */
 final class PartWorks {
@@ -22,10 +23,14 @@ final class PartWorks {
     }).max().orElse(0);
   }
 
-  /** Native bytes that the unit's parts take at most, one after the other. */
-  static long memoryNeeded(Unit.Quantized unit) {
+  /**
+   * Native bytes that the unit's parts take at most, one after the other.
+   *
+   * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
+   */
+  static long memoryNeeded(Unit.Quantized unit, ToLongFunction<Part.RowRange> momentBytes) {
     return unit.parts().stream().mapToLong(part -> switch (part) {
-      case Part.Stack stack -> StackWork.memoryNeeded(stack);
+      case Part.Stack stack -> StackWork.memoryNeeded(stack, momentBytes);
       case Part.Pair pair -> PairWork.memoryNeeded(pair);
     }).max().orElse(0);
   }

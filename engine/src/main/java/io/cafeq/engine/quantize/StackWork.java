@@ -1,21 +1,17 @@
 package io.cafeq.engine.quantize;
 
-import io.cafeq.config.Rounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.grid.EncodedSlab;
-import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.receipt.ErrorFigures;
-import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -25,10 +21,8 @@ import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,9 +40,7 @@ final class StackWork implements PartWork {
   private final Part.Stack stack;
   private final Treatment treatment;
   private final Progress progress;
-  private final List<Baseline> baselines;
-  private double squaredError;
-  private double squaredNorm;
+  private final StackBaselines baselines;
   private @Nullable SourceBytes source;
 
   /** @param part the stack's place among the unit's parts */
@@ -59,33 +51,7 @@ final class StackWork implements PartWork {
     this.progress = progress;
     stack = (Part.Stack) unit.parts().get(part);
     treatment = stack.treatment();
-    baselines = measured().stream().map(Baseline::new).toList();
-  }
-
-  /** Squared error of a plain grid, summed up slab by slab. */
-  private static final class Baseline {
-    private final GridSpec grid;
-    private double squaredError;
-
-    private Baseline(GridSpec grid) {
-      this.grid = grid;
-    }
-  }
-
-  private List<GridSpec> equalBits() {
-    return PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
-  }
-
-  private List<GridSpec> measured() {
-    List<GridSpec> measured = new ArrayList<>();
-    if (place.baselines()) {
-      measured.add(PlainGrids.sameGroup(treatment.grid(), false));
-      measured.add(PlainGrids.sameGroup(treatment.grid(), true));
-    }
-    if (place.baselines() || treatment.fallBack()) {
-      equalBits().stream().filter(grid -> !measured.contains(grid)).forEach(measured::add);
-    }
-    return measured;
+    baselines = new StackBaselines(stack, place.baselines(), place.lane().encoder());
   }
 
   @Override
@@ -96,13 +62,14 @@ final class StackWork implements PartWork {
       String key = Sections.key(unit, part, stack.rows().getFirst(), Side.INPUT);
       inputBlocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
     }
-    try (Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined();
+        StackMetrics metrics = new StackMetrics(place, inputBlocks)) {
       Room room = new Room(arena, stack);
       for (RowRange range : stack.rows()) {
-        rows(writer, range, inputBlocks, room);
+        rows(writer, range, inputBlocks, metrics.of(range), room);
       }
     }
-    return outcome();
+    return baselines.outcome();
   }
 
   private TransformLearner learner(BlockDiagonal blocks) {
@@ -141,7 +108,12 @@ final class StackWork implements PartWork {
         .orElseThrow();
   }
 
-  private void rows(UnitFileWriter writer, RowRange range, List<BlockTransform> inputBlocks, Room room) {
+  private void rows(
+      UnitFileWriter writer,
+      RowRange range,
+      List<BlockTransform> inputBlocks,
+      StackMetrics.Metrics metrics,
+      Room room) {
     WeightTensor weight = range.tensor().weight();
     int columns = weight.columns();
     long roundingSeed = Seeds.of(treatment.seed(), weight.name(), 0, "rounding");
@@ -158,13 +130,9 @@ final class StackWork implements PartWork {
       SlabTransforms transforms = transforms(writer, range, inputBlocks, groupWeights, slab, first);
       RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
       EncodedSlab encoded =
-          place.lane().encoder().encode(slab, treatment.grid(), transforms, InputMetric.NONE, rule, room.buffers());
+          place.lane().encoder().encode(slab, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
       writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
-      squaredError += encoded.squaredError();
-      squaredNorm += encoded.squaredNorm();
-      for (Baseline baseline : baselines) {
-        baseline.squaredError += place.lane().encoder().plainError(slab, baseline.grid, InputMetric.NONE).squared();
-      }
+      baselines.add(slab, metrics.ofWeights(), rule, encoded);
       progress.advanced(slab.elements() - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
     }
   }
@@ -216,46 +184,12 @@ final class StackWork implements PartWork {
     };
   }
 
-  private Outcome outcome() {
-    ErrorFigures result = new ErrorFigures(squaredError, stack.bits());
-    boolean isPlain =
-        treatment.transform() instanceof TransformSpec.None && treatment.rounding() == Rounding.NEAREST;
-    Optional<Baseline> best = baselines.stream()
-        .filter(baseline -> equalBits().contains(baseline.grid))
-        .min(Comparator.comparingDouble(baseline -> baseline.squaredError));
-    Optional<Part> fallBack = best
-        .filter(baseline -> treatment.fallBack() && baseline.squaredError <= squaredError)
-        .filter(baseline -> !(isPlain && baseline.grid.equals(treatment.grid())))
-        .map(baseline -> new Part.Stack(stack.rows(), new Treatment(
-            baseline.grid, new TransformSpec.None(), treatment.loss(), Rounding.NEAREST, treatment.steps(),
-            treatment.seed(), false)));
-    return new Outcome(
-        stack.weights(),
-        squaredNorm,
-        null,
-        result,
-        plain(PlainGrids.sameGroup(treatment.grid(), false), isPlain, result),
-        plain(PlainGrids.sameGroup(treatment.grid(), true), isPlain, result),
-        best.map(this::figures).orElse(null),
-        null,
-        fallBack);
-  }
-
-  private @Nullable ErrorFigures plain(GridSpec grid, boolean isPlain, ErrorFigures result) {
-    return baselines.stream()
-        .filter(baseline -> place.baselines() && baseline.grid.equals(grid))
-        .findFirst()
-        .map(this::figures)
-        .orElse(isPlain && treatment.grid().equals(grid) ? result : null);
-  }
-
-  private ErrorFigures figures(Baseline baseline) {
-    return new ErrorFigures(
-        baseline.squaredError, stack.totalRows() * baseline.grid.bitsPerRow(stack.columns()));
-  }
-
-  /** Native bytes that a pass takes at most. */
-  static long memoryNeeded(Part.Stack stack) {
+  /**
+   * Native bytes that a pass takes at most.
+   *
+   * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
+   */
+  static long memoryNeeded(Part.Stack stack, ToLongFunction<RowRange> momentBytes) {
     int rows = mostRows(stack);
     int columns = stack.columns();
     long raw = stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
@@ -263,6 +197,7 @@ final class StackWork implements PartWork {
     return rows * (raw + (long) Float.BYTES * columns)
         + (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns))
         + SlabBuffers.bytes(stack.treatment().grid(), rows, columns)
+        + StackMetrics.memoryNeeded(stack, rows, momentBytes)
         + TransformLearner.memoryNeeded(stack);
   }
 }

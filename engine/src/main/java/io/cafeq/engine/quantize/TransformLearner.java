@@ -56,7 +56,7 @@ final class TransformLearner {
     return input
         .filter(known -> spec.kind() == BlockDiagonal.Kind.LEARNED)
         .flatMap(known -> place.statistics().read(known, arena))
-        .map(moments -> new LearningMetrics(moments, place.damping()));
+        .map(moments -> new LearningMetrics(moments, place.damping(), stack.treatment().rounding()));
   }
 
   private List<BlockTransform> inputBlocks(Optional<LearningMetrics> metrics, Progress progress) {

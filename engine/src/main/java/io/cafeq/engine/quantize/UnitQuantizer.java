@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,12 +73,26 @@ public final class UnitQuantizer implements AutoCloseable {
     reader = checkpoint.newReader();
   }
 
-  /** What {@link #quantize} takes at most for a unit. */
+  /** What {@link #quantize} takes at most for a unit without statistics. */
   public static UnitMemory memoryNeeded(Unit unit) {
+    return memoryNeeded(unit, range -> 0);
+  }
+
+  /**
+   * The same with statistics.
+   *
+   * @param statistics that it will be given
+   * @param inputs of the same checkpoint
+   */
+  public static UnitMemory memoryNeeded(Unit unit, InputStatistics statistics, MatrixInputs inputs) {
+    return memoryNeeded(unit, range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L));
+  }
+
+  private static UnitMemory memoryNeeded(Unit unit, ToLongFunction<Part.RowRange> momentBytes) {
     long work =
         switch (unit) {
           case Unit.Copied copied -> COPY_BYTES;
-          case Unit.Quantized quantized -> PartWorks.memoryNeeded(quantized);
+          case Unit.Quantized quantized -> PartWorks.memoryNeeded(quantized, momentBytes);
         };
     // The proof comes after the work has given its memory back.
     long heap =

@@ -28,9 +28,12 @@ final class PairHalf {
   private final List<Integer> couplings;
   private final GridSpec grid;
   private final SlabEncoder encoder;
+  private final Optional<PairInputs> inputs;
+  private final boolean isLeft;
   private final StopFlag stop;
 
   /**
+   * @param isLeft which of the factors that have inputs it is
    * @param biases for each head of the factor its bias; empty where there is none
    * @param couplings for each head of the factor the coupling, 0 to {@code count - 1}, that it takes part in
    */
@@ -42,6 +45,8 @@ final class PairHalf {
       List<Integer> couplings,
       GridSpec grid,
       SlabEncoder encoder,
+      Optional<PairInputs> inputs,
+      boolean isLeft,
       StopFlag stop) {
     this.factor = factor;
     this.biases = biases;
@@ -50,6 +55,8 @@ final class PairHalf {
     this.couplings = couplings;
     this.grid = grid;
     this.encoder = encoder;
+    this.inputs = inputs;
+    this.isLeft = isLeft;
     this.stop = stop;
   }
 
@@ -58,13 +65,31 @@ final class PairHalf {
    *
    * @param self f^^T f^
    * @param cross f^^T f, f the original
+   * @param outputError what the rounding's errors do to the layer's outputs; 0 without inputs
    */
-  record Products(List<double[]> self, List<double[]> cross) {}
+  record Products(List<double[]> self, List<double[]> cross, double outputError) {}
 
-  /** f^T f of the original factor, for each coupling. */
-  List<double[]> originals() {
+  /**
+   * What the effective errors of a rounded factor are made with, for each coupling; see {@link FactorOutputs}.
+   *
+   * @param grams empty for the right factor
+   */
+  record Undoing(List<double[]> undo, List<double[]> grams) {}
+
+  /**
+   * The original factor's products.
+   *
+   * @param self f^T f, for each coupling
+   * @param outputs mean squares of outputs; 0 without inputs
+   */
+  record Originals(List<double[]> self, double outputs) {}
+
+  /** @param grams as in {@link Undoing} */
+  Originals originals(List<double[]> grams) {
     Gram gram = new Gram(h, count);
+    double sum = 0;
     try (Arena arena = Arena.ofConfined()) {
+      Optional<FactorOutputs> outputs = outputs(arena, new Undoing(List.of(), grams));
       FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       for (int first = 0; first < factor.rows(); first += factor.slabRows()) {
         FloatMatrix slab = read(room, first);
@@ -72,16 +97,34 @@ final class PairHalf {
           ChannelRows rows = channels(slab, first, head);
           gram.add(couplings.get(head), rows, rows);
         }
+        if (outputs.isPresent()) {
+          sum += outputs.get().norm(slab, firstHead(first));
+        }
       }
     }
-    return matrices(gram);
+    return new Originals(matrices(gram), sum);
   }
 
-  /** Rounds the factor with these blocks, one a coupling, and leaves nothing but the products. */
-  Products round(List<BlockTransform> blocks, RoundingRule rule) {
+  private Optional<FactorOutputs> outputs(Arena arena, Undoing undoing) {
+    return inputs.map(known -> new FactorOutputs(
+        known, arena, isLeft, h, factor.slabRows(), perHead(undoing.undo()), perHead(undoing.grams())));
+  }
+
+  private List<double[]> perHead(List<double[]> perCoupling) {
+    return perCoupling.isEmpty() ? perCoupling : couplings.stream().map(perCoupling::get).toList();
+  }
+
+  /**
+   * Rounds the factor with these blocks, one a head, and leaves nothing but the products.
+   *
+   * @param metric of the factor's columns
+   */
+  Products round(List<BlockTransform> blocks, InputMetric metric, RoundingRule rule, Undoing undoing) {
     Gram self = new Gram(h, count);
     Gram cross = new Gram(h, count);
+    double outputError = 0;
     try (Arena arena = Arena.ofConfined()) {
+      Optional<FactorOutputs> outputs = outputs(arena, undoing);
       FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       FloatMatrix decodedRoom = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       SlabBuffers buffers = new SlabBuffers(arena, grid, factor.slabRows(), factor.columns());
@@ -91,7 +134,7 @@ final class PairHalf {
         int endHead = endHead(first, slab);
         SlabTransforms transforms =
             new SlabTransforms.Blocks(factor.side(), blocks.subList(firstHead, endHead));
-        EncodedSlab encoded = encoder.encode(slab, grid, transforms, InputMetric.NONE, rule, buffers);
+        EncodedSlab encoded = encoder.encode(slab, grid, transforms, metric, rule, buffers);
         FloatMatrix decoded = decodedRoom.slice(0, slab.rows());
         decode(encoded, decoded);
         for (int head = firstHead; head < endHead; head++) {
@@ -99,9 +142,12 @@ final class PairHalf {
           self.add(couplings.get(head), rounded, rounded);
           cross.add(couplings.get(head), rounded, channels(slab, first, head));
         }
+        if (outputs.isPresent()) {
+          outputError += outputs.get().error(slab, decoded, firstHead);
+        }
       }
     }
-    return new Products(matrices(self), matrices(cross));
+    return new Products(matrices(self), matrices(cross), outputError);
   }
 
   /** The products with each head's bias as one more position, which the head's block transforms and nothing rounds. */
@@ -119,7 +165,7 @@ final class PairHalf {
       SquareMatrices.addOuter(self.get(couplings.get(head)), moved, moved);
       SquareMatrices.addOuter(cross.get(couplings.get(head)), moved, bias);
     }
-    return new Products(self, cross);
+    return new Products(self, cross, products.outputError());
   }
 
   /**

@@ -31,4 +31,15 @@ public record InputMoments(String input, long tokens, List<Block> blocks) {
   public int channels() {
     return blocks.stream().mapToInt(Block::channels).sum();
   }
+
+  /** Mean of the squares of all channels. */
+  public double meanDiagonal() {
+    double sum = 0;
+    for (Block block : blocks) {
+      for (int i = 0; i < block.channels(); i++) {
+        sum += block.moments().get(i, i);
+      }
+    }
+    return sum / channels();
+  }
 }

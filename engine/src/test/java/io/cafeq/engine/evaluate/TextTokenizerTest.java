@@ -43,6 +43,12 @@ class TextTokenizerTest {
       assertThat(tokenizer.beginning(text, 10)).hasSize(10);
       assertThat(tokenizer.beginning(text, TextTokenizer.FIRST_CHARACTERS + 1)).hasSize(TextTokenizer.FIRST_CHARACTERS + 1);
       assertThat(tokenizer.beginning(text, Integer.MAX_VALUE)).hasSize(text.length());
+      Path file = Files.writeString(folder.resolve("text.txt"), text);
+      assertThat(tokenizer.beginning(file, 10)).hasSize(10);
+      assertThat(tokenizer.beginning(file, Integer.MAX_VALUE)).hasSize(text.length());
+      Files.write(file, new byte[] {'a', (byte) 0xff});
+      assertThatThrownBy(() -> tokenizer.beginning(file, 1))
+          .isInstanceOf(EngineException.class).hasMessageContaining("UTF-8");
     }
   }
 

@@ -42,6 +42,12 @@ public final class QuantizedFolder {
 
   /** With plain rounding measured also where the result does not need it, or without. */
   public static void make(Path source, Path target, Map<String, String> recipeKeys, boolean baselines) {
+    make(source, target, recipeKeys, baselines, InputStatistics.NONE);
+  }
+
+  /** The same with what is known of the inputs. */
+  public static void make(
+      Path source, Path target, Map<String, String> recipeKeys, boolean baselines, InputStatistics statistics) {
     Recipe recipe = Recipe.of(recipeKeys);
     StopFlag stop = new StopFlag();
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
@@ -50,7 +56,7 @@ public final class QuantizedFolder {
         OutputFolder folder = OutputFolder.open(target, checkpoint.folder());
         ComputeLane lane = backend.openLane();
         UnitQuantizer quantizer =
-            new UnitQuantizer(checkpoint, job, backend, lane, InputStatistics.NONE,
+            new UnitQuantizer(checkpoint, job, backend, lane, statistics,
                 new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
       Plan plan = Planner.plan(checkpoint, recipe);
       SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());

@@ -74,7 +74,7 @@ class PlannerTreatmentTest {
         .containsEntry(GATE_UP, "input k=32, group 64, symmetric, 4 bits");
     Treatment treatment = treatment(plan, O);
     assertThat(treatment.transform()).isEqualTo(new TransformSpec.None());
-    assertThat(treatment.rounding()).isEqualTo(Rounding.NEAREST);
+    assertThat(treatment.rounding()).isEqualTo(Rounding.NEAREST_PLANE);
     // another storage of the scales may still be better at the same bits
     assertThat(treatment.fallBack()).isTrue();
     assertThat(Headers.quantized(smol.plan("transform-bits", "0")).values())

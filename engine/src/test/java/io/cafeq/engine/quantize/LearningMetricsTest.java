@@ -3,6 +3,7 @@ package io.cafeq.engine.quantize;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.cafeq.config.Rounding;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.transform.ChannelMetric;
@@ -14,8 +15,8 @@ import org.junit.jupiter.api.Test;
 /** What learners see of moments in two blocks, [3, 3] and [5, 5]. */
 class LearningMetricsTest {
   private final Arena arena = Arena.ofConfined();
-  private final LearningMetrics metrics =
-      new LearningMetrics(new InputMoments("x", 7, List.of(block(0, 3), block(3, 5))), 0.1);
+  private final InputMoments moments = new InputMoments("x", 7, List.of(block(0, 3), block(3, 5)));
+  private final LearningMetrics metrics = new LearningMetrics(moments, 0.1, Rounding.NEAREST);
 
   @AfterEach
   void close() {
@@ -45,6 +46,12 @@ class LearningMetricsTest {
         new double[] {(122 + 13.85) * scale, 0, 0, (133 + 13.85) * scale}, within(1e-12));
     assertThat(metric.blocks().get(1)).containsExactly(
         new double[] {(144 + 13.85) * scale, 45 * scale, 45 * scale, (155 + 13.85) * scale}, within(1e-12));
+  }
+
+  @Test
+  void nearestPlaneIsLearnedForWithoutThem() {
+    assertThat(new LearningMetrics(moments, 0.1, Rounding.NEAREST_PLANE).blocks(2, List.of(2, 2)))
+        .isEqualTo(ChannelMetric.NONE);
   }
 
   @Test

@@ -1,0 +1,171 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.config.Rounding;
+import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.plan.Treatment;
+import io.cafeq.engine.receipt.ErrorFigures;
+import io.cafeq.engine.rounding.InputMetric;
+import io.cafeq.engine.rounding.RoundingErrors;
+import io.cafeq.engine.rounding.RoundingRule;
+import io.cafeq.engine.rounding.SlabEncoder;
+import io.cafeq.engine.transform.TransformSpec;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What rounding without a transform would do to a stack, measured slab by slab beside the result, and whether it is better.
+ * Where the inputs are known that is asked of the errors of the outputs, and of plain rounding in their metric, which is what
+ * would be written: on every fourth slab, on the same ones of the result. Without, of all squared errors.
+ */
+final class StackBaselines {
+  private static final int COMPARED_SLABS = 4;
+
+  private final Part.Stack stack;
+  private final Treatment treatment;
+  private final boolean reported;
+  private final SlabEncoder encoder;
+  private final List<GridSpec> equalBits;
+  private final List<Baseline> baselines;
+  private RoundingErrors result = new RoundingErrors(0, 0);
+  private RoundingErrors comparedResult = new RoundingErrors(0, 0);
+  private double squaredNorm;
+  private double outputNorm;
+  private boolean everywhereKnown = true;
+  private boolean somewhereKnown;
+  private long slabs;
+
+  /** @param reported whether plain rounding is measured also where the result does not need it */
+  StackBaselines(Part.Stack stack, boolean reported, SlabEncoder encoder) {
+    this.stack = stack;
+    this.reported = reported;
+    this.encoder = encoder;
+    treatment = stack.treatment();
+    equalBits = PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
+    baselines = measured().stream().map(Baseline::new).toList();
+  }
+
+  /** Errors of a plain grid: by nearest rounding on all slabs, and as it would be written on those that are compared. */
+  private static final class Baseline {
+    private final GridSpec grid;
+    private RoundingErrors plain = new RoundingErrors(0, 0);
+    private RoundingErrors compared = new RoundingErrors(0, 0);
+
+    private Baseline(GridSpec grid) {
+      this.grid = grid;
+    }
+  }
+
+  private List<GridSpec> measured() {
+    List<GridSpec> measured = new ArrayList<>();
+    if (reported) {
+      measured.add(PlainGrids.sameGroup(treatment.grid(), false));
+      measured.add(PlainGrids.sameGroup(treatment.grid(), true));
+    }
+    if (reported || treatment.fallBack()) {
+      equalBits.stream().filter(grid -> !measured.contains(grid)).forEach(measured::add);
+    }
+    return measured;
+  }
+
+  /** @param metric of the weights' inputs */
+  void add(FloatMatrix slab, InputMetric metric, RoundingRule rule, EncodedSlab encoded) {
+    RoundingErrors errors = new RoundingErrors(encoded.squaredError(), encoded.outputError());
+    result = result.plus(errors);
+    squaredNorm += encoded.squaredNorm();
+    outputNorm += encoded.outputNorm();
+    boolean known = !metric.isNone();
+    everywhereKnown &= known;
+    somewhereKnown |= known;
+    boolean compared = !known || slabs++ % COMPARED_SLABS == 0;
+    if (compared) {
+      comparedResult = comparedResult.plus(errors);
+    }
+    for (Baseline baseline : baselines) {
+      RoundingErrors plain = new RoundingErrors(0, 0);
+      if (reported || !known) {
+        plain = encoder.plainError(slab, baseline.grid, metric);
+        baseline.plain = baseline.plain.plus(plain);
+      }
+      if (compared && isCandidate(baseline)) {
+        baseline.compared = baseline.compared.plus(
+            !known ? plain : isResult(baseline.grid) ? errors : encoder.metricError(slab, baseline.grid, metric, rule));
+      }
+    }
+  }
+
+  private boolean isCandidate(Baseline baseline) {
+    return treatment.fallBack() && equalBits.contains(baseline.grid);
+  }
+
+  /** Whether the stack itself is rounded without a transform, each weight to a level that its neighbours choose alone. */
+  private boolean isPlain() {
+    return treatment.transform() instanceof TransformSpec.None && treatment.rounding() != Rounding.STOCHASTIC;
+  }
+
+  private boolean isResult(GridSpec grid) {
+    return isPlain() && grid.equals(treatment.grid());
+  }
+
+  PartWork.Outcome outcome() {
+    ErrorFigures written = figures(result, stack.bits());
+    return new PartWork.Outcome(
+        stack.weights(),
+        squaredNorm,
+        everywhereKnown ? (Double) outputNorm : null,
+        written,
+        plain(PlainGrids.sameGroup(treatment.grid(), false), written),
+        plain(PlainGrids.sameGroup(treatment.grid(), true), written),
+        plainEqualBits().orElse(null),
+        null,
+        fallBack());
+  }
+
+  private Optional<ErrorFigures> plainEqualBits() {
+    return best(baseline -> baseline.plain)
+        .filter(baseline -> reported || !somewhereKnown)
+        .map(this::figures);
+  }
+
+  private Optional<Part> fallBack() {
+    return best(baseline -> baseline.compared)
+        .filter(baseline -> treatment.fallBack() && decisive(baseline.compared) <= decisive(comparedResult))
+        .filter(baseline -> !isResult(baseline.grid))
+        .map(baseline -> new Part.Stack(stack.rows(), new Treatment(
+            baseline.grid, new TransformSpec.None(), treatment.loss(), treatment.rounding(), treatment.steps(),
+            treatment.seed(), false)));
+  }
+
+  private Optional<Baseline> best(Function<Baseline, RoundingErrors> errors) {
+    return baselines.stream()
+        .filter(baseline -> equalBits.contains(baseline.grid))
+        .min(Comparator.comparingDouble(baseline -> decisive(errors.apply(baseline))));
+  }
+
+  /** Outputs that are 0 whatever the weights decide nothing. */
+  private double decisive(RoundingErrors errors) {
+    return everywhereKnown && outputNorm > 0 ? errors.output() : errors.squared();
+  }
+
+  private @Nullable ErrorFigures plain(GridSpec grid, ErrorFigures written) {
+    return baselines.stream()
+        .filter(baseline -> reported && baseline.grid.equals(grid))
+        .findFirst()
+        .map(this::figures)
+        .orElse(isResult(grid) && !somewhereKnown ? written : null);
+  }
+
+  private ErrorFigures figures(Baseline baseline) {
+    return figures(baseline.plain, stack.totalRows() * baseline.grid.bitsPerRow(stack.columns()));
+  }
+
+  private ErrorFigures figures(RoundingErrors errors, long bits) {
+    return new ErrorFigures(errors.squared(), everywhereKnown ? (Double) errors.output() : null, bits);
+  }
+}

@@ -1,0 +1,104 @@
+package io.cafeq.engine.quantize;
+
+import io.cafeq.config.Side;
+import io.cafeq.engine.memory.MatrixProducts;
+import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.rounding.InputMetric;
+import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.statistics.InputMoments;
+import io.cafeq.engine.statistics.MatrixInput;
+import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.TransformSpec;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The metrics in which the rows of a stack are rounded, made once for consecutive ranges that read the same input. Owns the
+ * memory of the present ones; not thread-safe.
+ */
+final class StackMetrics implements AutoCloseable {
+  private static final Metrics NOTHING_KNOWN = new Metrics(InputMetric.NONE, InputMetric.NONE);
+
+  private final Workplace place;
+  private final List<BlockTransform> inputBlocks;
+  private @Nullable Present present;
+
+  /** @param inputBlocks of the stack's transform on the input side; empty where there is none */
+  StackMetrics(Workplace place, List<BlockTransform> inputBlocks) {
+    this.place = place;
+    this.inputBlocks = inputBlocks;
+  }
+
+  /**
+   * Metrics of one input, good until those of another are asked for.
+   *
+   * @param ofWeights of rows as they are
+   * @param ofValues of what is rounded: the same but for a transform on the input side
+   */
+  record Metrics(InputMetric ofWeights, InputMetric ofValues) {}
+
+  private record Present(Optional<MatrixInput> input, Arena arena, Metrics metrics) {}
+
+  Metrics of(Part.RowRange range) {
+    Optional<MatrixInput> input = StackInput.of(range, place.inputs());
+    Present last = present;
+    if (last != null && last.input().equals(input)) {
+      return last.metrics();
+    }
+    close();
+    Arena arena = Arena.ofConfined();
+    // Owned before anything is made in it, so that a failure leaves nothing behind.
+    present = new Present(input, arena, NOTHING_KNOWN);
+    Metrics made = input
+        .flatMap(known -> place.statistics().read(known, arena))
+        .map(moments -> make(moments, arena))
+        .orElse(NOTHING_KNOWN);
+    present = new Present(input, arena, made);
+    return made;
+  }
+
+  private Metrics make(InputMoments moments, Arena arena) {
+    MatrixProducts products = place.lane().products();
+    InputMetric ofWeights = InputMetric.of(moments, place.damping(), products, arena);
+    return new Metrics(ofWeights, inputBlocks.isEmpty() ? ofWeights : ofWeights.under(inputBlocks, products, arena));
+  }
+
+  /**
+   * Native bytes at most of moments, metrics and what rounding in them takes; 0 where nothing is known of the inputs.
+   *
+   * @param rows of the largest slab
+   * @param momentBytes of a range's input
+   */
+  static long memoryNeeded(Part.Stack stack, int rows, ToLongFunction<Part.RowRange> momentBytes) {
+    int columns = stack.columns();
+    long moments = stack.rows().stream().mapToLong(momentBytes).max().orElse(0);
+    if (moments == 0) {
+      return 0;
+    }
+    int widest = stack.treatment().transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT
+        ? Math.min(blocks.block(), columns)
+        : 0;
+    boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
+    long scratch = LaneSlabEncoder.metricScratchBytes(rows, columns)
+        - (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns));
+    long ofWeights = InputMetric.factorBytes(moments, columns, 0);
+    long ofValues = widest == 0 ? 0 : InputMetric.factorBytes(moments, columns, widest);
+    long making = Math.max(
+        InputMetric.makingBytes(moments, columns, 0),
+        widest == 0 ? 0 : InputMetric.makingBytes(moments, columns, widest));
+    return moments + ofWeights + ofValues + making + scratch;
+  }
+
+  @Override
+  public void close() {
+    Present last = present;
+    present = null;
+    if (last != null) {
+      last.arena().close();
+    }
+  }
+}

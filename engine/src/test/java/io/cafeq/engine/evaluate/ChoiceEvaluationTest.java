@@ -1,0 +1,183 @@
+package io.cafeq.engine.evaluate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.model.Miniature;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ChoiceEvaluationTest {
+  private static final long PLENTY = 256L << 20;
+
+  @TempDir Path folder;
+
+  @BeforeEach
+  void writeTokenizer() throws IOException {
+    Tokenizers.write(folder);
+  }
+
+  @Test
+  void likelihoodsAreThoseInDouble() {
+    Miniature miniature = Miniature.of("llama", 1);
+    miniature.write(folder, Miniature.Spread.ONE);
+    List<Question> questions = List.of(
+        new Question("abc ", List.of("a", "bb", "c a b"), 1),
+        new Question("c", List.of("abcabcabcabcabc", "b"), 0),
+        new Question("bca bca", List.of(" ab", "ccc"), 0));
+    // By hand: the blank at the end goes to the choice, "ab" is one token.
+    int[][][] tokens = {
+      {{3, 2, 4, 0}, {3, 2, 4, 1, 1}, {3, 2, 4, 2, 4, 0, 4, 1}},
+      {{2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2}, {2, 1}},
+      {{1, 2, 0, 4, 1, 2, 0, 4, 3}, {1, 2, 0, 4, 1, 2, 0, 2, 2, 2}}
+    };
+    int[] contexts = {2, 1, 7};
+    double[][] found = likelihoods(questions);
+    for (int i = 0; i < tokens.length; i++) {
+      for (int choice = 0; choice < tokens[i].length; choice++) {
+        int[] all = tokens[i][choice];
+        List<double[]> logs = Evaluations.logSoftmax(miniature, all);
+        double expected = 0;
+        for (int token = contexts[i]; token < all.length; token++) {
+          expected += logs.get(token - 1)[all[token]];
+        }
+        assertThat(found[i][choice]).as("question %d, choice %d", i, choice).isCloseTo(expected, within(1e-3));
+      }
+    }
+    ChoiceScore score = score(questions);
+    assertThat(score.questions()).isEqualTo(3);
+    double[] characters = {1, 2, 5, 15, 1, 2, 3};
+    int at = 0;
+    int right = 0;
+    int rightNormalised = 0;
+    for (int i = 0; i < found.length; i++) {
+      int best = 0;
+      int bestNormalised = 0;
+      for (int choice = 1; choice < found[i].length; choice++) {
+        best = found[i][choice] > found[i][best] ? choice : best;
+        bestNormalised = found[i][choice] / characters[at + choice]
+            > found[i][bestNormalised] / characters[at + bestNormalised] ? choice : bestNormalised;
+      }
+      at += found[i].length;
+      right += best == questions.get(i).answer() ? 1 : 0;
+      rightNormalised += bestNormalised == questions.get(i).answer() ? 1 : 0;
+    }
+    assertThat(score.accuracy()).isEqualTo(right / 3.0);
+    assertThat(score.normalisedAccuracy()).isEqualTo(rightNormalised / 3.0);
+  }
+
+  @Test
+  void manyQuestionsOfAllLengthsAreScoredAsEachByItself() {
+    Miniature.of("qwen2", 1).write(folder, Miniature.Spread.ONE);
+    List<Question> questions = List.of(
+        new Question("a", List.of("a", "c"), 0),
+        new Question("abcabc".repeat(4), List.of("b".repeat(20), "c"), 0),
+        new Question("ab", List.of("c".repeat(60), "c"), 1));
+    double[][] together = likelihoods(questions);
+    for (int i = 0; i < questions.size(); i++) {
+      double[] alone = likelihoods(List.of(questions.get(i)))[0];
+      for (int choice = 0; choice < alone.length; choice++) {
+        assertThat(together[i][choice]).isCloseTo(alone[choice], within(1e-3));
+      }
+    }
+  }
+
+  @Test
+  void whatIsTooLongLosesItsBeginning() {
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
+      List<Question> questions = List.of(new Question("cbacba", List.of("cc", "c"), 0));
+      ChoiceTokens cut = ChoiceTokens.of(questions, tokenizer, OptionalInt.of(4)).getFirst();
+      assertThat(cut.inputs()).containsExactly(2, 1, 0, 2);
+      assertThat(cut.targets()).containsExactly(2, 2);
+      assertThat(cut.firstPredicting()).isEqualTo(2);
+      assertThatThrownBy(() -> ChoiceTokens.of(questions, tokenizer, OptionalInt.of(1)))
+          .isInstanceOf(EngineException.class).hasMessageContaining("question 1");
+    }
+  }
+
+  @Test
+  void aChoiceThatMeltsIntoTheContextIsRefused() {
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
+      assertThatThrownBy(() -> ChoiceTokens.of(List.of(new Question("a", List.of("b", "c"), 0)), tokenizer, OptionalInt.empty()))
+          .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE));
+    }
+  }
+
+  @Test
+  void standardErrorsAreThoseOfAShare() {
+    ChoiceScore score = new ChoiceScore(5, 0.4, 1);
+    assertThat(score.standardError().orElseThrow()).isCloseTo(Math.sqrt(0.3 / 5), within(1e-12));
+    assertThat(score.normalisedStandardError()).contains(0.0);
+    assertThat(new ChoiceScore(1, 1, 1).standardError()).isEmpty();
+  }
+
+  @Test
+  void readsQuestionsLineByLine() throws IOException {
+    Path file = Files.writeString(folder.resolve("questions.jsonl"), """
+        {"context": "Who?", "choices": ["I", "you"], "answer": 1}
+
+        {"answer": 0, "choices": [" x", "y", "z"], "context": "\\u00e4 "}
+        """);
+    assertThat(QuestionFile.read(file)).containsExactly(
+        new Question("Who?", List.of("I", "you"), 1), new Question("\u00e4 ", List.of(" x", "y", "z"), 0));
+  }
+
+  @Test
+  void namesFileAndLineOfWhatIsWrong() throws IOException {
+    Map<String, String> wrong = Map.ofEntries(
+        Map.entry("{", "JSON"),
+        Map.entry("[]", "object"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"]}", "answer"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 2}", "0 to 1"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": -1}", "0 to 1"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": \"0\"}", "answer"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\"], \"answer\": 0}", "two"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", 1], \"answer\": 0}", "choices"),
+        Map.entry("{\"context\": \"a\", \"choices\": \"b\", \"answer\": 0}", "choices"),
+        Map.entry("{\"context\": \" \", \"choices\": [\"b\", \"c\"], \"answer\": 0}", "blank"),
+        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \" \"], \"answer\": 0}", "blank"),
+        Map.entry("{\"ctx\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 0}", "ctx"));
+    String good = "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 0}\n";
+    Path file = folder.resolve("questions.jsonl");
+    for (Map.Entry<String, String> each : wrong.entrySet()) {
+      Files.writeString(file, good + each.getKey() + "\n" + good);
+      assertThatThrownBy(() -> QuestionFile.read(file)).as(each.getKey())
+          .isInstanceOfSatisfying(EngineException.class, e -> {
+            assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+            assertThat(e.getMessage()).contains(file + ", line 2", each.getValue());
+          });
+    }
+    Files.writeString(file, "\n");
+    assertThatThrownBy(() -> QuestionFile.read(file)).isInstanceOf(EngineException.class).hasMessageContaining("no questions");
+    Files.write(file, new byte[] {(byte) 0xff});
+    assertThatThrownBy(() -> QuestionFile.read(file)).isInstanceOf(EngineException.class).hasMessageContaining("UTF-8");
+  }
+
+  private double[][] likelihoods(List<Question> questions) {
+    try (EvaluatedModel model = EvaluatedModel.open(folder)) {
+      return Evaluations.with(folder, PLENTY, resources -> evaluation(resources, questions).logLikelihoods(model));
+    }
+  }
+
+  private ChoiceScore score(List<Question> questions) {
+    try (EvaluatedModel model = EvaluatedModel.open(folder)) {
+      return Evaluations.with(folder, PLENTY, resources -> evaluation(resources, questions).score(model));
+    }
+  }
+
+  private ChoiceEvaluation evaluation(Resources resources, List<Question> questions) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
+      return ChoiceEvaluation.of(resources, questions, tokenizer, OptionalInt.empty());
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package io.cafeq.engine.evaluate;
+
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.model.Miniature;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+
+/** Runs evaluations of small checkpoints. */
+final class Evaluations {
+  /** Entries of every miniature's vocabulary. */
+  static final int VOCABULARY = 50;
+
+  private Evaluations() {}
+
+  /** Windows of seeded tokens. */
+  static List<int[]> windows(int count, int length) {
+    SplittableRandom random = new SplittableRandom(count + 100L * length);
+    List<int[]> windows = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      windows.add(random.ints(length, 0, VOCABULARY).toArray());
+    }
+    return windows;
+  }
+
+  static <T> T with(Path scratch, long memory, Function<Resources, T> work) {
+    try (ComputeLane lane = Backends.open("auto").openLane()) {
+      return work.apply(new Resources(lane.products(), memory, scratch, new StopFlag(), EvaluationWatcher.NONE));
+    }
+  }
+
+  static TextScore score(Path model, List<int[]> windows, long memory) {
+    try (EvaluatedModel opened = EvaluatedModel.open(model)) {
+      return with(model, memory, resources -> new TextEvaluation(resources, windows).score(opened));
+    }
+  }
+
+  static Comparison compare(Path model, Path reference, List<int[]> windows, long memory) {
+    try (EvaluatedModel opened = EvaluatedModel.open(model);
+        EvaluatedModel other = EvaluatedModel.open(reference)) {
+      return with(model, memory, resources -> new TextEvaluation(resources, windows).compare(opened, other));
+    }
+  }
+
+  /** log softmax of the logits of all tokens of a window, in double. */
+  static List<double[]> logSoftmax(Miniature miniature, int[] window) {
+    List<double[]> logits =
+        Logits.inDouble(miniature, Judge.of(miniature, miniature.config(), List.of(window)).states());
+    for (double[] row : logits) {
+      double sum = 0;
+      for (double logit : row) {
+        sum += Math.exp(logit);
+      }
+      for (int i = 0; i < row.length; i++) {
+        row[i] -= Math.log(sum);
+      }
+    }
+    return logits;
+  }
+}

@@ -1,0 +1,150 @@
+package io.cafeq.engine.evaluate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.model.Miniature;
+import io.cafeq.engine.model.StoredTensors.Stored;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What users can meet, in words that say what to do; and nothing is left behind. */
+class ForwardFailuresTest {
+  private static final List<int[]> WINDOWS = SmallRun.windows(3, 24, 50);
+
+  @TempDir Path folder;
+
+  private final Miniature miniature = Miniature.of("llama", 1);
+
+  @BeforeEach
+  void write() {
+    miniature.write(folder, Miniature.Spread.ONE);
+  }
+
+  @Test
+  void tooLittleMemory() {
+    long least = SmallRun.least(folder, 24);
+    assertFailure(() -> SmallRun.states(folder, WINDOWS, least - 1, InputObserver.NONE),
+        FailureKind.USAGE, "at least %,d bytes".formatted(least), "--max-memory");
+  }
+
+  @Test
+  void tokensBeyondTheVocabulary() {
+    assertFailure(() -> SmallRun.states(folder, List.of(new int[] {1, 50}), SmallRun.PLENTY, InputObserver.NONE),
+        FailureKind.CHECKPOINT, "token 50 is not among the 50 entries", "tokenizer.json");
+  }
+
+  @Test
+  void tensorsOfOtherShapes() throws IOException {
+    change("{\"num_key_value_heads\": 4}");
+    assertFailure(() -> SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE), FailureKind.CHECKPOINT,
+        "\"model.layers.0.self_attn.k_proj.weight\": config.json leads to expect the shape [64, 64], found [32, 64]",
+        "Download");
+  }
+
+  @Test
+  void tensorsThatAreMissing() throws IOException {
+    change("{\"model_type\": \"qwen3\"}");
+    assertFailure(() -> SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE), FailureKind.CHECKPOINT,
+        "\"model.layers.0.self_attn.q_norm.weight\": the forward pass needs it, but it is not there", "Download");
+    change("{\"num_hidden_layers\": 3}");
+    assertFailure(() -> SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE), FailureKind.CHECKPOINT,
+        "\"model.layers.2.mlp.gate_proj.weight\": the forward pass needs it", "Download");
+  }
+
+  @Test
+  void aHeadThatIsMissing() {
+    SortedMap<String, Stored> stored = new TreeMap<>(miniature.stored());
+    stored.remove("lm_head.weight");
+    Path headless = folder.resolve("headless");
+    new Miniature("llama", miniature.config(), miniature.weights(), stored).write(headless, Miniature.Spread.ONE);
+    assertFailure(() -> Logits.of(headless, WINDOWS), FailureKind.CHECKPOINT,
+        "tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"", "Download");
+  }
+
+  @Test
+  void windowsBeyondTheTrainedLength() throws IOException {
+    change("{\"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2}, \"max_position_embeddings\": 16}");
+    assertFailure(() -> SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE),
+        FailureKind.USAGE, "windows of 24 tokens are longer than the 16", "shorter windows");
+  }
+
+  @Test
+  void aScratchFolderThatIsNotThere() {
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint);
+        ComputeLane lane = Backends.open("auto").openLane()) {
+      List<int[]> many = SmallRun.windows(50, 24, 50);
+      long least = ForwardPass.memoryNeeded(weights, 24);
+      Path nowhere = folder.resolve("nowhere");
+      assertFailure(() -> ForwardPass.open(weights, lane.products(), many, least, nowhere, new StopFlag()),
+          FailureKind.ENVIRONMENT, nowhere.toString(), "folder exists");
+    }
+  }
+
+  @Test
+  void aStopEndsThePassAndLeavesNothing() throws IOException {
+    StopFlag stop = new StopFlag();
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint);
+        ComputeLane lane = Backends.open("auto").openLane();
+        ForwardPass pass = ForwardPass.open(weights, lane.products(), SmallRun.windows(50, 24, 50),
+            ForwardPass.memoryNeeded(weights, 24), folder, stop)) {
+      assertFailure(() -> pass.layer(0, (input, matrices, x) -> stop.stop()), FailureKind.STOPPED, "stopped", "again");
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("config.json", "model.safetensors");
+    }
+  }
+
+  @Test
+  void layersComeInOrder() {
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint);
+        ComputeLane lane = Backends.open("auto").openLane();
+        ForwardPass pass = ForwardPass.open(
+            weights, lane.products(), WINDOWS, SmallRun.PLENTY, folder, new StopFlag())) {
+      assertThatThrownBy(() -> pass.layer(1, InputObserver.NONE)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> pass.end(0)).isInstanceOf(IllegalStateException.class);
+      pass.run();
+      assertThatThrownBy(() -> pass.layer(2, InputObserver.NONE)).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  private static void assertFailure(ThrowingCallable call, FailureKind kind, String message, String remedy) {
+    assertThatThrownBy(call).isInstanceOfSatisfying(EngineException.class, e -> {
+      assertThat(e.kind()).isEqualTo(kind);
+      assertThat(e).hasMessageContaining(message);
+      assertThat(e.remedy()).contains(remedy);
+    });
+  }
+
+  private void change(String json) throws IOException {
+    Files.writeString(folder.resolve("config.json"), changed(json).toPrettyString());
+  }
+
+  private ObjectNode changed(String json) throws JsonProcessingException {
+    ObjectNode config = miniature.config().deepCopy();
+    config.setAll((ObjectNode) new ObjectMapper().readTree(json));
+    return config;
+  }
+}

@@ -1,0 +1,177 @@
+package io.cafeq.tools;
+
+import io.cafeq.actors.memory.MemoryBudget;
+import io.cafeq.config.RunSettings;
+import io.cafeq.config.Settings;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.ChoiceEvaluation;
+import io.cafeq.engine.evaluate.ChoiceScore;
+import io.cafeq.engine.evaluate.Comparison;
+import io.cafeq.engine.evaluate.EvaluatedModel;
+import io.cafeq.engine.evaluate.QuestionFile;
+import io.cafeq.engine.evaluate.Resources;
+import io.cafeq.engine.evaluate.TextEvaluation;
+import io.cafeq.engine.evaluate.TextScore;
+import io.cafeq.engine.evaluate.TextTokenizer;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code cafeq evaluate}. */
+@Command(
+    name = "evaluate",
+    description = {
+      "Runs a checkpoint, or a result decoded as it goes, on a text or on multiple-choice questions.",
+      "Give --text, --choices or both."
+    })
+final class EvaluateCommand implements Callable<Integer> {
+  @Parameters(paramLabel = "MODEL", description = "A checkpoint, or the folder of a result.")
+  Path model;
+
+  @Option(names = "--text", paramLabel = "FILE", description = "A text in UTF-8, whose perplexity is measured.")
+  @Nullable Path text;
+
+  @Option(
+      names = "--choices",
+      paramLabel = "FILE",
+      description = "Questions, a line each: {\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}.")
+  @Nullable Path choices;
+
+  @Option(
+      names = "--windows",
+      paramLabel = "N",
+      description = "Windows of the text, from its start (default ${DEFAULT-VALUE}).")
+  int windows = 8;
+
+  @Option(
+      names = "--window",
+      paramLabel = "N",
+      description = "Tokens of a window, which see one another (default ${DEFAULT-VALUE}).")
+  int window = 512;
+
+  @Option(
+      names = "--against",
+      paramLabel = "MODEL",
+      description = "A reference, such as the checkpoint that a result was made from: how far the model is from it.")
+  @Nullable Path reference;
+
+  @Option(
+      names = "--max-memory",
+      paramLabel = "SIZE",
+      description = "Memory that the process may take, such as 2g (default: a quarter of the machine's).")
+  @Nullable String maxMemory;
+
+  @Option(names = "--backend", paramLabel = "NAME", description = "Where to compute (default: auto).")
+  @Nullable String backend;
+
+  @Mixin CommonOptions common = new CommonOptions();
+  @Spec CommandSpec spec;
+
+  private final Console console;
+  private final Interruption interruption;
+
+  EvaluateCommand(Console console, Interruption interruption) {
+    this.console = console;
+    this.interruption = interruption;
+  }
+
+  @Override
+  public Integer call() {
+    if (text == null && choices == null) {
+      throw new ParameterException(spec.commandLine(), "give --text, --choices or both");
+    }
+    if (windows < 1 || window < 2) {
+      throw new ParameterException(spec.commandLine(), "--windows must be at least 1, --window at least 2");
+    }
+    long start = System.nanoTime();
+    RunSettings settings = settings();
+    try (EvaluationProgress progress = new EvaluationProgress(console);
+        ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
+        EvaluatedModel evaluated = EvaluatedModel.open(model)) {
+      Resources resources = new Resources(
+          lane.products(), MemoryBudget.of(settings.resolvedMaxMemory()).pool(),
+          Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
+      EvaluationSummary summary = evaluate(resources, evaluated, start);
+      progress.close();
+      if (common.json) {
+        console.json(summary);
+      } else {
+        console.result(new EvaluationText(summary).render());
+      }
+    }
+    return ExitCode.OK;
+  }
+
+  private RunSettings settings() {
+    Map<String, String> given = new TreeMap<>();
+    if (maxMemory != null) {
+      given.put("run.max-memory", maxMemory);
+    }
+    if (backend != null) {
+      given.put("run.backend", backend);
+    }
+    return Settings.load(Optional.empty(), given).run();
+  }
+
+  private EvaluationSummary evaluate(Resources resources, EvaluatedModel evaluated, long start) {
+    TextEvaluation ofText = null;
+    ChoiceEvaluation ofChoices = null;
+    try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
+      if (choices != null) {
+        ofChoices = ChoiceEvaluation.of(resources, QuestionFile.read(choices), tokenizer, evaluated.longestInput());
+      }
+      if (text != null) {
+        ofText = new TextEvaluation(resources, cut(text, tokenizer));
+      }
+    }
+    if (reference == null) {
+      TextScore score = ofText == null ? null : ofText.score(evaluated);
+      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
+      return EvaluationSummary.of(model.toString(), score, chosen, null, seconds(start));
+    }
+    try (EvaluatedModel other = EvaluatedModel.open(reference)) {
+      Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
+      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
+      ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
+      return EvaluationSummary.of(
+          model.toString(), comparison == null ? null : comparison.model(), chosen,
+          EvaluationSummary.Against.of(reference.toString(), comparison, ofOther), seconds(start));
+    }
+  }
+
+  private List<int[]> cut(Path file, TextTokenizer tokenizer) {
+    int wanted = (int) Math.min(Integer.MAX_VALUE, (long) windows * window);
+    int[] tokens = tokenizer.beginning(file, wanted);
+    List<int[]> cut = TextEvaluation.windows(tokens, window, windows);
+    if (cut.isEmpty()) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          file + ": has " + tokens.length + " tokens, a window takes " + window,
+          "Give a longer text, or a smaller --window.");
+    }
+    if (cut.size() < windows) {
+      console.message("cafeq: " + file + " has only " + cut.size() + " whole windows of " + window
+          + " tokens; they are evaluated");
+    }
+    return cut;
+  }
+
+  private static double seconds(long start) {
+    return (System.nanoTime() - start) / (double) TimeUnit.SECONDS.toNanos(1);
+  }
+}

@@ -1,0 +1,35 @@
+package io.cafeq.tools;
+
+import io.cafeq.engine.evaluate.EvaluationWatcher;
+import org.jspecify.annotations.Nullable;
+
+/** Shows how far an evaluation is, one part after the other. */
+final class EvaluationProgress implements EvaluationWatcher, AutoCloseable {
+  private final Console console;
+  private @Nullable StepProgress current;
+
+  EvaluationProgress(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public void began(long steps) {
+    close();
+    current = new StepProgress(console, "evaluating", steps);
+  }
+
+  @Override
+  public void advanced() {
+    if (current != null) {
+      current.advance(1);
+    }
+  }
+
+  /** Clears what is shown. */
+  @Override
+  public void close() {
+    if (current != null) {
+      current.close();
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package io.cafeq.tools;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import io.cafeq.engine.evaluate.ChoiceScore;
+import io.cafeq.engine.evaluate.Comparison;
+import io.cafeq.engine.evaluate.OutputError;
+import io.cafeq.engine.evaluate.TextScore;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The JSON document of {@code cafeq evaluate}; what was not asked for is left out.
+ *
+ * @param tokens of the text that was evaluated; the first of each window is not predicted
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record EvaluationSummary(
+    String model,
+    @Nullable Long tokens,
+    @Nullable Integer windows,
+    @Nullable Integer window,
+    @Nullable Double perplexity,
+    @Nullable Double perplexityStandardError,
+    @Nullable Choices choices,
+    @Nullable Against against,
+    double seconds) {
+
+  /** Multiple-choice questions. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record Choices(
+      int questions,
+      double accuracy,
+      @Nullable Double accuracyStandardError,
+      double normalisedAccuracy,
+      @Nullable Double normalisedAccuracyStandardError) {
+    static Choices of(ChoiceScore score) {
+      return new Choices(score.questions(), score.accuracy(), score.standardError().orElse(null),
+          score.normalisedAccuracy(), score.normalisedStandardError().orElse(null));
+    }
+  }
+
+  /** The reference by itself, and what lies between it and the model. */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  record Against(
+      String model,
+      @Nullable Double perplexity,
+      @Nullable Double perplexityStandardError,
+      @Nullable Double klDivergence,
+      @Nullable Double topAgreement,
+      @Nullable List<OutputError> outputErrors,
+      @Nullable Choices choices) {
+    static Against of(String model, @Nullable Comparison comparison, @Nullable ChoiceScore choices) {
+      Choices ofChoices = choices == null ? null : Choices.of(choices);
+      if (comparison == null) {
+        return new Against(model, null, null, null, null, null, ofChoices);
+      }
+      TextScore reference = comparison.reference();
+      return new Against(model, reference.perplexity(), reference.standardError().orElse(null), comparison.divergence(),
+          comparison.topAgreement(), comparison.outputErrors(), ofChoices);
+    }
+  }
+
+  static EvaluationSummary of(
+      String model, @Nullable TextScore text, @Nullable ChoiceScore choices, @Nullable Against against, double seconds) {
+    Choices ofChoices = choices == null ? null : Choices.of(choices);
+    return text == null
+        ? new EvaluationSummary(model, null, null, null, null, null, ofChoices, against, seconds)
+        : new EvaluationSummary(model, text.tokens(), text.windows(), text.window(), text.perplexity(),
+            text.standardError().orElse(null), ofChoices, against, seconds);
+  }
+}
