@@ -8,6 +8,7 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.output.ArrowUnits;
 import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.OutputFolder;
@@ -32,11 +33,13 @@ final class ArrowJobEngine implements JobEngine {
   private final RunSettings run;
   private final UnitQuantizer.Options options;
   private final InputStatistics statistics;
+  private final MatrixInputs inputs;
   private final StopFlag stop;
 
   ArrowJobEngine(
       Checkpoint checkpoint, JobIdentity identity, Settings settings, InputStatistics statistics, StopFlag stop) {
     this.statistics = statistics;
+    this.inputs = MatrixInputs.of(checkpoint.config());
     this.checkpoint = checkpoint;
     this.identity = identity;
     this.run = settings.run();
@@ -47,7 +50,7 @@ final class ArrowJobEngine implements JobEngine {
 
   @Override
   public UnitMemory memoryNeeded(Unit unit) {
-    return UnitQuantizer.memoryNeeded(unit);
+    return UnitQuantizer.memoryNeeded(unit, statistics, inputs);
   }
 
   @Override
