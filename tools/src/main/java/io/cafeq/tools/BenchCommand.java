@@ -5,6 +5,7 @@ import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.tools.bench.LayerBench;
 import io.cafeq.tools.bench.LearningBench;
 import io.cafeq.tools.bench.Measured;
+import io.cafeq.tools.bench.StatisticsBench;
 import io.cafeq.tools.bench.StreamingBench;
 import io.cafeq.tools.bench.WorkFolder;
 import java.io.IOException;
