@@ -10,6 +10,7 @@ import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.measure.StatisticsChoice;
 import io.cafeq.engine.measure.StatisticsPass;
 import io.cafeq.engine.measure.StatisticsPlan;
@@ -18,13 +19,16 @@ import io.cafeq.engine.output.SideFiles;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.quantize.Speed;
+import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.quantize.UnitQuantizer;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -85,7 +89,10 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     Plan plan = warned(budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe()), choice, budget);
     StatisticsPlan statistics = StatisticsPlan.of(choice, checkpoint, plan, settings.recipe());
     Path folder = existing(out.toAbsolutePath());
-    PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run());
+    InputStatistics stored = statistics.stored(folder, checkpoint, new StopFlag());
+    MatrixInputs inputs = MatrixInputs.of(checkpoint.config());
+    Function<Unit, UnitMemory> needed = unit -> UnitQuantizer.memoryNeeded(unit, stored, inputs);
+    PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run(), unit -> needed.apply(unit).nativeBytes());
     PlanSummary.Disk disk =
         new PlanSummary.Disk(
             folder.toString(),
@@ -95,7 +102,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     Speed speed = Speed.measure(backend);
     return PlanSummary.of(
         checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), statistics,
-        refusal(plan, memory, disk, statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics)));
+        refusal(plan, memory, disk, needed, statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics)));
   }
 
   private static Plan warned(Plan plan, StatisticsChoice choice, Optional<BudgetPlan> budget) {
@@ -116,10 +123,10 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   }
 
   /** What would stop quantize; the plan is shown all the same. */
-  private static @Nullable Failure refusal(Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, long statistics) {
+  private static @Nullable Failure refusal(Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, Function<Unit, UnitMemory> needed, long statistics) {
     try {
       MemoryBudget budget = MemoryBudget.of(memory.capBytes());
-      plan.units().forEach(unit -> budget.requireFits(unit, UnitQuantizer.memoryNeeded(unit)));
+      plan.units().forEach(unit -> budget.requireFits(unit, needed.apply(unit)));
       budget.requireStatisticsFit(statistics);
       DiskSpace.require(Path.of(disk.folder()), disk.neededBytes(), disk.freeBytes());
       return null;

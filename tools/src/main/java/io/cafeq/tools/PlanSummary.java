@@ -11,10 +11,10 @@ import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
-import io.cafeq.engine.quantize.UnitQuantizer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,8 +55,8 @@ record PlanSummary(
 
   /** Bytes. {@code largestUnitBytes} is what one lane needs at most beside the heap. */
   record Memory(long capBytes, int lanes, long largestUnitBytes) {
-    static Memory of(Plan plan, RunSettings run) {
-      long largest = plan.units().stream().mapToLong(unit -> UnitQuantizer.memoryNeeded(unit).nativeBytes()).max().orElse(0);
+    static Memory of(Plan plan, RunSettings run, ToLongFunction<Unit> unitBytes) {
+      long largest = plan.units().stream().mapToLong(unitBytes).max().orElse(0);
       return new Memory(run.resolvedMaxMemory(), run.resolvedLanes(), largest);
     }
   }

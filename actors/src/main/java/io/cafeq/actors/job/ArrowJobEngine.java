@@ -39,6 +39,7 @@ final class ArrowJobEngine implements JobEngine {
   ArrowJobEngine(
       Checkpoint checkpoint, JobIdentity identity, Settings settings, InputStatistics statistics, StopFlag stop) {
     this.statistics = statistics;
+    this.inputs = MatrixInputs.of(checkpoint.config());
     this.checkpoint = checkpoint;
     inputs = MatrixInputs.of(checkpoint.config());
     this.identity = identity;

@@ -57,7 +57,7 @@ final class JobStatistics {
 
   /** What is known while units are made. */
   InputStatistics stored() {
-    return plan.isEmpty() ? InputStatistics.NONE : folder.stored(checkpoint, stop);
+    return folder.stored(checkpoint, stop);
   }
 
   /**

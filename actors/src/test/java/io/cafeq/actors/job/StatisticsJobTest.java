@@ -2,6 +2,7 @@ package io.cafeq.actors.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
@@ -42,7 +43,7 @@ class StatisticsJobTest {
     JobFixture two = fixture("b");
 
     JobResult.Complete complete = complete(job(one, "run.lanes", "1", "run.max-memory", "4g"));
-    complete(job(two, "run.lanes", "2", "run.max-memory", "700m"));
+    complete(job(two, "run.lanes", "2", "run.max-memory", "768m"));
 
     assertThat(two.files()).isEqualTo(one.files());
     assertThat(one.files()).containsKeys(
@@ -137,10 +138,10 @@ class StatisticsJobTest {
   @Test
   void statisticsComeFirstWhereMemoryIsTooSmallForBoth() {
     JobFixture fixture = fixture("a");
-    long pool = 128L << 20;
+    long pool = MemoryBudget.of(768L << 20).pool();
     QuantizeJob job = new QuantizeJob(
-        fixture.source, fixture.output, settings("run.max-memory", "512m"), "1", fixture.events::add,
-        CopyEngine.needing(pool - (4L << 20)));
+        fixture.source, fixture.output, settings("run.max-memory", "768m"), "1", fixture.events::add,
+        CopyEngine.needing(pool - (1L << 20)));
 
     assertThat(job.run()).isInstanceOf(JobResult.Complete.class);
 

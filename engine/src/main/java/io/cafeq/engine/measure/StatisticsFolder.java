@@ -7,7 +7,6 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MomentFile;
 import io.cafeq.engine.statistics.MomentReader;
@@ -22,7 +21,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
@@ -139,15 +137,7 @@ public final class StatisticsFolder {
 
   /** What lies there, to be read while layers come. */
   public InputStatistics stored(Checkpoint checkpoint, StopFlag stop) {
-    MatrixInputs inputs = MatrixInputs.of(checkpoint.config());
-    return new StoredStatistics(
-        folder,
-        plan.settings().width(),
-        name -> {
-          OptionalInt layer = inputs.layer(name);
-          return layer.isPresent() && plan.inputs().layers().contains(layer.getAsInt()) ? layer : OptionalInt.empty();
-        },
-        stop);
+    return plan.stored(folder, checkpoint, stop);
   }
 
   /** What is there by now, as the manifest says it. */

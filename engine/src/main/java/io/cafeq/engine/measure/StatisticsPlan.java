@@ -7,14 +7,19 @@ import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.receipt.JobIdentity;
+import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
+import io.cafeq.engine.statistics.StoredStatistics;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.OptionalInt;
 
 /**
  * Which statistics a job takes, from names and shapes alone.
@@ -88,6 +93,26 @@ public record StatisticsPlan(
             inputs.of(layer).stream().mapToLong(input -> MomentSums.bytes(input.channels(), settings.width())).sum())
         .max()
         .orElse(0);
+  }
+
+  /**
+   * The statistics of this plan in a folder, whose files need not be there before they are read.
+   *
+   * @param folder {@code statistics} of a result
+   */
+  public InputStatistics stored(Path folder, Checkpoint checkpoint, StopFlag stop) {
+    if (isEmpty()) {
+      return InputStatistics.NONE;
+    }
+    MatrixInputs names = MatrixInputs.of(checkpoint.config());
+    return new StoredStatistics(
+        folder,
+        settings.width(),
+        name -> {
+          OptionalInt layer = names.layer(name);
+          return layer.isPresent() && inputs.layers().contains(layer.getAsInt()) ? layer : OptionalInt.empty();
+        },
+        stop);
   }
 
   /** What decides the tokens, but for the content of a text file. */

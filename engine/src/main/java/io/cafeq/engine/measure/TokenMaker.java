@@ -14,6 +14,9 @@ import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.Role;
 import io.cafeq.engine.transform.Seeds;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -153,13 +156,17 @@ public final class TokenMaker {
     return special::contains;
   }
 
+  /** Entries of the embedding; not all of them need have a token, but those beyond {@code vocab_size} have none. */
   private int vocabulary() {
+    ModelFamily family = Families.of(checkpoint.config());
+    long entries = checkpoint.tensors().stream()
+        .filter(tensor -> tensor.shape().size() == 2 && family.place(tensor.name()).role() == Role.EMBEDDING)
+        .mapToLong(tensor -> tensor.shape().getFirst())
+        .max()
+        .orElseThrow(() -> new CheckpointException(
+            checkpoint.folder() + ": has no embedding of tokens", "Download the checkpoint again."));
     int size = text(checkpoint.config()).path("vocab_size").asInt(0);
-    if (size < 1) {
-      throw new CheckpointException(
-          checkpoint.folder() + ": config.json has no vocab_size", "Download config.json again.");
-    }
-    return size;
+    return (int) (size < 1 ? entries : Math.min(size, entries));
   }
 
   private static JsonNode text(JsonNode config) {

@@ -54,11 +54,14 @@ final class IdentityFile {
     }
     try {
       JsonNode identity = MAPPER.readTree(bytes);
-      if (identity instanceof ObjectNode object && !object.has(STATISTICS)) {
+      if (!(identity instanceof ObjectNode object)) {
+        return Optional.of(MAPPER.readValue(bytes, ResultIdentity.class));
+      }
+      if (!object.has(STATISTICS)) {
         // as it was before there were any
         object.set(STATISTICS, MAPPER.valueToTree(ResultIdentity.Statistics.NONE));
       }
-      return Optional.of(MAPPER.treeToValue(identity, ResultIdentity.class));
+      return Optional.of(MAPPER.treeToValue(object, ResultIdentity.class));
     } catch (IOException e) {
       throw new EngineException(
           FailureKind.RESULT,

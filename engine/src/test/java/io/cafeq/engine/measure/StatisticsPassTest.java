@@ -1,0 +1,130 @@
+package io.cafeq.engine.measure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.cafeq.config.Recipe;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.model.Miniature;
+import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.statistics.InputMoments;
+import io.cafeq.engine.statistics.InputStatistics;
+import io.cafeq.engine.statistics.MatrixInput;
+import io.cafeq.engine.statistics.MomentReader;
+import io.cafeq.engine.statistics.StoredStatistics;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every family that can be run, from names to files. */
+class StatisticsPassTest {
+  private static final int TOKENS = 100;
+  private static final StopFlag STOP = new StopFlag();
+
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "gemma3", "mixtral",
+      "qwen2_moe", "qwen3_moe"})
+  void everyInputOfAQuantizedMatrixIsMeasured(String family) throws IOException {
+    Path model = miniature(family);
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      StatisticsPlan plan = plan(checkpoint, "random");
+      Path root = Files.createDirectory(folder.resolve("out"));
+      take(checkpoint, plan, root, Long.MAX_VALUE / 4);
+
+      InputStatistics statistics = plan.stored(root.resolve("statistics"), checkpoint, STOP);
+      assertThat(plan.inputs().layers()).isNotEmpty();
+      for (int layer : plan.inputs().layers()) {
+        assertThat(plan.inputs().of(layer)).isNotEmpty();
+        try (MomentReader reader = MomentReader.open(root.resolve("statistics").resolve(StoredStatistics.fileName(layer)));
+            Arena arena = Arena.ofConfined()) {
+          for (MatrixInput input : plan.inputs().of(layer)) {
+            InputMoments moments = statistics.read(input, arena).orElseThrow(() -> new AssertionError(input));
+            assertThat(moments.channels()).isEqualTo(input.channels());
+            boolean alone = input.fallBack().isEmpty() && !input.name().contains("experts");
+            if (alone && !input.name().contains("shared_expert")) {
+              assertThat(reader.tokens()).containsEntry(input.name(), (long) TOKENS);
+            }
+          }
+        }
+        assertThat(Files.size(root.resolve("statistics").resolve(StoredStatistics.fileName(layer))))
+            .isLessThanOrEqualTo(plan.fileBytes(layer));
+      }
+    }
+  }
+
+  @Test
+  void expertsTogetherSeeWhatTheirLayerSees() throws IOException {
+    Path model = miniature("mixtral");
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      StatisticsPlan plan = plan(checkpoint, "random");
+      take(checkpoint, plan, folder, Long.MAX_VALUE / 4);
+      Path file = folder.resolve("statistics").resolve(StoredStatistics.fileName(0));
+      try (MomentReader reader = MomentReader.open(file)) {
+        String all = "model.layers.0.block_sparse_moe.experts";
+        long routed = reader.tokens().entrySet().stream()
+            .filter(entry -> entry.getKey().matches("\\Q" + all + "\\E\\.\\d+"))
+            .mapToLong(Map.Entry::getValue)
+            .sum();
+        assertThat(routed).isEqualTo(2L * TOKENS);
+        assertThat(reader.tokens()).containsEntry(all, (long) TOKENS);
+        assertThat(reader.tokens().get(all + ".w2.weight")).isEqualTo(2L * TOKENS);
+      }
+    }
+  }
+
+  @Test
+  void theLeastMemoryGivesTheSameBytes() throws IOException {
+    Path model = miniature("qwen3");
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      StatisticsPlan plan = plan(checkpoint, "random");
+      Path plenty = Files.createDirectory(folder.resolve("plenty"));
+      Path least = Files.createDirectory(folder.resolve("least"));
+      take(checkpoint, plan, plenty, Long.MAX_VALUE / 4);
+      take(checkpoint, plan, least, StatisticsPass.memoryNeeded(checkpoint, plan));
+
+      for (int layer : plan.inputs().layers()) {
+        Path name = Path.of("statistics", StoredStatistics.fileName(layer));
+        assertThat(least.resolve(name)).hasSameBinaryContentAs(plenty.resolve(name));
+      }
+    }
+  }
+
+  private void take(Checkpoint checkpoint, StatisticsPlan plan, Path root, long memory) {
+    ComputeBackend backend = Backends.open("auto");
+    StatisticsFolder files = new StatisticsFolder(root, checkpoint, plan);
+    StatisticsTokens tokens = new TokenMaker(checkpoint, backend, 1L << 28, STOP).make(plan);
+    files.keep(tokens);
+    assertThat(files.storedTokens().orElseThrow().sha256()).isEqualTo(tokens.sha256());
+    try (StatisticsPass pass =
+        StatisticsPass.open(checkpoint, backend, plan, tokens, files, Math.min(memory, 1L << 30), folder, STOP)) {
+      while (!files.missing().isEmpty()) {
+        pass.next();
+      }
+    }
+    StatisticsFolder again = new StatisticsFolder(root, checkpoint, plan);
+    again.keepIntact(tokens, STOP);
+    assertThat(again.missing()).isEmpty();
+  }
+
+  private StatisticsPlan plan(Checkpoint checkpoint, String source) {
+    Recipe recipe = Recipe.of(Map.of("statistics", source, "statistics-tokens", Integer.toString(TOKENS),
+        "statistics-window", "30", "method", "rtn", "group", "32"));
+    return StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
+  }
+
+  private Path miniature(String family) {
+    Path model = folder.resolve("model");
+    Miniature.of(family, 1).write(model, Miniature.Spread.APART);
+    return model;
+  }
+}

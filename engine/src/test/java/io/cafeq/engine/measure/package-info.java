@@ -1,0 +1,4 @@
+@NullMarked
+package io.cafeq.engine.measure;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cafeq.engine.statistics;
+
+import org.jspecify.annotations.NullMarked;
