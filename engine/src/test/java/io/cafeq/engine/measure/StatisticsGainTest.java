@@ -1,0 +1,114 @@
+package io.cafeq.engine.measure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.cafeq.config.Recipe;
+import io.cafeq.config.StatisticsSource;
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.EvaluatedModel;
+import io.cafeq.engine.evaluate.EvaluationWatcher;
+import io.cafeq.engine.evaluate.ForwardModels;
+import io.cafeq.engine.evaluate.OutputError;
+import io.cafeq.engine.evaluate.Resources;
+import io.cafeq.engine.evaluate.TextEvaluation;
+import io.cafeq.engine.export.DenseExport;
+import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.model.Miniature;
+import io.cafeq.engine.model.QuantizedFolder;
+import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.statistics.InputStatistics;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/** What the default recipe does with statistics, beside the same without them, on tokens that the statistics have not seen. */
+class StatisticsGainTest {
+  static final List<String> FAMILIES = Miniature.NAMES;
+  private static final int VOCABULARY = 50;
+  private static final StopFlag STOP = new StopFlag();
+  private static final Map<String, String> QUICK = Map.of("steps", "20", "pair-steps", "20", "statistics-window", "32");
+
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @FieldSource("FAMILIES")
+  void outputsAreNoFurtherOffByDefaultThanWithoutStatistics(String family) throws IOException {
+    Path model = folder.resolve("model");
+    Miniature.of(family, 7).write(model, Miniature.Spread.ONE);
+    Path without = folder.resolve("none");
+    Path usual = folder.resolve("usual");
+    Map<String, String> none = with(QUICK, "statistics", "none");
+    QuantizedFolder.make(model, without, none);
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      Recipe recipe = Recipe.of(QUICK);
+      StatisticsPlan plan = StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
+      if (!ForwardModels.supports(checkpoint.config()).supported()) {
+        assertThat(plan.choice().used()).isInstanceOf(StatisticsSource.None.class);
+        assertThat(plan.choice().note()).isPresent();
+        QuantizedFolder.make(model, usual, QUICK, false, plan.stored(folder, checkpoint, STOP));
+        Path weights = dense(usual).resolve("model.safetensors");
+        assertThat(weights).hasSameBinaryContentAs(dense(without).resolve("model.safetensors"));
+        return;
+      }
+      assertThat(plan.choice().used()).isInstanceOf(StatisticsSource.Random.class);
+      QuantizedFolder.make(model, usual, QUICK, false, taken(checkpoint, plan));
+      assertThat(squares(usual, model)).isLessThanOrEqualTo(squares(without, model));
+    }
+  }
+
+  private InputStatistics taken(Checkpoint checkpoint, StatisticsPlan plan) throws IOException {
+    ComputeBackend backend = Backends.open("scalar");
+    Path root = Files.createDirectory(folder.resolve("taken"));
+    StatisticsFolder files = new StatisticsFolder(root, checkpoint, plan);
+    StatisticsTokens tokens = new TokenMaker(checkpoint, backend, 1L << 28, STOP).make(plan);
+    files.keep(tokens);
+    try (StatisticsPass pass =
+        StatisticsPass.open(checkpoint, backend, plan, tokens, files, 1L << 30, folder, STOP)) {
+      while (!files.missing().isEmpty()) {
+        pass.next();
+      }
+    }
+    return plan.stored(files.path(), checkpoint, STOP);
+  }
+
+  /** Squared relative output errors of all matrices, summed up. */
+  private double squares(Path result, Path model) {
+    SplittableRandom random = new SplittableRandom(99);
+    try (EvaluatedModel quantized = EvaluatedModel.open(result);
+        EvaluatedModel original = EvaluatedModel.open(model);
+        ComputeLane lane = Backends.open("scalar").openLane()) {
+      List<int[]> windows = IntStream.range(0, 8)
+          .mapToObj(window -> random.ints(32, 0, VOCABULARY).toArray())
+          .toList();
+      Resources resources = new Resources(lane.products(), 1L << 30, folder, STOP, EvaluationWatcher.NONE);
+      return new TextEvaluation(resources, windows).compare(quantized, original).outputErrors().stream()
+          .mapToDouble(OutputError::error)
+          .map(error -> error * error)
+          .sum();
+    }
+  }
+
+  private static Path dense(Path result) {
+    Path export = result.resolveSibling(result.getFileName() + "-dense");
+    DenseExport.run(result, export, STOP, Progress.NONE);
+    return export;
+  }
+
+  private static Map<String, String> with(Map<String, String> keys, String key, String value) {
+    Map<String, String> all = new TreeMap<>(keys);
+    all.put(key, value);
+    return all;
+  }
+}
