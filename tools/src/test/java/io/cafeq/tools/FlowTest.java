@@ -81,7 +81,9 @@ class FlowTest {
     assertThat(export.get("tensors").asInt()).isEqualTo(checkpoint.get("tensors").size());
     assertThat(json(ExitCode.OK, "inspect", dense.toString()).get("tensors")).isEqualTo(checkpoint.get("tensors"));
 
-    assertThat(json(ExitCode.OK, "doctor").get("usable").asBoolean()).isTrue();
+    JsonNode doctor = json(ExitCode.OK, "doctor");
+    assertThat(doctor.get("usable").asBoolean()).isTrue();
+    assertThat(doctor.at("/tokenizers/detail").asText()).contains("tokenizers");
     assertThat(json(ExitCode.OK, "config").get("settings")).isNotEmpty();
     JsonNode demo = json(ExitCode.OK, "demo", "--out", folder.resolve("demo").toString(), "--method", "rtn");
     assertThat(demo.get("status").asText()).isEqualTo("complete");

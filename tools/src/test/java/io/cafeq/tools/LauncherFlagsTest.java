@@ -29,6 +29,8 @@ class LauncherFlagsTest {
             "MALLOC_ARENA_MAX=2",
             "OMP_NUM_THREADS=1",
             "OPENBLAS_NUM_THREADS=1",
+            "-Dai.djl.offline=true",
+            "-DOPT_OUT_TRACKING=true",
             "-Xlog:disable",
             "-Xlog:all=warning:stderr");
   }

@@ -104,7 +104,7 @@ public final class ChoiceEvaluation {
     int places = Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
     long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places) + GatheredStates.bytes(places, hidden);
     List<int[]> inputs = run.stream().map(ChoiceTokens::inputs).toList();
-    try (ForwardPass pass = resources.pass(model, inputs, resources.memory() - beside);
+    try (ForwardPass pass = resources.pass(model, inputs, beside, 1);
         OutputHead head = OutputHead.open(model.weights(), resources.products(), places, resources.stop());
         Arena arena = Arena.ofConfined()) {
       for (int layer = 0; layer < pass.layers(); layer++) {

@@ -18,8 +18,9 @@ import java.util.OptionalInt;
  * that opened it.
  */
 public final class EvaluatedModel implements AutoCloseable {
-  /** A result's reader holds a row of a unit's file, a tile of weights and an output-side block. */
-  private static final long RESULT_BYTES = 96L << 20;
+  /** What a row of a unit's file takes at most, and what an output-side block usually does. */
+  private static final long MOST_ROW_BYTES = 80L << 20;
+  private static final long USUAL_BLOCK_BYTES = 16L << 20;
 
   private final Path folder;
   private final ModelWeights weights;
@@ -46,7 +47,7 @@ public final class EvaluatedModel implements AutoCloseable {
   public static EvaluatedModel open(Path path) {
     if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
       ResultWeights weights = ResultWeights.open(path);
-      return new EvaluatedModel(path, weights, weights.tensors(), RESULT_BYTES, () -> {});
+      return new EvaluatedModel(path, weights, weights.tensors(), bytes(weights), () -> {});
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
@@ -56,6 +57,11 @@ public final class EvaluatedModel implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
+  }
+
+  private static long bytes(ResultWeights weights) {
+    long matrix = weights.tensors().stream().mapToLong(TensorInfo::elements).max().orElse(0) * Float.BYTES;
+    return TensorReader.SCRATCH_BYTES + Math.min(MOST_ROW_BYTES, matrix) + Math.min(USUAL_BLOCK_BYTES, matrix);
   }
 
   /** Where config.json and tokenizer.json lie. */

@@ -1,5 +1,7 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.MatrixProducts;
 import java.nio.file.Path;
@@ -13,9 +15,24 @@ import java.util.List;
  */
 public record Resources(
     MatrixProducts products, long memory, Path scratchFolder, StopFlag stop, EvaluationWatcher watcher) {
-  /** A pass over windows with what memory is left beside other things. */
-  ForwardPass pass(EvaluatedModel model, List<int[]> windows, long memoryLeft) {
-    return ForwardPass.open(
-        model.weights(), products, windows, Math.max(0, memoryLeft), scratchFolder, stop);
+  /**
+   * A pass over windows.
+   *
+   * @param beside native bytes that are taken by other things at the same time
+   * @param passes that share the rest
+   * @throws EngineException with kind USAGE, saying how much more would do, where the memory is too small
+   */
+  ForwardPass pass(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
+    long needed = ForwardPass.memoryNeeded(model.weights(), Chunk.longest(windows));
+    long share = (memory - beside) / passes;
+    if (share < needed) {
+      long least = beside + needed * passes;
+      throw new EngineException(
+          FailureKind.USAGE,
+          "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that".formatted(
+              model.folder(), Chunk.longest(windows), Math.ceilDiv(least, 1L << 20), memory >> 20),
+          "Run again with --max-memory raised by " + Math.ceilDiv(least - memory, 1L << 20) + "m or more.");
+    }
+    return ForwardPass.open(model.weights(), products, windows, share, scratchFolder, stop);
   }
 }

@@ -46,7 +46,7 @@ public final class TextEvaluation {
     int hidden = hidden(model);
     long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places())
         + GatheredStates.bytes(places(), hidden);
-    try (ForwardPass pass = resources.pass(model, inputs, resources.memory() - beside);
+    try (ForwardPass pass = resources.pass(model, inputs, beside, 1);
         OutputHead head = head(model);
         Arena arena = Arena.ofConfined()) {
       resources.watcher().began(pass.layers() + batches());
@@ -80,9 +80,8 @@ public final class TextEvaluation {
     long beside = model.memory() + reference.memory()
         + 2 * OutputHead.memoryNeeded(model.weights(), places()) + 2 * GatheredStates.bytes(places(), hidden)
         + OutputErrors.bytes(Math.max(USUAL_PLACES, window), hidden);
-    long each = (resources.memory() - beside) / 2;
-    try (ForwardPass pass = resources.pass(model, inputs, each);
-        ForwardPass referencePass = resources.pass(reference, inputs, each)) {
+    try (ForwardPass pass = resources.pass(model, inputs, beside, 2);
+        ForwardPass referencePass = resources.pass(reference, inputs, beside, 2)) {
       resources.watcher().began(pass.layers() + batches());
       OutputErrors errors = new OutputErrors(reference.weights(), model.weights(), model::isFactor,
           reference.couplingsByValues(), resources.products());

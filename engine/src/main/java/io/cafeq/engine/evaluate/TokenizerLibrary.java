@@ -4,7 +4,10 @@ import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.Objects;
+import java.util.Properties;
 
 /**
  * The native tokenizers, which DJL's jar has for Linux (x86-64, aarch64), macOS (aarch64) and Windows (x86-64); glibc 2.17 or
@@ -13,6 +16,7 @@ import java.util.Objects;
  */
 public final class TokenizerLibrary {
   private static final String OFFLINE = "ai.djl.offline";
+  private static final String PROPERTIES = "/native/lib/tokenizers.properties";
 
   private TokenizerLibrary() {}
 
@@ -44,8 +48,15 @@ public final class TokenizerLibrary {
   }
 
   private static String version() {
-    String found = TokenizersLibrary.class.getPackage().getImplementationVersion();
-    return found == null ? "" : " " + found;
+    Properties properties = new Properties();
+    try (InputStream file = TokenizersLibrary.class.getResourceAsStream(PROPERTIES)) {
+      if (file != null) {
+        properties.load(file);
+      }
+    } catch (IOException unreadable) {
+      return "";
+    }
+    return properties.containsKey("version") ? " " + properties.getProperty("version") : "";
   }
 
   private static String reason(Throwable failure) {

@@ -44,9 +44,7 @@ public final class GridTile {
   private final short[] rowScaleBits;
   private final byte[][] codes;
   private final double[] shrinks;
-  private float[][] columnWeights = new float[0][];
-  private float @Nullable [] weighedBy;
-  private boolean weighted;
+  private final LaneWeights laneWeights;
   private int rows;
   private int count;
   private int lanes;
@@ -82,6 +80,7 @@ public final class GridTile {
     rowScale = new float[maximumRows];
     rowScaleBits = new short[maximumRows];
     shrinks = Shrinks.of(grid);
+    laneWeights = new LaneWeights(laneLength, mostLanes, groups * parts);
   }
 
   /** The fewest equal parts of a group that are no longer than a lane should be. */
@@ -103,16 +102,7 @@ public final class GridTile {
     rows = rowCount;
     count = rows * groups;
     lanes = count * parts;
-    int blocked = 16;
-    for (int l0 = 0; l0 < lanes; l0 += blocked) {
-      int end = Math.min(lanes, l0 + blocked);
-      for (int e = 0; e < laneLength; e++) {
-        float[] entry = entries[e];
-        for (int l = l0, from = l0 * laneLength + e; l < end; l++, from += laneLength) {
-          entry[l] = weights[from];
-        }
-      }
-    }
+    LaneLayout.toLanes(weights, entries, lanes);
     float[] lows = parts == 1 ? low : laneLow;
     float[] highs = parts == 1 ? high : laneHigh;
     Arrays.fill(lows, 0, lanes, Float.POSITIVE_INFINITY);
@@ -134,36 +124,15 @@ public final class GridTile {
 
   /** Chooses each group's scale and zero point as they will be stored: the shrink with the least squared error. */
   public void choose() {
-    weighted = false;
-    chooseGrids();
+    chooseGrids(null);
   }
 
-  /** The same where the squared errors of each column count as much as told, once for all rows. */
+  /** The same where the squared errors of each column count as much as told. */
   public void choose(float[] weightsOfColumns) {
-    weigh(weightsOfColumns);
-    weighted = true;
-    chooseGrids();
-    weighted = false;
+    chooseGrids(laneWeights.of(weightsOfColumns));
   }
 
-  /** One weight a lane and entry; made again only for other weights. */
-  private void weigh(float[] weightsOfColumns) {
-    if (weightsOfColumns == weighedBy) {
-      return;
-    }
-    if (columnWeights.length == 0) {
-      columnWeights = new float[laneLength][maximumRows * groups * parts];
-    }
-    int lanesOfRow = groups * parts;
-    for (int e = 0; e < laneLength; e++) {
-      for (int l = 0; l < columnWeights[e].length; l++) {
-        columnWeights[e][l] = weightsOfColumns[l % lanesOfRow * laneLength + e];
-      }
-    }
-    weighedBy = weightsOfColumns;
-  }
-
-  private void chooseGrids() {
+  private void chooseGrids(float @Nullable [][] weights) {
     prepareRanges();
     if (shrinks.length == 1) {
       candidate(shrinks[0]);
@@ -173,7 +142,7 @@ public final class GridTile {
       Arrays.fill(bestError, 0, count, Double.POSITIVE_INFINITY);
       for (double shrink : shrinks) {
         candidate(shrink);
-        measure();
+        measure(weights);
         for (int i = 0; i < count; i++) {
           double squared = squaredError(i);
           if (squared < bestError[i]) {
@@ -201,15 +170,15 @@ public final class GridTile {
   }
 
   /** Errors of all lanes on the present grids, in units of the squared steps. */
-  private void measure() {
+  private void measure(float @Nullable [][] weights) {
     Arrays.fill(error, 0, lanes, 0);
     float[] inverses = spread(inverse, laneInverse);
     float[] zeros = spread(zero, laneZero);
     for (int e = 0; e < laneLength; e++) {
-      if (weighted) {
-        LaneLoops.addWeightedCodeErrors(entries[e], inverses, zeros, columnWeights[e], grid.top(), error, lanes);
-      } else {
+      if (weights == null) {
         LaneLoops.addCodeErrors(entries[e], inverses, zeros, grid.top(), error, lanes);
+      } else {
+        LaneLoops.addWeightedCodeErrors(entries[e], inverses, zeros, weights[e], grid.top(), error, lanes);
       }
     }
   }
@@ -324,7 +293,7 @@ public final class GridTile {
 
   /** Squared error of nearest rounding on the chosen grids. */
   public double squaredError() {
-    measure();
+    measure(null);
     double sum = 0;
     for (int i = 0; i < count; i++) {
       sum += squaredError(i);
@@ -339,15 +308,7 @@ public final class GridTile {
     for (int e = 0; e < laneLength; e++) {
       LaneLoops.codes(entries[e], inverses, zeros, grid.top(), codes[e], lanes);
     }
-    int blocked = 16;
-    for (int e0 = 0; e0 < laneLength; e0 += blocked) {
-      int end = Math.min(laneLength, e0 + blocked);
-      for (int l = 0; l < lanes; l++) {
-        for (int e = e0, to = l * laneLength + e0; e < end; e++, to++) {
-          out[to] = codes[e][l];
-        }
-      }
-    }
+    LaneLayout.toRows(codes, out, lanes);
   }
 
   /** What nearest rounding adds to the loaded rows, row after row. They are lost: this is the last use of a load. */
@@ -358,15 +319,7 @@ public final class GridTile {
     for (int e = 0; e < laneLength; e++) {
       LaneLoops.codeDeviations(entries[e], inverses, zeros, steps, grid.top(), lanes);
     }
-    int blocked = 16;
-    for (int e0 = 0; e0 < laneLength; e0 += blocked) {
-      int end = Math.min(laneLength, e0 + blocked);
-      for (int l = 0; l < lanes; l++) {
-        for (int e = e0, to = l * laneLength + e0; e < end; e++, to++) {
-          out[to] = entries[e][l];
-        }
-      }
-    }
+    LaneLayout.toRows(entries, out, lanes);
   }
 
   /** Writes the loaded rows' scales and zero points at {@code firstRow} of {@code buffers}. */

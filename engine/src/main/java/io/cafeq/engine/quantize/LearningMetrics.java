@@ -6,6 +6,7 @@ import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.transform.ChannelMetric;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.DoubleStream;
 
 /**
  * Second moments of an input as the learners of transforms need them: small squares on the diagonal, damped, and means over
@@ -26,7 +27,7 @@ public record LearningMetrics(InputMoments moments, double damping, Rounding rou
    * plane.
    */
   public ChannelMetric blocks(int firstChannel, List<Integer> sizes) {
-    if (rounding == Rounding.NEAREST_PLANE) {
+    if (!countFor(rounding)) {
       return ChannelMetric.NONE;
     }
     double added = damping * moments.meanDiagonal();
@@ -43,21 +44,37 @@ public record LearningMetrics(InputMoments moments, double damping, Rounding rou
     return ChannelMetric.normalised(squares);
   }
 
+  /** Whether H has a say in what is learned on the input side for such a rounding. */
+  static boolean countFor(Rounding rounding) {
+    return rounding != Rounding.NEAREST_PLANE;
+  }
+
   /** Mean diagonal over each group of channels, divided by the mean over all; empty where nothing is known of any. */
   public double[] groupWeights(int group) {
-    int size = group == 0 ? moments.channels() : group;
-    double mean = moments.meanDiagonal();
-    if (!(mean > 0) || size == moments.channels()) {
-      return new double[0];
-    }
-    double[] weights = new double[moments.channels() / size];
+    double[] diagonal = new double[moments.channels()];
+    double added = damping * moments.meanDiagonal();
     for (InputMoments.Block block : moments.blocks()) {
       for (int i = 0; i < block.channels(); i++) {
-        weights[(block.firstChannel() + i) / size] += block.moments().get(i, i);
+        diagonal[block.firstChannel() + i] = block.moments().get(i, i) + added;
       }
     }
-    for (int g = 0; g < weights.length; g++) {
-      weights[g] = (weights[g] / (size * mean) + damping) / (1 + damping);
+    return groupWeights(diagonal, group);
+  }
+
+  /**
+   * The same of a diagonal that is damped already.
+   *
+   * @param group channels of a group; 0 for all
+   */
+  static double[] groupWeights(double[] diagonal, int group) {
+    int size = group == 0 ? diagonal.length : group;
+    double mean = DoubleStream.of(diagonal).sum() / diagonal.length;
+    if (!(mean > 0) || size == diagonal.length) {
+      return new double[0];
+    }
+    double[] weights = new double[diagonal.length / size];
+    for (int i = 0; i < diagonal.length; i++) {
+      weights[i / size] += diagonal[i] / (size * mean);
     }
     return weights;
   }

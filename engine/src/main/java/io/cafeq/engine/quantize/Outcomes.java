@@ -81,7 +81,8 @@ final class Outcomes {
         pair == null ? null : new PairFigures(
             pair.left(), pair.right(), pair.weights(), pair.squaredNorm(),
             Objects.requireNonNull(now.pair()).result(),
-            pair.plain(), pair.plainClipped(), Objects.requireNonNull(now.pair()).result(),
+            pair.plain(), pair.plainClipped(),
+            now.outputNorm() == null ? (Double) Objects.requireNonNull(now.pair()).result() : pair.plainEqualBits(),
             pair.rotation(), pair.learned()),
         Optional.of(before.fallBack().orElseThrow()));
   }

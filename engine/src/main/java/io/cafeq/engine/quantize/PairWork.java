@@ -19,13 +19,14 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.ToLongFunction;
 
 /**
  * One pass over a pair: M is learned head by head, both factors are rounded, in turns or in the metrics of their inputs,
  * without being held in memory, and what came out best is written. Borrows everything that it is given.
  */
 final class PairWork implements PartWork {
-  private static final long HEAP_BYTES_PER_ENTRY = 90;
+  private static final long HEAP_BYTES_PER_ENTRY = 100;
 
   private final Workplace place;
   private final int part;
@@ -140,7 +141,7 @@ final class PairWork implements PartWork {
 
   /**
    * Bytes of the heap: h x h matrices for every left head, in doubles M, the products of both factors and those being summed,
-   * in floats the blocks of the present and of the best half step.
+   * those of the originals, in floats the blocks of the present and of the best half step.
    */
   static long heapNeeded(Part.Pair pair) {
     return pair.coupling().heads().stream()
@@ -148,8 +149,13 @@ final class PairWork implements PartWork {
         .sum();
   }
 
-  /** Native bytes that a pass takes at most. */
-  static long memoryNeeded(Part.Pair pair) {
-    return Math.max(PairTransforms.memoryNeeded(pair), PairSlabs.memoryNeeded(pair));
+  /**
+   * Native bytes that a pass takes at most.
+   *
+   * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
+   */
+  static long memoryNeeded(Part.Pair pair, ToLongFunction<Part.RowRange> momentBytes) {
+    return Math.max(PairTransforms.memoryNeeded(pair), PairSlabs.memoryNeeded(pair))
+        + PairMetricMemory.needed(pair, momentBytes);
   }
 }

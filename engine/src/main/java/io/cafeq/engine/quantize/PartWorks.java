@@ -31,7 +31,7 @@ final class PartWorks {
   static long memoryNeeded(Unit.Quantized unit, ToLongFunction<Part.RowRange> momentBytes) {
     return unit.parts().stream().mapToLong(part -> switch (part) {
       case Part.Stack stack -> StackWork.memoryNeeded(stack, momentBytes);
-      case Part.Pair pair -> PairWork.memoryNeeded(pair);
+      case Part.Pair pair -> PairWork.memoryNeeded(pair, momentBytes);
     }).max().orElse(0);
   }
 }

@@ -12,6 +12,7 @@ import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
@@ -77,10 +78,10 @@ final class StackWork implements PartWork {
   }
 
   /** For learning on the output side. */
-  private double[] groupWeights(RowRange range) {
-    return treatment.transform() instanceof BlockDiagonal blocks && blocks.side() == Side.OUTPUT
-        ? learner(blocks).groupWeights(range)
-        : new double[0];
+  private double[] groupWeights(InputMetric ofWeights) {
+    return ofWeights.isNone()
+        ? new double[0]
+        : LearningMetrics.groupWeights(ofWeights.diagonal(), treatment.grid().group());
   }
 
   /** Buffers for one slab of any range. */
@@ -119,7 +120,7 @@ final class StackWork implements PartWork {
     long roundingSeed = Seeds.of(treatment.seed(), weight.name(), 0, "rounding");
     int slabRows = SlabShape.rows(treatment.transform(), columns, range.count());
     int expert = weight.isStack() ? range.expert() : -1;
-    double[] groupWeights = groupWeights(range);
+    double[] groupWeights = groupWeights(metrics.ofWeights());
     int expertRow = weight.isStack() ? range.expert() * weight.rows() : 0;
     for (int done = 0; done < range.count(); done += slabRows) {
       place.stop().check();

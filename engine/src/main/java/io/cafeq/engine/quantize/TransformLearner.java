@@ -6,7 +6,6 @@ import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
-import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
@@ -34,29 +33,19 @@ final class TransformLearner {
   }
 
   /**
-   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known. Reads the tensors' columns
-   * only where something is learned.
+   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known and counts. Reads the
+   * tensors' columns only where something is learned.
    */
   List<BlockTransform> inputBlocks(Progress progress) {
     try (Arena arena = Arena.ofConfined()) {
-      return inputBlocks(metrics(StackInput.shared(stack.rows(), stack.columns(), place.inputs()), arena), progress);
+      boolean counts = spec.kind() == BlockDiagonal.Kind.LEARNED
+          && LearningMetrics.countFor(stack.treatment().rounding());
+      Optional<LearningMetrics> metrics = StackInput.shared(stack.rows(), stack.columns(), place.inputs())
+          .filter(input -> counts)
+          .flatMap(input -> place.statistics().read(input, arena))
+          .map(moments -> new LearningMetrics(moments, place.damping(), stack.treatment().rounding()));
+      return inputBlocks(metrics, progress);
     }
-  }
-
-  /** What errors of each group of the inputs of a range's rows cost, on the output side; empty where all cost the same. */
-  double[] groupWeights(Part.RowRange range) {
-    try (Arena arena = Arena.ofConfined()) {
-      return metrics(StackInput.of(range, place.inputs()), arena)
-          .map(metrics -> metrics.groupWeights(stack.treatment().grid().group()))
-          .orElseGet(() -> new double[0]);
-    }
-  }
-
-  private Optional<LearningMetrics> metrics(Optional<MatrixInput> input, Arena arena) {
-    return input
-        .filter(known -> spec.kind() == BlockDiagonal.Kind.LEARNED)
-        .flatMap(known -> place.statistics().read(known, arena))
-        .map(moments -> new LearningMetrics(moments, place.damping(), stack.treatment().rounding()));
   }
 
   private List<BlockTransform> inputBlocks(Optional<LearningMetrics> metrics, Progress progress) {

@@ -3,6 +3,7 @@ package io.cafeq.engine.rounding;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.statistics.InputMoments;
+import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.transform.BlockTransform;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -173,9 +174,15 @@ public final class InputMetric {
     return Math.min(widened, (long) Float.BYTES * channels * channels);
   }
 
-  /** Native bytes that making a factor takes at most beside it. */
+  /**
+   * Native bytes that making a factor takes at most beside it: one block in doubles, and some columns of it where it is
+   * transformed. The arguments are those of {@link #factorBytes}, the moments cut as {@link MomentBlocks} says.
+   */
   public static long makingBytes(long momentBytes, int channels, int widest) {
-    long doubles = 2 * factorBytes(momentBytes, channels, widest);
-    return doubles + (long) Float.BYTES * widest * (3L * channels + widest);
+    // Blocks that are equal but for the last one: their mean size is at most a grain below the largest.
+    double squares = momentBytes / (double) Float.BYTES;
+    double largest = Math.min(Math.sqrt(squares), squares / channels + MomentBlocks.GRAIN);
+    long rows = Math.min((long) Math.ceil(largest) + widest, channels);
+    return Double.BYTES * rows * rows + Float.BYTES * widest * (3 * rows + widest);
   }
 }

@@ -8,13 +8,11 @@ import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.transform.BlockTransform;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The fast encoder: floats, plain loops that C2 vectorises, the same bits on every CPU. */
 public final class LaneSlabEncoder implements SlabEncoder {
@@ -22,15 +20,12 @@ public final class LaneSlabEncoder implements SlabEncoder {
   private byte[] rowCodes = new byte[0];
   private final GridChooser chooser = new GridChooser();
   private final MetricSlab metricSlab;
-  private @Nullable Scratch scratch;
+  private final SlabScratch scratch = new SlabScratch();
 
   /** Borrows the products. */
   public LaneSlabEncoder(MatrixProducts products) {
     metricSlab = new MetricSlab(products);
   }
-
-  /** V and the codes of one slab, in native memory. */
-  private record Scratch(Arena arena, FloatMatrix values, MemorySegment codes) {}
 
   @Override
   public EncodedSlab encode(
@@ -58,7 +53,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
   public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     int columns = weights.columns();
     GridTile tile = chooser.tile(grid, columns);
-    FloatMatrix deviations = metric.isNone() ? weights : values(weights.rows(), columns);
+    FloatMatrix deviations = metric.isNone() ? weights : scratch.values(weights.rows(), columns);
     double sum = 0;
     for (int first = 0; first < weights.rows(); first += tile.maximumRows()) {
       int count = Math.min(tile.maximumRows(), weights.rows() - first);
@@ -81,7 +76,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
     if (metric.isNone()) {
       return plainError(weights, grid, metric);
     }
-    FloatMatrix values = values(weights.rows(), weights.columns());
+    FloatMatrix values = scratch.values(weights.rows(), weights.columns());
     values.segment().copyFrom(weights.segment().asSlice(0, values.segment().byteSize()));
     chooser.choose(weights, values, grid, null, metric);
     return round(values, grid, new SlabTransforms.None(), metric, rule);
@@ -107,7 +102,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
   /** Rounds V, which becomes its deviations, on the grids that were chosen. */
   private RoundingErrors round(
       FloatMatrix values, GridSpec grid, SlabTransforms transforms, InputMetric metric, RoundingRule rule) {
-    MemorySegment codes = scratch(values.rows(), values.columns()).codes();
+    MemorySegment codes = scratch.codes(values.rows(), values.columns());
     RoundingErrors errors = metricSlab.round(
         new MetricSlab.Task(values, metric, grid, chooser.grids(), rule, codes), transforms);
     return switch (transforms) {
@@ -183,7 +178,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
       FloatMatrix weights, GridSpec grid, SlabTransforms.Blocks transforms, RoundingRule rule, SlabBuffers buffers) {
     FloatMatrix values = transform(weights, transforms);
     double norm = chooser.choose(weights, values, grid, buffers, InputMetric.NONE);
-    MemorySegment codes = scratch(weights.rows(), weights.columns()).codes();
+    MemorySegment codes = scratch.codes(weights.rows(), weights.columns());
     double error = 0;
     for (BlockTransform block : transforms.blocks()) {
       error += round(values, grid, transforms.side(), block, channel(transforms, block), rule, codes);
@@ -195,7 +190,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
   /** Packs what lies in the scratch. */
   private void storeCodes(FloatMatrix weights, SlabBuffers buffers) {
     int columns = weights.columns();
-    MemorySegment from = scratch(weights.rows(), columns).codes();
+    MemorySegment from = scratch.codes(weights.rows(), columns);
     byte[] codes = rowCodes(columns);
     for (int row = 0; row < weights.rows(); row++) {
       MemorySegment.copy(from, ValueLayout.JAVA_BYTE, (long) row * columns, codes, 0, columns);
@@ -205,7 +200,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   /** V in the scratch. */
   private FloatMatrix transform(FloatMatrix weights, SlabTransforms transforms) {
-    FloatMatrix values = values(weights.rows(), weights.columns());
+    FloatMatrix values = scratch.values(weights.rows(), weights.columns());
     switch (transforms) {
       case SlabTransforms.None none ->
           values.segment().copyFrom(weights.segment().asSlice(0, values.segment().byteSize()));
@@ -279,28 +274,9 @@ public final class LaneSlabEncoder implements SlabEncoder {
     return blockTiles.computeIfAbsent(k, BlockTile::new);
   }
 
-  private FloatMatrix values(int rows, int columns) {
-    long bytes = (long) Float.BYTES * rows * columns;
-    return new FloatMatrix(scratch(rows, columns).values().segment().asSlice(0, bytes), rows, columns);
-  }
-
-  private Scratch scratch(int rowCount, int columns) {
-    Scratch present = scratch;
-    if (present != null && present.values().elements() >= (long) rowCount * columns) {
-      return present;
-    }
-    closeScratch();
-    Arena arena = Arena.ofShared();
-    Scratch room =
-        new Scratch(
-            arena, FloatMatrix.allocate(arena, rowCount, columns), arena.allocate((long) rowCount * columns, 64));
-    scratch = room;
-    return room;
-  }
-
   /** Native bytes that a slab with transforms takes beside its weights. */
   public static long scratchBytes(int rows, int columns) {
-    return 5L * rows * columns;
+    return SlabScratch.bytes(rows, columns);
   }
 
   /** The same for a slab that is rounded in a metric, with a transform or without. */
@@ -311,14 +287,6 @@ public final class LaneSlabEncoder implements SlabEncoder {
   @Override
   public void close() {
     metricSlab.close();
-    closeScratch();
-  }
-
-  private void closeScratch() {
-    Scratch present = scratch;
-    scratch = null;
-    if (present != null) {
-      present.arena().close();
-    }
+    scratch.close();
   }
 }

@@ -7,7 +7,7 @@ public sealed interface RoundingRule {
   /** Each entry to its nearest level, ties to even. */
   record Nearest() implements RoundingRule {}
 
-  /** Nearest plane in the metric of the inverse transform; nearest where there is no transform. */
+  /** Nearest plane in the metric of the inverse transform and of the inputs; nearest where there is neither. */
   record NearestPlane() implements RoundingRule {}
 
   /**

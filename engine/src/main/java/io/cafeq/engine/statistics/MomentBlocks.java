@@ -11,7 +11,7 @@ import java.util.List;
  */
 public record MomentBlocks(List<Span> spans) {
   /** Pieces are whole vectors of the machine. */
-  private static final int GRAIN = 8;
+  public static final int GRAIN = 8;
 
   public MomentBlocks {
     spans = List.copyOf(spans);

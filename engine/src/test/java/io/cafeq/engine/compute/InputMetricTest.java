@@ -8,6 +8,7 @@ import io.cafeq.config.TransformStorage;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.statistics.InputMoments;
+import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
@@ -132,6 +133,20 @@ class InputMetricTest {
       assertSame(dense(metric), expected);
       for (int c = 0; c < 80; c++) {
         assertThat(metric.diagonal()[c]).isCloseTo(expected[c][c], within(1e-5 * expected[c][c]));
+      }
+    }
+  }
+
+  /** What is promised holds the moments' largest block in doubles, however they are cut. */
+  @Test
+  void makingAFactorFitsItsPermit() {
+    for (int channels : new int[] {96, 1000, 4096, 11008, 14336, 32768}) {
+      for (int width : new int[] {64, 1000, 4096, 32768}) {
+        MomentBlocks cut = MomentBlocks.of(channels, width);
+        long largest = cut.spans().stream().mapToLong(MomentBlocks.Span::count).max().orElseThrow();
+        long bytes = InputMetric.makingBytes(cut.squareBytes(), channels, 0);
+        assertThat(bytes).isBetween(8 * largest * largest, 8 * (largest + 9) * (largest + 9));
+        assertThat(InputMetric.factorBytes(cut.squareBytes(), channels, 0)).isEqualTo(cut.squareBytes());
       }
     }
   }

@@ -8,6 +8,8 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.block.SlabDecoder;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.GridValues;
+import io.cafeq.engine.grid.Packing;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.rounding.InputMetric;
@@ -18,8 +20,10 @@ import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
@@ -158,7 +162,7 @@ class MetricRoundingTest {
     }
   }
 
-  /** From one code at a boundary on, rows go their own ways; what is rounded first has nothing before it. */
+  /** From one code at a boundary on, rows go their own ways: the errors must agree. */
   @ParameterizedTest
   @MethodSource("cases")
   void theReferenceRoundsAlike(String backend, String name) {
@@ -173,6 +177,111 @@ class MetricRoundingTest {
           .isCloseTo(Math.sqrt(expected.slab().squaredError()), within(0.005 * Math.sqrt(expected.slab().squaredError())));
       assertThat(actual.slab().outputNorm()).isCloseTo(expected.slab().outputNorm(), within(1e-4 * expected.slab().outputNorm()));
     }
+  }
+
+  /** Each code is the nearest to its target, made in doubles from the codes that were chosen before it. */
+  @ParameterizedTest
+  @MethodSource("cases")
+  void everyCodeIsTheNearestToItsTarget(String backend, String name) {
+    try (ComputeLane lane = Backends.open(backend).openLane()) {
+      Case one = make(name, lane);
+      EncodedSlab slab = encode(one, new RoundingRule.NearestPlane(), lane).slab();
+      double[][] rounded = values(slab);
+      double[][] lowest = values(constant(slab, 0));
+      double[][] next = values(constant(slab, 1));
+      double[][] v = transformed(one);
+      int rows = v.length;
+      double[][] t = triangle(one, rows);
+      for (InputMetric.Block block : one.metric().blocks()) {
+        double[][] mixed = new double[rows][block.size()];
+        for (int c = block.size() - 1; c >= 0; c--) {
+          int channel = block.channels()[c];
+          for (int row = rows - 1; row >= 0; row--) {
+            double above = 0;
+            for (int i = row + 1; i < rows; i++) {
+              above += t[row][i] / t[row][row] * (rounded[i][channel] - v[i][channel]);
+            }
+            double taken = above;
+            for (int d = c + 1; d < block.size(); d++) {
+              taken += block.upper().get(c, d) * mixed[row][d];
+            }
+            mixed[row][c] = rounded[row][channel] - v[row][channel] + above;
+            double step = next[row][channel] - lowest[row][channel];
+            double code = (rounded[row][channel] - lowest[row][channel]) / step;
+            double wanted = Math.clamp((v[row][channel] - taken - lowest[row][channel]) / step, 0, one.grid().top());
+            assertThat(Math.abs(code - wanted)).isLessThan(0.5 + 1e-4);
+          }
+        }
+      }
+    }
+  }
+
+  private static double[][] values(EncodedSlab slab) {
+    GridValues values = new GridValues(slab);
+    float[] row = new float[slab.columns()];
+    double[][] all = new double[slab.rows()][slab.columns()];
+    for (int i = 0; i < all.length; i++) {
+      values.read(i, 0, row.length, row);
+      for (int c = 0; c < row.length; c++) {
+        all[i][c] = row[c];
+      }
+    }
+    return all;
+  }
+
+  /** The same grids under one code everywhere. */
+  private EncodedSlab constant(EncodedSlab slab, int code) {
+    byte[] row = new byte[slab.columns() + 8];
+    Arrays.fill(row, (byte) code);
+    MemorySegment codes = arena.allocate(slab.codes().byteSize());
+    long bytes = EncodedSlab.codeBytes(slab.grid(), slab.columns());
+    for (int i = 0; i < slab.rows(); i++) {
+      Packing.pack(row, 0, slab.columns(), slab.grid().bits(), codes, i * bytes);
+    }
+    return new EncodedSlab(
+        slab.grid(), slab.rows(), slab.columns(), codes, slab.rowScales(), slab.scales(), slab.zeros(), 0, 0);
+  }
+
+  private static double[][] transformed(Case one) {
+    double[][] v = doubles(one.weights());
+    if (one.transforms() instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks)) {
+      double[][] w = doubles(one.weights());
+      for (BlockTransform block : blocks) {
+        int k = block.k();
+        double[] m = block.exactForward();
+        for (int row = 0; row < (side == Side.INPUT ? w.length : k); row++) {
+          for (int c = 0; c < (side == Side.INPUT ? k : w[0].length); c++) {
+            double sum = 0;
+            for (int i = 0; i < k; i++) {
+              sum += side == Side.INPUT
+                  ? m[c * k + i] * w[row][block.firstChannel() + i]
+                  : m[row * k + i] * w[block.firstChannel() + i][c];
+            }
+            v[side == Side.INPUT ? row : block.firstChannel() + row][side == Side.INPUT ? block.firstChannel() + c : c] =
+                sum;
+          }
+        }
+      }
+    }
+    return v;
+  }
+
+  private static double[][] triangle(Case one, int rows) {
+    double[][] t = new double[rows][rows];
+    for (int i = 0; i < rows; i++) {
+      t[i][i] = 1;
+    }
+    if (one.transforms() instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) && side == Side.OUTPUT) {
+      for (BlockTransform block : blocks) {
+        double[] own = block.exactTriangle();
+        for (int i = 0; i < block.k(); i++) {
+          for (int j = i; j < block.k(); j++) {
+            t[block.firstChannel() + i][block.firstChannel() + j] = own[i * block.k() + j];
+          }
+        }
+      }
+    }
+    return t;
   }
 
   @ParameterizedTest
