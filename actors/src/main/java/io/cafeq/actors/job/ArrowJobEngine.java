@@ -41,7 +41,6 @@ final class ArrowJobEngine implements JobEngine {
     this.statistics = statistics;
     this.inputs = MatrixInputs.of(checkpoint.config());
     this.checkpoint = checkpoint;
-    inputs = MatrixInputs.of(checkpoint.config());
     this.identity = identity;
     this.run = settings.run();
     this.options = new UnitQuantizer.Options(run.verify(), settings.recipe().measuresBaselines(),
