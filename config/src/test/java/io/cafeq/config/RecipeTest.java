@@ -84,7 +84,7 @@ class RecipeTest {
         true, 0, OptionalInt.empty(), Optional.empty(),
         new PairSettings(true, PairLoss.EXPECTED_ERROR, 5, PairOptimizer.ADAM, 0, 200, OptionalDouble.empty(),
             PairRounding.NEAREST_PLANE, 3, false),
-        new StatisticsSettings(new StatisticsSource.None(), 4096, 256, 4096, 0.01),
+        new StatisticsSettings(new StatisticsSource.Auto(), 4096, 256, 4096, 0.01),
         List.of(), List.of(), List.of()));
   }
 
@@ -148,11 +148,11 @@ class RecipeTest {
         + "\"pair-reverse\":false,"
         + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
         + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
-        + "\"statistics\":\"none\",\"statistics-damping\":0.01,\"statistics-tokens\":4096,"
+        + "\"statistics\":\"auto\",\"statistics-damping\":0.01,\"statistics-tokens\":4096,"
         + "\"statistics-width\":4096,\"statistics-window\":256,"
         + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("d106460f9547c73408ceddb8aafc2de264d243c0102369303fe090de6a420788");
+        .isEqualTo("207166b77ce6cf02ae4e303f2661456fc4387c854105b19a307613b835acc04b");
   }
 
   @Test

@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq} without a command. */
 @Command(
     name = "cafeq",
-    header = "Quantizes large language models without calibration data, streamed in bounded memory.",
+    header = "Quantizes large language models without your data, streamed in bounded memory.",
     synopsisSubcommandLabel = "COMMAND",
     versionProvider = Version.class,
     footer = {

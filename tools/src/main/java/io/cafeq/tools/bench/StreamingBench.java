@@ -97,6 +97,7 @@ public final class StreamingBench {
     options.put("recipe.clip", Boolean.toString(clip));
     options.put("run.verify", "false");
     options.put("recipe.baselines", "off");
+    options.put("recipe.statistics", "none");
     Path out = folder.resolve("result");
     QuantizeJob job =
         new QuantizeJob(source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
