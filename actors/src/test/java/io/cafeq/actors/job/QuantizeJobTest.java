@@ -230,7 +230,8 @@ class QuantizeJobTest {
 
   @Test
   void aBackendThatDoesNotOpenIsARefusal() {
-    JobEngine.Factory engines = (checkpoint, identity, settings, statistics, flag) -> new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
+    JobEngine.Factory engines = (checkpoint, identity, settings, statistics, flag) ->
+        new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
       @Override
       public Opened open(OutputFolder output) {
         throw new EngineException(FailureKind.USAGE, "no backend is called \"x\"", "Choose another.");

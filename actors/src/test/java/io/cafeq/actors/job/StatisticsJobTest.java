@@ -8,6 +8,7 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.report.TakenStatistics;
@@ -219,6 +220,36 @@ class StatisticsJobTest {
     assertThat(complete.report().warnings()).anyMatch(warning -> warning.contains("random tokens"));
     assertThat(job(fixture, "recipe.statistics", "text").run()).isInstanceOfSatisfying(JobResult.Refused.class,
         refused -> assertThat(refused.failure()).hasMessageContaining("tokenizer.json"));
+  }
+
+  @Test
+  void aTextIsNeededOnceAndMustNotChange() throws IOException {
+    JobFixture fixture = fixture("a");
+    Tokenizers.write(fixture.source);
+    Path text = Files.writeString(folder.resolve("text"), "abc ".repeat(100));
+    String[] source = {"recipe.statistics", "file:" + text};
+    complete(job(fixture, source));
+    SortedMap<String, String> first = fixture.files();
+    Files.delete(fixture.units().getLast());
+
+    Files.writeString(text, "cba ".repeat(100));
+    assertThat(job(fixture, source).run()).isInstanceOfSatisfying(JobResult.Refused.class, refused -> {
+      assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
+      assertThat(refused.failure()).hasMessageContaining("the text " + text + " changed");
+    });
+
+    Files.delete(fixture.output.resolve("statistics/tokens.json"));
+    assertThat(job(fixture, source).run()).isInstanceOfSatisfying(JobResult.Refused.class,
+        refused -> assertThat(refused.failure()).hasMessageContaining("tokens"));
+
+    Files.writeString(text, "abc ".repeat(100));
+    complete(job(fixture, source));
+    assertThat(fixture.files()).isEqualTo(first);
+
+    Files.delete(text);
+    Files.delete(fixture.units().getLast());
+    complete(job(fixture, source));
+    assertThat(fixture.files()).isEqualTo(first);
   }
 
   @Test

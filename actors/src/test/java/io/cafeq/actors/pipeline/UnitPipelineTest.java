@@ -12,6 +12,8 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.UnitFailure;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -85,9 +87,35 @@ class UnitPipelineTest {
     assertThatThrownBy(() -> running.end().get(30, TimeUnit.SECONDS)).hasRootCauseMessage("too late");
   }
 
+  @Test
+  void aUnitWaitsAtTheGateAndWhomItRefusesFails() throws Exception {
+    CompletableFuture<Optional<UnitFailure>> closed = new CompletableFuture<>();
+    UnitFailure reason = new UnitFailure(FailureKind.CHECKPOINT, "never", "Mend it.");
+    UnitPipeline.Gate gate = unit -> switch (unit.id()) {
+      case "0" -> CompletableFuture.completedStage(Optional.empty());
+      case "1" -> closed;
+      default -> CompletableFuture.completedStage(Optional.of(reason));
+    };
+    UnitPipeline.Running running = pipeline(gate, 2, 100, 50).start(units(3), outcomes::add);
+
+    fail(next(), FailureKind.CHECKPOINT);
+    pool.expectNoMessage(Duration.ofMillis(100));
+    closed.complete(Optional.empty());
+    WorkerPool.Process second = next();
+    assertThat(second.unit().id()).isEqualTo("1");
+    fail(second, FailureKind.CHECKPOINT);
+
+    running.end().get(30, TimeUnit.SECONDS);
+    assertThat(outcomes).hasSize(3).contains(new Outcome.Failed(units(3).getLast(), reason));
+  }
+
   private UnitPipeline pipeline(int lanes, long poolBytes, long unitBytes) {
+    return pipeline(UnitPipeline.Gate.OPEN, lanes, poolBytes, unitBytes);
+  }
+
+  private UnitPipeline pipeline(UnitPipeline.Gate gate, int lanes, long poolBytes, long unitBytes) {
     return new UnitPipeline(
-        kit.system(), UnitPipeline.Gate.OPEN, kit.spawn(MemoryPermits.create(poolBytes)), pool.ref(), unit -> unitBytes, lanes);
+        kit.system(), gate, kit.spawn(MemoryPermits.create(poolBytes)), pool.ref(), unit -> unitBytes, lanes);
   }
 
   private WorkerPool.Process next() {

@@ -84,7 +84,7 @@ public final class StatisticsPass implements AutoCloseable {
     return plan.sumBytes() + MomentFile.WRITE_BYTES + TensorReader.SCRATCH_BYTES;
   }
 
-  /** Runs one more layer; returns its number, from 0. Throws an {@link EngineException} that says which layer it was. */
+  /** Runs one more layer; returns its number, from 0. Throws an {@link EngineException}. */
   public int next() {
     int layer = next;
     if (folder.isReady(layer)) {

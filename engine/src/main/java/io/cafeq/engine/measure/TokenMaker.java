@@ -6,6 +6,7 @@ import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.CheckpointException;
 import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.evaluate.CheckpointWeights;
@@ -29,6 +30,7 @@ import java.util.SplittableRandom;
 import java.util.TreeSet;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Makes the tokens of a plan; the same plan and checkpoint make the same ones. A text that is longer than asked for gives windows
@@ -159,8 +161,12 @@ public final class TokenMaker {
   /** Entries of the embedding; not all of them need have a token, but those beyond {@code vocab_size} have none. */
   private int vocabulary() {
     ModelFamily family = Families.of(checkpoint.config());
-    long entries = checkpoint.tensors().stream()
-        .filter(tensor -> tensor.shape().size() == 2 && family.place(tensor.name()).role() == Role.EMBEDDING)
+    // a tied embedding may be stored under the name of the head alone
+    long entries = Stream.concat(checkpoint.tensors().stream().map(TensorInfo::name), checkpoint.aliases().keySet().stream())
+        .filter(name -> family.place(name).role() == Role.EMBEDDING)
+        .map(name -> checkpoint.aliases().getOrDefault(name, name))
+        .flatMap(name -> checkpoint.tensor(name).stream())
+        .filter(TensorInfo::isMatrix)
         .mapToLong(tensor -> tensor.shape().getFirst())
         .max()
         .orElseThrow(() -> new CheckpointException(

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.checkpoint.SafetensorsWriter;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.EngineException;
@@ -15,6 +16,7 @@ import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -114,6 +116,27 @@ class TokenMakerTest {
     assertThatThrownBy(() -> make("file:" + text))
         .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
         .hasMessageContaining("tokenizer.json");
+  }
+
+  @Test
+  void anEmbeddingThatIsStoredUnderTheNameOfTheHeadIsFound() throws IOException {
+    model = folder.resolve("tied");
+    Files.createDirectories(model);
+    Files.copy(folder.resolve("model/config.json"), model.resolve("config.json"));
+    try (Arena arena = Arena.ofConfined();
+        SafetensorsWriter writer = SafetensorsWriter.create(
+            model.resolve("model.safetensors"),
+            List.of(
+                new SafetensorsWriter.Entry("lm_head.weight", Dtype.F32, List.of(8L, 32L)),
+                new SafetensorsWriter.Entry("model.layers.0.self_attn.q_proj.weight", Dtype.F32, List.of(32L, 32L))),
+            Map.of("model.embed_tokens.weight", "lm_head.weight"))) {
+      for (SafetensorsWriter.Entry entry : writer.order()) {
+        writer.append(entry.name(), arena.allocate(entry.bytes()));
+      }
+      writer.finish();
+    }
+
+    assertThat(make("random").windows().stream().flatMapToInt(IntStream::of).max()).hasValue(7);
   }
 
   private void assertThatRefused(Path text, String message) {
