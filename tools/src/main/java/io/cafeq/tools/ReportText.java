@@ -51,6 +51,8 @@ final class ReportText {
     TakenStatistics statistics = report.statistics();
     if (statistics != null) {
       table.row("statistics", Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source());
+    } else if (totals.weights() > 0) {
+      table.row("statistics", "none: calibration-free");
     }
     table.row("time",
         Amounts.time(totals.seconds()) + ", read " + Amounts.bytes(totals.bytesRead()) + ", wrote "

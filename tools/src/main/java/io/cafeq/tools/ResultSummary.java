@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the manifest of a result and the headers of its files say, with the errors from its report where that is still there.
  *
+ * @param statistics of the inputs that it was made with; left out where there are none
  * @param relativeError null without a report
  * @param pairs coupled matrices, of which only the product is that of the source
  * @param tensors in the order of the units
@@ -39,12 +40,23 @@ record ResultSummary(
     long quantizedWeights,
     double bitsPerWeight,
     long unitBytes,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Statistics statistics,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double relativeError,
     SortedMap<String, String> aliases,
     List<String> sideFiles,
     List<Pair> pairs,
     List<Unit> units,
     List<Tensor> tensors) {
+
+  /**
+   * @param source where the tokens came from
+   * @param window tokens that saw one another
+   */
+  record Statistics(String source, long tokens, int window) {
+    private static @Nullable Statistics of(Manifest.@Nullable Statistics taken) {
+      return taken == null ? null : new Statistics(taken.source(), taken.tokens(), taken.window());
+    }
+  }
 
   /**
    * One pair.
@@ -105,6 +117,7 @@ record ResultSummary(
         totals.quantizedWeights(),
         totals.quantizedWeights() == 0 ? 0 : (double) totals.quantizedBits() / totals.quantizedWeights(),
         totals.unitBytes(),
+        Statistics.of(manifest.statistics()),
         report == null ? null : report.totals().relativeError(),
         manifest.aliases(),
         manifest.sideFiles().stream().map(Manifest.SideFileEntry::path).toList(),
@@ -138,6 +151,9 @@ record ResultSummary(
         .row("recipe", recipeHash)
         .row("weights", Amounts.count(quantizedWeights) + " of " + Amounts.count(weights) + " quantized")
         .row("bits per weight", Amounts.bits(bitsPerWeight) + " with scales and transforms")
+        .row("statistics", statistics == null
+            ? "none: calibration-free"
+            : Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source())
         .row("relative error", relativeError == null ? "unknown without report.json" : Amounts.error(relativeError))
         .row("files", units.size() + " units, " + Amounts.bytes(unitBytes) + "; side files: " + sideFiles.size());
     if (!pairs.isEmpty()) {
