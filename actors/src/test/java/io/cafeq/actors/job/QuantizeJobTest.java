@@ -76,7 +76,7 @@ class QuantizeJobTest {
     assertThat(fixture.events)
         .filteredOn(JobEvent.PhaseChanged.class::isInstance)
         .extracting(event -> ((JobEvent.PhaseChanged) event).phase())
-        .containsExactly(Phase.PLANNING, Phase.CHECKING, Phase.QUANTIZING, Phase.FINISHING);
+        .containsExactly(Phase.PLANNING, Phase.CHECKING, Phase.MEASURING, Phase.QUANTIZING, Phase.FINISHING);
     assertThat(fixture.events.stream().filter(JobEvent.UnitStarted.class::isInstance)).hasSize((int) fixture.finished());
     JobEvent.WeightsAdvanced last =
         (JobEvent.WeightsAdvanced)
