@@ -36,14 +36,15 @@ class MemoryCapTest {
 
   @Test
   void aModelLargerThanTheCapStaysBelowIt() throws Exception {
-    run("rtn", "--method", "rtn", "--no-clip", "--lanes", "4");
+    run("rtn", "--method", "rtn", "--no-clip", "--lanes", "4", "--statistics", "random", "--statistics-tokens", "64",
+        "--statistics-width", "1024");
   }
 
   /** A stripe of 128 channels of gate and up together is the most that a learner holds. */
   @Test
   void learningOnWideLayersStaysBelowTheCap() throws Exception {
     run("cafeq", "--include", "model\\.layers\\.0\\..*proj.*", "--steps", "1", "--pair-steps", "1", "--lanes", "4", "--baselines", "off",
-        "--no-clip", "--no-fall-back", "--no-verify");
+        "--no-clip", "--no-fall-back", "--no-verify", "--statistics", "none");
   }
 
   private static void run(String name, String... options) throws Exception {

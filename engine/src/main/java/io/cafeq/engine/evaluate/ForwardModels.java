@@ -2,6 +2,7 @@ package io.cafeq.engine.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.failure.EngineException;
+import java.lang.foreign.Arena;
 
 /** Which models a forward pass is written for. */
 public final class ForwardModels {
@@ -13,6 +14,23 @@ public final class ForwardModels {
    * @param reason why it cannot, for people, with what was found and what is known; empty where it can
    */
   public record Support(boolean supported, String reason) {}
+
+  /**
+   * Looks at the names and shapes of all tensors that a pass needs, and reads norms and biases.
+   *
+   * @throws EngineException with kind CHECKPOINT where one is missing or of another shape, USAGE where no forward pass is
+   *     written for the model
+   */
+  public static void requireWhole(ModelWeights weights) {
+    Decoder decoder = Decoder.of(weights);
+    Shapes.require(weights, decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
+    try (Arena arena = Arena.ofConfined()) {
+      Positions positions = new Positions(decoder.shape(), arena, 1);
+      for (int layer = 0; layer < decoder.shape().layers().size(); layer++) {
+        DecoderLayer.read(decoder, layer, positions.of(layer));
+      }
+    }
+  }
 
   /** Looks at config.json alone. */
   public static Support supports(JsonNode config) {

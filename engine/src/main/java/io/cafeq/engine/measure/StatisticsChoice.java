@@ -2,6 +2,7 @@ package io.cafeq.engine.measure;
 
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.evaluate.CheckpointWeights;
 import io.cafeq.engine.evaluate.ForwardModels;
 import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
@@ -18,7 +19,7 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   private static final String REMEDY = "Run again with --statistics none, which quantizes any model.";
 
   /**
-   * Looks at config.json, and at tokenizer.json where text has to become tokens. Throws with kind USAGE where the model cannot
+   * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where text has to become tokens. Throws with kind USAGE where the model cannot
    * be run, CHECKPOINT where its tokenizer is missing or cannot be used; what is asked for as auto never fails.
    */
   public static StatisticsChoice of(StatisticsSource asked, Checkpoint checkpoint) {
@@ -45,8 +46,12 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint) {
     ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
     if (!support.supported()) {
-      return new StatisticsChoice(auto, new StatisticsSource.None(),
-          Optional.of("No statistics of the matrices' inputs are taken: " + support.reason() + "."));
+      return nothing(auto, support.reason());
+    }
+    try {
+      requireWhole(checkpoint);
+    } catch (EngineException e) {
+      return nothing(auto, String.valueOf(e.getMessage()));
     }
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
@@ -54,6 +59,17 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
       return new StatisticsChoice(auto, new StatisticsSource.Random(),
           Optional.of("The statistics of the matrices' inputs are those of random tokens, since there is no tokenizer: "
               + e.getMessage() + "."));
+    }
+  }
+
+  private static StatisticsChoice nothing(StatisticsSource auto, String reason) {
+    return new StatisticsChoice(auto, new StatisticsSource.None(),
+        Optional.of("No statistics of the matrices' inputs are taken: " + reason + "."));
+  }
+
+  private static void requireWhole(Checkpoint checkpoint) {
+    try (CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      ForwardModels.requireWhole(weights);
     }
   }
 
@@ -71,6 +87,7 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
           "statistics " + source.text() + " need a model that can be run, but " + support.reason(),
           REMEDY);
     }
+    requireWhole(checkpoint);
     return new StatisticsChoice(source, source, Optional.empty());
   }
 }
