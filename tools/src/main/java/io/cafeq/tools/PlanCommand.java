@@ -123,7 +123,8 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   }
 
   /** What would stop quantize; the plan is shown all the same. */
-  private static @Nullable Failure refusal(Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, Function<Unit, UnitMemory> needed, long statistics) {
+  private static @Nullable Failure refusal(
+      Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, Function<Unit, UnitMemory> needed, long statistics) {
     try {
       MemoryBudget budget = MemoryBudget.of(memory.capBytes());
       plan.units().forEach(unit -> budget.requireFits(unit, needed.apply(unit)));

@@ -19,8 +19,9 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   private static final String REMEDY = "Run again with --statistics none, which quantizes any model.";
 
   /**
-   * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where text has to become tokens. Throws with kind USAGE where the model cannot
-   * be run, CHECKPOINT where its tokenizer is missing or cannot be used; what is asked for as auto never fails.
+   * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where text has to become
+   * tokens. Throws with kind USAGE where the model cannot be run, CHECKPOINT where a tensor or its tokenizer is missing or
+   * cannot be used; what is asked for as auto never fails.
    */
   public static StatisticsChoice of(StatisticsSource asked, Checkpoint checkpoint) {
     return switch (asked) {
