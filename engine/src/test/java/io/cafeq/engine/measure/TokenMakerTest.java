@@ -7,6 +7,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.SafetensorsWriter;
+import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.EngineException;
@@ -20,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -123,12 +125,21 @@ class TokenMakerTest {
     model = folder.resolve("tied");
     Files.createDirectories(model);
     Files.copy(folder.resolve("model/config.json"), model.resolve("config.json"));
+    String embedding = "model.embed_tokens.weight";
+    List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+    try (Checkpoint whole = Checkpoint.open(folder.resolve("model"))) {
+      for (TensorInfo tensor : whole.tensors()) {
+        if (tensor.name().equals(embedding)) {
+          entries.add(new SafetensorsWriter.Entry("lm_head.weight", tensor.dtype(), List.of(8L, tensor.shape().get(1))));
+        } else if (!tensor.name().equals("lm_head.weight")) {
+          entries.add(new SafetensorsWriter.Entry(tensor.name(), tensor.dtype(), tensor.shape()));
+        }
+      }
+    }
     try (Arena arena = Arena.ofConfined();
         SafetensorsWriter writer = SafetensorsWriter.create(
             model.resolve("model.safetensors"),
-            List.of(
-                new SafetensorsWriter.Entry("lm_head.weight", Dtype.F32, List.of(8L, 32L)),
-                new SafetensorsWriter.Entry("model.layers.0.self_attn.q_proj.weight", Dtype.F32, List.of(32L, 32L))),
+            entries,
             Map.of("model.embed_tokens.weight", "lm_head.weight"))) {
       for (SafetensorsWriter.Entry entry : writer.order()) {
         writer.append(entry.name(), arena.allocate(entry.bytes()));
