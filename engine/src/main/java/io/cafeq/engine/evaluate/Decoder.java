@@ -45,7 +45,7 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
 
   /** Throws where rotary frequencies would depend on the length of the windows. */
   void requireLength(int tokens) {
-    int most = shape.layers().stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);
+    int most = shape.longestWindow();
     if (tokens > most) {
       throw new EngineException(
           FailureKind.USAGE,

@@ -34,8 +34,18 @@ public final class ForwardModels {
 
   /** Looks at config.json alone. */
   public static Support supports(JsonNode config) {
+    return supports(config, 1);
+  }
+
+  /** The same for windows of so many tokens. */
+  public static Support supports(JsonNode config, int window) {
     try {
-      DecoderShapes.of(config);
+      int most = DecoderShapes.of(config).longestWindow();
+      if (window > most) {
+        return new Support(
+            false,
+            "its rotary embedding of type \"dynamic\" is only known up to " + most + " tokens, and a window has " + window + " tokens");
+      }
       return new Support(true, "");
     } catch (EngineException e) {
       return new Support(false, String.valueOf(e.getMessage()));
