@@ -14,8 +14,8 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * SHA-256 of the weights that decide what a forward pass computes. A tensor is read for it once, however often it is asked for, so
- * a checkpoint must be left alone while a job runs. Thread-safe; borrows the checkpoint.
+ * SHA-256 of the weights that decide what a forward pass computes. A tensor is read for it once, however often it is asked for,
+ * so a checkpoint must be left alone while a job runs. Thread-safe; borrows the checkpoint.
  */
 final class SourceBytes {
   private static final String WEIGHT = "weight";
