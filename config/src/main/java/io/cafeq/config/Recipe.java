@@ -80,7 +80,7 @@ public record Recipe(
   }
 
   /**
-   * Back from {@link #canonical()}.
+   * Back from {@link #canonical()}, but for the folders of a text for statistics.
    *
    * @throws ConfigException if the text is no recipe
    */
@@ -111,9 +111,11 @@ public record Recipe(
     });
   }
 
-  /** JSON with sorted keys and every default written out, the same however the recipe was given. */
+  /** JSON with sorted keys and every default written out, the same however the recipe was given; it holds no paths. */
   public String canonical() {
-    return CanonicalText.object(entries());
+    SortedMap<String, String> entries = entries();
+    entries.put(StatisticsSettings.SOURCE, CanonicalText.quoted(statistics.source().text()));
+    return CanonicalText.object(entries);
   }
 
   /** SHA-256 of {@link #canonical()} in lower-case hexadecimal. */
@@ -126,7 +128,7 @@ public record Recipe(
     }
   }
 
-  /** Key to value, both as they stand in the canonical form. */
+  /** Key to value, both as they stand in the canonical form, but for paths. */
   SortedMap<String, String> entries() {
     SortedMap<String, String> entries = new TreeMap<>();
     entries.put("method", CanonicalText.quoted(method.text()));

@@ -13,9 +13,12 @@ import java.util.SortedMap;
  * @param damping part of the mean diagonal that is added to the diagonal
  */
 public record StatisticsSettings(StatisticsSource source, int tokens, int window, int width, double damping) {
-  /** Adds key and value of each setting, as they stand in a recipe's canonical form. */
+  /** The key whose value is not the same in a recipe's canonical form. */
+  static final String SOURCE = "statistics";
+
+  /** Adds key and value of each setting, as they were given. */
   void addTo(SortedMap<String, String> entries) {
-    entries.put("statistics", CanonicalText.quoted(source.text()));
+    entries.put(SOURCE, CanonicalText.quoted(source.given()));
     entries.put("statistics-tokens", Integer.toString(tokens));
     entries.put("statistics-window", Integer.toString(window));
     entries.put("statistics-width", Integer.toString(width));

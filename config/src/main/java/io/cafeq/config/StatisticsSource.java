@@ -1,6 +1,8 @@
 package io.cafeq.config;
 
+import java.io.File;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Where the tokens come from whose way through the model tells the inputs of its matrices. */
 public sealed interface StatisticsSource {
@@ -20,10 +22,29 @@ public sealed interface StatisticsSource {
   record Self() implements StatisticsSource {}
 
   /** @param path of a UTF-8 text, as given */
-  record TextFile(String path) implements StatisticsSource {}
+  record TextFile(String path) implements StatisticsSource {
+    /** Of the file without its folders. */
+    public String name() {
+      String name = path.replaceAll("[/" + Pattern.quote(File.separator) + "]+$", "");
+      int folders = Math.max(name.lastIndexOf('/'), name.lastIndexOf(File.separatorChar));
+      return name.isEmpty() ? path : name.substring(folders + 1);
+    }
+  }
 
-  /** As it stands in recipes and options. */
+  /** As it stands in results: of a text's path the name alone, since a result must not depend on where it was made. */
   default String text() {
+    return switch (this) {
+      case TextFile file -> "file:" + file.name();
+      case None none -> given();
+      case Auto auto -> given();
+      case Random random -> given();
+      case BuiltInText builtIn -> given();
+      case Self self -> given();
+    };
+  }
+
+  /** As it stands in options. */
+  default String given() {
     return switch (this) {
       case None none -> "none";
       case Auto auto -> "auto";
@@ -34,7 +55,7 @@ public sealed interface StatisticsSource {
     };
   }
 
-  /** Back from {@link #text()}; empty where it is none of them. */
+  /** Back from {@link #given()}, and as far as that goes from {@link #text()}; empty where it is none of them. */
   static Optional<StatisticsSource> parse(String text) {
     return switch (text) {
       case "none" -> Optional.of(new None());

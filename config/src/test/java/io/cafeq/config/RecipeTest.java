@@ -166,7 +166,7 @@ class RecipeTest {
 
   @Test
   void canonicalFormReadsBack() {
-    assertThat(Recipe.parse(EXPLICIT.canonical())).isEqualTo(EXPLICIT);
+    assertThat(Recipe.parse(EXPLICIT.canonical()).canonical()).isEqualTo(EXPLICIT.canonical());
     assertThat(Recipe.parse(EXPLICIT.canonical()).hash()).isEqualTo(EXPLICIT.hash());
     assertThat(Recipe.parse(Recipe.defaults().canonical())).isEqualTo(Recipe.defaults());
   }
@@ -178,6 +178,20 @@ class RecipeTest {
     assertThat(Recipe.of(Map.of("transform-bits", "-0.0")).hash())
         .isEqualTo(Recipe.of(Map.of("transform-bits", "0")).hash());
     assertThat(Recipe.of(Map.of("seed", "1")).hash()).isNotEqualTo(Recipe.defaults().hash());
+  }
+
+  @Test
+  void whereATextForStatisticsLiesIsNoPartOfARecipe() {
+    Map<String, String> there = Map.of("recipe.statistics", "file:/home/me/ text.txt");
+    Recipe recipe = Settings.load(Optional.empty(), there).recipe();
+
+    assertThat(recipe.canonical()).contains("\"statistics\":\"file: text.txt\"").doesNotContain("home");
+    assertThat(recipe.hash()).isEqualTo(Recipe.of(Map.of("statistics", "file: text.txt")).hash());
+    assertThat(recipe.hash()).isNotEqualTo(Recipe.of(Map.of("statistics", "file:/home/me/other.txt")).hash());
+    assertThat(recipe.statistics().source()).isEqualTo(new StatisticsSource.TextFile("/home/me/ text.txt"));
+    assertThat(Settings.load(Optional.empty(), there).entries())
+        .containsEntry("recipe.statistics", "\"file:/home/me/ text.txt\"");
+    assertThat(Settings.load(Optional.empty(), there).render()).contains("file:/home/me/ text.txt");
   }
 
   @Test

@@ -109,6 +109,7 @@ final class JobRun {
 
   /** Before the identity, so that a folder with an identity has them. */
   private void keepChoices() {
+    statistics.requireSameSource();
     if (statistics.isOpen()) {
       events.emit(new PhaseChanged(Phase.MEASURING));
       statistics.prepare(MemoryBudget.of(definition.maxMemory()).pool());

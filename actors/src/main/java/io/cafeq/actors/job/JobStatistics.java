@@ -149,8 +149,19 @@ final class JobStatistics {
           List.of("statistics: the tokens cannot be made again as they were; " + folder.path() + " had them"));
     }
     tokens = made;
-    folder.keep(made);
+    folder.keep(made, backend.get().kernel(), stop);
     folder.keepIntact(made, stop);
+    requireSameSource();
+  }
+
+  /**
+   * Throws with kind USAGE where an earlier run took statistics of other weights. Reads the weights, so it is called only where
+   * something is yet to be made with them.
+   */
+  void requireSameSource() {
+    folder.changedSource(stop).ifPresent(changed -> {
+      throw output.different(List.of(changed));
+    });
   }
 
   /** Measures on whatever thread opens it. */
@@ -181,6 +192,7 @@ final class JobStatistics {
    */
   InputStatistics takeAll(long memory, BiConsumer<Integer, Integer> measured) {
     look();
+    requireSameSource();
     prepare(memory);
     if (isOpen()) {
       int end = folder.missing().last() + 1;

@@ -71,7 +71,7 @@ final class ReportMaker {
         results.stream().map(UnitEntry::of).toList(),
         definition.recipeJson(),
         source(ledger.receipts()),
-        statistics.soFar().map(ReportMaker::taken).orElse(null),
+        statistics.soFar().map(this::taken).orElse(null),
         machine(exceeded),
         definition.version(),
         told);
@@ -87,14 +87,15 @@ final class ReportMaker {
     return new Source(definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
   }
 
-  private static TakenStatistics taken(Manifest.Statistics statistics) {
+  /** With the whole path of a text, which no other file of the result holds. */
+  private TakenStatistics taken(Manifest.Statistics entry) {
     return new TakenStatistics(
-        statistics.asked(),
-        statistics.source(),
-        statistics.tokens(),
-        statistics.window(),
-        statistics.tokensSha256(),
-        statistics.files().stream()
+        statistics.plan().choice().asked().given(),
+        statistics.plan().choice().used().given(),
+        entry.tokens(),
+        entry.window(),
+        entry.tokensSha256(),
+        entry.files().stream()
             .map(file -> new TakenStatistics.TakenFile(file.path(), file.bytes(), file.sha256()))
             .toList());
   }

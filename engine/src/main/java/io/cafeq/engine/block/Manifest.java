@@ -115,11 +115,19 @@ public record Manifest(
    * @param source where they came from
    * @param window tokens that saw one another
    * @param tokensSha256 of the tokens, which {@code statistics/tokens.json} holds
+   * @param kernels backends and CPU kernels that took them, which need not be those of the units
    * @param files the folder {@code statistics}; who does not need them any more may delete it
    */
   public record Statistics(
-      String asked, String source, long tokens, int window, String tokensSha256, List<SideFileEntry> files) {
+      String asked,
+      String source,
+      long tokens,
+      int window,
+      String tokensSha256,
+      SortedSet<String> kernels,
+      List<SideFileEntry> files) {
     public Statistics {
+      kernels = new TreeSet<>(kernels);
       files = List.copyOf(files);
     }
   }

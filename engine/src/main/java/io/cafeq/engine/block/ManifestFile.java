@@ -121,6 +121,7 @@ final class ManifestFile {
       entry.put("tokens", statistics.tokens());
       entry.put("window", statistics.window());
       entry.put("tokens_sha256", statistics.tokensSha256());
+      strings(entry.putArray("kernels"), List.copyOf(statistics.kernels()));
       files(entry.putArray("files"), statistics.files());
     }
   }
@@ -139,6 +140,8 @@ final class ManifestFile {
             entry.count("tokens"),
             entry.integer("window"),
             entry.text("tokens_sha256"),
+            // which the first results with statistics do not say
+            entry.node().has("kernels") ? new TreeSet<>(entry.texts("kernels")) : new TreeSet<>(),
             entry.list("files", ManifestFile::file));
   }
 

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -17,7 +18,8 @@ import java.util.HexFormat;
 
 /** SHA-256 of files and tensors in lower-case hexadecimal, through a small native buffer. */
 public final class Digests {
-  private static final long BUFFER = 1 << 20;
+  /** Native bytes that one call takes. */
+  public static final long BUFFER_BYTES = 1 << 20;
 
   private Digests() {}
 
@@ -33,12 +35,19 @@ public final class Digests {
     return HexFormat.of().formatHex(digest.digest());
   }
 
+  /** Of a text in UTF-8. */
+  public static String text(String text) {
+    MessageDigest digest = sha256();
+    digest.update(text.getBytes(StandardCharsets.UTF_8));
+    return hex(digest);
+  }
+
   /** The whole file. */
   public static String file(Path file, StopFlag stop) {
     try (Arena arena = Arena.ofConfined();
         FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       MessageDigest digest = sha256();
-      ByteBuffer buffer = arena.allocate(BUFFER).asByteBuffer();
+      ByteBuffer buffer = arena.allocate(BUFFER_BYTES).asByteBuffer();
       while (channel.read(buffer.clear()) >= 0) {
         stop.check();
         digest.update(buffer.flip());
@@ -53,10 +62,10 @@ public final class Digests {
   public static String tensor(Checkpoint checkpoint, TensorInfo tensor, StopFlag stop) {
     try (Arena arena = Arena.ofConfined()) {
       MessageDigest digest = sha256();
-      MemorySegment buffer = arena.allocate(Math.max(1, Math.min(BUFFER, tensor.bytes())));
-      for (long offset = 0; offset < tensor.bytes(); offset += BUFFER) {
+      MemorySegment buffer = arena.allocate(Math.max(1, Math.min(BUFFER_BYTES, tensor.bytes())));
+      for (long offset = 0; offset < tensor.bytes(); offset += BUFFER_BYTES) {
         stop.check();
-        MemorySegment slice = buffer.asSlice(0, Math.min(BUFFER, tensor.bytes() - offset));
+        MemorySegment slice = buffer.asSlice(0, Math.min(BUFFER_BYTES, tensor.bytes() - offset));
         checkpoint.read(tensor, offset, slice);
         digest.update(slice.asByteBuffer());
       }

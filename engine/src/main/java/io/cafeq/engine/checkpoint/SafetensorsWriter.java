@@ -69,7 +69,7 @@ public final class SafetensorsWriter implements AutoCloseable {
    */
   public static SafetensorsWriter create(Path target, List<Entry> tensors, Map<String, String> metadata) {
     List<Entry> order = tensors.stream().sorted(ORDER).toList();
-    byte[] header = header(order, metadata);
+    byte[] header = header(tensors, metadata);
     DurableFile file = DurableFile.create(target);
     try {
       ByteBuffer length = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length);
@@ -82,7 +82,8 @@ public final class SafetensorsWriter implements AutoCloseable {
     }
   }
 
-  private static byte[] header(List<Entry> order, Map<String, String> metadata) {
+  /** The header as {@link #create} writes it, without its length. */
+  public static byte[] header(List<Entry> tensors, Map<String, String> metadata) {
     SortedMap<String, String> entries = new TreeMap<>(metadata);
     entries.putIfAbsent("format", "pt");
     Set<String> names = new HashSet<>();
@@ -95,7 +96,7 @@ public final class SafetensorsWriter implements AutoCloseable {
       }
       json.writeEndObject();
       long offset = 0;
-      for (Entry tensor : order) {
+      for (Entry tensor : tensors.stream().sorted(ORDER).toList()) {
         if (!names.add(tensor.name()) || tensor.name().equals("__metadata__")) {
           throw new IllegalArgumentException("tensor " + tensor.name() + " cannot be declared twice");
         }

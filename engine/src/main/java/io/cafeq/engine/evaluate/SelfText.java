@@ -1,14 +1,11 @@
 package io.cafeq.engine.evaluate;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.transform.Seeds;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
@@ -18,17 +15,7 @@ import java.util.stream.IntStream;
  * it. An end of text does not end a window.
  */
 public final class SelfText {
-  private static final List<String> SPECIAL =
-      List.of("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id");
-
   private SelfText() {}
-
-  /** As the other; special are the tokens that config.json names. */
-  public static List<int[]> write(
-      ModelWeights weights, MatrixProducts products, int windows, int length, long seed, long memory, StopFlag stop) {
-    Set<Integer> special = special(weights);
-    return write(weights, products, windows, length, seed, memory, stop, special::contains);
-  }
 
   /**
    * The same on every run, whatever the memory. All weights are held as floats.
@@ -68,17 +55,5 @@ public final class SelfText {
       }
       return List.copyOf(texts);
     }
-  }
-
-  private static Set<Integer> special(ModelWeights weights) {
-    Set<Integer> special = new HashSet<>();
-    for (String key : SPECIAL) {
-      for (JsonNode node : List.of(weights.config(), weights.config().path("text_config"))) {
-        // Several ends of text stand in a list.
-        node.path(key).forEach(token -> special.add(token.asInt(-1)));
-        special.add(node.path(key).asInt(-1));
-      }
-    }
-    return special;
   }
 }

@@ -1,5 +1,6 @@
 package io.cafeq.engine.measure;
 
+import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -26,12 +28,14 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * {@code statistics/} of a result: {@code tokens.json}, and of each layer {@code layer-00000.safetensors}. What lies there under
- * its name with the right identity and hash counts. Thread-safe.
+ * its name with the right identity and hashes counts, once {@link #changedSource} found that it is of the weights that are there
+ * now. Thread-safe.
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);
@@ -40,14 +44,20 @@ public final class StatisticsFolder {
 
   private final Path folder;
   private final StatisticsPlan plan;
-  private final String tokensIdentity;
-  private final SortedMap<Integer, Manifest.SideFileEntry> there = new TreeMap<>();
+  private final TokensFile.Asked asked;
+  private final SourceBytes sources;
+  private final SortedMap<Integer, Layer> there = new TreeMap<>();
+  private TokensFile.@Nullable Content tokens;
+
+  private record Layer(Manifest.SideFileEntry entry, String sourceSha256, String kernel) {}
 
   /** @param root the result's folder */
   public StatisticsFolder(Path root, Checkpoint checkpoint, StatisticsPlan plan) {
     this.folder = root.resolve(Manifest.STATISTICS);
     this.plan = plan;
-    this.tokensIdentity = plan.tokensIdentity(checkpoint);
+    this.asked = new TokensFile.Asked(
+        plan.tokensIdentity(checkpoint), plan.choice().used().text(), plan.settings().window());
+    this.sources = new SourceBytes(checkpoint);
   }
 
   public Path path() {
@@ -55,18 +65,31 @@ public final class StatisticsFolder {
   }
 
   /** The tokens that an earlier run put down; empty where there are none of this plan. */
-  public Optional<StatisticsTokens> storedTokens() {
-    return TokensFile.read(folder.resolve(TOKENS), tokensIdentity);
+  public synchronized Optional<StatisticsTokens> storedTokens() {
+    Optional<TokensFile.Content> stored = TokensFile.read(folder.resolve(TOKENS), asked);
+    tokens = stored.orElse(null);
+    return stored.map(TokensFile.Content::tokens);
   }
 
-  /** Puts the tokens down, before any layer is measured with them. */
-  public void keep(StatisticsTokens tokens) {
+  /**
+   * Puts the tokens down, before any layer is measured with them. Reads all weights once more where the model wrote them.
+   *
+   * @param kernel of the backend that there was for it
+   */
+  public synchronized void keep(StatisticsTokens made, String kernel, StopFlag stop) {
+    TokensFile.Content content =
+        isSelfWritten() ? new TokensFile.Content(made, sources.all(stop), kernel) : new TokensFile.Content(made, "", "");
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
       throw FileFailure.of("create", folder, e);
     }
-    TokensFile.write(folder.resolve(TOKENS), tokensIdentity, plan.choice().used(), plan.settings(), tokens);
+    TokensFile.write(folder.resolve(TOKENS), asked, content);
+    tokens = content;
+  }
+
+  private boolean isSelfWritten() {
+    return plan.choice().used() instanceof StatisticsSource.Self;
   }
 
   /**
@@ -105,14 +128,39 @@ public final class StatisticsFolder {
   }
 
   /** Takes note of the layers whose files are there and whole. One that is damaged or of something else is made again. */
-  public void keepIntact(StatisticsTokens tokens, StopFlag stop) {
-    String sha256 = tokens.sha256();
+  public void keepIntact(StatisticsTokens ofLayers, StopFlag stop) {
+    String sha256 = ofLayers.sha256();
     for (int layer : plan.inputs().layers()) {
       Path file = folder.resolve(StoredStatistics.fileName(layer));
-      if (Files.isRegularFile(file) && isIntact(file, plan.layerIdentity(tokensIdentity, sha256, layer), stop)) {
-        put(layer, entry(file, stop));
+      if (Files.isRegularFile(file)) {
+        String identity = plan.layerIdentity(asked.identity(), sha256, layer);
+        intact(file, stop).filter(origin -> origin.identity().equals(identity)).ifPresent(origin ->
+            put(layer, new Layer(entry(file, stop), origin.sourceSha256(), origin.kernel())));
       }
     }
+  }
+
+  /**
+   * What there is of other weights than the checkpoint has now, for people. Reads all weights that go into it, so it is to be
+   * called before anything is made with the statistics, and not where nothing is.
+   */
+  public synchronized Optional<String> changedSource(StopFlag stop) {
+    TokensFile.Content written = tokens;
+    if (written != null && isSelfWritten() && !written.sourceSha256().equals(sources.all(stop))) {
+      return Optional.of("the bytes of source tensors changed since the model wrote its text");
+    }
+    for (Map.Entry<Integer, Layer> layer : there.entrySet()) {
+      if (!layer.getValue().sourceSha256().equals(sources.upTo(layer.getKey(), stop))) {
+        return Optional.of("the bytes of source tensors changed since " + layer.getValue().entry().path()
+            + " was made with the embedding and all layers up to this one");
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Reads the weights of the layers up to this one, unless that was done. */
+  String sourceSha256(int layer, StopFlag stop) {
+    return sources.upTo(layer, stop);
   }
 
   /** Layers that are yet to be measured. */
@@ -128,11 +176,13 @@ public final class StatisticsFolder {
   }
 
   /** Writes a layer's file. */
-  void write(int layer, StatisticsTokens tokens, String kernel, Collection<MomentSums> sums, StopFlag stop) {
+  void write(int layer, StatisticsTokens ofLayer, String kernel, Collection<MomentSums> sums, StopFlag stop) {
     Path file = folder.resolve(StoredStatistics.fileName(layer));
-    String identity = plan.layerIdentity(tokensIdentity, tokens.sha256(), layer);
-    MomentFile.Receipt receipt = MomentFile.write(file, identity, kernel, List.copyOf(sums), stop);
-    put(layer, new Manifest.SideFileEntry(name(file), receipt.bytes(), receipt.sha256()));
+    MomentFile.Origin origin = new MomentFile.Origin(
+        plan.layerIdentity(asked.identity(), ofLayer.sha256(), layer), sources.upTo(layer, stop), kernel);
+    MomentFile.Receipt receipt = MomentFile.write(file, origin, List.copyOf(sums), stop);
+    put(layer, new Layer(
+        new Manifest.SideFileEntry(name(file), receipt.bytes(), receipt.sha256()), origin.sourceSha256(), kernel));
   }
 
   /** What lies there, to be read while layers come. */
@@ -141,30 +191,39 @@ public final class StatisticsFolder {
   }
 
   /** What is there by now, as the manifest says it. */
-  public synchronized Manifest.Statistics entry(StatisticsTokens tokens) {
-    List<Manifest.SideFileEntry> files = new ArrayList<>(there.values());
+  public synchronized Manifest.Statistics entry(StatisticsTokens used) {
+    List<Manifest.SideFileEntry> files = new ArrayList<>();
+    SortedSet<String> kernels = new TreeSet<>();
+    there.values().forEach(layer -> {
+      files.add(layer.entry());
+      kernels.add(layer.kernel());
+    });
+    TokensFile.Content written = tokens;
+    if (written != null && isSelfWritten()) {
+      kernels.add(written.kernel());
+    }
     if (Files.isRegularFile(folder.resolve(TOKENS))) {
       files.add(entry(folder.resolve(TOKENS), new StopFlag()));
     }
     return new Manifest.Statistics(
-        plan.choice().asked().text(), plan.choice().used().text(), tokens.count(), plan.settings().window(),
-        tokens.sha256(), files);
+        plan.choice().asked().text(), plan.choice().used().text(), used.count(), plan.settings().window(), used.sha256(),
+        kernels, files);
   }
 
-  private synchronized void put(int layer, Manifest.SideFileEntry entry) {
-    there.put(layer, entry);
+  private synchronized void put(int number, Layer layer) {
+    there.put(number, layer);
   }
 
-  private static boolean isIntact(Path file, String identity, StopFlag stop) {
+  private static Optional<MomentFile.Origin> intact(Path file, StopFlag stop) {
     try (MomentReader reader = MomentReader.open(file)) {
-      reader.checkPayload(stop);
-      return reader.identity().equals(identity);
+      reader.requireIntact(stop);
+      return Optional.of(reader.origin());
     } catch (EngineException e) {
       if (e.kind() != FailureKind.RESULT) {
         throw e;
       }
       LOG.warn("{} is made again: {}", file, e.getMessage());
-      return false;
+      return Optional.empty();
     }
   }
 

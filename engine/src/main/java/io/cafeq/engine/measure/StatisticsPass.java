@@ -1,6 +1,7 @@
 package io.cafeq.engine.measure;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
@@ -81,12 +82,14 @@ public final class StatisticsPass implements AutoCloseable {
   }
 
   private static long besideActivations(StatisticsPlan plan) {
-    return plan.sumBytes() + MomentFile.WRITE_BYTES + TensorReader.SCRATCH_BYTES;
+    return plan.sumBytes() + MomentFile.WRITE_BYTES + TensorReader.SCRATCH_BYTES + Digests.BUFFER_BYTES;
   }
 
   /** Runs one more layer; returns its number, from 0. Throws an {@link EngineException}. */
   public int next() {
     int layer = next;
+    // before it is run, so that the weights are read from the disk once
+    folder.sourceSha256(layer, stop);
     if (folder.isReady(layer)) {
       pass.layer(layer, InputObserver.NONE);
     } else {

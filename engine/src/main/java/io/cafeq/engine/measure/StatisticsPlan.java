@@ -16,7 +16,6 @@ import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
 import io.cafeq.engine.statistics.StoredStatistics;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Collection;
@@ -121,7 +120,7 @@ public record StatisticsPlan(
         stop);
   }
 
-  /** What decides the tokens, but for the content of a text file. */
+  /** What decides the tokens, but for the content of a text file, and for weights and kernel. */
   String tokensIdentity(Checkpoint checkpoint) {
     StringBuilder text = new StringBuilder("algorithm " + JobIdentity.ALGORITHM_VERSION + "\n");
     text.append("source ").append(choice.used().text()).append("\nseed ").append(seed).append("\ntokens ")
@@ -131,20 +130,14 @@ public record StatisticsPlan(
           .append(tensor.file()).append(' ').append(tensor.position()).append('\n');
     }
     text.append(checkpoint.config());
-    return sha256(text.toString());
+    return Digests.text(text.toString());
   }
 
-  /** What decides a layer's file. */
+  /** What decides a layer's file, but for weights and kernel. */
   String layerIdentity(String tokensIdentity, String tokensSha256, int layer) {
     StringBuilder text = new StringBuilder(tokensIdentity + "\n" + tokensSha256 + "\nwidth " + settings.width() + "\n");
     inputs.of(layer).forEach(input -> text.append(input.name()).append(' ').append(input.channels()).append(' ')
         .append(input.fallBack().orElse("")).append('\n'));
-    return sha256(text.toString());
-  }
-
-  private static String sha256(String text) {
-    MessageDigest digest = Digests.sha256();
-    digest.update(text.getBytes(StandardCharsets.UTF_8));
-    return Digests.hex(digest);
+    return Digests.text(text.toString());
   }
 }

@@ -23,8 +23,9 @@ import java.util.function.Consumer;
 /**
  * The file of one layer's moments: safetensors, so that anything can read it. Of each input and block a tensor {@code
  * INPUT#00000} of F32 [n (n + 1) / 2]: the upper triangle row by row, means over tokens, not damped. {@code __metadata__} holds
- * {@code identity} (of everything that decides the content), {@code kernel}, {@code payload_sha256} over the tensors' bytes in
- * the file's order, and for every input {@code tokens:INPUT}. An expert that saw too few tokens has the count and no tensor.
+ * what is in {@link Origin}, {@code payload_sha256} over the tensors' bytes in the file's order, {@code header_sha256} over the
+ * header with 64 zeros in its own place, and for every input {@code tokens:INPUT}. An expert that saw too few tokens has the
+ * count and no tensor.
  */
 public final class MomentFile {
   /** Little-endian, wherever this runs. */
@@ -32,6 +33,9 @@ public final class MomentFile {
 
   static final String IDENTITY = "identity";
   static final String KERNEL = "kernel";
+  static final String SOURCE = "source_sha256";
+  static final String HEADER = "header_sha256";
+  static final String NO_HASH = "0".repeat(64);
   static final String PAYLOAD = "payload_sha256";
   static final String TOKENS = "tokens:";
 
@@ -41,16 +45,20 @@ public final class MomentFile {
   private MomentFile() {}
 
   /**
+   * What moments come from.
+   *
+   * @param identity hash of what decides them, but for weights and kernel
+   * @param sourceSha256 of the weights that were read
+   * @param kernel that computed them
+   */
+  public record Origin(String identity, String sourceSha256, String kernel) {}
+
+  /**
    * A file that stands.
    *
    * @param sha256 of the whole file
-   * @param tokens that each input saw
    */
-  public record Receipt(Path file, long bytes, String sha256, String kernel, SortedMap<String, Long> tokens) {
-    public Receipt {
-      tokens = new TreeMap<>(tokens);
-    }
-  }
+  public record Receipt(long bytes, String sha256) {}
 
   private record Block(SafetensorsWriter.Entry entry, MomentSums sums, int number) {}
 
@@ -58,11 +66,11 @@ public final class MomentFile {
    * Writes the file, synced and renamed. Throws with kind CHECKPOINT where moments are not finite, ENVIRONMENT where the disk is
    * full, STOPPED; leaves nothing under the name then.
    */
-  public static Receipt write(Path file, String identity, String kernel, List<MomentSums> inputs, StopFlag stop) {
+  public static Receipt write(Path file, Origin origin, List<MomentSums> inputs, StopFlag stop) {
     List<Block> blocks = new ArrayList<>();
-    SortedMap<String, Long> tokens = new TreeMap<>();
+    SortedMap<String, String> metadata = new TreeMap<>();
     for (MomentSums sums : inputs) {
-      tokens.put(sums.input().name(), sums.tokens());
+      metadata.put(TOKENS + sums.input().name(), Long.toString(sums.tokens()));
       if (sums.isEnough()) {
         for (int i = 0; i < sums.blocks().spans().size(); i++) {
           String name = tensor(sums.input().name(), i);
@@ -79,12 +87,14 @@ public final class MomentFile {
       for (Block block : blocks) {
         pieces(block, piece, stop, bytes -> digest.update(bytes.asByteBuffer()));
       }
-      SortedMap<String, String> metadata = new TreeMap<>();
-      metadata.put(IDENTITY, identity);
-      metadata.put(KERNEL, kernel);
+      metadata.put(IDENTITY, origin.identity());
+      metadata.put(SOURCE, origin.sourceSha256());
+      metadata.put(KERNEL, origin.kernel());
       metadata.put(PAYLOAD, Digests.hex(digest));
-      tokens.forEach((input, count) -> metadata.put(TOKENS + input, Long.toString(count)));
+      metadata.put(HEADER, NO_HASH);
       List<SafetensorsWriter.Entry> entries = blocks.stream().map(Block::entry).toList();
+      digest.update(SafetensorsWriter.header(entries, metadata));
+      metadata.put(HEADER, Digests.hex(digest));
       try (SafetensorsWriter writer = SafetensorsWriter.create(file, entries, metadata)) {
         for (Block block : blocks) {
           pieces(block, piece, stop, bytes -> writer.append(block.entry().name(), bytes));
@@ -92,7 +102,7 @@ public final class MomentFile {
         writer.finish();
       }
     }
-    return new Receipt(file, size(file), Digests.file(file, stop), kernel, tokens);
+    return new Receipt(size(file), Digests.file(file, stop));
   }
 
   /** What the tensor of an input's block is called. */

@@ -6,11 +6,18 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
+import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
@@ -23,7 +30,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One layer's file of moments, open. The header is sound once this is made, the payload once {@link #checkPayload} has returned.
+ * One layer's file of moments, open. The header makes sense once this is made; that all of the file is what was written is known
+ * once {@link #requireIntact} has returned.
  * Whatever is wrong with the file is an EngineException of kind RESULT. Used by one thread.
  */
 public final class MomentReader implements AutoCloseable {
@@ -58,12 +66,10 @@ public final class MomentReader implements AutoCloseable {
     }
   }
 
-  public String identity() {
-    return metadata(MomentFile.IDENTITY);
-  }
-
-  public String kernel() {
-    return metadata(MomentFile.KERNEL);
+  /** Where the moments come from. */
+  public MomentFile.Origin origin() {
+    return new MomentFile.Origin(
+        metadata(MomentFile.IDENTITY), metadata(MomentFile.SOURCE), metadata(MomentFile.KERNEL));
   }
 
   /** Tokens that each input saw. */
@@ -71,8 +77,9 @@ public final class MomentReader implements AutoCloseable {
     return tokens;
   }
 
-  /** Throws unless the tensors' bytes are those that were written. */
-  public void checkPayload(StopFlag stop) {
+  /** Throws unless the file's bytes are those that were written. */
+  public void requireIntact(StopFlag stop) {
+    requireHeader();
     MessageDigest digest = Digests.sha256();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment scratch = arena.allocate(SCRATCH, 64);
@@ -87,6 +94,22 @@ public final class MomentReader implements AutoCloseable {
     }
     if (!Digests.hex(digest).equals(metadata(MomentFile.PAYLOAD))) {
       throw damaged(file, "its numbers are not those that were written");
+    }
+  }
+
+  private void requireHeader() {
+    String stored = metadata(MomentFile.HEADER);
+    MessageDigest digest = Digests.sha256();
+    try (InputStream in = Files.newInputStream(file)) {
+      ByteBuffer length = ByteBuffer.wrap(in.readNBytes(Long.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+      // each byte a character, so that nothing is lost on the way
+      String header = new String(in.readNBytes((int) length.getLong()), StandardCharsets.ISO_8859_1);
+      digest.update(header.replace(stored, MomentFile.NO_HASH).getBytes(StandardCharsets.ISO_8859_1));
+    } catch (IOException e) {
+      throw FileFailure.of("read", file, e);
+    }
+    if (!Digests.hex(digest).equals(stored)) {
+      throw damaged(file, "its header is not the one that was written");
     }
   }
 
@@ -132,9 +155,9 @@ public final class MomentReader implements AutoCloseable {
         tokens.put(entry.getKey().substring(MomentFile.TOKENS.length()), count(entry.getKey(), entry.getValue()));
       }
     }
-    identity();
-    kernel();
+    origin();
     metadata(MomentFile.PAYLOAD);
+    metadata(MomentFile.HEADER);
     List<TensorInfo> tensors =
         opened.tensors().stream().sorted(Comparator.comparing(TensorInfo::name)).toList();
     for (TensorInfo tensor : tensors) {

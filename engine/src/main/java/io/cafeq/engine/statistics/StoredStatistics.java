@@ -10,8 +10,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /**
- * The moments in a folder of files, one a layer. A file's numbers are compared with their hash when it is first read. Safe for
- * use by several threads.
+ * The moments in a folder of files, one a layer. A file is compared with its hashes when it is first read. Safe for use by
+ * several threads.
  */
 public final class StoredStatistics implements InputStatistics {
   private final Path folder;
@@ -45,7 +45,7 @@ public final class StoredStatistics implements InputStatistics {
     }
     try (MomentReader reader = MomentReader.open(folder.resolve(fileName(layer.getAsInt())))) {
       checked.computeIfAbsent(layer.getAsInt(), number -> {
-        reader.checkPayload(stop);
+        reader.requireIntact(stop);
         return true;
       });
       String name = reader.has(input.name()) ? input.name() : input.fallBack().orElse(input.name());

@@ -108,7 +108,7 @@ class SelfTextTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      return SelfText.write(weights, lane.products(), WINDOWS, LENGTH, seed, memory, new StopFlag());
+      return SelfText.write(weights, lane.products(), WINDOWS, LENGTH, seed, memory, new StopFlag(), token -> false);
     }
   }
 

@@ -73,7 +73,7 @@ class StatisticsGainTest {
     Path root = Files.createDirectory(folder.resolve("taken"));
     StatisticsFolder files = new StatisticsFolder(root, checkpoint, plan);
     StatisticsTokens tokens = new TokenMaker(checkpoint, backend, 1L << 28, STOP).make(plan);
-    files.keep(tokens);
+    files.keep(tokens, backend.kernel(), STOP);
     try (StatisticsPass pass =
         StatisticsPass.open(checkpoint, backend, plan, tokens, files, 1L << 30, folder, STOP)) {
       while (!files.missing().isEmpty()) {

@@ -1,6 +1,7 @@
 package io.cafeq.engine.measure;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Every family that can be run, from names to files. */
 class StatisticsPassTest {
   private static final int TOKENS = 100;
+  private static final int MORE_THAN_A_CHUNK = 1100;
   private static final StopFlag STOP = new StopFlag();
 
   @TempDir private Path folder;
@@ -38,7 +40,7 @@ class StatisticsPassTest {
   void everyInputOfAQuantizedMatrixIsMeasured(String family) throws IOException {
     Path model = miniature(family);
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      StatisticsPlan plan = plan(checkpoint, "random");
+      StatisticsPlan plan = plan(checkpoint, TOKENS);
       Path root = Files.createDirectory(folder.resolve("out"));
       take(checkpoint, plan, root, Long.MAX_VALUE / 4);
 
@@ -69,7 +71,7 @@ class StatisticsPassTest {
   void expertsTogetherSeeWhatTheirLayerSees() throws IOException {
     Path model = miniature("mixtral");
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      StatisticsPlan plan = plan(checkpoint, "random");
+      StatisticsPlan plan = plan(checkpoint, TOKENS);
       take(checkpoint, plan, folder, Long.MAX_VALUE / 4);
       Path file = folder.resolve("statistics").resolve(StoredStatistics.fileName(0));
       try (MomentReader reader = MomentReader.open(file)) {
@@ -89,11 +91,14 @@ class StatisticsPassTest {
   void theLeastMemoryGivesTheSameBytes() throws IOException {
     Path model = miniature("qwen3");
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      StatisticsPlan plan = plan(checkpoint, "random");
+      StatisticsPlan plan = plan(checkpoint, MORE_THAN_A_CHUNK);
       Path plenty = Files.createDirectory(folder.resolve("plenty"));
       Path least = Files.createDirectory(folder.resolve("least"));
-      take(checkpoint, plan, plenty, Long.MAX_VALUE / 4);
-      take(checkpoint, plan, least, StatisticsPass.memoryNeeded(checkpoint, plan));
+      long needed = StatisticsPass.memoryNeeded(checkpoint, plan);
+      Path nowhere = folder.resolve("not there");
+      take(checkpoint, plan, plenty, Long.MAX_VALUE / 4, nowhere);
+      assertThatThrownBy(() -> take(checkpoint, plan, least, needed, nowhere)).hasMessageContaining(nowhere.toString());
+      take(checkpoint, plan, least, needed, folder);
 
       for (int layer : plan.inputs().layers()) {
         Path name = Path.of("statistics", StoredStatistics.fileName(layer));
@@ -103,13 +108,18 @@ class StatisticsPassTest {
   }
 
   private void take(Checkpoint checkpoint, StatisticsPlan plan, Path root, long memory) {
+    take(checkpoint, plan, root, memory, folder);
+  }
+
+  /** @param scratch where activations go that have no room */
+  private void take(Checkpoint checkpoint, StatisticsPlan plan, Path root, long memory, Path scratch) {
     ComputeBackend backend = Backends.open("auto");
     StatisticsFolder files = new StatisticsFolder(root, checkpoint, plan);
     StatisticsTokens tokens = new TokenMaker(checkpoint, backend, 1L << 28, STOP).make(plan);
-    files.keep(tokens);
+    files.keep(tokens, backend.kernel(), STOP);
     assertThat(files.storedTokens().orElseThrow().sha256()).isEqualTo(tokens.sha256());
     try (StatisticsPass pass =
-        StatisticsPass.open(checkpoint, backend, plan, tokens, files, Math.min(memory, 1L << 30), folder, STOP)) {
+        StatisticsPass.open(checkpoint, backend, plan, tokens, files, Math.min(memory, 1L << 30), scratch, STOP)) {
       while (!files.missing().isEmpty()) {
         pass.next();
       }
@@ -117,10 +127,12 @@ class StatisticsPassTest {
     StatisticsFolder again = new StatisticsFolder(root, checkpoint, plan);
     again.keepIntact(tokens, STOP);
     assertThat(again.missing()).isEmpty();
+    assertThat(again.changedSource(STOP)).isEmpty();
+    assertThat(again.entry(tokens).kernels()).containsExactly(backend.kernel());
   }
 
-  private StatisticsPlan plan(Checkpoint checkpoint, String source) {
-    Recipe recipe = Recipe.of(Map.of("statistics", source, "statistics-tokens", Integer.toString(TOKENS),
+  private StatisticsPlan plan(Checkpoint checkpoint, int tokens) {
+    Recipe recipe = Recipe.of(Map.of("statistics", "random", "statistics-tokens", Integer.toString(tokens),
         "statistics-window", "30", "method", "rtn", "group", "32"));
     return StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
   }

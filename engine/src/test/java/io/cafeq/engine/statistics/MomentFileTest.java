@@ -29,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Moments from tokens to a file and back. */
 class MomentFileTest {
   private static final StopFlag STOP = new StopFlag();
+  private static final MomentFile.Origin ORIGIN = new MomentFile.Origin("who", "weights", "scalar/java");
 
   @TempDir private Path folder;
   private final Arena arena = Arena.ofConfined();
@@ -100,9 +101,10 @@ class MomentFileTest {
     sums.get(0).add(random(enough, 16, 3), lane.products());
     sums.get(1).add(random(enough - 1, 16, 4), lane.products());
     sums.get(2).add(random(2 * enough - 1, 16, 5), lane.products());
-    MomentFile.Receipt receipt = write(sums);
-
-    assertThat(receipt.tokens()).containsEntry("layers.0.experts.1", enough - 1L);
+    try (MomentReader reader = MomentReader.open(write(sums))) {
+      assertThat(reader.tokens()).containsEntry("layers.0.experts.1", enough - 1L);
+      assertThat(reader.origin()).isEqualTo(ORIGIN);
+    }
     assertThat(statistics(64).read(busy, arena).orElseThrow().input()).isEqualTo("layers.0.experts.0");
     InputMoments replaced = statistics(64).read(idle, arena).orElseThrow();
     assertThat(replaced.input()).isEqualTo("layers.0.experts");
@@ -113,30 +115,49 @@ class MomentFileTest {
 
   @Test
   void theSameSumsMakeTheSameFile() throws IOException {
-    byte[] once = Files.readAllBytes(write(List.of(small())).file());
-    byte[] again = Files.readAllBytes(write(List.of(small())).file());
+    byte[] once = Files.readAllBytes(write(List.of(small())));
+    byte[] again = Files.readAllBytes(write(List.of(small())));
 
     assertThat(again).isEqualTo(once);
   }
 
   @Test
   void everyChangedByteIsFound() throws IOException {
-    Path file = write(List.of(small())).file();
+    Path file = write(List.of(small()));
     byte[] sound = Files.readAllBytes(file);
     SplittableRandom random = new SplittableRandom(5);
+    int payload = 16 * 17 / 2 * 4;
+    for (int at = 0; at < sound.length - payload; at++) {
+      byte[] changed = sound.clone();
+      changed[at] ^= (byte) (1 << random.nextInt(8));
+      Files.write(file, changed);
+      assertThatRefused("");
+    }
     for (int i = 0; i < 200; i++) {
       byte[] changed = sound.clone();
-      // not in the header's values, which the identity and the files' own hashes in the manifest hold
-      int at = sound.length - 1 - random.nextInt(16 * 17 / 2 * 4);
-      changed[at] ^= (byte) (1 << random.nextInt(8));
+      changed[sound.length - 1 - random.nextInt(payload)] ^= (byte) (1 << random.nextInt(8));
       Files.write(file, changed);
       assertThatRefused("numbers are not those");
     }
   }
 
   @Test
+  void whatIsSaidOfTheMomentsIsNotToBeChanged() throws IOException {
+    Path file = write(List.of(small()));
+    String text = Files.readString(file, StandardCharsets.ISO_8859_1);
+
+    for (String[] change : new String[][] {
+      {"tokens:layers.0.in\":\"100\"", "tokens:layers.0.in\":\"101\""}, {"scalar/java", "scalar/jbva"}, {"\"who\"", "\"wha\""},
+      {"\"weights\"", "\"Weights\""}, {"\"pt\"", "\"tp\""}}) {
+      assertThat(text).contains(change[0]);
+      Files.writeString(file, text.replace(change[0], change[1]), StandardCharsets.ISO_8859_1);
+      assertThatRefused("header is not the one");
+    }
+  }
+
+  @Test
   void aFileThatIsNoFileOfMomentsIsRefusedBeforeMemoryIsTaken() throws IOException {
-    Path file = write(List.of(small())).file();
+    Path file = write(List.of(small()));
     String text = Files.readString(file, StandardCharsets.ISO_8859_1);
 
     Files.writeString(file, text.substring(0, text.length() - 8), StandardCharsets.ISO_8859_1);
@@ -183,8 +204,10 @@ class MomentFileTest {
         .hasMessageContaining("layer-00000");
   }
 
-  private MomentFile.Receipt write(List<MomentSums> sums) {
-    return MomentFile.write(folder.resolve(StoredStatistics.fileName(0)), "who", "scalar/java", sums, STOP);
+  private Path write(List<MomentSums> sums) {
+    Path file = folder.resolve(StoredStatistics.fileName(0));
+    MomentFile.write(file, ORIGIN, sums, STOP);
+    return file;
   }
 
   private StoredStatistics statistics(int width) {

@@ -85,7 +85,7 @@ public final class StatisticsBench {
       StatisticsPlan plan = StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
       StatisticsTokens tokens = new TokenMaker(checkpoint, backend, MEMORY, stop).make(plan);
       StatisticsFolder target = new StatisticsFolder(folder, checkpoint, plan);
-      target.keep(tokens);
+      target.keep(tokens, backend.kernel(), stop);
       long begin = System.nanoTime();
       try (StatisticsPass pass =
           StatisticsPass.open(checkpoint, backend, plan, tokens, target, MEMORY, folder, stop)) {
