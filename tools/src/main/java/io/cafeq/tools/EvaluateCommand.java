@@ -5,7 +5,9 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.ChoiceEvaluation;
+import io.cafeq.engine.evaluate.ChoiceQuestions;
 import io.cafeq.engine.evaluate.ChoiceScore;
 import io.cafeq.engine.evaluate.Comparison;
 import io.cafeq.engine.evaluate.EvaluatedModel;
@@ -106,7 +108,7 @@ final class EvaluateCommand implements Callable<Integer> {
       Resources resources = new Resources(
           lane.products(), MemoryBudget.of(settings.resolvedMaxMemory()).pool(),
           Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
-      EvaluationSummary summary = evaluate(resources, evaluated, start);
+      EvaluationSummary summary = evaluateOnTheHeap(resources, evaluated, start);
       progress.close();
       if (common.json) {
         console.json(summary);
@@ -128,40 +130,58 @@ final class EvaluateCommand implements Callable<Integer> {
     return Settings.load(Optional.empty(), given).run();
   }
 
+  private EvaluationSummary evaluateOnTheHeap(Resources resources, EvaluatedModel evaluated, long start) {
+    try {
+      return evaluate(resources, evaluated, start);
+    } catch (OutOfMemoryError full) {
+      // Tokens lie on the heap, and --max-memory is about what lies outside it.
+      throw new EngineException(
+          FailureKind.ENVIRONMENT,
+          "the program ran out of memory: " + full.getMessage(),
+          "Split the file of --choices and evaluate its parts, or take fewer --windows.",
+          full);
+    }
+  }
+
   private EvaluationSummary evaluate(Resources resources, EvaluatedModel evaluated, long start) {
     TextEvaluation ofText = null;
     ChoiceEvaluation ofChoices = null;
+    BeginningToken beginning;
     try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
+      beginning = evaluated.beginningToken();
       if (choices != null) {
-        ofChoices = ChoiceEvaluation.of(resources, QuestionFile.read(choices), tokenizer, evaluated.longestInput());
+        ChoiceQuestions questions = new ChoiceQuestions(tokenizer, evaluated.longestInput(), beginning);
+        QuestionFile.forEach(choices, questions::add);
+        ofChoices = new ChoiceEvaluation(resources, questions);
       }
       if (text != null) {
-        ofText = new TextEvaluation(resources, cut(text, tokenizer));
+        ofText = new TextEvaluation(resources, cut(text, tokenizer, beginning));
       }
     }
     if (reference == null) {
       TextScore score = ofText == null ? null : ofText.score(evaluated);
       ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      return EvaluationSummary.of(model.toString(), score, chosen, null, seconds(start));
+      return EvaluationSummary.of(model.toString(), beginning, score, chosen, null, seconds(start));
     }
     try (EvaluatedModel other = EvaluatedModel.open(reference)) {
       Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
       ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
       ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
       return EvaluationSummary.of(
-          model.toString(), comparison == null ? null : comparison.model(), chosen,
+          model.toString(), beginning, comparison == null ? null : comparison.model(), chosen,
           EvaluationSummary.Against.of(reference.toString(), comparison, ofOther), seconds(start));
     }
   }
 
-  private List<int[]> cut(Path file, TextTokenizer tokenizer) {
-    int wanted = (int) Math.min(Integer.MAX_VALUE, (long) windows * window);
+  private List<int[]> cut(Path file, TextTokenizer tokenizer, BeginningToken beginning) {
+    int ofText = window - beginning.count();
+    int wanted = (int) Math.min(Integer.MAX_VALUE, (long) windows * ofText);
     int[] tokens = tokenizer.beginning(file, wanted);
-    List<int[]> cut = TextEvaluation.windows(tokens, window, windows);
+    List<int[]> cut = TextEvaluation.windows(tokens, ofText, windows).stream().map(beginning::before).toList();
     if (cut.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
-          file + ": has " + tokens.length + " tokens, a window takes " + window,
+          file + ": has " + tokens.length + " tokens, a window takes " + ofText,
           "Give a longer text, or a smaller --window.");
     }
     if (cut.size() < windows) {

@@ -100,6 +100,29 @@ class EvaluateCommandTest {
   }
 
   @Test
+  void windowsOfAGemmaBeginWithItsToken() throws IOException {
+    Path gemma = folder.resolve("gemma");
+    Miniature.of("gemma2", 1).write(gemma, Miniature.Spread.ONE);
+    Tokenizers.write(gemma);
+    Files.writeString(text, "abc cab b a".repeat(5));
+    JsonNode found = json("evaluate", gemma.toString(), "--text", text.toString(), "--windows", "2", "--window", "16");
+    assertThat(found.get("beginning_token").asInt()).isEqualTo(2);
+    assertThat(found.get("tokens").asLong()).isEqualTo(32);
+    assertThat(json("evaluate", model.toString(), "--text", text.toString(), "--windows", "2", "--window", "16")
+        .has("beginning_token")).isFalse();
+  }
+
+  @Test
+  void aHeapThatIsTooSmallForAllQuestionsSaysWhatToDo() throws Exception {
+    String choices = "\"c\",".repeat(200_000);
+    Files.writeString(questions, "{\"context\": \"ab\", \"choices\": [" + choices + "\"ba\"], \"answer\": 0}\n");
+    RunningProgram.Result result = RunningProgram.cafeq(List.of("-Xms16m", "-Xmx24m"), List.of(
+        "evaluate", model.toString(), "--choices", questions.toString(), "--backend", "scalar")).await();
+    assertThat(result.exitCode()).isEqualTo(ExitCode.FAILURE);
+    assertThat(result.err()).contains("out of memory", "Split the file of --choices").doesNotContain("lanes");
+  }
+
+  @Test
   void aTextShorterThanAskedIsEvaluatedAsFarAsItGoes() throws IOException {
     CommandRun run = CommandRun.of(
         "evaluate", model.toString(), "--text", text.toString(), "--window", "32", "--windows", "5000", "--json");

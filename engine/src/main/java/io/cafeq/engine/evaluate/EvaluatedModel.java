@@ -80,6 +80,11 @@ public final class EvaluatedModel implements AutoCloseable {
     return longest > 0 ? OptionalInt.of(longest) : OptionalInt.empty();
   }
 
+  /** What its texts begin with. Throws where no forward pass is written for the model, or config.json is wrong. */
+  public BeginningToken beginningToken() {
+    return BeginningToken.of(weights);
+  }
+
   /** Native bytes that reading the weights takes. */
   long memory() {
     return memory;

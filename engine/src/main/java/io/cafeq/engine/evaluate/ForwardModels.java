@@ -16,7 +16,8 @@ public final class ForwardModels {
   public record Support(boolean supported, String reason) {}
 
   /**
-   * Looks at the names and shapes of all tensors that a pass needs, and reads norms and biases.
+   * Looks at the names and shapes of all tensors that a pass needs and at the token that texts begin with, and reads norms and
+   * biases.
    *
    * @throws EngineException with kind CHECKPOINT where one is missing or of another shape, USAGE where no forward pass is
    *     written for the model
@@ -24,6 +25,7 @@ public final class ForwardModels {
   public static void requireWhole(ModelWeights weights) {
     Decoder decoder = Decoder.of(weights);
     Shapes.require(weights, decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
+    BeginningToken.of(weights);
     try (Arena arena = Arena.ofConfined()) {
       Positions positions = new Positions(decoder.shape(), arena, 1);
       for (int layer = 0; layer < decoder.shape().layers().size(); layer++) {

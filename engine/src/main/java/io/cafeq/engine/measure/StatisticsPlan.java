@@ -17,7 +17,6 @@ import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
 import io.cafeq.engine.statistics.StoredStatistics;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.Collection;
 import java.util.OptionalInt;
 
