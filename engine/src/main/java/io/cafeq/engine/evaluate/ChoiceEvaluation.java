@@ -60,7 +60,12 @@ public final class ChoiceEvaluation {
   /** Of each choice of each question, in nats. */
   double[][] logLikelihoods(EvaluatedModel model) {
     double[][] sums = questions.stream().map(question -> new double[question.choices().size()]).toArray(double[][]::new);
-    int layers = Decoder.of(model.weights()).shape().layers().size();
+    Decoder decoder = Decoder.of(model.weights());
+    for (List<ChoiceTokens> run : runs) {
+      Embedding.check(run.stream().map(ChoiceTokens::inputs).toList(), decoder.vocabulary());
+      Embedding.check(run.stream().map(ChoiceTokens::targets).toList(), decoder.vocabulary());
+    }
+    int layers = decoder.shape().layers().size();
     resources.watcher().began((long) runs.size() * layers);
     for (List<ChoiceTokens> run : runs) {
       add(model, run, sums);

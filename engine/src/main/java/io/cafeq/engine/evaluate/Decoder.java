@@ -43,6 +43,11 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
     });
   }
 
+  /** Throws where the head is missing, or has not a row for each row of the embeddings. */
+  void requireHead() {
+    Shapes.require(weights, head(), vocabulary(), shape.hidden(), "the embeddings lead");
+  }
+
   /** Throws where rotary frequencies would depend on the length of the windows. */
   void requireLength(int tokens) {
     int most = shape.layers().stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);

@@ -43,6 +43,7 @@ public final class TextEvaluation {
 
   /** One model by itself. */
   public TextScore score(EvaluatedModel model) {
+    checkTokens(model);
     int hidden = hidden(model);
     long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places())
         + GatheredStates.bytes(places(), hidden);
@@ -76,6 +77,7 @@ public final class TextEvaluation {
    */
   public Comparison compare(EvaluatedModel model, EvaluatedModel reference) {
     requireAlike(model, reference);
+    checkTokens(model);
     int hidden = hidden(model);
     long beside = model.memory() + reference.memory()
         + 2 * OutputHead.memoryNeeded(model.weights(), places()) + 2 * GatheredStates.bytes(places(), hidden)
@@ -163,6 +165,11 @@ public final class TextEvaluation {
           "The weights are broken or their products overflow: use another copy of the model.");
     }
     return score;
+  }
+
+  /** The last token of a window, too, which no layer sees. */
+  private void checkTokens(EvaluatedModel model) {
+    Embedding.check(windows, Decoder.of(model.weights()).vocabulary());
   }
 
   private static void requireAlike(EvaluatedModel model, EvaluatedModel reference) {

@@ -17,6 +17,7 @@ import io.cafeq.engine.model.StoredTensors.Stored;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -25,6 +26,8 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What users can meet, in words that say what to do; and nothing is left behind. */
 class ForwardFailuresTest {
@@ -50,6 +53,31 @@ class ForwardFailuresTest {
   void tokensBeyondTheVocabulary() {
     assertFailure(() -> SmallRun.states(folder, List.of(new int[] {1, 50}), SmallRun.PLENTY, InputObserver.NONE),
         FailureKind.CHECKPOINT, "token 50 is not among the 50 entries", "tokenizer.json");
+  }
+
+  @Test
+  void targetsBeyondTheVocabulary() throws IOException {
+    assertFailure(() -> Evaluations.score(folder, List.of(new int[] {1, 2, 50}), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, "token 50 is not among the 50 entries", "tokenizer.json");
+    assertFailure(() -> Evaluations.compare(folder, folder, List.of(new int[] {1, 2, 50}), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, "token 50 is not among the 50 entries", "tokenizer.json");
+    Path small = withRows(4, "model.embed_tokens.weight", "lm_head.weight");
+    Tokenizers.write(small);
+    // The blank at the end is token 4, and only a target.
+    List<Question> questions = List.of(new Question("cc", List.of("b", "c "), 0));
+    assertFailure(() -> Evaluations.choices(small, questions, Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, "token 4 is not among the 4 entries", "tokenizer.json");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {49, 48})
+  void aHeadOfAnotherVocabulary(int rows) {
+    Path odd = withRows(rows, "lm_head.weight");
+    String message = "\"lm_head.weight\": the embeddings lead to expect the shape [50, 64], found [" + rows + ", 64]";
+    assertFailure(() -> Evaluations.score(odd, Evaluations.windows(2, 8), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, message, "Download");
+    assertFailure(() -> Evaluations.compare(folder, odd, Evaluations.windows(2, 8), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, message, "Download");
   }
 
   @Test
@@ -128,6 +156,21 @@ class ForwardFailuresTest {
       pass.run();
       assertThatThrownBy(() -> pass.layer(2, InputObserver.NONE)).isInstanceOf(IllegalStateException.class);
     }
+  }
+
+  /** The model with only the first rows of some tensors. */
+  private Path withRows(int rows, String... tensors) {
+    SortedMap<String, Stored> stored = new TreeMap<>(miniature.stored());
+    for (String tensor : tensors) {
+      stored.computeIfPresent(tensor, (name, whole) -> {
+        int rowBytes = whole.bytes().length / whole.shape().getFirst();
+        return new Stored(name, whole.dtype(), List.of(rows, whole.shape().getLast()),
+            Arrays.copyOf(whole.bytes(), rows * rowBytes));
+      });
+    }
+    Path cut = folder.resolve("cut");
+    new Miniature("llama", miniature.config(), miniature.weights(), stored).write(cut, Miniature.Spread.ONE);
+    return cut;
   }
 
   private static void assertFailure(ThrowingCallable call, FailureKind kind, String message, String remedy) {
