@@ -85,8 +85,8 @@ public final class TextEvaluation {
     try (ForwardPass pass = resources.pass(model, inputs, beside, 2);
         ForwardPass referencePass = resources.pass(reference, inputs, beside, 2)) {
       resources.watcher().began(pass.layers() + batches());
-      OutputErrors errors = new OutputErrors(reference.weights(), model.weights(), model::isFactor,
-          reference.couplingsByValues(), resources.products());
+      OutputErrors errors = new OutputErrors(reference.weights(), model.weights(),
+          matrix -> model.isFactor(matrix) || reference.isFactor(matrix), reference.couplingsByValues(), resources.products());
       for (int layer = 0; layer < pass.layers(); layer++) {
         errors.enter(layer);
         referencePass.layer(layer, errors);
