@@ -76,7 +76,7 @@ public final class TextEvaluation {
    * @throws EngineException with kind USAGE where they are of different shapes
    */
   public Comparison compare(EvaluatedModel model, EvaluatedModel reference) {
-    requireAlike(model, reference);
+    model.requireAlike(reference);
     checkTokens(model);
     int hidden = hidden(model);
     long beside = model.memory() + reference.memory()
@@ -170,20 +170,6 @@ public final class TextEvaluation {
   /** The last token of a window, too, which no layer sees. */
   private void checkTokens(EvaluatedModel model) {
     Embedding.check(windows, Decoder.of(model.weights()).vocabulary());
-  }
-
-  private static void requireAlike(EvaluatedModel model, EvaluatedModel reference) {
-    Decoder own = Decoder.of(model.weights());
-    Decoder other = Decoder.of(reference.weights());
-    if (own.vocabulary() != other.vocabulary() || own.shape().hidden() != other.shape().hidden()
-        || own.shape().layers().size() != other.shape().layers().size()) {
-      throw new EngineException(
-          FailureKind.USAGE,
-          "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d".formatted(
-              model.folder(), own.shape().layers().size(), own.shape().hidden(), own.vocabulary(),
-              reference.folder(), other.shape().layers().size(), other.shape().hidden(), other.vocabulary()),
-          "Compare with the checkpoint that the model was made from.");
-    }
   }
 
   private OutputHead head(EvaluatedModel model) {

@@ -108,6 +108,16 @@ class ForwardFailuresTest {
         "tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"", "Download");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"lm_head.weight", "model.norm.weight", "model.layers.1.mlp.down_proj.weight"})
+  void whatIsMissingIsSaidBeforeAnythingIsEvaluated(String tensor) {
+    SortedMap<String, Stored> stored = new TreeMap<>(miniature.stored());
+    stored.remove(tensor);
+    Path partial = folder.resolve("partial");
+    new Miniature("llama", miniature.config(), miniature.weights(), stored).write(partial, Miniature.Spread.ONE);
+    assertFailure(() -> EvaluatedModel.open(partial), FailureKind.CHECKPOINT, "\"" + tensor + "\"", "Download");
+  }
+
   @Test
   void windowsBeyondTheTrainedLength() throws IOException {
     change("{\"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2}, \"max_position_embeddings\": 16}");
