@@ -17,6 +17,7 @@ import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -84,6 +85,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private final Console console;
   private final Interruption interruption;
+  private final List<String> warnings = new ArrayList<>();
 
   EvaluateCommand(Console console, Interruption interruption) {
     this.console = console;
@@ -102,11 +104,12 @@ final class EvaluateCommand implements Callable<Integer> {
     RunSettings settings = settings();
     try (EvaluationProgress progress = new EvaluationProgress(console);
         ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
-        EvaluatedModel evaluated = EvaluatedModel.open(model)) {
+        EvaluatedModel evaluated = EvaluatedModel.open(model);
+        @Nullable EvaluatedModel other = reference == null ? null : EvaluatedModel.open(reference)) {
       Resources resources = new Resources(
           lane.products(), MemoryBudget.of(settings.resolvedMaxMemory()).pool(),
           Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
-      EvaluationSummary summary = evaluate(resources, evaluated, start);
+      EvaluationSummary summary = evaluate(resources, evaluated, other, start);
       progress.close();
       if (common.json) {
         console.json(summary);
@@ -128,30 +131,52 @@ final class EvaluateCommand implements Callable<Integer> {
     return Settings.load(Optional.empty(), given).run();
   }
 
-  private EvaluationSummary evaluate(Resources resources, EvaluatedModel evaluated, long start) {
+  private EvaluationSummary evaluate(
+      Resources resources, EvaluatedModel evaluated, @Nullable EvaluatedModel other, long start) {
+    if (other != null) {
+      evaluated.requireAlike(other);
+    }
     TextEvaluation ofText = null;
     ChoiceEvaluation ofChoices = null;
     try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
       if (choices != null) {
         ofChoices = ChoiceEvaluation.of(resources, QuestionFile.read(choices), tokenizer, evaluated.longestInput());
+        ofChoices.require(evaluated);
       }
       if (text != null) {
         ofText = new TextEvaluation(resources, cut(text, tokenizer));
+        warnOfLength(evaluated);
       }
     }
-    if (reference == null) {
+    if (other == null) {
       TextScore score = ofText == null ? null : ofText.score(evaluated);
       ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      return EvaluationSummary.of(model.toString(), score, chosen, null, seconds(start));
+      return EvaluationSummary.of(model.toString(), score, chosen, null, warnings, seconds(start));
     }
-    try (EvaluatedModel other = EvaluatedModel.open(reference)) {
-      Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
-      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
-      return EvaluationSummary.of(
-          model.toString(), comparison == null ? null : comparison.model(), chosen,
-          EvaluationSummary.Against.of(reference.toString(), comparison, ofOther), seconds(start));
+    if (ofChoices != null) {
+      ofChoices.require(other);
     }
+    Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
+    ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
+    ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
+    return EvaluationSummary.of(
+        model.toString(), comparison == null ? null : comparison.model(), chosen,
+        EvaluationSummary.Against.of(String.valueOf(reference), comparison, ofOther), warnings, seconds(start));
+  }
+
+  /** The last token of a window is only predicted. */
+  private void warnOfLength(EvaluatedModel evaluated) {
+    evaluated.longestInput().ifPresent(longest -> {
+      if (window - 1 > longest) {
+        warn("windows of " + window + " tokens go beyond the " + longest + " positions that the model was trained for"
+            + " (max_position_embeddings); what it predicts there counts too");
+      }
+    });
+  }
+
+  private void warn(String warning) {
+    warnings.add(warning);
+    console.message("cafeq: " + warning);
   }
 
   private List<int[]> cut(Path file, TextTokenizer tokenizer) {
@@ -165,8 +190,7 @@ final class EvaluateCommand implements Callable<Integer> {
           "Give a longer text, or a smaller --window.");
     }
     if (cut.size() < windows) {
-      console.message("cafeq: " + file + " has only " + cut.size() + " whole windows of " + window
-          + " tokens; they are evaluated");
+      warn(file + " has only " + cut.size() + " whole windows of " + window + " tokens; they are evaluated");
     }
     return cut;
   }

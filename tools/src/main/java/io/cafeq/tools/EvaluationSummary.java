@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The JSON document of {@code cafeq evaluate}; what was not asked for is left out.
  *
  * @param tokens of the text that was evaluated; the first of each window is not predicted
+ * @param warnings what was also told while it ran
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record EvaluationSummary(
@@ -23,6 +24,7 @@ record EvaluationSummary(
     @Nullable Double perplexityStandardError,
     @Nullable Choices choices,
     @Nullable Against against,
+    @Nullable List<String> warnings,
     double seconds) {
 
   /** Multiple-choice questions. */
@@ -60,12 +62,13 @@ record EvaluationSummary(
     }
   }
 
-  static EvaluationSummary of(
-      String model, @Nullable TextScore text, @Nullable ChoiceScore choices, @Nullable Against against, double seconds) {
+  static EvaluationSummary of(String model, @Nullable TextScore text, @Nullable ChoiceScore choices,
+      @Nullable Against against, List<String> warnings, double seconds) {
     Choices ofChoices = choices == null ? null : Choices.of(choices);
+    List<String> told = warnings.isEmpty() ? null : List.copyOf(warnings);
     return text == null
-        ? new EvaluationSummary(model, null, null, null, null, null, ofChoices, against, seconds)
+        ? new EvaluationSummary(model, null, null, null, null, null, ofChoices, against, told, seconds)
         : new EvaluationSummary(model, text.tokens(), text.windows(), text.window(), text.perplexity(),
-            text.standardError().orElse(null), ofChoices, against, seconds);
+            text.standardError().orElse(null), ofChoices, against, told, seconds);
   }
 }

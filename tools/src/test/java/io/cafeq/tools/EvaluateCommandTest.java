@@ -109,6 +109,19 @@ class EvaluateCommandTest {
     assertThat(run.err()).contains("has only " + windows + " whole windows of 32");
   }
 
+  /** The miniature was made for 32 positions; the last token of a window needs none. */
+  @Test
+  void windowsBeyondTheTrainedPositionsAreEvaluatedWithAWarning() throws IOException {
+    CommandRun run = CommandRun.of("evaluate", model.toString(), "--text", text.toString(), "--window", "34", "--json");
+    assertThat(run.exitCode()).as(run.toString()).isZero();
+    assertThat(run.err()).contains("cafeq: windows of 34 tokens go beyond the 32 positions");
+    JsonNode warnings = ONE_DOCUMENT.readTree(run.out()).get("warnings");
+    assertThat(warnings).hasSize(1);
+    assertThat(warnings.get(0).asText()).contains("34 tokens", "32 positions");
+    JsonNode within = json("evaluate", model.toString(), "--text", text.toString(), "--window", "33");
+    assertThat(within.has("warnings")).isFalse();
+  }
+
   @Test
   void oneFileWithConfigBesideItIsACheckpointToo() throws IOException {
     Path file = model.resolve("model.safetensors");
@@ -127,6 +140,9 @@ class EvaluateCommandTest {
     refused(ExitCode.USAGE, "MiB are left", "--text", text.toString(), "--max-memory", "768m", "--window", "30000",
         "--windows", "1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "no backend is called", "--text", text.toString(), "--backend", "abacus");
+    Path other = folder.resolve("other");
+    Miniature.of("gemma2", 1).write(other, Miniature.Spread.ONE);
+    refused(ExitCode.USAGE, "and a vocabulary of", "--choices", questions.toString(), "--against", other.toString());
     Files.writeString(questions, "{\"context\": \"a\"}\n");
     refused(ExitCode.USAGE, "questions.jsonl, line 1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "--text", "--text");
