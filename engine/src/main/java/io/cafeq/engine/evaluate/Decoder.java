@@ -61,6 +61,6 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
   }
 
   RootMeanSquare norm(String tensor, int channels) {
-    return new RootMeanSquare(Shapes.vector(weights, tensor, channels), shape.kind().isGemma(), shape.epsilon());
+    return new RootMeanSquare(weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
   }
 }

@@ -23,13 +23,11 @@ final class Shapes {
     }
   }
 
-  /** A vector of that length. */
-  static float[] vector(ModelWeights weights, String tensor, int length) {
-    float[] values = weights.vector(tensor);
-    if (values.length != length) {
-      throw failure(tensor, CONFIG, "[" + length + "]", "[" + values.length + "]");
+  /** Throws where a vector has not that many entries. */
+  static void requireLength(String tensor, int length, long found) {
+    if (found != length) {
+      throw failure(tensor, CONFIG, "[" + length + "]", "[" + found + "]");
     }
-    return values;
   }
 
   private static EngineException failure(String tensor, String source, String expected, String found) {

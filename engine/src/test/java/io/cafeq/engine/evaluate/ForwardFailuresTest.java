@@ -15,6 +15,8 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.StoredTensors.Stored;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -86,6 +88,26 @@ class ForwardFailuresTest {
     assertFailure(() -> SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE), FailureKind.CHECKPOINT,
         "\"model.layers.0.self_attn.k_proj.weight\": config.json leads to expect the shape [64, 64], found [32, 64]",
         "Download");
+  }
+
+  /** In a file with a hole, which takes no room on disk; as floats it would be more than the tests' heap. */
+  @Test
+  void aNormOfAbsurdLengthTakesNoMemory() throws IOException {
+    Path absurd = Files.createDirectory(folder.resolve("absurd"));
+    Files.writeString(absurd.resolve("config.json"), miniature.config().toPrettyString());
+    long bytes = 1L << 31;
+    byte[] header = "{\"model.norm.weight\": {\"dtype\": \"F32\", \"shape\": [%d], \"data_offsets\": [0, %d]}}"
+        .formatted(bytes / Float.BYTES, bytes).getBytes(StandardCharsets.UTF_8);
+    try (RandomAccessFile file = new RandomAccessFile(absurd.resolve("model.safetensors").toFile(), "rw")) {
+      file.writeLong(Long.reverseBytes(header.length));
+      file.write(header);
+      file.setLength(Long.BYTES + header.length + bytes);
+    }
+    try (Checkpoint checkpoint = Checkpoint.open(absurd);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      assertFailure(() -> weights.vector("model.norm.weight", 64), FailureKind.CHECKPOINT,
+          "\"model.norm.weight\": config.json leads to expect the shape [64], found [536870912]", "Download");
+    }
   }
 
   @Test
