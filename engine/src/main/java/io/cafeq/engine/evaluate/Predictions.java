@@ -81,7 +81,7 @@ final class Predictions {
         for (int i = 0; i < count; i++) {
           powers[i] *= (double) referenceLogits[i] - logits[i];
         }
-        differences[place] = differences[place] * shrunk + LogitSums.sum(powers, count);
+        differences[place] = differences[place] * shrunk + Strands.sum(powers, count);
         int target = targets[place] - firstToken - column;
         if (target >= 0 && target < count) {
           ofTarget[place] = logits[target];
