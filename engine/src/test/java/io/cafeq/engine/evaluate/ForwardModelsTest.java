@@ -43,6 +43,12 @@ class ForwardModelsTest {
       "llama; {\"hidden_act\": \"relu2\"}; \"relu2\"",
       "llama; {\"hidden_act\": \"gelu\"}; \"gelu\"",
       "llama; {\"partial_rotary_factor\": 0.5}; \"0.5\"",
+      "llama; {\"rope_parameters\": {\"rope_theta\": 10000, \"partial_rotary_factor\": 0.5}}; \"0.5\"",
+      "gemma3_text; {\"rope_parameters\": {\"sliding_attention\": {\"partial_rotary_factor\": 0.25}}}; \"0.25\"",
+      "llama; {\"rope_parameters\": {\"rope_theta\": 1}, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 8}}; rope_scaling",
+      "llama; {\"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 4}, \"rope_scaling\": {\"factor\": 8}}; rope_scaling",
+      "llama; {\"is_causal\": false}; is_causal",
+      "llama; {\"use_bidirectional_attention\": true}; use_bidirectional_attention",
       "gemma3_text; {\"use_bidirectional_attention\": true}; use_bidirectional_attention",
       "gemma3_text; {\"layer_types\": [\"full_attention\", \"chunked_attention\"]}; \"chunked_attention\"",
       "gemma3_text; {\"layer_types\": [\"full_attention\"]}; \"(none)\""})
@@ -104,6 +110,14 @@ class ForwardModelsTest {
           "sliding_attention": {"rope_theta": 10000, "rope_type": "default"}}}"""));
     assertThat(cosine(gemma, 0)).isEqualTo(turned(1e4, 1));
     assertThat(cosine(gemma, 1)).isEqualTo(turned(1e6, 8));
+  }
+
+  @Test
+  void scalingThatIsSaidTwiceIsKnown() throws JsonProcessingException {
+    DecoderShape shape = DecoderShapes.of(config("gemma3_text", """
+        {"head_dim": 256, "rope_parameters": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
+         "rope_scaling": {"type": "linear", "factor": 8.0}}"""));
+    assertThat(cosine(shape, 1)).isEqualTo(turned(1e6, 8));
   }
 
   private static float turned(double theta, double factor) {
