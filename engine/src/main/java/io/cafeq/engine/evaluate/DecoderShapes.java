@@ -168,10 +168,12 @@ final class DecoderShapes {
       };
     }
     return switch (kind) {
-      case LLAMA, MISTRAL, GEMMA, MIXTRAL -> true;
+      case LLAMA, MISTRAL, GEMMA, MIXTRAL, QWEN3_MOE -> true;
       case GEMMA2 -> layer % 2 == 0;
       case GEMMA3 -> (layer + 1) % config.count("sliding_window_pattern", 6) != 0;
-      case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE -> layer >= config.index("max_window_layers", 28);
+      case QWEN2, QWEN3 -> layer >= config.index("max_window_layers", 28);
+      // Every other layer, up to the one from which on the dense kinds slide.
+      case QWEN2_MOE -> layer % 2 == 0 && layer < config.index("max_window_layers", 28);
     };
   }
 

@@ -143,6 +143,16 @@ class ForwardModelsTest {
         .containsExactly(DecoderShape.ALL, DecoderShape.ALL);
   }
 
+  @Test
+  void layersOfQwensMixturesSlideByOtherRules() throws JsonProcessingException {
+    String sliding = "{\"num_hidden_layers\": 4, \"use_sliding_window\": true, \"sliding_window\": 8, \"max_window_layers\": %d}";
+    int all = DecoderShape.ALL;
+    assertThat(windows("qwen2_moe", sliding.formatted(4))).containsExactly(8, all, 8, all);
+    assertThat(windows("qwen2_moe", sliding.formatted(2))).containsExactly(8, all, all, all);
+    assertThat(windows("qwen3_moe", sliding.formatted(2))).containsExactly(8, 8, 8, 8);
+    assertThat(windows("qwen3_moe", "{\"sliding_window\": 8}")).containsExactly(all, all);
+  }
+
   private static List<Integer> windows(String family, String change) throws JsonProcessingException {
     return DecoderShapes.of(config(family, change)).layers().stream().map(DecoderShape.Layer::window).toList();
   }

@@ -61,6 +61,14 @@ class ForwardPassTest {
            "rope_scaling": {"rope_type": "linear", "factor": 8.0}}"""),
       Map.entry("gemma3", "{}"),
       Map.entry("mixtral", "{}"),
+      Map.entry("mixtral+window", """
+          {"sliding_window": 8}"""),
+      Map.entry("qwen2_moe+window", """
+          {"use_sliding_window": true, "sliding_window": 8}"""),
+      Map.entry("qwen3_moe+window", """
+          {"use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1}"""),
+      Map.entry("qwen3_moe+step", """
+          {"decoder_sparse_step": 2, "mlp_only_layers": []}"""),
       Map.entry("qwen2_moe", "{}"),
       Map.entry("qwen2_moe+normed", """
           {"norm_topk_prob": true}"""),
