@@ -105,6 +105,8 @@ class ForwardPassTest {
     List<int[]> windows = SmallRun.windows(50, 24, VOCABULARY);
     List<double[]> expected = SmallRun.states(folder, windows, SmallRun.PLENTY, InputObserver.NONE);
     long least = SmallRun.least(folder, 24);
+    assertThat(isSpilled(windows, least)).isTrue();
+    assertThat(isSpilled(windows, SmallRun.PLENTY)).isFalse();
     for (long memory : List.of(least, least + 20_000, least + 200_000)) {
       List<double[]> found = SmallRun.states(apart, windows, memory, InputObserver.NONE);
       assertThat(Judge.distance(found, expected)).isZero();
@@ -170,6 +172,14 @@ class ForwardPassTest {
     List<int[]> windows = SmallRun.windows(2, 24, VOCABULARY);
     List<double[]> states = Judge.of(miniature, config(name), windows).states();
     assertThat(Judge.distance(Logits.of(folder, windows), Logits.inDouble(miniature, states))).isLessThan(TOLERANCE);
+  }
+
+  /** Whether the states go through a scratch file, which has no name that could be seen. */
+  private boolean isSpilled(List<int[]> windows, long memory) {
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      return PassMemory.of(Decoder.of(weights), windows, memory).spilled();
+    }
   }
 
   private Miniature write(String name, Miniature.Spread spread) throws IOException {
