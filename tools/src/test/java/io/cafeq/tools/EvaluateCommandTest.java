@@ -155,14 +155,15 @@ class EvaluateCommandTest {
     refused(ExitCode.CHECKPOINT, "tokenizer.json", "--text", text.toString());
     Tokenizers.write(model);
     Files.writeString(model.resolve("config.json"), "{\"model_type\": \"gpt2\"}");
-    refused(ExitCode.USAGE, "gpt2", "--text", text.toString(), "--window", "16");
+    JsonNode error = refused(ExitCode.USAGE, "gpt2", "--text", text.toString(), "--window", "16");
+    assertThat(error.get("remedy").asText()).doesNotContain("--statistics");
     Files.createDirectory(model.resolve("units"));
     refused(ExitCode.FAILURE, "partial result", "--text", text.toString());
     model = folder.resolve("elsewhere");
     refused(ExitCode.USAGE, "elsewhere", "--text", text.toString());
   }
 
-  private void refused(int exitCode, String message, String... options) throws IOException {
+  private JsonNode refused(int exitCode, String message, String... options) throws IOException {
     List<String> arguments = new ArrayList<>(List.of("evaluate", model.toString(), "--json"));
     arguments.addAll(List.of(options));
     CommandRun run = CommandRun.of(arguments.toArray(String[]::new));
@@ -172,6 +173,7 @@ class EvaluateCommandTest {
     assertThat(error.get("message").asText()).contains(message);
     assertThat(error.get("remedy").asText()).isNotBlank();
     assertThat(run.err()).contains("cafeq: ").doesNotContain("\tat ");
+    return error;
   }
 
   private static JsonNode json(String... arguments) throws IOException {

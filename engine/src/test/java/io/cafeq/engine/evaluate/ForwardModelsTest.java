@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -76,6 +77,17 @@ class ForwardModelsTest {
     assertThatThrownBy(() -> DecoderShapes.of(config)).isInstanceOfSatisfying(EngineException.class, e -> {
       assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
       assertThat(e).hasMessageContaining("config.json: " + key + ": expected");
+    });
+  }
+
+  @Test
+  void whatAnInnerFileLeavesToTheLibraryIsNotBlamedOnTheFile() {
+    ObjectNode config = JsonNodeFactory.instance.objectNode().put("model_type", "llava");
+    config.set("text_config", FamilyShapes.of("mistral").configObject().without("num_attention_heads"));
+    assertThatThrownBy(() -> DecoderShapes.of(config)).isInstanceOfSatisfying(EngineException.class, e -> {
+      assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+      assertThat(e).hasMessageContaining("text_config leaves num_attention_heads to the library's default");
+      assertThat(e.remedy()).contains("num_attention_heads").doesNotContain("Download");
     });
   }
 
