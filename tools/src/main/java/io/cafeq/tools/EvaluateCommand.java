@@ -19,6 +19,7 @@ import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -86,6 +87,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private final Console console;
   private final Interruption interruption;
+  private final List<String> warnings = new ArrayList<>();
 
   EvaluateCommand(Console console, Interruption interruption) {
     this.console = console;
@@ -104,11 +106,12 @@ final class EvaluateCommand implements Callable<Integer> {
     RunSettings settings = settings();
     try (EvaluationProgress progress = new EvaluationProgress(console);
         ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
-        EvaluatedModel evaluated = EvaluatedModel.open(model)) {
+        EvaluatedModel evaluated = EvaluatedModel.open(model);
+        @Nullable EvaluatedModel other = reference == null ? null : EvaluatedModel.open(reference)) {
       Resources resources = new Resources(
           lane.products(), MemoryBudget.of(settings.resolvedMaxMemory()).pool(),
           Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
-      EvaluationSummary summary = evaluateOnTheHeap(resources, evaluated, start);
+      EvaluationSummary summary = evaluateOnTheHeap(resources, evaluated, other, start);
       progress.close();
       if (common.json) {
         console.json(summary);
@@ -130,9 +133,10 @@ final class EvaluateCommand implements Callable<Integer> {
     return Settings.load(Optional.empty(), given).run();
   }
 
-  private EvaluationSummary evaluateOnTheHeap(Resources resources, EvaluatedModel evaluated, long start) {
+  private EvaluationSummary evaluateOnTheHeap(
+      Resources resources, EvaluatedModel evaluated, @Nullable EvaluatedModel other, long start) {
     try {
-      return evaluate(resources, evaluated, start);
+      return evaluate(resources, evaluated, other, start);
     } catch (OutOfMemoryError full) {
       // Tokens lie on the heap, and --max-memory is about what lies outside it.
       throw new EngineException(
@@ -143,7 +147,11 @@ final class EvaluateCommand implements Callable<Integer> {
     }
   }
 
-  private EvaluationSummary evaluate(Resources resources, EvaluatedModel evaluated, long start) {
+  private EvaluationSummary evaluate(
+      Resources resources, EvaluatedModel evaluated, @Nullable EvaluatedModel other, long start) {
+    if (other != null) {
+      evaluated.requireAlike(other);
+    }
     TextEvaluation ofText = null;
     ChoiceEvaluation ofChoices = null;
     BeginningToken beginning;
@@ -153,24 +161,42 @@ final class EvaluateCommand implements Callable<Integer> {
         ChoiceQuestions questions = new ChoiceQuestions(tokenizer, evaluated.longestInput(), beginning);
         QuestionFile.forEach(choices, questions::add);
         ofChoices = new ChoiceEvaluation(resources, questions);
+        ofChoices.require(evaluated);
       }
       if (text != null) {
         ofText = new TextEvaluation(resources, cut(text, tokenizer, beginning));
+        warnOfLength(evaluated);
       }
     }
-    if (reference == null) {
+    if (other == null) {
       TextScore score = ofText == null ? null : ofText.score(evaluated);
       ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      return EvaluationSummary.of(model.toString(), beginning, score, chosen, null, seconds(start));
+      return EvaluationSummary.of(model.toString(), beginning, score, chosen, null, warnings, seconds(start));
     }
-    try (EvaluatedModel other = EvaluatedModel.open(reference)) {
-      Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
-      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
-      return EvaluationSummary.of(
-          model.toString(), beginning, comparison == null ? null : comparison.model(), chosen,
-          EvaluationSummary.Against.of(reference.toString(), comparison, ofOther), seconds(start));
+    if (ofChoices != null) {
+      ofChoices.require(other);
     }
+    Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
+    ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
+    ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
+    return EvaluationSummary.of(
+        model.toString(), beginning, comparison == null ? null : comparison.model(), chosen,
+        EvaluationSummary.Against.of(String.valueOf(reference), comparison, ofOther), warnings, seconds(start));
+  }
+
+  /** The last token of a window is only predicted. */
+  private void warnOfLength(EvaluatedModel evaluated) {
+    evaluated.longestInput().ifPresent(longest -> {
+      if (window - 1 > longest) {
+        warn("windows of " + window + " tokens go beyond the " + longest + " positions that the model was trained for"
+            + " (max_position_embeddings); what it predicts there counts too");
+      }
+    });
+  }
+
+  private void warn(String warning) {
+    warnings.add(warning);
+    console.message("cafeq: " + warning);
   }
 
   private List<int[]> cut(Path file, TextTokenizer tokenizer, BeginningToken beginning) {
@@ -185,8 +211,7 @@ final class EvaluateCommand implements Callable<Integer> {
           "Give a longer text, or a smaller --window.");
     }
     if (cut.size() < windows) {
-      console.message("cafeq: " + file + " has only " + cut.size() + " whole windows of " + window
-          + " tokens; they are evaluated");
+      warn(file + " has only " + cut.size() + " whole windows of " + window + " tokens; they are evaluated");
     }
     return cut;
   }

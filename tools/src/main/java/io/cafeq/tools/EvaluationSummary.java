@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param beginningToken what each window and each context begins with; left out where the model has none
  * @param tokens of all windows of the text; the first of each is not predicted
+ * @param warnings what was also told while it ran
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record EvaluationSummary(
@@ -26,6 +27,7 @@ record EvaluationSummary(
     @Nullable Double perplexityStandardError,
     @Nullable Choices choices,
     @Nullable Against against,
+    @Nullable List<String> warnings,
     double seconds) {
 
   /** Multiple-choice questions. */
@@ -65,12 +67,13 @@ record EvaluationSummary(
 
   static EvaluationSummary of(
       String model, BeginningToken beginning, @Nullable TextScore text, @Nullable ChoiceScore choices,
-      @Nullable Against against, double seconds) {
+      @Nullable Against against, List<String> warnings, double seconds) {
     Choices ofChoices = choices == null ? null : Choices.of(choices);
     Integer token = beginning.id().isPresent() ? beginning.id().getAsInt() : null;
+    List<String> told = warnings.isEmpty() ? null : List.copyOf(warnings);
     return text == null
-        ? new EvaluationSummary(model, token, null, null, null, null, null, ofChoices, against, seconds)
+        ? new EvaluationSummary(model, token, null, null, null, null, null, ofChoices, against, told, seconds)
         : new EvaluationSummary(model, token, text.tokens(), text.windows(), text.window(), text.perplexity(),
-            text.standardError().orElse(null), ofChoices, against, seconds);
+            text.standardError().orElse(null), ofChoices, against, told, seconds);
   }
 }

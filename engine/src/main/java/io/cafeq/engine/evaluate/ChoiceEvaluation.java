@@ -45,9 +45,41 @@ public final class ChoiceEvaluation {
         keys.size(), (double) right / keys.size(), (double) rightNormalised / keys.size());
   }
 
+  /**
+   * Whether all of it can be done, before any of it is; every way of scoring asks by itself.
+   *
+   * @throws EngineException with kind USAGE where a choice is too long for the model or for the memory, CHECKPOINT where a
+   *     token is not in its vocabulary
+   */
+  public void require(EvaluatedModel model) {
+    Decoder decoder = Decoder.of(model.weights());
+    for (List<ChoiceTokens> run : runs) {
+      List<int[]> inputs = inputs(run);
+      Embedding.check(inputs, decoder.vocabulary());
+      Embedding.check(run.stream().map(ChoiceTokens::targets).toList(), decoder.vocabulary());
+      decoder.requireLength(Chunk.longest(inputs));
+      resources.share(model, inputs, beside(model, run), 1);
+    }
+  }
+
+  private static List<int[]> inputs(List<ChoiceTokens> run) {
+    return run.stream().map(ChoiceTokens::inputs).toList();
+  }
+
+  private static int places(List<ChoiceTokens> run) {
+    return Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
+  }
+
+  private static long beside(EvaluatedModel model, List<ChoiceTokens> run) {
+    int hidden = Decoder.of(model.weights()).shape().hidden();
+    return model.memory() + OutputHead.memoryNeeded(model.weights(), places(run))
+        + GatheredStates.bytes(places(run), hidden);
+  }
+
   /** Of each choice of each question, in nats. */
   double[][] logLikelihoods(EvaluatedModel model) {
     double[][] sums = keys.stream().map(key -> new double[key.characters().length]).toArray(double[][]::new);
+    require(model);
     int layers = Decoder.of(model.weights()).shape().layers().size();
     resources.watcher().began((long) runs.size() * layers);
     for (List<ChoiceTokens> run : runs) {
@@ -89,10 +121,8 @@ public final class ChoiceEvaluation {
 
   private void add(EvaluatedModel model, List<ChoiceTokens> run, double[][] sums) {
     int hidden = Decoder.of(model.weights()).shape().hidden();
-    int places = Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
-    long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places) + GatheredStates.bytes(places, hidden);
-    List<int[]> inputs = run.stream().map(ChoiceTokens::inputs).toList();
-    try (ForwardPass pass = resources.pass(model, inputs, beside, 1);
+    int places = places(run);
+    try (ForwardPass pass = resources.pass(model, inputs(run), beside(model, run), 1);
         OutputHead head = OutputHead.open(model.weights(), resources.products(), places, resources.stop());
         Arena arena = Arena.ofConfined()) {
       for (int layer = 0; layer < pass.layers(); layer++) {

@@ -43,6 +43,11 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
     });
   }
 
+  /** Throws where the head is missing, or has not a row for each row of the embeddings. */
+  void requireHead() {
+    Shapes.require(weights, head(), vocabulary(), shape.hidden(), "the embeddings lead");
+  }
+
   /** Throws where rotary frequencies would depend on the length of the windows. */
   void requireLength(int tokens) {
     int most = shape.longestWindow();
@@ -56,6 +61,6 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
   }
 
   RootMeanSquare norm(String tensor, int channels) {
-    return new RootMeanSquare(Shapes.vector(weights, tensor, channels), shape.kind().isGemma(), shape.epsilon());
+    return new RootMeanSquare(weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
   }
 }

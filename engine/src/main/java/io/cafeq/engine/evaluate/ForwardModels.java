@@ -23,9 +23,21 @@ public final class ForwardModels {
    *     written for the model
    */
   public static void requireWhole(ModelWeights weights) {
+    requireWhole(Decoder.of(weights));
+  }
+
+  /** The same, and that there is a head, which predictions need and statistics of inputs do not. */
+  static void requirePredicting(ModelWeights weights) {
     Decoder decoder = Decoder.of(weights);
+    requireWhole(decoder);
+    decoder.requireHead();
+  }
+
+  private static void requireWhole(Decoder decoder) {
+    ModelWeights weights = decoder.weights();
     Shapes.require(weights, decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
     BeginningToken.of(weights);
+    decoder.norm(decoder.names().norm(), decoder.shape().hidden());
     try (Arena arena = Arena.ofConfined()) {
       Positions positions = new Positions(decoder.shape(), arena, 1);
       for (int layer = 0; layer < decoder.shape().layers().size(); layer++) {

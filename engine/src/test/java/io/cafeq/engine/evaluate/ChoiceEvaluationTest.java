@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -92,6 +95,36 @@ class ChoiceEvaluationTest {
         assertThat(together[i][choice]).isCloseTo(alone[choice], within(1e-3));
       }
     }
+  }
+
+  /** The longest choice comes last, when all others are scored. */
+  @Test
+  void tooLittleMemoryForTheLongestChoiceShowsBeforeTheFirst() {
+    Miniature.of("llama", 1).write(folder, Miniature.Spread.ONE);
+    Question small = new Question("a", List.of("a", "c"), 0);
+    List<Question> questions = List.of(small, new Question("a", List.of("c".repeat(6000), "c"), 0));
+    long memory = 96L << 20;
+    assertThat(Evaluations.choices(folder, List.of(small), memory)).hasDimensions(1, 2);
+    List<Long> began = new ArrayList<>();
+    EvaluationWatcher watcher = new EvaluationWatcher() {
+      @Override
+      public void began(long steps) {
+        began.add(steps);
+      }
+
+      @Override
+      public void advanced() {}
+    };
+    try (EvaluatedModel model = EvaluatedModel.open(folder);
+        ComputeLane lane = Backends.open("auto").openLane()) {
+      Resources resources = new Resources(lane.products(), memory, folder, new StopFlag(), watcher);
+      ChoiceEvaluation evaluation = Evaluations.choices(folder, resources, questions);
+      assertThatThrownBy(() -> evaluation.score(model)).isInstanceOfSatisfying(EngineException.class, e -> {
+        assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+        assertThat(e.remedy()).contains("--max-memory");
+      });
+    }
+    assertThat(began).isEmpty();
   }
 
   @Test
