@@ -164,8 +164,10 @@ class EvaluateCommandTest {
         "--windows", "1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "no backend is called", "--text", text.toString(), "--backend", "abacus");
     Path other = folder.resolve("other");
-    Miniature.of("gemma2", 1).write(other, Miniature.Spread.ONE);
-    refused(ExitCode.USAGE, "and a vocabulary of", "--choices", questions.toString(), "--against", other.toString());
+    Miniature shallow = Miniature.of("llama", 1);
+    shallow.write(other, Miniature.Spread.ONE);
+    Files.writeString(other.resolve("config.json"), shallow.config().deepCopy().put("num_hidden_layers", 1).toString());
+    refused(ExitCode.USAGE, "has 2 layers, 64 channels and a vocabulary of 50", "--choices", questions.toString(), "--against", other.toString());
     Files.writeString(questions, "{\"context\": \"a\"}\n");
     refused(ExitCode.USAGE, "questions.jsonl, line 1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "--text", "--text");

@@ -18,8 +18,8 @@ import java.util.regex.Pattern;
  *
  * <p>Of values V and the attention's output matrix O only the product counts: the same model can hold M V and O M^-1, head by
  * head, as results with pairs do. So the product is always compared, on the input x of V as if every token attended to itself
- * alone: O (V x + b) beside O' (V' x + b'). V and O by themselves are compared too, but not where either model is a result that says
- * that they are a pair; of a checkpoint into which pairs were folded, which nothing tells, their own errors mean nothing.
+ * alone: O (V x + b) beside O' (V' x + b'). V and O by themselves are compared too, but not where either model is a result that
+ * says that they are a pair; of a checkpoint into which pairs were folded, which nothing tells, their own errors mean nothing.
  *
  * <p>Borrows everything; takes memory for slabs of weights and their outputs during a call. Not thread-safe.
  */
