@@ -5,7 +5,9 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.ChoiceEvaluation;
+import io.cafeq.engine.evaluate.ChoiceQuestions;
 import io.cafeq.engine.evaluate.ChoiceScore;
 import io.cafeq.engine.evaluate.Comparison;
 import io.cafeq.engine.evaluate.EvaluatedModel;
@@ -17,6 +19,7 @@ import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -84,6 +87,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private final Console console;
   private final Interruption interruption;
+  private final List<String> warnings = new ArrayList<>();
 
   EvaluateCommand(Console console, Interruption interruption) {
     this.console = console;
@@ -102,11 +106,12 @@ final class EvaluateCommand implements Callable<Integer> {
     RunSettings settings = settings();
     try (EvaluationProgress progress = new EvaluationProgress(console);
         ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
-        EvaluatedModel evaluated = EvaluatedModel.open(model)) {
+        EvaluatedModel evaluated = EvaluatedModel.open(model);
+        @Nullable EvaluatedModel other = reference == null ? null : EvaluatedModel.open(reference)) {
       Resources resources = new Resources(
           lane.products(), MemoryBudget.of(settings.resolvedMaxMemory()).pool(),
           Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
-      EvaluationSummary summary = evaluate(resources, evaluated, start);
+      EvaluationSummary summary = evaluateOnTheHeap(resources, evaluated, other, start);
       progress.close();
       if (common.json) {
         console.json(summary);
@@ -128,45 +133,85 @@ final class EvaluateCommand implements Callable<Integer> {
     return Settings.load(Optional.empty(), given).run();
   }
 
-  private EvaluationSummary evaluate(Resources resources, EvaluatedModel evaluated, long start) {
-    TextEvaluation ofText = null;
-    ChoiceEvaluation ofChoices = null;
-    try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
-      if (choices != null) {
-        ofChoices = ChoiceEvaluation.of(resources, QuestionFile.read(choices), tokenizer, evaluated.longestInput());
-      }
-      if (text != null) {
-        ofText = new TextEvaluation(resources, cut(text, tokenizer));
-      }
-    }
-    if (reference == null) {
-      TextScore score = ofText == null ? null : ofText.score(evaluated);
-      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      return EvaluationSummary.of(model.toString(), score, chosen, null, seconds(start));
-    }
-    try (EvaluatedModel other = EvaluatedModel.open(reference)) {
-      Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
-      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
-      return EvaluationSummary.of(
-          model.toString(), comparison == null ? null : comparison.model(), chosen,
-          EvaluationSummary.Against.of(reference.toString(), comparison, ofOther), seconds(start));
+  private EvaluationSummary evaluateOnTheHeap(
+      Resources resources, EvaluatedModel evaluated, @Nullable EvaluatedModel other, long start) {
+    try {
+      return evaluate(resources, evaluated, other, start);
+    } catch (OutOfMemoryError full) {
+      // Tokens lie on the heap, and --max-memory is about what lies outside it.
+      throw new EngineException(
+          FailureKind.ENVIRONMENT,
+          "the program ran out of memory: " + full.getMessage(),
+          "Split the file of --choices and evaluate its parts, or take fewer --windows.",
+          full);
     }
   }
 
-  private List<int[]> cut(Path file, TextTokenizer tokenizer) {
-    int wanted = (int) Math.min(Integer.MAX_VALUE, (long) windows * window);
+  private EvaluationSummary evaluate(
+      Resources resources, EvaluatedModel evaluated, @Nullable EvaluatedModel other, long start) {
+    if (other != null) {
+      evaluated.requireAlike(other);
+    }
+    TextEvaluation ofText = null;
+    ChoiceEvaluation ofChoices = null;
+    BeginningToken beginning;
+    try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
+      beginning = evaluated.beginningToken();
+      if (choices != null) {
+        ChoiceQuestions questions = new ChoiceQuestions(tokenizer, evaluated.longestInput(), beginning);
+        QuestionFile.forEach(choices, questions::add);
+        ofChoices = new ChoiceEvaluation(resources, questions);
+        ofChoices.require(evaluated);
+      }
+      if (text != null) {
+        ofText = new TextEvaluation(resources, cut(text, tokenizer, beginning));
+        warnOfLength(evaluated);
+      }
+    }
+    if (other == null) {
+      TextScore score = ofText == null ? null : ofText.score(evaluated);
+      ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
+      return EvaluationSummary.of(model.toString(), beginning, score, chosen, null, warnings, seconds(start));
+    }
+    if (ofChoices != null) {
+      ofChoices.require(other);
+    }
+    Comparison comparison = ofText == null ? null : ofText.compare(evaluated, other);
+    ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
+    ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
+    return EvaluationSummary.of(
+        model.toString(), beginning, comparison == null ? null : comparison.model(), chosen,
+        EvaluationSummary.Against.of(String.valueOf(reference), comparison, ofOther), warnings, seconds(start));
+  }
+
+  /** The last token of a window is only predicted. */
+  private void warnOfLength(EvaluatedModel evaluated) {
+    evaluated.longestInput().ifPresent(longest -> {
+      if (window - 1 > longest) {
+        warn("windows of " + window + " tokens go beyond the " + longest + " positions that the model was trained for"
+            + " (max_position_embeddings); what it predicts there counts too");
+      }
+    });
+  }
+
+  private void warn(String warning) {
+    warnings.add(warning);
+    console.message("cafeq: " + warning);
+  }
+
+  private List<int[]> cut(Path file, TextTokenizer tokenizer, BeginningToken beginning) {
+    int ofText = window - beginning.count();
+    int wanted = (int) Math.min(Integer.MAX_VALUE, (long) windows * ofText);
     int[] tokens = tokenizer.beginning(file, wanted);
-    List<int[]> cut = TextEvaluation.windows(tokens, window, windows);
+    List<int[]> cut = TextEvaluation.windows(tokens, ofText, windows).stream().map(beginning::before).toList();
     if (cut.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
-          file + ": has " + tokens.length + " tokens, a window takes " + window,
+          file + ": has " + tokens.length + " tokens, a window takes " + ofText,
           "Give a longer text, or a smaller --window.");
     }
     if (cut.size() < windows) {
-      console.message("cafeq: " + file + " has only " + cut.size() + " whole windows of " + window
-          + " tokens; they are evaluated");
+      warn(file + " has only " + cut.size() + " whole windows of " + window + " tokens; they are evaluated");
     }
     return cut;
   }

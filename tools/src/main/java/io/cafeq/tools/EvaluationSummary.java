@@ -1,6 +1,7 @@
 package io.cafeq.tools;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.ChoiceScore;
 import io.cafeq.engine.evaluate.Comparison;
 import io.cafeq.engine.evaluate.OutputError;
@@ -11,11 +12,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * The JSON document of {@code cafeq evaluate}; what was not asked for is left out.
  *
- * @param tokens of the text that was evaluated; the first of each window is not predicted
+ * @param beginningToken what each window and each context begins with; left out where the model has none
+ * @param tokens of all windows of the text; the first of each is not predicted
+ * @param warnings what was also told while it ran
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record EvaluationSummary(
     String model,
+    @Nullable Integer beginningToken,
     @Nullable Long tokens,
     @Nullable Integer windows,
     @Nullable Integer window,
@@ -23,6 +27,7 @@ record EvaluationSummary(
     @Nullable Double perplexityStandardError,
     @Nullable Choices choices,
     @Nullable Against against,
+    @Nullable List<String> warnings,
     double seconds) {
 
   /** Multiple-choice questions. */
@@ -61,11 +66,14 @@ record EvaluationSummary(
   }
 
   static EvaluationSummary of(
-      String model, @Nullable TextScore text, @Nullable ChoiceScore choices, @Nullable Against against, double seconds) {
+      String model, BeginningToken beginning, @Nullable TextScore text, @Nullable ChoiceScore choices,
+      @Nullable Against against, List<String> warnings, double seconds) {
     Choices ofChoices = choices == null ? null : Choices.of(choices);
+    Integer token = beginning.id().isPresent() ? beginning.id().getAsInt() : null;
+    List<String> told = warnings.isEmpty() ? null : List.copyOf(warnings);
     return text == null
-        ? new EvaluationSummary(model, null, null, null, null, null, ofChoices, against, seconds)
-        : new EvaluationSummary(model, text.tokens(), text.windows(), text.window(), text.perplexity(),
-            text.standardError().orElse(null), ofChoices, against, seconds);
+        ? new EvaluationSummary(model, token, null, null, null, null, null, ofChoices, against, told, seconds)
+        : new EvaluationSummary(model, token, text.tokens(), text.windows(), text.window(), text.perplexity(),
+            text.standardError().orElse(null), ofChoices, against, told, seconds);
   }
 }

@@ -23,7 +23,8 @@ final class EvaluationText {
     TextTable table = new TextTable(2);
     EvaluationSummary.Against against = summary.against();
     if (summary.perplexity() != null) {
-      table.row("tokens", "%d, in windows of %d".formatted(summary.tokens(), summary.window()));
+      table.row("tokens", "%d, in windows of %d%s".formatted(summary.tokens(), summary.window(),
+          summary.beginningToken() == null ? "" : " that begin with token " + summary.beginningToken()));
       table.row("perplexity", number(summary.perplexity(), summary.perplexityStandardError()));
     }
     if (against != null && against.perplexity() != null) {

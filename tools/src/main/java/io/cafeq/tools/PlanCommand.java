@@ -85,7 +85,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
     ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
     Optional<BudgetPlan> budget = budget(checkpoint, settings, backend);
-    StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics().source(), checkpoint);
+    StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
     Plan plan = warned(budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe()), choice, budget);
     StatisticsPlan statistics = StatisticsPlan.of(choice, checkpoint, plan, settings.recipe());
     Path folder = existing(out.toAbsolutePath());

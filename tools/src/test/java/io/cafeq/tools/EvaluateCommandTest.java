@@ -100,6 +100,29 @@ class EvaluateCommandTest {
   }
 
   @Test
+  void windowsOfAGemmaBeginWithItsToken() throws IOException {
+    Path gemma = folder.resolve("gemma");
+    Miniature.of("gemma2", 1).write(gemma, Miniature.Spread.ONE);
+    Tokenizers.write(gemma);
+    Files.writeString(text, "abc cab b a".repeat(5));
+    JsonNode found = json("evaluate", gemma.toString(), "--text", text.toString(), "--windows", "2", "--window", "16");
+    assertThat(found.get("beginning_token").asInt()).isEqualTo(2);
+    assertThat(found.get("tokens").asLong()).isEqualTo(32);
+    assertThat(json("evaluate", model.toString(), "--text", text.toString(), "--windows", "2", "--window", "16")
+        .has("beginning_token")).isFalse();
+  }
+
+  @Test
+  void aHeapThatIsTooSmallForAllQuestionsSaysWhatToDo() throws Exception {
+    String choices = "\"c\",".repeat(200_000);
+    Files.writeString(questions, "{\"context\": \"ab\", \"choices\": [" + choices + "\"ba\"], \"answer\": 0}\n");
+    RunningProgram.Result result = RunningProgram.cafeq(List.of("-Xms16m", "-Xmx24m"), List.of(
+        "evaluate", model.toString(), "--choices", questions.toString(), "--backend", "scalar")).await();
+    assertThat(result.exitCode()).isEqualTo(ExitCode.FAILURE);
+    assertThat(result.err()).contains("out of memory", "Split the file of --choices").doesNotContain("lanes");
+  }
+
+  @Test
   void aTextShorterThanAskedIsEvaluatedAsFarAsItGoes() throws IOException {
     CommandRun run = CommandRun.of(
         "evaluate", model.toString(), "--text", text.toString(), "--window", "32", "--windows", "5000", "--json");
@@ -107,6 +130,19 @@ class EvaluateCommandTest {
     int windows = ONE_DOCUMENT.readTree(run.out()).get("windows").asInt();
     assertThat(windows).isBetween(100, 4999);
     assertThat(run.err()).contains("has only " + windows + " whole windows of 32");
+  }
+
+  /** The miniature was made for 32 positions; the last token of a window needs none. */
+  @Test
+  void windowsBeyondTheTrainedPositionsAreEvaluatedWithAWarning() throws IOException {
+    CommandRun run = CommandRun.of("evaluate", model.toString(), "--text", text.toString(), "--window", "34", "--json");
+    assertThat(run.exitCode()).as(run.toString()).isZero();
+    assertThat(run.err()).contains("cafeq: windows of 34 tokens go beyond the 32 positions");
+    JsonNode warnings = ONE_DOCUMENT.readTree(run.out()).get("warnings");
+    assertThat(warnings).hasSize(1);
+    assertThat(warnings.get(0).asText()).contains("34 tokens", "32 positions");
+    JsonNode within = json("evaluate", model.toString(), "--text", text.toString(), "--window", "33");
+    assertThat(within.has("warnings")).isFalse();
   }
 
   @Test
@@ -127,6 +163,9 @@ class EvaluateCommandTest {
     refused(ExitCode.USAGE, "MiB are left", "--text", text.toString(), "--max-memory", "768m", "--window", "30000",
         "--windows", "1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "no backend is called", "--text", text.toString(), "--backend", "abacus");
+    Path other = folder.resolve("other");
+    Miniature.of("gemma2", 1).write(other, Miniature.Spread.ONE);
+    refused(ExitCode.USAGE, "and a vocabulary of", "--choices", questions.toString(), "--against", other.toString());
     Files.writeString(questions, "{\"context\": \"a\"}\n");
     refused(ExitCode.USAGE, "questions.jsonl, line 1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "--text", "--text");
@@ -139,14 +178,15 @@ class EvaluateCommandTest {
     refused(ExitCode.CHECKPOINT, "tokenizer.json", "--text", text.toString());
     Tokenizers.write(model);
     Files.writeString(model.resolve("config.json"), "{\"model_type\": \"gpt2\"}");
-    refused(ExitCode.USAGE, "gpt2", "--text", text.toString(), "--window", "16");
+    JsonNode error = refused(ExitCode.USAGE, "gpt2", "--text", text.toString(), "--window", "16");
+    assertThat(error.get("remedy").asText()).doesNotContain("--statistics");
     Files.createDirectory(model.resolve("units"));
     refused(ExitCode.FAILURE, "partial result", "--text", text.toString());
     model = folder.resolve("elsewhere");
     refused(ExitCode.USAGE, "elsewhere", "--text", text.toString());
   }
 
-  private void refused(int exitCode, String message, String... options) throws IOException {
+  private JsonNode refused(int exitCode, String message, String... options) throws IOException {
     List<String> arguments = new ArrayList<>(List.of("evaluate", model.toString(), "--json"));
     arguments.addAll(List.of(options));
     CommandRun run = CommandRun.of(arguments.toArray(String[]::new));
@@ -156,6 +196,7 @@ class EvaluateCommandTest {
     assertThat(error.get("message").asText()).contains(message);
     assertThat(error.get("remedy").asText()).isNotBlank();
     assertThat(run.err()).contains("cafeq: ").doesNotContain("\tat ");
+    return error;
   }
 
   private static JsonNode json(String... arguments) throws IOException {

@@ -11,7 +11,6 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
@@ -78,6 +77,7 @@ final class JobRun {
       List<SideFile> files = sideFiles.describe(stop.flag());
       statistics.look();
       folder.requireSame(Identities.of(definition, files, statistics.identity()));
+      statistics.clean();
       folder.cleanUnits(definition.plan().units());
       keepEarlierUnits();
       List<Unit> open = ledger.open();
@@ -177,9 +177,7 @@ final class JobRun {
       warn("The Java heap alone may take " + (budget.heap() >> 20) + " MiB, so the memory cap of "
           + (budget.cap() >> 20) + " MiB may be exceeded; start with a smaller -Xmx.");
     }
-    long needed = open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes()
-        + statistics.diskNeeded();
-    DiskSpace.require(folder.root(), needed, DiskSpace.usable(folder.root()));
+    statistics.requireRoom(open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes());
   }
 
   /** Units in the order in which their statistics come; the failure of what no unit waited for. */

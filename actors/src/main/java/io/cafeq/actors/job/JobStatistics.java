@@ -6,6 +6,7 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.measure.MeasuredInputs;
@@ -14,6 +15,7 @@ import io.cafeq.engine.measure.StatisticsPass;
 import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.measure.StatisticsTokens;
 import io.cafeq.engine.measure.TokenMaker;
+import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.plan.Plan;
@@ -61,15 +63,13 @@ final class JobStatistics {
   }
 
   /**
-   * Finds what an earlier run left. Throws with kind USAGE where the folder was made with another text, or holds files that are
-   * not ours.
+   * Finds what an earlier run left, and changes nothing. Throws with kind USAGE where the folder was made with another text.
    */
   void look() {
     if (looked) {
       return;
     }
     looked = true;
-    folder.clean();
     if (plan.isEmpty()) {
       return;
     }
@@ -81,6 +81,11 @@ final class JobStatistics {
       tokens = stored.get();
       folder.keepIntact(stored.get(), stop);
     }
+  }
+
+  /** Removes what is unfinished. Throws with kind USAGE where there are files that are not ours. */
+  void clean() {
+    folder.clean();
   }
 
   /** A text that is no longer there is no reason not to go on, one that has changed is. */
@@ -117,9 +122,9 @@ final class JobStatistics {
     return folder;
   }
 
-  /** Bytes of files that are yet to be written, at most about. */
-  long diskNeeded() {
-    return isOpen() ? plan.fileBytes() : 0;
+  /** Throws with kind ENVIRONMENT where the disk has no room for what is yet to be written and {@code others} bytes more. */
+  void requireRoom(long others) {
+    DiskSpace.require(output.root(), plan.fileBytes(folder.missing()) + others, DiskSpace.usable(output.root()));
   }
 
   /** The least native memory that measuring takes. */
@@ -209,10 +214,27 @@ final class JobStatistics {
             : MeasuredInputs.of(ofUnits, MatrixInputs.of(checkpoint.config())));
   }
 
-  /** What there is by now, for the report. */
+  /** What there is by now, for the report; empty only where the recipe takes none. */
   Optional<Manifest.Statistics> soFar() {
     StatisticsTokens known = tokens;
-    return plan.isEmpty() || known == null ? Optional.empty() : Optional.of(folder.entry(known));
+    if (plan.isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(known == null ? manifested().orElseGet(this::untaken) : folder.entry(known));
+  }
+
+  private Optional<Manifest.Statistics> manifested() {
+    try {
+      return output.hasManifest() ? Optional.ofNullable(Manifest.read(output.root()).statistics()) : Optional.empty();
+    } catch (EngineException damaged) {
+      return Optional.empty();
+    }
+  }
+
+  private Manifest.Statistics untaken() {
+    return new Manifest.Statistics(
+        plan.choice().asked().text(), plan.choice().used().text(), 0, plan.settings().window(), identity().tokensSha256(),
+        List.of());
   }
 
   /** What the manifest says; that of an earlier manifest where somebody deleted the whole folder of a finished result. */
@@ -221,7 +243,7 @@ final class JobStatistics {
       return Optional.empty();
     }
     return !Files.exists(folder.path()) && output.hasManifest()
-        ? Optional.ofNullable(Manifest.read(output.root()).statistics())
+        ? manifested()
         : Optional.of(folder.entry(Objects.requireNonNull(tokens, "the tokens come first")));
   }
 

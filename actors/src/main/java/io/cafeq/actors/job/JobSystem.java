@@ -64,6 +64,14 @@ final class JobSystem implements AutoCloseable {
     system.scheduler().scheduleOnce(delay, action, system.executionContext());
   }
 
+  /** The same answer, or a failure as soon as the system has ended, since nobody answers then. */
+  <T> CompletableFuture<T> orEnd(CompletableFuture<T> answer) {
+    CompletableFuture<T> first = answer.copy();
+    ended.whenComplete((nothing, failure) ->
+        first.completeExceptionally(new IllegalStateException("the actors ended before they answered", failure)));
+    return first;
+  }
+
   /** For actors that wait for something other than messages. */
   static Props onIo() {
     return DispatcherSelector.fromConfig(IO_DISPATCHER);

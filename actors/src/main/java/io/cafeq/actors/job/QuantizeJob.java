@@ -68,7 +68,7 @@ public final class QuantizeJob {
         Checkpoint checkpoint = Checkpoint.open(source)) {
       Plan plan = Planner.plan(checkpoint, settings.recipe());
       // fails where the statistics that are asked for cannot be had, before there is a folder
-      StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics().source(), checkpoint);
+      StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
       return run(checkpoint, plan, choice, memory);
     } catch (EngineException e) {
       return new JobResult.Refused(e);
@@ -138,7 +138,9 @@ public final class QuantizeJob {
   private InputStatistics takeAll(JobStatistics statistics, JobEvents events) {
     MemoryBudget budget = MemoryBudget.of(settings.run().resolvedMaxMemory());
     statistics.look();
+    statistics.clean();
     budget.requireStatisticsFit(statistics.memoryNeeded());
+    statistics.requireRoom(0);
     events.emit(new JobEvent.PhaseChanged(Phase.MEASURING));
     return statistics.takeAll(
         budget.pool(), (layers, all) -> events.emit(new JobEvent.StatisticsAdvanced(layers, all)));

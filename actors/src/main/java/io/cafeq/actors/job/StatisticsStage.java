@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * the pass takes is claimed from the start until its end, so that it never waits for memory that units have. Thread-safe.
  */
 final class StatisticsStage implements AutoCloseable {
-  /** A layer may take hours, and the answer comes for certain: if an actor breaks, the system ends. */
+  /** A layer may take hours. If an actor breaks, the system ends, which whoever waits here notices. */
   private static final Duration NO_LIMIT = Duration.ofDays(200);
   /** How long the pass has to notice that it is to stop; the job has five seconds in all. */
   private static final Duration TIME_TO_STOP = Duration.ofSeconds(3);
@@ -83,11 +83,10 @@ final class StatisticsStage implements AutoCloseable {
   }
 
   private static MemoryPermits.Permit claim(ActorRef<MemoryPermits.Command> permits, long bytes, JobSystem system) {
-    MemoryPermits.Answer answer = AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
+    CompletableFuture<MemoryPermits.Answer> answer = AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
             permits, replyTo -> new MemoryPermits.Acquire(bytes, replyTo), NO_LIMIT, system.actors().scheduler())
-        .toCompletableFuture()
-        .join();
-    return switch (answer) {
+        .toCompletableFuture();
+    return switch (system.orEnd(answer).join()) {
       case MemoryPermits.Permit permit -> permit;
       case MemoryPermits.TooLarge tooLarge ->
           throw new IllegalStateException(tooLarge.bytes() + " bytes for statistics were found to fit before");
@@ -119,7 +118,7 @@ final class StatisticsStage implements AutoCloseable {
   Optional<UnitFailure> awaitAll() {
     try {
       CompletableFuture<Optional<UnitFailure>> all = pass(OptionalInt.of(last)).toCompletableFuture();
-      CompletableFuture.anyOf(all, givenUp).join();
+      CompletableFuture.anyOf(system.orEnd(all), givenUp).join();
       return all.getNow(Optional.empty());
     } catch (CompletionException e) {
       if (stop.isStopped()) {

@@ -87,7 +87,7 @@ public record MemoryBudget(long cap, long heap) {
               Locale.ROOT, "taking statistics needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
               Math.ceilDiv(needed, 1L << 20), cap >> 20, pool() >> 20),
           "Run again with --max-memory " + Math.ceilDiv(needed + heap + OVERHEAD, 1L << 20)
-              + "m or more, or with a smaller --statistics-width.");
+              + "m or more, with a smaller --statistics-width or --statistics-window, or with --statistics none.");
     }
   }
 }

@@ -111,6 +111,11 @@ class StatisticsJobTest {
     assertThat(verdict(fixture).isSound()).isTrue();
     assertThat(verdict(fixture).statistics()).isEqualTo(ResultVerifier.StatisticsFiles.NOT_THERE);
 
+    Files.delete(fixture.output.resolve("report.json"));
+    TakenStatistics told = Objects.requireNonNull(complete(job(fixture)).report().statistics());
+    assertThat(told.source()).isEqualTo("random");
+    assertThat(told.tokens()).isEqualTo(128);
+
     Files.delete(fixture.units().getFirst());
     assertThat(complete(job(fixture)).already()).isFalse();
     assertThat(fixture.files()).isEqualTo(first);
@@ -205,6 +210,39 @@ class StatisticsJobTest {
     assertThat(complete.report().warnings()).anyMatch(warning -> warning.startsWith("No statistics"));
     assertThat(fixture.output.resolve("statistics")).doesNotExist();
     assertThat(Manifest.read(fixture.output).statistics()).isNull();
+  }
+
+  @Test
+  void windowsBeyondWhatTheModelKnowsAreRefusedAndAutoDoesWithout() throws IOException {
+    JobFixture fixture = fixture("a");
+    Path config = fixture.source.resolve("config.json");
+    Files.writeString(config, Files.readString(config).replaceFirst("\\{",
+        "{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, "));
+    Files.writeString(config, Files.readString(config).replaceFirst(
+        "\"max_position_embeddings\"\\s*:\\s*[0-9]+", "\"max_position_embeddings\": 24"));
+
+    assertThat(job(fixture).run()).isInstanceOfSatisfying(JobResult.Refused.class, refused -> {
+      assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
+      assertThat(refused.failure()).hasMessageContaining("up to 24 tokens, and a window has 32");
+      assertThat(refused.failure().remedy()).contains("--statistics-window");
+    });
+    assertThat(fixture.output).doesNotExist();
+
+    JobResult.Complete complete = complete(job(fixture, "recipe.statistics", "auto"));
+    assertThat(complete.report().statistics()).isNull();
+    assertThat(complete.report().warnings()).anyMatch(warning -> warning.contains("up to 24 tokens"));
+    assertThat(complete(job(fixture("b"), "recipe.statistics-window", "24")).report().statistics()).isNotNull();
+  }
+
+  @Test
+  void anotherRecipeIsToldWhatIsDifferent() {
+    JobFixture fixture = fixture("a");
+    complete(job(fixture));
+
+    assertThat(job(fixture, "recipe.statistics", "none").run()).isInstanceOfSatisfying(JobResult.Refused.class,
+        refused -> assertThat(refused.failure()).hasMessageContaining("statistics: random there, none now"));
+    assertThat(job(fixture, "recipe.include", ".*layers.0.*").run()).isInstanceOfSatisfying(JobResult.Refused.class,
+        refused -> assertThat(refused.failure()).hasMessageContaining("include: "));
   }
 
   @Test

@@ -71,22 +71,19 @@ public final class CheckpointWeights implements ModelWeights {
   }
 
   @Override
-  public float[] vector(String tensor) {
+  public float[] vector(String tensor, int length) {
     TensorInfo info = info(tensor);
-    if (info.shape().size() != 1 || info.elements() > Integer.MAX_VALUE || !info.dtype().isWeight()) {
+    if (info.shape().size() != 1 || !info.dtype().isWeight()) {
       throw failure(tensor, "expected a vector of floats, found " + info.dtype() + " " + info.shape());
     }
-    int count = (int) info.elements();
-    float[] values = new float[count];
-    if (count == 0) {
-      return values;
-    }
+    Shapes.requireLength(tensor, length, info.elements());
+    float[] values = new float[length];
     TensorInfo row = new TensorInfo(
-        info.name(), info.dtype(), List.of(1L, (long) count), info.file(), info.position(), info.bytes());
+        info.name(), info.dtype(), List.of(1L, (long) length), info.file(), info.position(), info.bytes());
     try (Arena arena = Arena.ofConfined()) {
-      FloatMatrix floats = FloatMatrix.allocate(arena, 1, count);
+      FloatMatrix floats = FloatMatrix.allocate(arena, 1, length);
       reader.readFloats(row, 0, 0, floats);
-      MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, count);
+      MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, length);
     }
     return values;
   }

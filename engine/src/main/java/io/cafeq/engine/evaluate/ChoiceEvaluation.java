@@ -1,5 +1,6 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.evaluate.ChoiceQuestions.Key;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.lang.foreign.Arena;
@@ -7,7 +8,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.OptionalInt;
 
 /**
  * Scores multiple-choice questions: the log-likelihood of a choice is the sum over its tokens, each after the context and the
@@ -18,29 +18,17 @@ public final class ChoiceEvaluation {
   private static final int PLACES = 512;
 
   /** Tokens that go through the model together: many, since each time all weights are read. */
-  private static final long MOST_TOKENS = 1 << 16;
+  static final long MOST_TOKENS = 1 << 16;
 
   private final Resources resources;
-  private final List<Question> questions;
+  private final List<Key> keys;
   private final List<List<ChoiceTokens>> runs;
 
-  private ChoiceEvaluation(Resources resources, List<Question> questions, List<List<ChoiceTokens>> runs) {
+  /** @param questions at least one, as they are now */
+  public ChoiceEvaluation(Resources resources, ChoiceQuestions questions) {
     this.resources = resources;
-    this.questions = questions;
-    this.runs = runs;
-  }
-
-  /**
-   * Makes tokens of the questions; the tokenizer is not needed afterwards.
-   *
-   * @param questions at least one
-   * @param longestInput the most tokens that the model takes at once
-   * @throws EngineException with kind USAGE where a choice has no tokens of its own
-   */
-  public static ChoiceEvaluation of(
-      Resources resources, List<Question> questions, TextTokenizer tokenizer, OptionalInt longestInput) {
-    return new ChoiceEvaluation(
-        resources, List.copyOf(questions), runs(ChoiceTokens.of(questions, tokenizer, longestInput)));
+    this.keys = questions.keys();
+    this.runs = runs(questions.choices());
   }
 
   /** How often the model is right. */
@@ -49,17 +37,49 @@ public final class ChoiceEvaluation {
     int right = 0;
     int rightNormalised = 0;
     for (int i = 0; i < sums.length; i++) {
-      Question question = questions.get(i);
-      right += largest(sums[i]) == question.answer() ? 1 : 0;
-      rightNormalised += largest(normalised(sums[i], question)) == question.answer() ? 1 : 0;
+      Key key = keys.get(i);
+      right += largest(sums[i]) == key.answer() ? 1 : 0;
+      rightNormalised += largest(normalised(sums[i], key)) == key.answer() ? 1 : 0;
     }
     return new ChoiceScore(
-        questions.size(), (double) right / questions.size(), (double) rightNormalised / questions.size());
+        keys.size(), (double) right / keys.size(), (double) rightNormalised / keys.size());
+  }
+
+  /**
+   * Whether all of it can be done, before any of it is; every way of scoring asks by itself.
+   *
+   * @throws EngineException with kind USAGE where a choice is too long for the model or for the memory, CHECKPOINT where a
+   *     token is not in its vocabulary
+   */
+  public void require(EvaluatedModel model) {
+    Decoder decoder = Decoder.of(model.weights());
+    for (List<ChoiceTokens> run : runs) {
+      List<int[]> inputs = inputs(run);
+      Embedding.check(inputs, decoder.vocabulary());
+      Embedding.check(run.stream().map(ChoiceTokens::targets).toList(), decoder.vocabulary());
+      decoder.requireLength(Chunk.longest(inputs));
+      resources.share(model, inputs, beside(model, run), 1);
+    }
+  }
+
+  private static List<int[]> inputs(List<ChoiceTokens> run) {
+    return run.stream().map(ChoiceTokens::inputs).toList();
+  }
+
+  private static int places(List<ChoiceTokens> run) {
+    return Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
+  }
+
+  private static long beside(EvaluatedModel model, List<ChoiceTokens> run) {
+    int hidden = Decoder.of(model.weights()).shape().hidden();
+    return model.memory() + OutputHead.memoryNeeded(model.weights(), places(run))
+        + GatheredStates.bytes(places(run), hidden);
   }
 
   /** Of each choice of each question, in nats. */
   double[][] logLikelihoods(EvaluatedModel model) {
-    double[][] sums = questions.stream().map(question -> new double[question.choices().size()]).toArray(double[][]::new);
+    double[][] sums = keys.stream().map(key -> new double[key.characters().length]).toArray(double[][]::new);
+    require(model);
     int layers = Decoder.of(model.weights()).shape().layers().size();
     resources.watcher().began((long) runs.size() * layers);
     for (List<ChoiceTokens> run : runs) {
@@ -77,16 +97,16 @@ public final class ChoiceEvaluation {
   }
 
   /** By length, since those that go through a layer together should be of similar lengths. */
-  private static List<List<ChoiceTokens>> runs(List<ChoiceTokens> choices) {
+  static List<List<ChoiceTokens>> runs(List<ChoiceTokens> choices) {
     List<ChoiceTokens> sorted = new ArrayList<>(choices);
-    sorted.sort(Comparator.comparingInt(choice -> choice.inputs().length));
+    sorted.sort(Comparator.comparingInt(ChoiceTokens::length));
     List<List<ChoiceTokens>> runs = new ArrayList<>();
     List<ChoiceTokens> run = new ArrayList<>();
     long tokens = 0;
     for (ChoiceTokens choice : sorted) {
-      int length = choice.inputs().length;
+      int length = choice.length();
       boolean fits = run.isEmpty()
-          || (2 * length <= 3 * run.getFirst().inputs().length && tokens + length <= MOST_TOKENS);
+          || (2 * length <= 3 * run.getFirst().length() && tokens + length <= MOST_TOKENS);
       if (!fits) {
         runs.add(run);
         run = new ArrayList<>();
@@ -101,10 +121,8 @@ public final class ChoiceEvaluation {
 
   private void add(EvaluatedModel model, List<ChoiceTokens> run, double[][] sums) {
     int hidden = Decoder.of(model.weights()).shape().hidden();
-    int places = Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
-    long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places) + GatheredStates.bytes(places, hidden);
-    List<int[]> inputs = run.stream().map(ChoiceTokens::inputs).toList();
-    try (ForwardPass pass = resources.pass(model, inputs, beside, 1);
+    int places = places(run);
+    try (ForwardPass pass = resources.pass(model, inputs(run), beside(model, run), 1);
         OutputHead head = OutputHead.open(model.weights(), resources.products(), places, resources.stop());
         Arena arena = Arena.ofConfined()) {
       for (int layer = 0; layer < pass.layers(); layer++) {
@@ -140,11 +158,10 @@ public final class ChoiceEvaluation {
     waiting.clear();
   }
 
-  private static double[] normalised(double[] sums, Question question) {
+  private static double[] normalised(double[] sums, Key key) {
     double[] normalised = new double[sums.length];
     for (int i = 0; i < sums.length; i++) {
-      String choice = question.choices().get(i).strip();
-      normalised[i] = sums[i] / choice.codePointCount(0, choice.length());
+      normalised[i] = sums[i] / key.characters()[i];
     }
     return normalised;
   }

@@ -7,14 +7,20 @@ import io.cafeq.engine.failure.FailureKind;
 /**
  * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind
  * is an {@link EngineException} of kind CHECKPOINT.
+ *
+ * @param nested whether it stands in {@code text_config}, where files leave out what is the library's default
  */
-record ConfigNumbers(JsonNode node) {
+record ConfigNumbers(JsonNode node, boolean nested) {
   private static final int LARGEST = 1 << 24;
+
+  ConfigNumbers(JsonNode node) {
+    this(node, false);
+  }
 
   /** That of {@code text_config} where there is one. */
   static ConfigNumbers of(JsonNode config) {
     JsonNode text = config.path("text_config");
-    return new ConfigNumbers(text.isObject() ? text : config);
+    return text.isObject() ? new ConfigNumbers(text, true) : new ConfigNumbers(config);
   }
 
   boolean has(String key) {
@@ -85,6 +91,12 @@ record ConfigNumbers(JsonNode node) {
 
   EngineException wrong(String key, String expected) {
     JsonNode value = node.path(key);
+    if (nested && value.isMissingNode()) {
+      return new EngineException(
+          FailureKind.CHECKPOINT,
+          "config.json: text_config leaves " + key + " to the library's default for this kind of model, which is not known here",
+          "Write " + key + " into text_config, with the value that the library assumes.");
+    }
     String found = value.isMissingNode() ? "nothing" : value.toString();
     return new EngineException(
         FailureKind.CHECKPOINT,
@@ -93,11 +105,11 @@ record ConfigNumbers(JsonNode node) {
         "Download config.json again, or mend it.");
   }
 
-  /** What the file asks for is nothing that a forward pass is written for. */
+  /** What the file asks for is nothing that a forward pass is written for; who can do without one says so instead. */
   static EngineException unknown(String what, String found, String known) {
     return new EngineException(
         FailureKind.USAGE,
         "config.json: " + what + " \"" + found + "\" is not known to the forward pass, which knows " + known,
-        "Quantize with --statistics none, which needs no forward pass.");
+        "Take a model that the forward pass knows; this one can be quantized, but not run.");
   }
 }

@@ -43,9 +43,14 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
     });
   }
 
+  /** Throws where the head is missing, or has not a row for each row of the embeddings. */
+  void requireHead() {
+    Shapes.require(weights, head(), vocabulary(), shape.hidden(), "the embeddings lead");
+  }
+
   /** Throws where rotary frequencies would depend on the length of the windows. */
   void requireLength(int tokens) {
-    int most = shape.layers().stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);
+    int most = shape.longestWindow();
     if (tokens > most) {
       throw new EngineException(
           FailureKind.USAGE,
@@ -56,6 +61,6 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
   }
 
   RootMeanSquare norm(String tensor, int channels) {
-    return new RootMeanSquare(Shapes.vector(weights, tensor, channels), shape.kind().isGemma(), shape.epsilon());
+    return new RootMeanSquare(weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
   }
 }

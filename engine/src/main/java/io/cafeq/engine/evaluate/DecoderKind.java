@@ -45,6 +45,11 @@ enum DecoderKind {
     return this == GEMMA || this == GEMMA2 || this == GEMMA3;
   }
 
+  /** Texts begin with a token of their own, see {@link BeginningToken}. */
+  boolean beginsWithToken() {
+    return isGemma();
+  }
+
   /** What a part adds to the states is normed, too. */
   boolean normsAfterParts() {
     return this == GEMMA2 || this == GEMMA3;

@@ -24,6 +24,11 @@ record DecoderShape(
     layers = List.copyOf(layers);
   }
 
+  /** Tokens up to which the rotary frequencies of all layers are known. */
+  int longestWindow() {
+    return layers.stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);
+  }
+
   /**
    * softmax(scale q k^T) v with grouped heads.
    *

@@ -61,8 +61,12 @@ final class DecoderShapes {
   }
 
   private void refuseStrangers() {
-    if (config.positive("partial_rotary_factor", 1) != 1) {
-      throw ConfigNumbers.unknown("partial_rotary_factor", config.node().path("partial_rotary_factor").asText(), "1");
+    String partial = RotaryFrequencies.PARTIAL;
+    if (config.positive(partial, 1) != 1) {
+      throw ConfigNumbers.unknown(partial, config.node().path(partial).asText(), "1");
+    }
+    if (!config.flag("is_causal", true)) {
+      throw ConfigNumbers.unknown("is_causal", "false", "true");
     }
     if (config.flag("use_bidirectional_attention", false)) {
       throw ConfigNumbers.unknown("use_bidirectional_attention", "true", "false");
@@ -91,9 +95,27 @@ final class DecoderShapes {
   private RotaryFrequencies globalRotary(int size) {
     JsonNode parameters = config.node().path("rope_parameters");
     JsonNode own = parameters.path("full_attention").isObject() ? parameters.path("full_attention") : parameters;
+    JsonNode scaling = config.node().path("rope_scaling");
+    if (own.isObject() && !repeats(scaling, own)) {
+      throw ConfigNumbers.unknown(
+          "rope_scaling beside rope_parameters that say something else,", scaling.toString(), "only one of both");
+    }
     double assumed = kind == DecoderKind.GEMMA3 || kind == DecoderKind.MIXTRAL ? 1e6 : 1e4;
     double theta = new ConfigNumbers(own).positive("rope_theta", config.positive("rope_theta", assumed));
-    return RotaryFrequencies.of(size, theta, own.isObject() ? own : config.node().path("rope_scaling"), trained());
+    return RotaryFrequencies.of(size, theta, own.isObject() ? own : scaling, trained());
+  }
+
+  /** Which of both counts where they differ has changed from one version of the library to the next. */
+  private static boolean repeats(JsonNode scaling, JsonNode parameters) {
+    return scaling.properties().stream().allMatch(entry -> {
+      JsonNode same = parameters.path(entry.getKey());
+      if (entry.getKey().equals("type") && same.isMissingNode()) {
+        same = parameters.path("rope_type");
+      }
+      return entry.getValue().isNumber() && same.isNumber()
+          ? entry.getValue().doubleValue() == same.doubleValue()
+          : entry.getValue().equals(same);
+    });
   }
 
   private RotaryFrequencies localRotary(int size) {
@@ -146,10 +168,12 @@ final class DecoderShapes {
       };
     }
     return switch (kind) {
-      case LLAMA, MISTRAL, GEMMA, MIXTRAL -> true;
+      case LLAMA, MISTRAL, GEMMA, MIXTRAL, QWEN3_MOE -> true;
       case GEMMA2 -> layer % 2 == 0;
       case GEMMA3 -> (layer + 1) % config.count("sliding_window_pattern", 6) != 0;
-      case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE -> layer >= config.index("max_window_layers", 28);
+      case QWEN2, QWEN3 -> layer >= config.index("max_window_layers", 28);
+      // Every other layer, up to the one from which on the dense kinds slide.
+      case QWEN2_MOE -> layer % 2 == 0 && layer < config.index("max_window_layers", 28);
     };
   }
 

@@ -4,6 +4,8 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.family.Families;
 import java.nio.file.Files;
@@ -42,9 +44,22 @@ public final class EvaluatedModel implements AutoCloseable {
    * A folder with a result in it, else a checkpoint's folder or a safetensors file with config.json beside it.
    *
    * @throws io.cafeq.engine.failure.EngineException with kind RESULT where the result is unfinished or damaged, CHECKPOINT
-   *     where the checkpoint is, USAGE where there is neither
+   *     where the checkpoint is or a tensor is missing or of another shape, USAGE where there is neither or no forward pass is
+   *     written for the model
    */
   public static EvaluatedModel open(Path path) {
+    EvaluatedModel model = openFiles(path);
+    try {
+      // All tensors are looked at now, so that hours of layers are not lost for a head that is missing.
+      ForwardModels.requirePredicting(model.weights);
+      return model;
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  private static EvaluatedModel openFiles(Path path) {
     if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
       ResultWeights weights = ResultWeights.open(path);
       return new EvaluatedModel(path, weights, weights.tensors(), bytes(weights), () -> {});
@@ -78,6 +93,26 @@ public final class EvaluatedModel implements AutoCloseable {
     int longest = weights.config().path("max_position_embeddings")
         .asInt(weights.config().path("text_config").path("max_position_embeddings").asInt(0));
     return longest > 0 ? OptionalInt.of(longest) : OptionalInt.empty();
+  }
+
+  /** What its texts begin with. Throws where no forward pass is written for the model, or config.json is wrong. */
+  public BeginningToken beginningToken() {
+    return BeginningToken.of(weights);
+  }
+
+  /** Throws with kind USAGE where a reference is of another shape, so that there is nothing to compare. */
+  public void requireAlike(EvaluatedModel reference) {
+    Decoder own = Decoder.of(weights);
+    Decoder other = Decoder.of(reference.weights);
+    if (own.vocabulary() != other.vocabulary() || own.shape().hidden() != other.shape().hidden()
+        || own.shape().layers().size() != other.shape().layers().size()) {
+      throw new EngineException(
+          FailureKind.USAGE,
+          "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d".formatted(
+              folder, own.shape().layers().size(), own.shape().hidden(), own.vocabulary(),
+              reference.folder, other.shape().layers().size(), other.shape().hidden(), other.vocabulary()),
+          "Compare with the checkpoint that the model was made from.");
+    }
   }
 
   /** Native bytes that reading the weights takes. */

@@ -16,14 +16,28 @@ public final class ForwardModels {
   public record Support(boolean supported, String reason) {}
 
   /**
-   * Looks at the names and shapes of all tensors that a pass needs, and reads norms and biases.
+   * Looks at the names and shapes of all tensors that a pass needs and at the token that texts begin with, and reads norms and
+   * biases.
    *
    * @throws EngineException with kind CHECKPOINT where one is missing or of another shape, USAGE where no forward pass is
    *     written for the model
    */
   public static void requireWhole(ModelWeights weights) {
+    requireWhole(Decoder.of(weights));
+  }
+
+  /** The same, and that there is a head, which predictions need and statistics of inputs do not. */
+  static void requirePredicting(ModelWeights weights) {
     Decoder decoder = Decoder.of(weights);
+    requireWhole(decoder);
+    decoder.requireHead();
+  }
+
+  private static void requireWhole(Decoder decoder) {
+    ModelWeights weights = decoder.weights();
     Shapes.require(weights, decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
+    BeginningToken.of(weights);
+    decoder.norm(decoder.names().norm(), decoder.shape().hidden());
     try (Arena arena = Arena.ofConfined()) {
       Positions positions = new Positions(decoder.shape(), arena, 1);
       for (int layer = 0; layer < decoder.shape().layers().size(); layer++) {
@@ -34,8 +48,18 @@ public final class ForwardModels {
 
   /** Looks at config.json alone. */
   public static Support supports(JsonNode config) {
+    return supports(config, 1);
+  }
+
+  /** The same for windows of so many tokens. */
+  public static Support supports(JsonNode config, int window) {
     try {
-      DecoderShapes.of(config);
+      int most = DecoderShapes.of(config).longestWindow();
+      if (window > most) {
+        return new Support(
+            false,
+            "its rotary embedding of type \"dynamic\" is only known up to " + most + " tokens, and a window has " + window + " tokens");
+      }
       return new Support(true, "");
     } catch (EngineException e) {
       return new Support(false, String.valueOf(e.getMessage()));

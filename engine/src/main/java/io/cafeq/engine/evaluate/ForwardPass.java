@@ -55,7 +55,7 @@ public final class ForwardPass implements AutoCloseable {
    * Looks the tokens up; {@link #layer} then goes on from there.
    *
    * @param weights borrowed until the pass is closed
-   * @param windows of token ids, of one length except perhaps the last
+   * @param windows of token ids, of any lengths; those of similar lengths take the least time and memory
    * @param memory native bytes that it may take, at least {@link #memoryNeeded}; what the weights hold is not among
    *     them
    * @param scratchFolder where a scratch file may be made, when the states of all windows are too much

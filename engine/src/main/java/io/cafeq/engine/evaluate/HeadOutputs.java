@@ -29,7 +29,7 @@ record HeadOutputs(Coupling coupling, MatrixProducts products) {
             MatrixView.columns(values, first, slab.rows()));
       }
     }
-    float[] bias = coupling.leftBias().map(weights::vector).orElseGet(() -> new float[rows]);
+    float[] bias = coupling.leftBias().map(name -> weights.vector(name, rows)).orElseGet(() -> new float[rows]);
     FloatMatrix placed = FloatMatrix.allocate(arena, x.rows(), weights.columns(coupling.right()));
     float[] row = new float[rows];
     for (int token = 0; token < x.rows(); token++) {

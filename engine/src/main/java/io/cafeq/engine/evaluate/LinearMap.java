@@ -19,7 +19,7 @@ record LinearMap(String weight, int out, int in, float[] bias) {
   static LinearMap read(ModelWeights weights, String weight, int out, int in) {
     Shapes.require(weights, weight, out, in);
     String bias = weight.substring(0, weight.length() - "weight".length()) + "bias";
-    return new LinearMap(weight, out, in, weights.has(bias) ? Shapes.vector(weights, bias, out) : new float[0]);
+    return new LinearMap(weight, out, in, weights.has(bias) ? weights.vector(bias, out) : new float[0]);
   }
 
   /** @param x [tokens, in], y [tokens, out] */

@@ -2,7 +2,7 @@ package io.cafeq.engine.evaluate;
 
 /**
  * What one token's logits come to, from slab to slab of the vocabulary: the largest, and the sum of e^(logit - largest) in
- * double, which shrinks where a larger one is met. Sums have four strands, in a fixed order.
+ * double, which shrinks where a larger one is met.
  */
 final class LogitSums {
   /** Logits that are looked at together. */
@@ -32,7 +32,7 @@ final class LogitSums {
     }
     Exponentials.apply(powers, count);
     double shrunk = before == Double.NEGATIVE_INFINITY ? 0 : Math.exp(before - largest);
-    sum = sum * shrunk + sum(powers, count);
+    sum = sum * shrunk + Strands.sum(powers, count);
     return shrunk;
   }
 
@@ -59,23 +59,5 @@ final class LogitSums {
       }
     }
     return found;
-  }
-
-  static double sum(double[] values, int count) {
-    double first = 0;
-    double second = 0;
-    double third = 0;
-    double fourth = 0;
-    int whole = count - count % 4;
-    for (int i = 0; i < whole; i += 4) {
-      first += values[i];
-      second += values[i + 1];
-      third += values[i + 2];
-      fourth += values[i + 3];
-    }
-    for (int i = whole; i < count; i++) {
-      first += values[i];
-    }
-    return first + second + (third + fourth);
   }
 }

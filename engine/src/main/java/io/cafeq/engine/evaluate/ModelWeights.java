@@ -27,8 +27,12 @@ public interface ModelWeights extends AutoCloseable {
    */
   void read(String tensor, int firstRow, FloatMatrix to);
 
-  /** The entries of a vector: a norm's weights, a bias. */
-  float[] vector(String tensor);
+  /**
+   * The entries of a vector: a norm's weights, a bias.
+   *
+   * @param length what the model's shape leads to expect; another one is refused before memory is taken for it
+   */
+  float[] vector(String tensor, int length);
 
   @Override
   void close();

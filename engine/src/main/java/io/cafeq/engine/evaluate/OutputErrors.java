@@ -18,8 +18,8 @@ import java.util.regex.Pattern;
  *
  * <p>Of values V and the attention's output matrix O only the product counts: the same model can hold M V and O M^-1, head by
  * head, as results with pairs do. So the product is always compared, on the input x of V as if every token attended to itself
- * alone: O (V x + b) beside O' (V' x + b'). V and O by themselves are compared too, but where a result says that they are a
- * pair; of a checkpoint into which pairs were folded, which nothing tells, their own errors mean nothing.
+ * alone: O (V x + b) beside O' (V' x + b'). V and O by themselves are compared too, but not where either model is a result that says
+ * that they are a pair; of a checkpoint into which pairs were folded, which nothing tells, their own errors mean nothing.
  *
  * <p>Borrows everything; takes memory for slabs of weights and their outputs during a call. Not thread-safe.
  */
@@ -46,7 +46,7 @@ final class OutputErrors implements InputObserver {
   private int layer;
 
   /**
-   * @param isFactor whether a matrix of the model is a factor of a pair
+   * @param isFactor whether a matrix is a factor of a pair in the model or in the reference
    * @param byValues what may be a pair, by the name of V
    */
   OutputErrors(ModelWeights reference, ModelWeights model, Predicate<String> isFactor, Map<String, Coupling> byValues,

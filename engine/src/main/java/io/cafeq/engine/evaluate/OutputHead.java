@@ -40,11 +40,11 @@ public final class OutputHead implements AutoCloseable {
   private OutputHead(Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop, Arena arena) {
     this.products = products;
     this.arena = arena;
+    decoder.requireHead();
     tensor = decoder.head();
     hidden = decoder.shape().hidden();
-    vocabulary = decoder.weights().rows(tensor);
+    vocabulary = decoder.vocabulary();
     cap = decoder.shape().logitCap();
-    Shapes.require(decoder.weights(), tensor, vocabulary, hidden);
     slabs = new WeightSlabs(decoder.weights(), arena, hidden, room, stop);
     memory = arena.allocate(logitBytes(tokens, hidden), 64);
   }

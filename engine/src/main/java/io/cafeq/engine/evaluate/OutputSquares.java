@@ -114,27 +114,8 @@ final class OutputSquares {
     for (long at = 0; at < values.elements(); at += TILE) {
       int count = (int) Math.min(TILE, values.elements() - at);
       MemorySegment.copy(values.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, tile, 0, count);
-      sum += squares(tile, count);
+      sum += Strands.squares(tile, 0, count);
     }
     return sum;
-  }
-
-  /** In four strands, which do not wait for one another. */
-  private static double squares(float[] values, int count) {
-    double first = 0;
-    double second = 0;
-    double third = 0;
-    double fourth = 0;
-    int whole = count - count % 4;
-    for (int i = 0; i < whole; i += 4) {
-      first += (double) values[i] * values[i];
-      second += (double) values[i + 1] * values[i + 1];
-      third += (double) values[i + 2] * values[i + 2];
-      fourth += (double) values[i + 3] * values[i + 3];
-    }
-    for (int i = whole; i < count; i++) {
-      first += (double) values[i] * values[i];
-    }
-    return first + second + (third + fourth);
   }
 }

@@ -3,6 +3,7 @@ package io.cafeq.engine.evaluate;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * What a model predicts at some places of a text, and how another model's predictions differ there, from one pass over the
@@ -29,8 +30,8 @@ final class Predictions {
     this.targets = targets.clone();
     this.model = sums(targets.length);
     this.reference = sums(targets.length);
-    this.ofTarget = new double[targets.length];
-    this.ofTargetInReference = new double[targets.length];
+    this.ofTarget = unknown(targets.length);
+    this.ofTargetInReference = unknown(targets.length);
     this.differences = new double[targets.length];
   }
 
@@ -40,6 +41,13 @@ final class Predictions {
       sums[i] = new LogitSums();
     }
     return sums;
+  }
+
+  /** A target that no slab has must not pass for a logit of 0. */
+  private static double[] unknown(int count) {
+    double[] unknown = new double[count];
+    Arrays.fill(unknown, Double.NaN);
+    return unknown;
   }
 
   int places() {
@@ -73,7 +81,7 @@ final class Predictions {
         for (int i = 0; i < count; i++) {
           powers[i] *= (double) referenceLogits[i] - logits[i];
         }
-        differences[place] = differences[place] * shrunk + LogitSums.sum(powers, count);
+        differences[place] = differences[place] * shrunk + Strands.sum(powers, count);
         int target = targets[place] - firstToken - column;
         if (target >= 0 && target < count) {
           ofTarget[place] = logits[target];

@@ -10,47 +10,75 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Questions in a file, a JSON object in UTF-8 on each line: {@code {"context": "...", "choices": ["..."], "answer": 0}}. */
 public final class QuestionFile {
   private static final String FORM = "{\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}";
 
+  /** Of a line: what its tokens take beside the heap, some 50 bytes a character, is in no budget and has to stay small. */
+  static final int MOST_CHARACTERS = 1 << 20;
+
   private QuestionFile() {}
 
-  /** All questions in order; blank lines are skipped. Kind USAGE, with file and line, where one is of another form. */
-  public static List<Question> read(Path file) {
+  /**
+   * All questions in order, one at a time; blank lines are skipped. Kind USAGE, with file and line, where one is of another form
+   * or too long.
+   */
+  public static void forEach(Path file, Consumer<Question> consumer) {
     JsonMapper mapper = JsonMapper.builder()
         .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
         .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
         .build();
-    List<Question> questions = new ArrayList<>();
-    int number = 0;
-    try (BufferedReader lines = Files.newBufferedReader(file)) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        number++;
-        if (!line.isBlank()) {
-          questions.add(question(mapper.readTree(line)));
+    boolean isEmpty = true;
+    int number = 1;
+    try (BufferedReader text = Files.newBufferedReader(file)) {
+      for (Optional<String> line = line(text, file, number); line.isPresent(); line = line(text, file, number)) {
+        if (!line.get().isBlank()) {
+          consumer.accept(question(mapper.readTree(line.get())));
+          isEmpty = false;
         }
+        number++;
       }
     } catch (JsonProcessingException e) {
       throw wrong(file, number, "is not JSON: " + e.getOriginalMessage());
     } catch (IllegalArgumentException e) {
       throw wrong(file, number, String.valueOf(e.getMessage()));
     } catch (CharacterCodingException e) {
-      throw wrong(file, number + 1, "is not UTF-8");
+      throw wrong(file, number, "is not UTF-8");
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }
-    if (questions.isEmpty()) {
+    if (isEmpty) {
       throw new EngineException(
           FailureKind.USAGE, file + ": has no questions", "Give a file with one on each line: " + FORM);
     }
-    return questions;
+  }
+
+  /** Without its end; empty after the last one. */
+  private static Optional<String> line(Reader text, Path file, int number) throws IOException {
+    StringBuilder line = new StringBuilder();
+    int next = text.read();
+    if (next < 0) {
+      return Optional.empty();
+    }
+    for (; next >= 0 && next != '\n'; next = text.read()) {
+      if (line.length() == MOST_CHARACTERS) {
+        throw new EngineException(
+            FailureKind.USAGE,
+            "%s, line %d: is longer than %,d characters".formatted(file, number, MOST_CHARACTERS),
+            "Write each question on a line of its own; shorten or remove one that is so long.");
+      }
+      line.append((char) next);
+    }
+    return Optional.of(line.toString());
   }
 
   private static Question question(JsonNode node) {

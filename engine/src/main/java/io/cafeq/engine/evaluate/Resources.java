@@ -23,6 +23,12 @@ public record Resources(
    * @throws EngineException with kind USAGE, saying how much more would do, where the memory is too small
    */
   ForwardPass pass(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
+    long share = share(model, windows, beside, passes);
+    return ForwardPass.open(model.weights(), products, windows, share, scratchFolder, stop);
+  }
+
+  /** Native bytes of each pass; throws as {@link #pass} does, before anything is read. */
+  long share(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
     long needed = ForwardPass.memoryNeeded(model.weights(), Chunk.longest(windows));
     long share = (memory - beside) / passes;
     if (share < needed) {
@@ -33,6 +39,6 @@ public record Resources(
               model.folder(), Chunk.longest(windows), Math.ceilDiv(least, 1L << 20), memory >> 20),
           "Run again with --max-memory raised by " + Math.ceilDiv(least - memory, 1L << 20) + "m or more.");
     }
-    return ForwardPass.open(model.weights(), products, windows, share, scratchFolder, stop);
+    return share;
   }
 }

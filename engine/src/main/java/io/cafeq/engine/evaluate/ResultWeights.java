@@ -92,20 +92,19 @@ public final class ResultWeights implements ModelWeights {
   }
 
   @Override
-  public float[] vector(String tensor) {
+  public float[] vector(String tensor, int length) {
     TensorHeader header = header(tensor);
     if (!header.isRaw() || header.shape().size() != 1 || !header.dtype().isWeight()) {
       throw failure(tensor, "expected a vector of floats, found " + header.dtype() + " " + header.shape());
     }
-    float[] values = new float[Math.toIntExact(header.elements())];
-    if (values.length > 0) {
-      TensorInfo row = new TensorInfo(
-          header.name(), header.dtype(), List.of(1L, (long) values.length), file(tensor), 0, header.bytes());
-      try (Arena arena = Arena.ofConfined()) {
-        FloatMatrix floats = FloatMatrix.allocate(arena, 1, values.length);
-        reader.readFloats(row, 0, 0, floats);
-        MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, values.length);
-      }
+    Shapes.requireLength(tensor, length, header.elements());
+    float[] values = new float[length];
+    TensorInfo row = new TensorInfo(
+        header.name(), header.dtype(), List.of(1L, (long) length), file(tensor), 0, header.bytes());
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix floats = FloatMatrix.allocate(arena, 1, length);
+      reader.readFloats(row, 0, 0, floats);
+      MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, length);
     }
     return values;
   }

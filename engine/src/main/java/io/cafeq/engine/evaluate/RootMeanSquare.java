@@ -35,29 +35,9 @@ final class RootMeanSquare {
 
   /** The same for as many entries as there are weights, in place. */
   void apply(float[] values, int first) {
-    float factor = (float) (1 / Math.sqrt(squares(values, first, weights.length) / weights.length + epsilon));
+    float factor = (float) (1 / Math.sqrt(Strands.squares(values, first, weights.length) / weights.length + epsilon));
     for (int i = 0; i < weights.length; i++) {
       values[first + i] = values[first + i] * factor * weights[i];
     }
-  }
-
-  /** Four sums, because one would wait for each addition. */
-  private static double squares(float[] values, int first, int count) {
-    double sum0 = 0;
-    double sum1 = 0;
-    double sum2 = 0;
-    double sum3 = 0;
-    int end = first + count;
-    int i = first;
-    for (; i + 3 < end; i += 4) {
-      sum0 += (double) values[i] * values[i];
-      sum1 += (double) values[i + 1] * values[i + 1];
-      sum2 += (double) values[i + 2] * values[i + 2];
-      sum3 += (double) values[i + 3] * values[i + 3];
-    }
-    for (; i < end; i++) {
-      sum0 += (double) values[i] * values[i];
-    }
-    return sum0 + sum1 + (sum2 + sum3);
   }
 }

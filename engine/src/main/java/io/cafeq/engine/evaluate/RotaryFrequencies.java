@@ -13,6 +13,9 @@ import java.util.stream.IntStream;
 final class RotaryFrequencies {
   private static final String KNOWN = "default, linear, dynamic, llama3 and yarn";
 
+  /** The share of a head's channels that turn. */
+  static final String PARTIAL = "partial_rotary_factor";
+
   private final double[] frequencies;
   private final double magnitude;
   private final int longest;
@@ -34,6 +37,9 @@ final class RotaryFrequencies {
       return new RotaryFrequencies(plain, 1, Integer.MAX_VALUE);
     }
     ConfigNumbers numbers = new ConfigNumbers(scaling);
+    if (numbers.positive(PARTIAL, 1) != 1) {
+      throw ConfigNumbers.unknown(PARTIAL, scaling.path(PARTIAL).asText(), "1");
+    }
     String type = numbers.text("rope_type", numbers.text("type", scaling.has("factor") ? "" : "default"));
     return switch (type) {
       case "default" -> new RotaryFrequencies(plain, 1, Integer.MAX_VALUE);

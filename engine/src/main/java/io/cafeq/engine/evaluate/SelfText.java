@@ -6,13 +6,14 @@ import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.transform.Seeds;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
- * Text that a model writes itself: a random first token, then each next one with the probability that the model gives
- * it. An end of text does not end a window.
+ * Text that a model writes itself: a random first token, or the {@link BeginningToken} where the model has one, then each next
+ * one with the probability that the model gives it. An end of text does not end a window.
  */
 public final class SelfText {
   private SelfText() {}
@@ -23,7 +24,7 @@ public final class SelfText {
    * @param windows texts to be written side by side
    * @param length tokens of each
    * @param memory native bytes that may be taken
-   * @param special tokens that no text begins with
+   * @param special tokens that no text begins with at random
    * @throws io.cafeq.engine.failure.EngineException of kind USAGE where memory is too small or no forward pass is
    *     written for the model, STOPPED on request
    */
@@ -33,6 +34,7 @@ public final class SelfText {
     List<SplittableRandom> randoms = IntStream.range(0, windows)
         .mapToObj(window -> new SplittableRandom(Seeds.of(seed, "", window, "self text")))
         .toList();
+    OptionalInt beginning = BeginningToken.of(weights).id();
     try (CachedPass pass = CachedPass.open(weights, products, windows, length, memory, stop)) {
       int[] ordinary = IntStream.range(0, pass.vocabulary()).filter(special.negate()).toArray();
       if (ordinary.length == 0) {
@@ -41,7 +43,8 @@ public final class SelfText {
       List<int[]> texts = new ArrayList<>();
       randoms.forEach(random -> {
         int[] text = new int[length];
-        text[0] = ordinary[random.nextInt(ordinary.length)];
+        int drawn = ordinary[random.nextInt(ordinary.length)];
+        text[0] = beginning.orElse(drawn);
         texts.add(text);
       });
       TokenDraw draw = new TokenDraw(pass.vocabulary());

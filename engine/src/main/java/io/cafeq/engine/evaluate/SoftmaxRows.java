@@ -34,7 +34,7 @@ final class SoftmaxRows {
     double largest = largest(values, count);
     shift(values, count, largest);
     Exponentials.apply(values, count);
-    float factor = (float) (1 / sum(values, count));
+    float factor = (float) (1 / Strands.sum(values, count));
     Arrays.fill(row, 0, columns, 0);
     for (int i = 0; i < count; i++) {
       row[from + i] = (float) values[i] * factor;
@@ -73,24 +73,5 @@ final class SoftmaxRows {
     for (int i = 0; i < count; i++) {
       x[i] -= by;
     }
-  }
-
-  /** Four sums, because one would wait for each addition. */
-  static double sum(double[] x, int count) {
-    double sum0 = 0;
-    double sum1 = 0;
-    double sum2 = 0;
-    double sum3 = 0;
-    int i = 0;
-    for (; i + 3 < count; i += 4) {
-      sum0 += x[i];
-      sum1 += x[i + 1];
-      sum2 += x[i + 2];
-      sum3 += x[i + 3];
-    }
-    for (; i < count; i++) {
-      sum0 += x[i];
-    }
-    return sum0 + sum1 + (sum2 + sum3);
   }
 }

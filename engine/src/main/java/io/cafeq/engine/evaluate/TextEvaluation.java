@@ -43,6 +43,7 @@ public final class TextEvaluation {
 
   /** One model by itself. */
   public TextScore score(EvaluatedModel model) {
+    checkTokens(model);
     int hidden = hidden(model);
     long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places())
         + GatheredStates.bytes(places(), hidden);
@@ -75,7 +76,8 @@ public final class TextEvaluation {
    * @throws EngineException with kind USAGE where they are of different shapes
    */
   public Comparison compare(EvaluatedModel model, EvaluatedModel reference) {
-    requireAlike(model, reference);
+    model.requireAlike(reference);
+    checkTokens(model);
     int hidden = hidden(model);
     long beside = model.memory() + reference.memory()
         + 2 * OutputHead.memoryNeeded(model.weights(), places()) + 2 * GatheredStates.bytes(places(), hidden)
@@ -83,8 +85,8 @@ public final class TextEvaluation {
     try (ForwardPass pass = resources.pass(model, inputs, beside, 2);
         ForwardPass referencePass = resources.pass(reference, inputs, beside, 2)) {
       resources.watcher().began(pass.layers() + batches());
-      OutputErrors errors = new OutputErrors(reference.weights(), model.weights(), model::isFactor,
-          reference.couplingsByValues(), resources.products());
+      OutputErrors errors = new OutputErrors(reference.weights(), model.weights(),
+          matrix -> model.isFactor(matrix) || reference.isFactor(matrix), reference.couplingsByValues(), resources.products());
       for (int layer = 0; layer < pass.layers(); layer++) {
         errors.enter(layer);
         referencePass.layer(layer, errors);
@@ -165,18 +167,9 @@ public final class TextEvaluation {
     return score;
   }
 
-  private static void requireAlike(EvaluatedModel model, EvaluatedModel reference) {
-    Decoder own = Decoder.of(model.weights());
-    Decoder other = Decoder.of(reference.weights());
-    if (own.vocabulary() != other.vocabulary() || own.shape().hidden() != other.shape().hidden()
-        || own.shape().layers().size() != other.shape().layers().size()) {
-      throw new EngineException(
-          FailureKind.USAGE,
-          "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d".formatted(
-              model.folder(), own.shape().layers().size(), own.shape().hidden(), own.vocabulary(),
-              reference.folder(), other.shape().layers().size(), other.shape().hidden(), other.vocabulary()),
-          "Compare with the checkpoint that the model was made from.");
-    }
+  /** The last token of a window, too, which no layer sees. */
+  private void checkTokens(EvaluatedModel model) {
+    Embedding.check(windows, Decoder.of(model.weights()).vocabulary());
   }
 
   private OutputHead head(EvaluatedModel model) {

@@ -3,8 +3,9 @@ package io.cafeq.engine.evaluate;
 import java.util.Optional;
 
 /**
- * How well a model predicts a text: windows of equal length from its start that do not overlap, without any special token;
- * within each window every token but the first is predicted from those before it.
+ * How well a model predicts a text: windows of equal length from its start that do not overlap, without any special token but
+ * the {@link BeginningToken}; within each window every token but the first, which may be that one, is predicted from those before
+ * it.
  *
  * @param windows that were evaluated
  * @param window tokens of each

@@ -10,9 +10,11 @@ import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.SortedSet;
-import java.util.function.IntFunction;
 
 /**
  * Text as the tokens of a model, by Hugging Face's own tokenizers from the checkpoint's tokenizer.json. No special token is
@@ -20,9 +22,6 @@ import java.util.function.IntFunction;
  * network. Owns native memory until it is closed; used by one thread at a time.
  */
 public final class TextTokenizer implements AutoCloseable {
-  /** Characters (code points) of a text that {@link #beginning} encodes first. */
-  public static final int FIRST_CHARACTERS = 400_000;
-
   private static final String FILE = "tokenizer.json";
 
   private final TokenizersLibrary library;
@@ -71,7 +70,7 @@ public final class TextTokenizer implements AutoCloseable {
     }
   }
 
-  /** All tokens of a text. */
+  /** All tokens of a text, at once; long ones are for {@link #beginning(TextPieces, int)}. */
   public int[] encode(String text) {
     if (handle == 0) {
       throw new IllegalStateException("the tokenizer is closed");
@@ -84,55 +83,46 @@ public final class TextTokenizer implements AutoCloseable {
     }
   }
 
-  /**
-   * The first tokens of a text, fewer where it has fewer. Encoded are its first {@link #FIRST_CHARACTERS} characters, which is
-   * what other evaluations take; twice as many, and so on, where they do not give enough.
-   */
-  public int[] beginning(String text, int tokens) {
-    return beginning(tokens, characters -> text.codePointCount(0, text.length()) <= characters
-        ? text
-        : text.substring(0, text.offsetByCodePoints(0, characters)));
+  /** The first tokens of a text, fewer where it has fewer. Its pieces are encoded one by one, and no more of them than needed. */
+  public int[] beginning(TextPieces text, int tokens) throws IOException {
+    List<int[]> found = new ArrayList<>();
+    int count = 0;
+    for (Optional<String> piece = text.next(); piece.isPresent(); piece = text.next()) {
+      int[] all = encode(piece.get());
+      int[] taken = all.length > tokens - count ? Arrays.copyOf(all, tokens - count) : all;
+      found.add(taken);
+      count += taken.length;
+      if (count == tokens) {
+        break;
+      }
+    }
+    return joined(found, count);
   }
 
   /**
-   * The same for a file in UTF-8, of which no more is read than is encoded.
+   * The same for a file in UTF-8.
    *
    * @throws EngineException with kind USAGE where it is not UTF-8
    */
   public int[] beginning(Path file, int tokens) {
-    return beginning(tokens, characters -> read(file, characters));
-  }
-
-  private int[] beginning(int tokens, IntFunction<String> start) {
-    int characters = FIRST_CHARACTERS;
-    while (true) {
-      String text = start.apply(characters);
-      int[] found = encode(text);
-      if (found.length >= tokens || text.codePointCount(0, text.length()) < characters) {
-        return Arrays.copyOf(found, Math.min(tokens, found.length));
-      }
-      characters = Math.multiplyExact(characters, 2);
-    }
-  }
-
-  private static String read(Path file, int characters) {
-    StringBuilder text = new StringBuilder();
-    char[] piece = new char[8192];
     try (Reader reader = Files.newBufferedReader(file)) {
-      int count = reader.read(piece);
-      // A character takes one or two of these, so half of what is needed is there at the least.
-      while (count > 0 && text.length() < 2L * characters) {
-        text.append(piece, 0, count);
-        count = reader.read(piece);
-      }
+      return beginning(new TextPieces(reader), tokens);
     } catch (CharacterCodingException e) {
       throw new EngineException(
           FailureKind.USAGE, file + ": is not a text in UTF-8", "Give a text in UTF-8, such as iconv makes.", e);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }
-    boolean whole = text.codePointCount(0, text.length()) <= characters;
-    return whole ? text.toString() : text.substring(0, text.offsetByCodePoints(0, characters));
+  }
+
+  private static int[] joined(List<int[]> parts, int count) {
+    int[] all = new int[count];
+    int at = 0;
+    for (int[] part : parts) {
+      System.arraycopy(part, 0, all, at, part.length);
+      at += part.length;
+    }
+    return all;
   }
 
   /** Ids are below this; a model may have room for some more. */

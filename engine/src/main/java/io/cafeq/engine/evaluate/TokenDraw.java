@@ -31,7 +31,7 @@ final class TokenDraw {
     }
     double all = 0;
     for (int tile = 0; tile < sums.length; tile++) {
-      sums[tile] = SoftmaxRows.sum(values, exponentials(logits, window, tile, largest));
+      sums[tile] = Strands.sum(values, exponentials(logits, window, tile, largest));
       all += sums[tile];
     }
     double left = uniform * all;

@@ -1,5 +1,6 @@
 package io.cafeq.engine.measure;
 
+import io.cafeq.config.StatisticsSettings;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.evaluate.CheckpointWeights;
@@ -17,20 +18,23 @@ import java.util.Optional;
  */
 public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Optional<String> note) {
   private static final String REMEDY = "Run again with --statistics none, which quantizes any model.";
+  private static final String SHORTER = "Run again with a smaller --statistics-window, or with --statistics none.";
 
   /**
    * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where text has to become
    * tokens. Throws with kind USAGE where the model cannot be run, CHECKPOINT where a tensor or its tokenizer is missing or
-   * cannot be used; what is asked for as auto never fails.
+   * cannot be used, ENVIRONMENT where no tokenizer works on this machine. What auto comes to is decided by the checkpoint
+   * and the settings alone, never by the machine, so that the bytes are the same everywhere.
    */
-  public static StatisticsChoice of(StatisticsSource asked, Checkpoint checkpoint) {
-    return switch (asked) {
+  public static StatisticsChoice of(StatisticsSettings settings, Checkpoint checkpoint) {
+    int window = Math.min(settings.window(), settings.tokens());
+    return switch (settings.source()) {
       case StatisticsSource.None none -> new StatisticsChoice(none, none, Optional.empty());
-      case StatisticsSource.Auto auto -> automatic(auto, checkpoint);
-      case StatisticsSource.Random random -> running(random, checkpoint);
-      case StatisticsSource.Self self -> running(self, checkpoint);
-      case StatisticsSource.BuiltInText text -> tokenized(text, checkpoint);
-      case StatisticsSource.TextFile file -> tokenized(file, checkpoint);
+      case StatisticsSource.Auto auto -> automatic(auto, checkpoint, window);
+      case StatisticsSource.Random random -> running(random, checkpoint, window);
+      case StatisticsSource.Self self -> running(self, checkpoint, window);
+      case StatisticsSource.BuiltInText text -> tokenized(text, checkpoint, window);
+      case StatisticsSource.TextFile file -> tokenized(file, checkpoint, window);
     };
   }
 
@@ -44,8 +48,8 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
         : this;
   }
 
-  private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint) {
-    ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
+  private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint, int window) {
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
       return nothing(auto, support.reason());
     }
@@ -57,6 +61,10 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
     } catch (EngineException e) {
+      if (e.kind() != FailureKind.CHECKPOINT) {
+        throw new EngineException(
+            e.kind(), String.valueOf(e.getMessage()), e.remedy() + " Or run again with --statistics random or none.", e);
+      }
       return new StatisticsChoice(auto, new StatisticsSource.Random(),
           Optional.of("The statistics of the matrices' inputs are those of random tokens, since there is no tokenizer: "
               + e.getMessage() + "."));
@@ -74,19 +82,19 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
     }
   }
 
-  private static StatisticsChoice tokenized(StatisticsSource source, Checkpoint checkpoint) {
-    StatisticsChoice choice = running(source, checkpoint);
+  private static StatisticsChoice tokenized(StatisticsSource source, Checkpoint checkpoint, int window) {
+    StatisticsChoice choice = running(source, checkpoint, window);
     TextTokenizer.open(checkpoint.folder()).close();
     return choice;
   }
 
-  private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint) {
-    ForwardModels.Support support = ForwardModels.supports(checkpoint.config());
+  private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint, int window) {
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
       throw new EngineException(
           FailureKind.USAGE,
           "statistics " + source.text() + " need a model that can be run, but " + support.reason(),
-          REMEDY);
+          ForwardModels.supports(checkpoint.config()).supported() ? SHORTER : REMEDY);
     }
     requireWhole(checkpoint);
     return new StatisticsChoice(source, source, Optional.empty());

@@ -17,6 +17,7 @@ import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
 import io.cafeq.engine.statistics.StoredStatistics;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.OptionalInt;
 
 /**
@@ -33,7 +34,7 @@ public record StatisticsPlan(
 
   /** Throws where what the recipe asks for cannot be had from this model. */
   public static StatisticsPlan of(Checkpoint checkpoint, Plan plan, Recipe recipe) {
-    StatisticsChoice choice = StatisticsChoice.of(recipe.statistics().source(), checkpoint);
+    StatisticsChoice choice = StatisticsChoice.of(recipe.statistics(), checkpoint);
     return of(choice, checkpoint, plan, recipe);
   }
 
@@ -55,9 +56,14 @@ public record StatisticsPlan(
 
   /** Bytes of the files of all layers and of the tokens, at most about. */
   public long fileBytes() {
-    return isEmpty()
+    return fileBytes(inputs.layers());
+  }
+
+  /** Bytes of the files of some layers and of the tokens, at most about; 0 for no layers. */
+  public long fileBytes(Collection<Integer> layers) {
+    return layers.isEmpty()
         ? 0
-        : inputs.layers().stream().mapToLong(this::fileBytes).sum() + settings.tokens() * BYTES_PER_TOKEN + BYTES_PER_FILE;
+        : layers.stream().mapToLong(this::fileBytes).sum() + settings.tokens() * BYTES_PER_TOKEN + BYTES_PER_FILE;
   }
 
   /** Bytes of one layer's file, at most about. */

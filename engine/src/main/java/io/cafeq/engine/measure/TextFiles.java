@@ -1,11 +1,12 @@
 package io.cafeq.engine.measure;
 
 import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.evaluate.TextPieces;
+import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -24,14 +25,15 @@ final class TextFiles {
 
   private TextFiles() {}
 
-  /** The beginning of a user's text. Throws with kind USAGE where there is none or it is not UTF-8. */
-  static String read(Path file, int characters) {
+  /** Tokens of the beginning of a user's text. Throws with kind USAGE where there is none or it is not UTF-8. */
+  static int[] tokens(Path file, long characters, TextTokenizer tokenizer) {
     if (!Files.isRegularFile(file)) {
       throw new EngineException(
           FailureKind.USAGE, file.toAbsolutePath() + ": there is no such text for statistics", REMEDY);
     }
-    try (InputStream in = Files.newInputStream(file)) {
-      return read(in, characters);
+    // a decoder of its own, since a reader by charset puts other characters in place of bytes that are none
+    try (Reader reader = new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8.newDecoder())) {
+      return tokenizer.beginning(new TextPieces(reader, characters), Integer.MAX_VALUE);
     } catch (CharacterCodingException e) {
       throw new EngineException(FailureKind.USAGE, file + ": is not a UTF-8 text", REMEDY, e);
     } catch (IOException e) {
@@ -42,7 +44,7 @@ final class TextFiles {
   /** The text that comes with the program. */
   static String builtIn() {
     try (InputStream in = Objects.requireNonNull(TextFiles.class.getResourceAsStream(BUILT_IN), "the built-in text")) {
-      return read(in, Integer.MAX_VALUE);
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -51,21 +53,5 @@ final class TextFiles {
   /** Of a user's text as it is now. */
   static String sha256(Path file, StopFlag stop) {
     return Digests.file(file, stop);
-  }
-
-  private static String read(InputStream in, int characters) throws IOException {
-    // a decoder of its own, since a reader by charset puts other characters in place of bytes that are none
-    Reader reader = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder()));
-    StringBuilder text = new StringBuilder();
-    char[] piece = new char[1 << 14];
-    while (text.length() < characters) {
-      int count = reader.read(piece, 0, Math.min(piece.length, characters - text.length()));
-      if (count < 0) {
-        break;
-      }
-      text.append(piece, 0, count);
-    }
-    boolean halved = !text.isEmpty() && Character.isHighSurrogate(text.charAt(text.length() - 1));
-    return text.substring(0, text.length() - (halved ? 1 : 0));
   }
 }

@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.CheckpointWeights;
 import io.cafeq.engine.evaluate.SelfText;
 import io.cafeq.engine.evaluate.TextTokenizer;
@@ -28,6 +29,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -35,6 +37,7 @@ import java.util.stream.Stream;
 /**
  * Makes the tokens of a plan; the same plan and checkpoint make the same ones. A text that is longer than asked for gives windows
  * at equal distances from its beginning to its end, so that all of what it is about is seen.
+ * Each window begins with the model's {@link BeginningToken}, where it has one, which is among the tokens asked for.
  */
 public final class TokenMaker {
   /** Of a user's text are read: what any language needs for a token, and no less than this. */
@@ -63,53 +66,70 @@ public final class TokenMaker {
   public StatisticsTokens make(StatisticsPlan plan) {
     StatisticsSettings settings = plan.settings();
     return switch (plan.choice().used()) {
-      case StatisticsSource.Random random -> new StatisticsTokens(
-          StatisticsTokens.cut(random(plan.seed(), settings.tokens()), settings.window()), "");
+      case StatisticsSource.Random random -> new StatisticsTokens(random(plan.seed(), settings), "");
       case StatisticsSource.Self self -> new StatisticsTokens(write(plan), "");
       case StatisticsSource.BuiltInText builtIn ->
-          ofText(TextFiles.builtIn(), "the built-in text", settings, sha256(TextFiles.builtIn()));
+          ofText(tokenizer -> tokenizer.encode(TextFiles.builtIn()), "the built-in text", settings, sha256(TextFiles.builtIn()));
       case StatisticsSource.TextFile(String path) -> {
         Path file = Path.of(path);
         long characters = Math.max(LEAST_CHARACTERS, (long) CHARACTERS_PER_TOKEN * settings.tokens());
-        String text = TextFiles.read(file, (int) Math.min(MOST_CHARACTERS, characters));
-        yield ofText(text, path, settings, TextFiles.sha256(file, stop));
+        yield ofText(tokenizer -> TextFiles.tokens(file, Math.min(MOST_CHARACTERS, characters), tokenizer), path, settings,
+            TextFiles.sha256(file, stop));
       }
       case StatisticsSource.None none -> throw new IllegalArgumentException("no statistics are to be taken");
       case StatisticsSource.Auto auto -> throw new IllegalArgumentException("auto is no source by itself");
     };
   }
 
-  private StatisticsTokens ofText(String text, String name, StatisticsSettings settings, String sha256) {
+  private StatisticsTokens ofText(
+      Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings, String sha256) {
     int[] tokens;
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
-      tokens = tokenizer.encode(text);
+      tokens = text.apply(tokenizer);
     }
     requireKnown(tokens);
-    int window = Math.min(settings.window(), settings.tokens());
+    BeginningToken beginning = beginning();
+    int window = Math.min(settings.window(), settings.tokens()) - beginning.count();
     if (tokens.length < window) {
       throw new EngineException(
           FailureKind.USAGE,
           name + ": is too short: it has " + tokens.length + " tokens, and one window has " + window,
           "Give a longer text, or a smaller --statistics-window.");
     }
-    return new StatisticsTokens(spread(tokens, settings), sha256);
+    return new StatisticsTokens(spread(tokens, settings, beginning), sha256);
   }
 
-  /** Windows of tokens from all over a text; all of it where it has no more than asked for. */
-  static List<int[]> spread(int[] tokens, StatisticsSettings settings) {
-    int wanted = settings.tokens();
-    int window = Math.min(settings.window(), wanted);
+  /** Windows of tokens from all over a text, each after the beginning token; all of it where it has no more than asked for. */
+  static List<int[]> spread(int[] tokens, StatisticsSettings settings, BeginningToken beginning) {
+    int window = Math.min(settings.window(), settings.tokens()) - beginning.count();
+    int wanted = textTokens(settings, beginning);
     if (tokens.length <= wanted) {
-      return StatisticsTokens.cut(tokens, window);
+      return cut(tokens, window, beginning);
     }
     int count = Math.ceilDiv(wanted, window);
     List<int[]> windows = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       int length = Math.min(window, wanted - i * window);
       int first = count == 1 ? 0 : (int) ((long) i * (tokens.length - window) / (count - 1));
-      windows.add(Arrays.copyOfRange(tokens, first, first + length));
+      windows.add(beginning.before(Arrays.copyOfRange(tokens, first, first + length)));
     }
     return windows;
+  }
+
+  private static List<int[]> cut(int[] tokens, int window, BeginningToken beginning) {
+    return StatisticsTokens.cut(tokens, window).stream().map(beginning::before).toList();
+  }
+
+  /** How many of the tokens that are asked for are left beside those that windows begin with. */
+  private static int textTokens(StatisticsSettings settings, BeginningToken beginning) {
+    int windows = Math.ceilDiv(settings.tokens(), Math.min(settings.window(), settings.tokens()));
+    return settings.tokens() - windows * beginning.count();
+  }
+
+  private BeginningToken beginning() {
+    try (CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      return BeginningToken.of(weights);
+    }
   }
 
   private void requireKnown(int[] tokens) {
@@ -123,14 +143,15 @@ public final class TokenMaker {
     }
   }
 
-  private int[] random(long seed, int count) {
+  private List<int[]> random(long seed, StatisticsSettings settings) {
+    BeginningToken beginning = beginning();
     int[] ordinary = ordinary();
     SplittableRandom random = new SplittableRandom(Seeds.of(seed, "", 0, "random tokens"));
-    int[] tokens = new int[count];
-    for (int i = 0; i < count; i++) {
+    int[] tokens = new int[textTokens(settings, beginning)];
+    for (int i = 0; i < tokens.length; i++) {
       tokens[i] = ordinary[random.nextInt(ordinary.length)];
     }
-    return tokens;
+    return cut(tokens, settings.window() - beginning.count(), beginning);
   }
 
   private int[] ordinary() {

@@ -8,5 +8,5 @@ package io.cafeq.engine.receipt;
  */
 public record JobIdentity(String recipeHash, int algorithmVersion) {
   /** The version of the numerics in this program. */
-  public static final int ALGORITHM_VERSION = 2;
+  public static final int ALGORITHM_VERSION = 3;
 }

@@ -7,6 +7,7 @@ import io.cafeq.engine.model.Miniature;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.function.Function;
 
@@ -14,6 +15,8 @@ import java.util.function.Function;
 final class Evaluations {
   /** Entries of every miniature's vocabulary. */
   static final int VOCABULARY = 50;
+
+  static final long PLENTY = 512L << 20;
 
   private Evaluations() {}
 
@@ -43,6 +46,19 @@ final class Evaluations {
     try (EvaluatedModel opened = EvaluatedModel.open(model);
         EvaluatedModel other = EvaluatedModel.open(reference)) {
       return with(model, memory, resources -> new TextEvaluation(resources, windows).compare(opened, other));
+    }
+  }
+
+  /** The log-likelihood of each choice of each question. */
+  static double[][] choices(Path model, List<Question> questions, long memory) {
+    try (EvaluatedModel opened = EvaluatedModel.open(model)) {
+      return with(model, memory, resources -> choices(model, resources, questions).logLikelihoods(opened));
+    }
+  }
+
+  static ChoiceEvaluation choices(Path model, Resources resources, List<Question> questions) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
+      return ChoiceEvaluation.of(resources, questions, tokenizer, OptionalInt.empty());
     }
   }
 

@@ -15,8 +15,11 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.StoredTensors.Stored;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -25,6 +28,8 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What users can meet, in words that say what to do; and nothing is left behind. */
 class ForwardFailuresTest {
@@ -53,11 +58,56 @@ class ForwardFailuresTest {
   }
 
   @Test
+  void targetsBeyondTheVocabulary() throws IOException {
+    assertFailure(() -> Evaluations.score(folder, List.of(new int[] {1, 2, 50}), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, "token 50 is not among the 50 entries", "tokenizer.json");
+    assertFailure(() -> Evaluations.compare(folder, folder, List.of(new int[] {1, 2, 50}), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, "token 50 is not among the 50 entries", "tokenizer.json");
+    Path small = withRows(4, "model.embed_tokens.weight", "lm_head.weight");
+    Tokenizers.write(small);
+    // The blank at the end is token 4, and only a target.
+    List<Question> questions = List.of(new Question("cc", List.of("b", "c "), 0));
+    assertFailure(() -> Evaluations.choices(small, questions, Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, "token 4 is not among the 4 entries", "tokenizer.json");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {49, 48})
+  void aHeadOfAnotherVocabulary(int rows) {
+    Path odd = withRows(rows, "lm_head.weight");
+    String message = "\"lm_head.weight\": the embeddings lead to expect the shape [50, 64], found [" + rows + ", 64]";
+    assertFailure(() -> Evaluations.score(odd, Evaluations.windows(2, 8), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, message, "Download");
+    assertFailure(() -> Evaluations.compare(folder, odd, Evaluations.windows(2, 8), Evaluations.PLENTY),
+        FailureKind.CHECKPOINT, message, "Download");
+  }
+
+  @Test
   void tensorsOfOtherShapes() throws IOException {
     change("{\"num_key_value_heads\": 4}");
     assertFailure(() -> SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE), FailureKind.CHECKPOINT,
         "\"model.layers.0.self_attn.k_proj.weight\": config.json leads to expect the shape [64, 64], found [32, 64]",
         "Download");
+  }
+
+  /** In a file with a hole, which takes no room on disk; as floats it would be more than the tests' heap. */
+  @Test
+  void aNormOfAbsurdLengthTakesNoMemory() throws IOException {
+    Path absurd = Files.createDirectory(folder.resolve("absurd"));
+    Files.writeString(absurd.resolve("config.json"), miniature.config().toPrettyString());
+    long bytes = 1L << 31;
+    byte[] header = "{\"model.norm.weight\": {\"dtype\": \"F32\", \"shape\": [%d], \"data_offsets\": [0, %d]}}"
+        .formatted(bytes / Float.BYTES, bytes).getBytes(StandardCharsets.UTF_8);
+    try (RandomAccessFile file = new RandomAccessFile(absurd.resolve("model.safetensors").toFile(), "rw")) {
+      file.writeLong(Long.reverseBytes(header.length));
+      file.write(header);
+      file.setLength(Long.BYTES + header.length + bytes);
+    }
+    try (Checkpoint checkpoint = Checkpoint.open(absurd);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      assertFailure(() -> weights.vector("model.norm.weight", 64), FailureKind.CHECKPOINT,
+          "\"model.norm.weight\": config.json leads to expect the shape [64], found [536870912]", "Download");
+    }
   }
 
   @Test
@@ -78,6 +128,16 @@ class ForwardFailuresTest {
     new Miniature("llama", miniature.config(), miniature.weights(), stored).write(headless, Miniature.Spread.ONE);
     assertFailure(() -> Logits.of(headless, WINDOWS), FailureKind.CHECKPOINT,
         "tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"", "Download");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"lm_head.weight", "model.norm.weight", "model.layers.1.mlp.down_proj.weight"})
+  void whatIsMissingIsSaidBeforeAnythingIsEvaluated(String tensor) {
+    SortedMap<String, Stored> stored = new TreeMap<>(miniature.stored());
+    stored.remove(tensor);
+    Path partial = folder.resolve("partial");
+    new Miniature("llama", miniature.config(), miniature.weights(), stored).write(partial, Miniature.Spread.ONE);
+    assertFailure(() -> EvaluatedModel.open(partial), FailureKind.CHECKPOINT, "\"" + tensor + "\"", "Download");
   }
 
   @Test
@@ -128,6 +188,21 @@ class ForwardFailuresTest {
       pass.run();
       assertThatThrownBy(() -> pass.layer(2, InputObserver.NONE)).isInstanceOf(IllegalStateException.class);
     }
+  }
+
+  /** The model with only the first rows of some tensors. */
+  private Path withRows(int rows, String... tensors) {
+    SortedMap<String, Stored> stored = new TreeMap<>(miniature.stored());
+    for (String tensor : tensors) {
+      stored.computeIfPresent(tensor, (name, whole) -> {
+        int rowBytes = whole.bytes().length / whole.shape().getFirst();
+        return new Stored(name, whole.dtype(), List.of(rows, whole.shape().getLast()),
+            Arrays.copyOf(whole.bytes(), rows * rowBytes));
+      });
+    }
+    Path cut = folder.resolve("cut");
+    new Miniature("llama", miniature.config(), miniature.weights(), stored).write(cut, Miniature.Spread.ONE);
+    return cut;
   }
 
   private static void assertFailure(ThrowingCallable call, FailureKind kind, String message, String remedy) {

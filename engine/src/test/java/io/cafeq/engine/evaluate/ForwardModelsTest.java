@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -43,6 +44,12 @@ class ForwardModelsTest {
       "llama; {\"hidden_act\": \"relu2\"}; \"relu2\"",
       "llama; {\"hidden_act\": \"gelu\"}; \"gelu\"",
       "llama; {\"partial_rotary_factor\": 0.5}; \"0.5\"",
+      "llama; {\"rope_parameters\": {\"rope_theta\": 10000, \"partial_rotary_factor\": 0.5}}; \"0.5\"",
+      "gemma3_text; {\"rope_parameters\": {\"sliding_attention\": {\"partial_rotary_factor\": 0.25}}}; \"0.25\"",
+      "llama; {\"rope_parameters\": {\"rope_theta\": 1}, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 8}}; rope_scaling",
+      "llama; {\"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 4}, \"rope_scaling\": {\"factor\": 8}}; rope_scaling",
+      "llama; {\"is_causal\": false}; is_causal",
+      "llama; {\"use_bidirectional_attention\": true}; use_bidirectional_attention",
       "gemma3_text; {\"use_bidirectional_attention\": true}; use_bidirectional_attention",
       "gemma3_text; {\"layer_types\": [\"full_attention\", \"chunked_attention\"]}; \"chunked_attention\"",
       "gemma3_text; {\"layer_types\": [\"full_attention\"]}; \"(none)\""})
@@ -70,6 +77,17 @@ class ForwardModelsTest {
     assertThatThrownBy(() -> DecoderShapes.of(config)).isInstanceOfSatisfying(EngineException.class, e -> {
       assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
       assertThat(e).hasMessageContaining("config.json: " + key + ": expected");
+    });
+  }
+
+  @Test
+  void whatAnInnerFileLeavesToTheLibraryIsNotBlamedOnTheFile() {
+    ObjectNode config = JsonNodeFactory.instance.objectNode().put("model_type", "llava");
+    config.set("text_config", FamilyShapes.of("mistral").configObject().without("num_attention_heads"));
+    assertThatThrownBy(() -> DecoderShapes.of(config)).isInstanceOfSatisfying(EngineException.class, e -> {
+      assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+      assertThat(e).hasMessageContaining("text_config leaves num_attention_heads to the library's default");
+      assertThat(e.remedy()).contains("num_attention_heads").doesNotContain("Download");
     });
   }
 
@@ -106,6 +124,14 @@ class ForwardModelsTest {
     assertThat(cosine(gemma, 1)).isEqualTo(turned(1e6, 8));
   }
 
+  @Test
+  void scalingThatIsSaidTwiceIsKnown() throws JsonProcessingException {
+    DecoderShape shape = DecoderShapes.of(config("gemma3_text", """
+        {"head_dim": 256, "rope_parameters": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
+         "rope_scaling": {"type": "linear", "factor": 8.0}}"""));
+    assertThat(cosine(shape, 1)).isEqualTo(turned(1e6, 8));
+  }
+
   private static float turned(double theta, double factor) {
     return (float) Math.cos(9 * (Math.pow(theta, -2.0 * 3 / 256) / factor));
   }
@@ -127,6 +153,16 @@ class ForwardModelsTest {
     assertThat(windows("qwen2", sliding.formatted(1))).containsExactly(DecoderShape.ALL, 8);
     assertThat(windows("qwen2", "{\"sliding_window\": 8, \"max_window_layers\": 0}"))
         .containsExactly(DecoderShape.ALL, DecoderShape.ALL);
+  }
+
+  @Test
+  void layersOfQwensMixturesSlideByOtherRules() throws JsonProcessingException {
+    String sliding = "{\"num_hidden_layers\": 4, \"use_sliding_window\": true, \"sliding_window\": 8, \"max_window_layers\": %d}";
+    int all = DecoderShape.ALL;
+    assertThat(windows("qwen2_moe", sliding.formatted(4))).containsExactly(8, all, 8, all);
+    assertThat(windows("qwen2_moe", sliding.formatted(2))).containsExactly(8, all, all, all);
+    assertThat(windows("qwen3_moe", sliding.formatted(2))).containsExactly(8, 8, 8, 8);
+    assertThat(windows("qwen3_moe", "{\"sliding_window\": 8}")).containsExactly(all, all);
   }
 
   private static List<Integer> windows(String family, String change) throws JsonProcessingException {

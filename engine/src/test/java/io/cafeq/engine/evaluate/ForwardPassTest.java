@@ -61,6 +61,14 @@ class ForwardPassTest {
            "rope_scaling": {"rope_type": "linear", "factor": 8.0}}"""),
       Map.entry("gemma3", "{}"),
       Map.entry("mixtral", "{}"),
+      Map.entry("mixtral+window", """
+          {"sliding_window": 8}"""),
+      Map.entry("qwen2_moe+window", """
+          {"use_sliding_window": true, "sliding_window": 8}"""),
+      Map.entry("qwen3_moe+window", """
+          {"use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1}"""),
+      Map.entry("qwen3_moe+step", """
+          {"decoder_sparse_step": 2, "mlp_only_layers": []}"""),
       Map.entry("qwen2_moe", "{}"),
       Map.entry("qwen2_moe+normed", """
           {"norm_topk_prob": true}"""),
@@ -97,6 +105,8 @@ class ForwardPassTest {
     List<int[]> windows = SmallRun.windows(50, 24, VOCABULARY);
     List<double[]> expected = SmallRun.states(folder, windows, SmallRun.PLENTY, InputObserver.NONE);
     long least = SmallRun.least(folder, 24);
+    assertThat(isSpilled(windows, least)).isTrue();
+    assertThat(isSpilled(windows, SmallRun.PLENTY)).isFalse();
     for (long memory : List.of(least, least + 20_000, least + 200_000)) {
       List<double[]> found = SmallRun.states(apart, windows, memory, InputObserver.NONE);
       assertThat(Judge.distance(found, expected)).isZero();
@@ -162,6 +172,14 @@ class ForwardPassTest {
     List<int[]> windows = SmallRun.windows(2, 24, VOCABULARY);
     List<double[]> states = Judge.of(miniature, config(name), windows).states();
     assertThat(Judge.distance(Logits.of(folder, windows), Logits.inDouble(miniature, states))).isLessThan(TOLERANCE);
+  }
+
+  /** Whether the states go through a scratch file, which has no name that could be seen. */
+  private boolean isSpilled(List<int[]> windows, long memory) {
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      return PassMemory.of(Decoder.of(weights), windows, memory).spilled();
+    }
   }
 
   private Miniature write(String name, Miniature.Spread spread) throws IOException {

@@ -80,6 +80,17 @@ class PredictionsTest {
     assertThat(predictions.logLikelihood(0)).isNaN();
   }
 
+  @Test
+  void aTargetThatNoSlabHasIsNoLogitOfZero() {
+    Predictions predictions = new Predictions(new int[] {3});
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix slab = FloatMatrix.allocate(arena, 1, 3);
+      predictions.add(0, slab, slab);
+    }
+    assertThat(predictions.logLikelihood(0)).isNaN();
+    assertThat(predictions.referenceLogLikelihood(0)).isNaN();
+  }
+
   private static FloatMatrix slab(Arena arena, float[][] logits, int first) {
     int count = Math.min(SLAB, VOCABULARY - first);
     FloatMatrix slab = FloatMatrix.allocate(arena, PLACES, count);

@@ -48,7 +48,8 @@ class ResultWeightsTest {
         String tensor = info.name();
         assertThat(weights.has(tensor)).isTrue();
         if (info.shape().size() == 1) {
-          assertThat(weights.vector(tensor)).as(tensor).isEqualTo(expected.vector(tensor));
+          int length = Math.toIntExact(info.elements());
+          assertThat(weights.vector(tensor, length)).as(tensor).isEqualTo(expected.vector(tensor, length));
           continue;
         }
         assertThat(weights.rows(tensor)).isEqualTo(expected.rows(tensor));
@@ -87,8 +88,11 @@ class ResultWeightsTest {
       assertThat(weights.isCoupled("model.layers.0.self_attn.v_proj.weight")).isTrue();
       assertThat(weights.isCoupled("model.layers.0.self_attn.q_proj.weight")).isFalse();
     }
-    List<OutputError> errors =
-        Evaluations.compare(result(), source(), Evaluations.windows(2, 24), PLENTY).outputErrors();
+    assertOnlyProducts(Evaluations.compare(result(), source(), Evaluations.windows(2, 24), PLENTY).outputErrors());
+    assertOnlyProducts(Evaluations.compare(source(), result(), Evaluations.windows(2, 24), PLENTY).outputErrors());
+  }
+
+  private static void assertOnlyProducts(List<OutputError> errors) {
     assertThat(errors).extracting(OutputError::matrix)
         .contains("self_attn.q_proj", "self_attn.v_proj+o_proj", "mlp.down_proj")
         .doesNotContain("self_attn.v_proj", "self_attn.o_proj");
@@ -113,8 +117,13 @@ class ResultWeightsTest {
       assertThat(weights.has("model.layers.9.mlp.down_proj.weight")).isFalse();
       assertThatThrownBy(() -> weights.rows("model.layers.9.mlp.down_proj.weight"))
           .isInstanceOf(EngineException.class).hasMessageContaining("model.layers.9.mlp.down_proj.weight");
-      assertThatThrownBy(() -> weights.vector("model.layers.0.mlp.down_proj.weight"))
+      assertThatThrownBy(() -> weights.vector("model.layers.0.mlp.down_proj.weight", 64))
           .isInstanceOf(EngineException.class).hasMessageContaining("expected a vector");
+      assertThatThrownBy(() -> weights.vector("model.norm.weight", 63))
+          .isInstanceOfSatisfying(EngineException.class, e -> {
+            assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+            assertThat(e).hasMessageContaining("\"model.norm.weight\"").hasMessageContaining("[63], found [64]");
+          });
       assertThatThrownBy(() -> weights.columns("model.norm.weight"))
           .isInstanceOf(EngineException.class).hasMessageContaining("model.norm.weight");
     }

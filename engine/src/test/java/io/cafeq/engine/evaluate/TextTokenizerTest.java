@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
+import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -38,18 +40,40 @@ class TextTokenizerTest {
   @Test
   void beginsATextAsFarAsAskedAndNotFurther() throws IOException {
     Tokenizers.write(folder);
-    String text = "c".repeat(2 * TextTokenizer.FIRST_CHARACTERS + 7);
+    String text = "c".repeat(2 * TextPieces.MOST_CHARACTERS + 7);
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
-      assertThat(tokenizer.beginning(text, 10)).hasSize(10);
-      assertThat(tokenizer.beginning(text, TextTokenizer.FIRST_CHARACTERS + 1)).hasSize(TextTokenizer.FIRST_CHARACTERS + 1);
-      assertThat(tokenizer.beginning(text, Integer.MAX_VALUE)).hasSize(text.length());
       Path file = Files.writeString(folder.resolve("text.txt"), text);
       assertThat(tokenizer.beginning(file, 10)).hasSize(10);
+      assertThat(tokenizer.beginning(file, TextPieces.MOST_CHARACTERS + 1)).hasSize(TextPieces.MOST_CHARACTERS + 1);
       assertThat(tokenizer.beginning(file, Integer.MAX_VALUE)).hasSize(text.length());
       Files.write(file, new byte[] {'a', (byte) 0xff});
       assertThatThrownBy(() -> tokenizer.beginning(file, 1))
           .isInstanceOf(EngineException.class).hasMessageContaining("UTF-8");
     }
+  }
+
+  @Test
+  void readsNoMoreOfATextThanItTakes() throws IOException {
+    Tokenizers.write(folder);
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder); EndlessText text = new EndlessText()) {
+      assertThat(tokenizer.beginning(new TextPieces(text), 1_000_000)).hasSize(1_000_000).containsOnly(0);
+      assertThat(text.read).isLessThan(1_000_000L + 4L * TextPieces.MOST_CHARACTERS);
+    }
+  }
+
+  /** Longer than any array. */
+  private static final class EndlessText extends Reader {
+    private long read;
+
+    @Override
+    public int read(char[] buffer, int offset, int count) {
+      Arrays.fill(buffer, offset, offset + count, 'a');
+      read += count;
+      return count;
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test

@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,6 +62,8 @@ class StatisticsPassTest {
         assertThat(Files.size(root.resolve("statistics").resolve(StoredStatistics.fileName(layer))))
             .isLessThanOrEqualTo(plan.fileBytes(layer));
       }
+      assertThat(plan.fileBytes(List.of())).isZero();
+      assertThat(plan.fileBytes(List.of(0))).isBetween(plan.fileBytes(0), plan.fileBytes());
     }
   }
 

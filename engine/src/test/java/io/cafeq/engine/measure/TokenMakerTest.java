@@ -13,6 +13,7 @@ import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
@@ -29,6 +30,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenMakerTest {
   private static final StopFlag STOP = new StopFlag();
@@ -77,6 +80,38 @@ class TokenMakerTest {
     assertThat(tokens.windows()).extracting(window -> window.length).containsExactly(30, 3);
     assertThat(tokens.windows().getFirst()).startsWith(3, 2, 4, 3, 2, 4);
     assertThat(tokens.textSha256()).hasSize(64);
+  }
+
+  @Test
+  void ofALongTextThePiecesMakeOne() throws IOException {
+    Path text = Files.writeString(folder.resolve("text"), "a".repeat(500_000) + "c".repeat(400_000) + " b");
+
+    List<int[]> windows = make("file:" + text).windows();
+
+    assertThat(windows.get(1)).containsOnly(0);
+    assertThat(windows.get(2)).containsOnly(2);
+    assertThat(windows.getLast()).hasSize(10);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"random", "text", "self", "file"})
+  void eachWindowOfAGemmaBeginsWithItsToken(String source) throws IOException {
+    model = folder.resolve("gemma");
+    Miniature.of("gemma2", 1).write(model, Miniature.Spread.ONE);
+    Tokenizers.write(model);
+    Path text = Files.writeString(folder.resolve("text"), "abc ".repeat(9));
+
+    StatisticsTokens tokens = make(source.equals("file") ? "file:" + text : source);
+
+    // 27 tokens of that file
+    assertThat(tokens.windows()).extracting(window -> window.length)
+        .isEqualTo(source.equals("file") ? List.of(28) : List.of(30, 30, 30, 10));
+    assertThat(tokens.windows()).allSatisfy(window -> assertThat(window[0]).isEqualTo(2));
+  }
+
+  @Test
+  void othersBeginWithTheirText() {
+    assertThat(make("random").windows()).anySatisfy(window -> assertThat(window[0]).isNotEqualTo(2));
   }
 
   @Test

@@ -126,6 +126,9 @@ final class Decoders {
       case "gemma2", "gpt_oss" -> layer % 2 == 0;
       case "gemma3", "gemma3_text" -> (layer + 1) % settings.integer("sliding_window_pattern", 6) != 0;
       case "mistral", "mixtral", "phi3" -> true;
+      case "qwen3_moe" -> settings.flag("use_sliding_window", false);
+      case "qwen2_moe" -> settings.flag("use_sliding_window", false) && layer % 2 == 0
+          && layer < settings.integer("max_window_layers", 28);
       default -> settings.flag("use_sliding_window", false) && layer >= settings.integer("max_window_layers", 0);
     };
   }
