@@ -106,7 +106,7 @@ class StatisticsSourceTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
     FIRST_LAYER + " | \"128\" | \"127\"",
-    FIRST_LAYER + " | scalar/ | scular/",
+    FIRST_LAYER + " | \"kernel\":\"scalar\" | \"kernel\":\"scular\"",
     TOKENS + " | \"source\" : \"random\" | \"source\" : \"rundom\"",
     TOKENS + " | \"text_sha256\" : \"\" | \"text_sha256\" : \"0\"",
     TOKENS + " | \"window\" : 32 | \"window\" : 33"

@@ -70,7 +70,8 @@ class BeginningTokenTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      List<int[]> texts = SelfText.write(weights, lane.products(), 4, 12, 1, SmallRun.PLENTY, new StopFlag());
+      List<int[]> texts = SelfText.write(
+          weights, lane.products(), 4, 12, 1, SmallRun.PLENTY, new StopFlag(), token -> false);
       assertThat(texts).allSatisfy(text -> assertThat(text[0]).isEqualTo(USUAL));
       assertThat(texts.get(0)).isNotEqualTo(texts.get(1));
     }
