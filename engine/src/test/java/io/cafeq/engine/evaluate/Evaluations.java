@@ -58,7 +58,9 @@ final class Evaluations {
 
   static ChoiceEvaluation choices(Path model, Resources resources, List<Question> questions) {
     try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
-      return ChoiceEvaluation.of(resources, questions, tokenizer, OptionalInt.empty());
+      ChoiceQuestions added = new ChoiceQuestions(tokenizer, OptionalInt.empty(), BeginningToken.NONE);
+      questions.forEach(added::add);
+      return new ChoiceEvaluation(resources, added);
     }
   }
 
