@@ -22,6 +22,7 @@ import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -234,7 +235,7 @@ final class JobStatistics {
   private Manifest.Statistics untaken() {
     return new Manifest.Statistics(
         plan.choice().asked().text(), plan.choice().used().text(), 0, plan.settings().window(), identity().tokensSha256(),
-        List.of());
+        Collections.emptySortedSet(), List.of());
   }
 
   /** What the manifest says; that of an earlier manifest where somebody deleted the whole folder of a finished result. */
