@@ -27,7 +27,7 @@ final class ReportText {
     }
     PairTotals pairs = report.totals().pairs();
     if (pairs != null) {
-      text.append('\n').append(pairs(pairs));
+      text.append('\n').append(pairs(pairs, report.totals().relativeOutputError() != null));
     }
     text.append(failures(report.units()));
     report.warnings().forEach(warning -> text.append("\nwarning: ").append(warning).append('\n'));
@@ -113,7 +113,7 @@ final class ReportText {
   }
 
   /** Baselines of the products that coupled matrices stand for. */
-  private static String pairs(PairTotals pairs) {
+  private static String pairs(PairTotals pairs, boolean outputs) {
     List<String> others = new ArrayList<>();
     addOther(others, "none", pairs.none());
     addOther(others, "rotation", pairs.rotation());
@@ -123,6 +123,9 @@ final class ReportText {
     table.row("pairs", pairs.count() + ", error of the product " + Amounts.error(pairs.result()));
     if (!others.isEmpty()) {
       table.row("", "by transform, each factor rounded by itself: " + String.join(", ", others));
+    }
+    if (outputs) {
+      table.row("", "where inputs are known each is rounded for its outputs, not for the product");
     }
     return table.render();
   }

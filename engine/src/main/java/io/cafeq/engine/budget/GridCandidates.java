@@ -6,6 +6,7 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.TensorSettings;
 import io.cafeq.engine.plan.TreatmentLimits;
+import io.cafeq.engine.rounding.RoundingRule;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -73,7 +74,15 @@ final class GridCandidates {
     return settings.scales().orElse(ScaleStorage.ZERO_POINT);
   }
 
-  /** What plain rounding by the recipe's rule has of the squared error of nearest rounding, which is what is measured. */
+  /** By what rule plain rounding is measured where the inputs are known: that of the recipe, nearest for one that draws. */
+  static RoundingRule measured(Recipe recipe) {
+    return switch (recipe.rounding()) {
+      case NEAREST, STOCHASTIC -> new RoundingRule.Nearest();
+      case NEAREST_PLANE -> new RoundingRule.NearestPlane();
+    };
+  }
+
+  /** What plain rounding by the recipe's rule has of the squared error that is measured. */
   double plainShare() {
     return switch (recipe.rounding()) {
       case NEAREST, NEAREST_PLANE -> 1;

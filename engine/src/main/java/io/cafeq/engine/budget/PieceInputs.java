@@ -31,26 +31,35 @@ record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double dampi
     return StackInput.shared(piece.ranges(), piece.columns(), inputs);
   }
 
-  /** As if some ranges of channels, side by side, were all of the input; what they have in common with others is left out. */
+  /**
+   * As if some ranges of channels, side by side, were all of the input; what they have in common with others is left out. A range
+   * that crosses from one block to the next is cut there, where nothing is known in common, so that this never takes more room
+   * than the whole.
+   */
   static InputMoments of(InputMoments whole, List<Channels> ranges, Arena arena) {
     List<InputMoments.Block> blocks = new ArrayList<>();
     int channel = 0;
     for (Channels range : ranges) {
-      FloatMatrix part = FloatMatrix.allocate(arena, range.count(), range.count());
       for (InputMoments.Block block : whole.blocks()) {
-        int first = Math.max(0, block.firstChannel() - range.first());
-        int end = Math.min(range.count(), block.firstChannel() + block.channels() - range.first());
-        int shift = range.first() - block.firstChannel();
-        for (int i = first; i < end; i++) {
-          for (int j = first; j < end; j++) {
-            part.set(i, j, block.moments().get(i + shift, j + shift));
-          }
+        int first = Math.max(range.first(), block.firstChannel()) - block.firstChannel();
+        int end = Math.min(range.first() + range.count(), block.firstChannel() + block.channels()) - block.firstChannel();
+        if (first < end) {
+          blocks.add(new InputMoments.Block(channel, square(block.moments(), first, end - first, arena)));
+          channel += end - first;
         }
       }
-      blocks.add(new InputMoments.Block(channel, part));
-      channel += range.count();
     }
     return new InputMoments(whole.input(), whole.tokens(), blocks);
+  }
+
+  private static FloatMatrix square(FloatMatrix moments, int first, int count, Arena arena) {
+    FloatMatrix square = FloatMatrix.allocate(arena, count, count);
+    for (int i = 0; i < count; i++) {
+      for (int j = 0; j < count; j++) {
+        square.set(i, j, moments.get(first + i, first + j));
+      }
+    }
+    return square;
   }
 
   /** Some consecutive channels. */

@@ -1,5 +1,6 @@
 package io.cafeq.engine.budget;
 
+import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.grid.EncodedSlab;
@@ -19,7 +20,7 @@ import java.util.SplittableRandom;
 
 /**
  * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows. Where
- * the piece's inputs are known, these are errors of the outputs, rounded to the nearest plane in the metric of the inputs.
+ * the piece's inputs are known, these are errors of the outputs, rounded by the recipe's rule in the metric of the inputs.
  */
 final class PlainErrors {
   /** A part of the piece within these bounds: more is dear in small models, less is noise. */
@@ -50,12 +51,12 @@ final class PlainErrors {
   }
 
   static PlainErrors measure(
-      Piece piece, Grids grids, long seed, PieceInputs inputs, ComputeLane lane, TensorReader reader) {
+      Piece piece, Grids grids, Recipe recipe, PieceInputs inputs, ComputeLane lane, TensorReader reader) {
     try (Arena arena = Arena.ofConfined()) {
-      FloatMatrix sample = sample(piece, seed, reader, arena);
+      FloatMatrix sample = sample(piece, recipe.seed(), reader, arena);
       Relative relative = inputs.moments(piece, arena)
           .map(moments -> InputMetric.of(moments, 0, lane.products(), arena))
-          .map(metric -> ofOutputs(sample, metric, lane.encoder()))
+          .map(metric -> ofOutputs(sample, metric, GridCandidates.measured(recipe), lane.encoder()))
           .orElseGet(() -> ofWeights(sample, lane.encoder()));
       double[] errors = new double[grids.places().size()];
       grids.places().forEach((grid, place) -> errors[place] = relative.of(grid));
@@ -72,12 +73,11 @@ final class PlainErrors {
     return grid -> norm == 0 ? 0 : encoder.plainError(sample, grid, InputMetric.NONE).squared() / norm;
   }
 
-  private static Relative ofOutputs(FloatMatrix sample, InputMetric metric, SlabEncoder encoder) {
+  private static Relative ofOutputs(FloatMatrix sample, InputMetric metric, RoundingRule rule, SlabEncoder encoder) {
     return grid -> {
       try (Arena arena = Arena.ofConfined()) {
         SlabBuffers buffers = new SlabBuffers(arena, grid, sample.rows(), sample.columns());
-        EncodedSlab slab = encoder.encode(
-            sample, grid, new SlabTransforms.None(), metric, new RoundingRule.NearestPlane(), buffers);
+        EncodedSlab slab = encoder.encode(sample, grid, new SlabTransforms.None(), metric, rule, buffers);
         return slab.outputNorm() > 0 ? slab.outputError() / slab.outputNorm() : 0;
       }
     };

@@ -78,7 +78,7 @@ final class Predictions {
         .map(piece -> new Measurements.Task<>(
             PlainErrors.memoryNeeded(piece, measurements.inputs()),
             (lane, reader) -> PlainErrors.measure(
-                piece, Objects.requireNonNull(grids.get(piece)), recipe.seed(), measurements.inputs(), lane, reader)))
+                piece, Objects.requireNonNull(grids.get(piece)), recipe, measurements.inputs(), lane, reader)))
         .toList());
     Map<Piece, PlainErrors> plain = new LinkedHashMap<>();
     for (int i = 0; i < errors.size(); i++) {

@@ -83,7 +83,7 @@ final class TransformProbe {
       case OUTPUT -> (long) Math.max(spec.block(), FEWEST_CHANNELS) * piece.columns();
       case INPUT -> (long) stripe(piece, spec.block()) * piece.rows();
     };
-    // of moments all are read, and those of the sample, fewer than all, are factored
+    // of moments all are read, and those of the sample, never more than all, are copied and factored
     return 3 * Float.BYTES * entries + 4 * inputs.bytes(piece) + (16L << 20);
   }
 
@@ -275,7 +275,7 @@ final class TransformProbe {
     try (Arena room = Arena.ofConfined()) {
       SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
       return lane.encoder()
-          .encode(sample, grid, new SlabTransforms.None(), metric, new RoundingRule.NearestPlane(), buffers)
+          .encode(sample, grid, new SlabTransforms.None(), metric, GridCandidates.measured(recipe), buffers)
           .outputError();
     }
   }

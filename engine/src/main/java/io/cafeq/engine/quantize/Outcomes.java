@@ -47,8 +47,6 @@ final class Outcomes {
   /** Null unless all parts have it. */
   private static @Nullable ErrorFigures sum(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
     double squaredError = 0;
-    double outputError = 0;
-    boolean hasOutput = true;
     long bits = 0;
     for (Outcome outcome : outcomes) {
       ErrorFigures figures = kind.apply(outcome);
@@ -56,12 +54,31 @@ final class Outcomes {
         return null;
       }
       squaredError += figures.squaredError();
-      Double output = figures.outputError();
-      hasOutput &= output != null;
-      outputError += output == null ? 0 : output;
       bits += figures.bits();
     }
-    return new ErrorFigures(squaredError, hasOutput ? (Double) outputError : null, bits);
+    return new ErrorFigures(squaredError, outputError(outcomes, kind), bits);
+  }
+
+  /**
+   * Outputs of different parts may differ in size a thousandfold, so relative errors are what is added up, as over units: those
+   * of the parts by their weights, times the norm of all. Null unless all parts have one.
+   */
+  private static @Nullable Double outputError(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
+    double relative = 0;
+    double weights = 0;
+    Double only = null;
+    for (Outcome outcome : outcomes) {
+      ErrorFigures figures = Objects.requireNonNull(kind.apply(outcome));
+      Double norm = outcome.outputNorm();
+      only = figures.outputError();
+      if (only == null || norm == null) {
+        return null;
+      }
+      relative += norm > 0 ? outcome.weights() * (only / norm) : 0;
+      weights += outcome.weights();
+    }
+    Double norm = outputNorm(outcomes);
+    return outcomes.size() == 1 || norm == null ? only : (Double) (relative / weights * norm);
   }
 
   /**

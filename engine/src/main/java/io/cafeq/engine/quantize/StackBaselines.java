@@ -22,10 +22,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What rounding without a transform would do to a stack, measured slab by slab beside the result, and whether it is better.
  * Where the inputs are known that is asked of the errors of the outputs, and of plain rounding in their metric, which is what
- * would be written: on every fourth slab, on the same ones of the result. Without, of all squared errors.
+ * would be written: on all slabs of a small stack, else on every fourth of each range of rows from its first on, since matrices
+ * of a stack may be unlike; on the same ones of the result. Without, of all squared errors.
  */
 final class StackBaselines {
   private static final int COMPARED_SLABS = 4;
+  /** So many are compared all. */
+  private static final int FEW_SLABS = 8;
 
   private final Part.Stack stack;
   private final Treatment treatment;
@@ -33,13 +36,13 @@ final class StackBaselines {
   private final SlabEncoder encoder;
   private final List<GridSpec> equalBits;
   private final List<Baseline> baselines;
+  private final boolean few;
   private RoundingErrors result = new RoundingErrors(0, 0);
   private RoundingErrors comparedResult = new RoundingErrors(0, 0);
   private double squaredNorm;
   private double outputNorm;
   private boolean everywhereKnown = true;
   private boolean somewhereKnown;
-  private long slabs;
 
   /** @param reported whether plain rounding is measured also where the result does not need it */
   StackBaselines(Part.Stack stack, boolean reported, SlabEncoder encoder) {
@@ -49,6 +52,11 @@ final class StackBaselines {
     treatment = stack.treatment();
     equalBits = PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
     baselines = measured().stream().map(Baseline::new).toList();
+    few = stack.rows().stream().mapToLong(this::slabs).sum() <= FEW_SLABS;
+  }
+
+  private long slabs(Part.RowRange range) {
+    return Math.ceilDiv(range.count(), SlabShape.rows(treatment.transform(), stack.columns(), range.count()));
   }
 
   /** Errors of a plain grid: by nearest rounding on all slabs, and as it would be written on those that are compared. */
@@ -74,8 +82,11 @@ final class StackBaselines {
     return measured;
   }
 
-  /** @param metric of the weights' inputs */
-  void add(FloatMatrix slab, InputMetric metric, RoundingRule rule, EncodedSlab encoded) {
+  /**
+   * @param number of the slab among those of its range of rows, from 0
+   * @param metric of the weights' inputs
+   */
+  void add(int number, FloatMatrix slab, InputMetric metric, RoundingRule rule, EncodedSlab encoded) {
     RoundingErrors errors = new RoundingErrors(encoded.squaredError(), encoded.outputError());
     result = result.plus(errors);
     squaredNorm += encoded.squaredNorm();
@@ -83,7 +94,7 @@ final class StackBaselines {
     boolean known = !metric.isNone();
     everywhereKnown &= known;
     somewhereKnown |= known;
-    boolean compared = !known || slabs++ % COMPARED_SLABS == 0;
+    boolean compared = !known || few || number % COMPARED_SLABS == 0;
     if (compared) {
       comparedResult = comparedResult.plus(errors);
     }

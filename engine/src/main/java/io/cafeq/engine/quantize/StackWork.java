@@ -133,7 +133,7 @@ final class StackWork implements PartWork {
       EncodedSlab encoded =
           place.lane().encoder().encode(slab, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
       writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
-      baselines.add(slab, metrics.ofWeights(), rule, encoded);
+      baselines.add(done / slabRows, slab, metrics.ofWeights(), rule, encoded);
       progress.advanced(slab.elements() - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
     }
   }

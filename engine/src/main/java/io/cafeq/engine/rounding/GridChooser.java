@@ -8,13 +8,21 @@ import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Chooses the grids of slabs, tile by tile. On the heap, reused; not thread-safe. */
 final class GridChooser {
-  private final Map<TileKey, GridTile> tiles = new HashMap<>();
+  /** Tiles are large and soon made, and a budget is planned with a hundred grids for each piece. */
+  private static final int KEPT_TILES = 4;
+
+  private final Map<TileKey, GridTile> tiles = new LinkedHashMap<>(16, 0.75f, true) {
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<TileKey, GridTile> eldest) {
+      return size() > KEPT_TILES;
+    }
+  };
   private final SlabGrids grids = new SlabGrids();
   private float[] rows = new float[0];
 
@@ -25,6 +33,7 @@ final class GridChooser {
     return grids;
   }
 
+  /** To be used up before tiles of other grids are asked for. */
   GridTile tile(GridSpec grid, int columns) {
     return tiles.computeIfAbsent(new TileKey(grid, columns), key -> new GridTile(key.grid(), key.columns()));
   }

@@ -59,6 +59,9 @@ final class MetricFactors {
         return made.get();
       }
       raised = Math.max(10 * raised, LEAST_RAISE * unit);
+      if (!Double.isFinite(raised)) {
+        throw new IllegalStateException("a metric is not finite");
+      }
     }
   }
 

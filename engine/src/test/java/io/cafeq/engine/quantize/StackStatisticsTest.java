@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -153,6 +154,33 @@ class StackStatisticsTest {
     for (Path file : chosen.files()) {
       assertThat(Files.mismatch(file, again.result().resolve("units").resolve(file.getFileName()))).isEqualTo(-1);
     }
+  }
+
+  /** Queries lie on plain levels and lose by any transform; keys are larger and gain. */
+  @Test
+  void unlikeMatricesOfAStackDecideTogether() {
+    Random random = new Random(5);
+    double[] latent = random.doubles(1024 * 64 / 8, -1, 1).toArray();
+    TinyModel unlike = TinyModel.of(64, 16, 16, 64)
+        .with(TinyModel.ATTENTION + "q_proj.weight", index -> random.nextBoolean() ? 1.0 / 16 : -1.0 / 16)
+        .with(TinyModel.ATTENTION + "k_proj.weight", index -> latent[index / 8] + 0.05 * random.nextGaussian());
+    Path source = unlike.write(folder.resolve("unlike"));
+    Map<String, String> keys = new HashMap<>(COMMON);
+    keys.putAll(Map.of("side", "input", "block", "16", "steps", "60"));
+    MadeResult chosen = new MadeResult(source, folder.resolve("chosen"));
+    QuantizedFolder.make(source, chosen.result(), keys, false, ALL);
+    keys.put("fall-back", "false");
+    MadeResult kept = new MadeResult(source, folder.resolve("kept"));
+    QuantizedFolder.make(source, kept.result(), keys, false, ALL);
+    Map<String, UnitFigures> keptFigures = figures(kept);
+
+    figures(chosen).forEach((unit, figures) -> assertThat(output(figures.result()))
+        .as(unit)
+        .isLessThanOrEqualTo(output(Objects.requireNonNull(keptFigures.get(unit)).result())));
+    assertThat(figures(chosen)).anySatisfy((unit, figures) -> {
+      assertThat(unit).contains("q", "k");
+      assertThat(figures.fellBack()).isFalse();
+    });
   }
 
   /** What nothing is known of is rounded as without statistics, to the byte. */
