@@ -5,14 +5,14 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.transform.Seeds;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
- * Text that a model writes itself: a random first token, or the {@link BeginningToken} where the model has one, then each next
+ * Text that a model writes itself: a random first token, after the {@link BeginningToken} where there is one, then each next
  * one with the probability that the model gives it. An end of text does not end a window.
  */
 public final class SelfText {
@@ -34,7 +34,8 @@ public final class SelfText {
     List<SplittableRandom> randoms = IntStream.range(0, windows)
         .mapToObj(window -> new SplittableRandom(Seeds.of(seed, "", window, "self text")))
         .toList();
-    OptionalInt beginning = BeginningToken.of(weights).id();
+    BeginningToken beginning = BeginningToken.of(weights);
+    int given = beginning.count() + 1;
     try (CachedPass pass = CachedPass.open(weights, products, windows, length, memory, stop)) {
       int[] ordinary = IntStream.range(0, pass.vocabulary()).filter(special.negate()).toArray();
       if (ordinary.length == 0) {
@@ -42,17 +43,15 @@ public final class SelfText {
       }
       List<int[]> texts = new ArrayList<>();
       randoms.forEach(random -> {
-        int[] text = new int[length];
-        int drawn = ordinary[random.nextInt(ordinary.length)];
-        text[0] = beginning.orElse(drawn);
-        texts.add(text);
+        int[] start = beginning.before(new int[] {ordinary[random.nextInt(ordinary.length)]});
+        texts.add(Arrays.copyOf(start, length));
       });
       TokenDraw draw = new TokenDraw(pass.vocabulary());
       for (int position = 0; position + 1 < length; position++) {
         stop.check();
         int now = position;
         FloatMatrix logits = pass.step(texts.stream().mapToInt(text -> text[now]).toArray());
-        for (int window = 0; window < windows; window++) {
+        for (int window = 0; window < windows && position + 1 >= given; window++) {
           texts.get(window)[position + 1] = draw.from(logits, window, randoms.get(window).nextDouble());
         }
       }

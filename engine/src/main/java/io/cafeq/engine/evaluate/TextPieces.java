@@ -9,6 +9,8 @@ import java.util.Optional;
  * {@link #MOST_CHARACTERS} is one piece. A longer one is cut before a line that begins with no white space, else before white
  * space, since tokenizers split texts there, too; anywhere only where there is neither. The text alone decides where.
  * Borrows the reader.
+ *
+ * <p>A tokenizer that puts a blank before a text puts one before each piece, which makes a token more for each cut.
  */
 public final class TextPieces {
   /** Characters (code points) of a piece. */

@@ -68,21 +68,22 @@ public final class TokenMaker {
     return switch (plan.choice().used()) {
       case StatisticsSource.Random random -> new StatisticsTokens(random(plan.seed(), settings), "");
       case StatisticsSource.Self self -> new StatisticsTokens(write(plan), "");
-      case StatisticsSource.BuiltInText builtIn ->
-          ofText(tokenizer -> tokenizer.encode(TextFiles.builtIn()), "the built-in text", settings, sha256(TextFiles.builtIn()));
+      case StatisticsSource.BuiltInText builtIn -> new StatisticsTokens(
+          ofText(tokenizer -> tokenizer.encode(TextFiles.builtIn()), "the built-in text", settings),
+          sha256(TextFiles.builtIn()));
       case StatisticsSource.TextFile(String path) -> {
         Path file = Path.of(path);
         long characters = Math.max(LEAST_CHARACTERS, (long) CHARACTERS_PER_TOKEN * settings.tokens());
-        yield ofText(tokenizer -> TextFiles.tokens(file, Math.min(MOST_CHARACTERS, characters), tokenizer), path, settings,
-            TextFiles.sha256(file, stop));
+        long read = Math.min(MOST_CHARACTERS, characters);
+        yield new StatisticsTokens(
+            ofText(tokenizer -> TextFiles.tokens(file, read, tokenizer), path, settings), TextFiles.sha256(file, stop));
       }
       case StatisticsSource.None none -> throw new IllegalArgumentException("no statistics are to be taken");
       case StatisticsSource.Auto auto -> throw new IllegalArgumentException("auto is no source by itself");
     };
   }
 
-  private StatisticsTokens ofText(
-      Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings, String sha256) {
+  private List<int[]> ofText(Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings) {
     int[] tokens;
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
       tokens = text.apply(tokenizer);
@@ -96,7 +97,7 @@ public final class TokenMaker {
           name + ": is too short: it has " + tokens.length + " tokens, and one window has " + window,
           "Give a longer text, or a smaller --statistics-window.");
     }
-    return new StatisticsTokens(spread(tokens, settings, beginning), sha256);
+    return spread(tokens, settings, beginning);
   }
 
   /** Windows of tokens from all over a text, each after the beginning token; all of it where it has no more than asked for. */

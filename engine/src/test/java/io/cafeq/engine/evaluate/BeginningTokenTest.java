@@ -73,7 +73,7 @@ class BeginningTokenTest {
       List<int[]> texts = SelfText.write(
           weights, lane.products(), 4, 12, 1, SmallRun.PLENTY, new StopFlag(), token -> false);
       assertThat(texts).allSatisfy(text -> assertThat(text[0]).isEqualTo(USUAL));
-      assertThat(texts.get(0)).isNotEqualTo(texts.get(1));
+      assertThat(texts.stream().map(text -> text[1]).distinct().count()).isGreaterThan(1);
     }
   }
 
