@@ -102,7 +102,9 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     Speed speed = Speed.measure(backend);
     return PlanSummary.of(
         checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), statistics,
-        refusal(plan, memory, disk, needed, statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics)));
+        refusal(
+            plan, memory, disk, needed, choice,
+            statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics)));
   }
 
   private static Plan warned(Plan plan, StatisticsChoice choice, Optional<BudgetPlan> budget) {
@@ -124,11 +126,13 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
 
   /** What would stop quantize; the plan is shown all the same. */
   private static @Nullable Failure refusal(
-      Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, Function<Unit, UnitMemory> needed, long statistics) {
+      Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, Function<Unit, UnitMemory> needed,
+      StatisticsChoice choice, long statistics) {
     try {
       MemoryBudget budget = MemoryBudget.of(memory.capBytes());
       plan.units().forEach(unit -> budget.requireFits(unit, needed.apply(unit)));
       budget.requireStatisticsFit(statistics);
+      choice.requireText();
       DiskSpace.require(Path.of(disk.folder()), disk.neededBytes(), disk.freeBytes());
       return null;
     } catch (EngineException e) {

@@ -13,12 +13,12 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What auto comes to is no matter of the machine. */
+/** What auto comes to is no matter of the machine, and what cannot be had is told before there is a folder. */
 class StatisticsSourceTest {
   @TempDir Path folder;
 
   @Test
-  void aMachineWithoutTokenizersIsTold() throws Exception {
+  void aMachineWithoutTokenizersIsToldAndSoIsAMissingText() throws Exception {
     Path model = folder.resolve("model");
     SampleShape shape =
         new SampleShape(1, 32, 64, 4, 2, 64, Dtype.BF16, false, SampleShape.Distribution.GAUSSIAN, 0, 1_000_000);
@@ -34,5 +34,14 @@ class StatisticsSourceTest {
     assertThat(result.exitCode()).as(result.err()).isEqualTo(ExitCode.UNITS_MISSING);
     assertThat(result.err()).contains("tokenizers library cannot be loaded", "--statistics random or none");
     assertThat(out).doesNotExist();
+
+    Path text = folder.resolve("no-text");
+    for (String command : List.of("plan", "quantize")) {
+      RunningProgram.Result missing = RunningProgram.cafeq(
+          command, model.toString(), "--out", out.toString(), "--statistics", "file:" + text);
+      assertThat(missing.exitCode()).as(missing.err()).isEqualTo(ExitCode.USAGE);
+      assertThat(missing.err()).contains(text + ": there is no such text");
+      assertThat(out).doesNotExist();
+    }
   }
 }

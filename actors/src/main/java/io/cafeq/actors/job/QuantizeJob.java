@@ -69,6 +69,9 @@ public final class QuantizeJob {
       Plan plan = Planner.plan(checkpoint, settings.recipe());
       // fails where the statistics that are asked for cannot be had, before there is a folder
       StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
+      if (!Files.exists(output)) {
+        choice.requireText();
+      }
       return run(checkpoint, plan, choice, memory);
     } catch (EngineException e) {
       return new JobResult.Refused(e);

@@ -8,6 +8,7 @@ import io.cafeq.engine.evaluate.ForwardModels;
 import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -36,6 +37,13 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
       case StatisticsSource.BuiltInText text -> tokenized(text, checkpoint, window);
       case StatisticsSource.TextFile file -> tokenized(file, checkpoint, window);
     };
+  }
+
+  /** Throws with kind USAGE where the user's text is not there. Who goes on with the tokens of an earlier run needs it no more. */
+  public void requireText() {
+    if (used instanceof StatisticsSource.TextFile(String path)) {
+      TextFiles.require(Path.of(path));
+    }
   }
 
   /** With what auto came to before; anything else is what was asked for. */

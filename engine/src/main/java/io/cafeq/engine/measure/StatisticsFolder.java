@@ -45,7 +45,7 @@ public final class StatisticsFolder {
   private final Path folder;
   private final StatisticsPlan plan;
   private final TokensFile.Asked asked;
-  private final SourceBytes sources;
+  private final SourceChain sources;
   private final SortedMap<Integer, Layer> there = new TreeMap<>();
   private TokensFile.@Nullable Content tokens;
 
@@ -57,7 +57,7 @@ public final class StatisticsFolder {
     this.plan = plan;
     this.asked = new TokensFile.Asked(
         plan.tokensIdentity(checkpoint), plan.choice().used().text(), plan.settings().window());
-    this.sources = new SourceBytes(checkpoint);
+    this.sources = new SourceChain(checkpoint);
   }
 
   public Path path() {

@@ -27,10 +27,7 @@ final class TextFiles {
 
   /** Tokens of the beginning of a user's text. Throws with kind USAGE where there is none or it is not UTF-8. */
   static int[] tokens(Path file, long characters, TextTokenizer tokenizer) {
-    if (!Files.isRegularFile(file)) {
-      throw new EngineException(
-          FailureKind.USAGE, file.toAbsolutePath() + ": there is no such text for statistics", REMEDY);
-    }
+    require(file);
     // a decoder of its own, since a reader by charset puts other characters in place of bytes that are none
     try (Reader reader = new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8.newDecoder())) {
       return tokenizer.beginning(new TextPieces(reader, characters), Integer.MAX_VALUE);
@@ -38,6 +35,14 @@ final class TextFiles {
       throw new EngineException(FailureKind.USAGE, file + ": is not a UTF-8 text", REMEDY, e);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
+    }
+  }
+
+  /** Throws with kind USAGE where there is none. */
+  static void require(Path file) {
+    if (!Files.isRegularFile(file)) {
+      throw new EngineException(
+          FailureKind.USAGE, file.toAbsolutePath() + ": there is no such text for statistics", REMEDY);
     }
   }
 

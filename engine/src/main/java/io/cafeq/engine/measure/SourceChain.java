@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  * SHA-256 of the weights that decide what a forward pass computes. A tensor is read for it once, however often it is asked for,
  * so a checkpoint must be left alone while a job runs. Thread-safe; borrows the checkpoint.
  */
-final class SourceBytes {
+final class SourceChain {
   private static final String WEIGHT = "weight";
 
   private final Checkpoint checkpoint;
@@ -25,7 +25,7 @@ final class SourceBytes {
   /** Of the embedding, then of each layer and all before it. */
   private final List<String> chain = new ArrayList<>();
 
-  SourceBytes(Checkpoint checkpoint) {
+  SourceChain(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
   }
 
