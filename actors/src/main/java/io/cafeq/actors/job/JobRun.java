@@ -11,6 +11,7 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
@@ -177,7 +178,9 @@ final class JobRun {
       warn("The Java heap alone may take " + (budget.heap() >> 20) + " MiB, so the memory cap of "
           + (budget.cap() >> 20) + " MiB may be exceeded; start with a smaller -Xmx.");
     }
-    statistics.requireRoom(open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes());
+    long needed = open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes()
+        + statistics.diskNeeded();
+    DiskSpace.require(folder.root(), needed, DiskSpace.usable(folder.root()));
   }
 
   /** Units in the order in which their statistics come; the failure of what no unit waited for. */

@@ -15,7 +15,6 @@ import io.cafeq.engine.measure.StatisticsPass;
 import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.measure.StatisticsTokens;
 import io.cafeq.engine.measure.TokenMaker;
-import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.plan.Plan;
@@ -123,9 +122,9 @@ final class JobStatistics {
     return folder;
   }
 
-  /** Throws with kind ENVIRONMENT where the disk has no room for what is yet to be written and {@code others} bytes more. */
-  void requireRoom(long others) {
-    DiskSpace.require(output.root(), plan.fileBytes(folder.missing()) + others, DiskSpace.usable(output.root()));
+  /** Bytes of files that are yet to be written, at most about. */
+  long diskNeeded() {
+    return plan.fileBytes(folder.missing());
   }
 
   /** The least native memory that measuring takes. */
@@ -143,14 +142,15 @@ final class JobStatistics {
     if (plan.isEmpty() || tokens != null || !isOpen()) {
       return;
     }
-    StatisticsTokens made = new TokenMaker(checkpoint, backend.get(), memory, stop).make(plan);
+    ComputeBackend opened = backend.get();
+    StatisticsTokens made = new TokenMaker(checkpoint, opened, memory, stop).make(plan);
     Optional<ResultIdentity.Statistics> earlier = earlier();
     if (earlier.isPresent() && !earlier.get().tokensSha256().equals(made.sha256())) {
       throw output.different(
           List.of("statistics: the tokens cannot be made again as they were; " + folder.path() + " had them"));
     }
     tokens = made;
-    folder.keep(made, backend.get().kernel(), stop);
+    folder.keep(made, opened.kernel(), stop);
     folder.keepIntact(made, stop);
     requireSameSource();
   }

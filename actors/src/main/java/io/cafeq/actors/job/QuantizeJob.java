@@ -11,6 +11,7 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.measure.StatisticsChoice;
 import io.cafeq.engine.measure.StatisticsPlan;
+import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
@@ -114,7 +115,7 @@ public final class QuantizeJob {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
       JobStatistics statistics = statistics(checkpoint, plan, choice, folder);
       Optional<BudgetPlan> budget = new BudgetPlanning(checkpoint, settings, stop.flag())
-          .plan(folder, () -> takeAll(statistics, events));
+          .plan(folder, () -> takeAll(statistics, folder, events));
       JobDefinition definition = define(checkpoint, plan, budget, choice);
       events.emit(new JobEvent.Planned(definition.plan()));
       JobEngine engine = engines.create(
@@ -138,12 +139,12 @@ public final class QuantizeJob {
         stop.flag());
   }
 
-  private InputStatistics takeAll(JobStatistics statistics, JobEvents events) {
+  private InputStatistics takeAll(JobStatistics statistics, OutputFolder folder, JobEvents events) {
     MemoryBudget budget = MemoryBudget.of(settings.run().resolvedMaxMemory());
     statistics.look();
     statistics.clean();
     budget.requireStatisticsFit(statistics.memoryNeeded());
-    statistics.requireRoom(0);
+    DiskSpace.require(folder.root(), statistics.diskNeeded(), DiskSpace.usable(folder.root()));
     events.emit(new JobEvent.PhaseChanged(Phase.MEASURING));
     return statistics.takeAll(
         budget.pool(), (layers, all) -> events.emit(new JobEvent.StatisticsAdvanced(layers, all)));

@@ -75,7 +75,7 @@ final class GridCandidates {
   }
 
   /** By what rule plain rounding is measured where the inputs are known: that of the recipe, nearest for one that draws. */
-  static RoundingRule measured(Recipe recipe) {
+  static RoundingRule plainRule(Recipe recipe) {
     return switch (recipe.rounding()) {
       case NEAREST, STOCHASTIC -> new RoundingRule.Nearest();
       case NEAREST_PLANE -> new RoundingRule.NearestPlane();

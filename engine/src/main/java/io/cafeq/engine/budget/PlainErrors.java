@@ -56,7 +56,7 @@ final class PlainErrors {
       FloatMatrix sample = sample(piece, recipe.seed(), reader, arena);
       Relative relative = inputs.moments(piece, arena)
           .map(moments -> InputMetric.of(moments, 0, lane.products(), arena))
-          .map(metric -> ofOutputs(sample, metric, GridCandidates.measured(recipe), lane.encoder()))
+          .map(metric -> ofOutputs(sample, metric, GridCandidates.plainRule(recipe), lane.encoder()))
           .orElseGet(() -> ofWeights(sample, lane.encoder()));
       double[] errors = new double[grids.places().size()];
       grids.places().forEach((grid, place) -> errors[place] = relative.of(grid));

@@ -275,7 +275,7 @@ final class TransformProbe {
     try (Arena room = Arena.ofConfined()) {
       SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
       return lane.encoder()
-          .encode(sample, grid, new SlabTransforms.None(), metric, GridCandidates.measured(recipe), buffers)
+          .encode(sample, grid, new SlabTransforms.None(), metric, GridCandidates.plainRule(recipe), buffers)
           .outputError();
     }
   }

@@ -20,10 +20,8 @@ import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
 import io.cafeq.engine.transform.Seeds;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -70,7 +68,7 @@ public final class TokenMaker {
       case StatisticsSource.Self self -> new StatisticsTokens(write(plan), "");
       case StatisticsSource.BuiltInText builtIn -> new StatisticsTokens(
           ofText(tokenizer -> tokenizer.encode(TextFiles.builtIn()), "the built-in text", settings),
-          sha256(TextFiles.builtIn()));
+          Digests.text(TextFiles.builtIn()));
       case StatisticsSource.TextFile(String path) -> {
         Path file = Path.of(path);
         long characters = Math.max(LEAST_CHARACTERS, (long) CHARACTERS_PER_TOKEN * settings.tokens());
@@ -214,11 +212,5 @@ public final class TokenMaker {
     int last = settings.tokens() - (count - 1) * length;
     windows.set(count - 1, Arrays.copyOf(windows.getLast(), last));
     return windows;
-  }
-
-  private static String sha256(String text) {
-    MessageDigest digest = Digests.sha256();
-    digest.update(text.getBytes(StandardCharsets.UTF_8));
-    return Digests.hex(digest);
   }
 }

@@ -64,21 +64,23 @@ final class Outcomes {
    * of the parts by their weights, times the norm of all. Null unless all parts have one.
    */
   private static @Nullable Double outputError(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
+    if (outcomes.size() == 1) {
+      return Objects.requireNonNull(kind.apply(outcomes.getFirst())).outputError();
+    }
     double relative = 0;
     double weights = 0;
-    Double only = null;
+    double norms = 0;
     for (Outcome outcome : outcomes) {
-      ErrorFigures figures = Objects.requireNonNull(kind.apply(outcome));
       Double norm = outcome.outputNorm();
-      only = figures.outputError();
-      if (only == null || norm == null) {
+      Double error = Objects.requireNonNull(kind.apply(outcome)).outputError();
+      if (norm == null || error == null) {
         return null;
       }
-      relative += norm > 0 ? outcome.weights() * (only / norm) : 0;
+      relative += norm > 0 ? outcome.weights() * (error / norm) : 0;
       weights += outcome.weights();
+      norms += norm;
     }
-    Double norm = outputNorm(outcomes);
-    return outcomes.size() == 1 || norm == null ? only : (Double) (relative / weights * norm);
+    return relative / weights * norms;
   }
 
   /**

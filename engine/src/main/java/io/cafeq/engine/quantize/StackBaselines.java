@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class StackBaselines {
   private static final int COMPARED_SLABS = 4;
-  /** So many are compared all. */
+  /** Stacks of no more are compared as a whole. */
   private static final int FEW_SLABS = 8;
 
   private final Part.Stack stack;
@@ -36,7 +36,7 @@ final class StackBaselines {
   private final SlabEncoder encoder;
   private final List<GridSpec> equalBits;
   private final List<Baseline> baselines;
-  private final boolean few;
+  private final boolean comparesAll;
   private RoundingErrors result = new RoundingErrors(0, 0);
   private RoundingErrors comparedResult = new RoundingErrors(0, 0);
   private double squaredNorm;
@@ -52,7 +52,7 @@ final class StackBaselines {
     treatment = stack.treatment();
     equalBits = PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
     baselines = measured().stream().map(Baseline::new).toList();
-    few = stack.rows().stream().mapToLong(this::slabs).sum() <= FEW_SLABS;
+    comparesAll = stack.rows().stream().mapToLong(this::slabs).sum() <= FEW_SLABS;
   }
 
   private long slabs(Part.RowRange range) {
@@ -94,7 +94,7 @@ final class StackBaselines {
     boolean known = !metric.isNone();
     everywhereKnown &= known;
     somewhereKnown |= known;
-    boolean compared = !known || few || number % COMPARED_SLABS == 0;
+    boolean compared = !known || comparesAll || number % COMPARED_SLABS == 0;
     if (compared) {
       comparedResult = comparedResult.plus(errors);
     }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What auto comes to is no matter of the machine, and what cannot be had is told before there is a folder. */
-class StatisticsSourceTest {
+class StatisticsRefusalTest {
   @TempDir Path folder;
 
   @Test
