@@ -1,8 +1,7 @@
 package io.cafeq.config;
 
-import java.io.File;
+import java.nio.file.Path;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /** Where the tokens come from whose way through the model tells the inputs of its matrices. */
 public sealed interface StatisticsSource {
@@ -25,9 +24,8 @@ public sealed interface StatisticsSource {
   record TextFile(String path) implements StatisticsSource {
     /** Of the file without its folders. */
     public String name() {
-      String name = path.replaceAll("[/" + Pattern.quote(File.separator) + "]+$", "");
-      int folders = Math.max(name.lastIndexOf('/'), name.lastIndexOf(File.separatorChar));
-      return name.isEmpty() ? path : name.substring(folders + 1);
+      Path name = Path.of(path).getFileName();
+      return name == null ? path : name.toString();
     }
   }
 

@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.measure.MeasuredInputs;
@@ -227,8 +228,11 @@ final class JobStatistics {
   private Optional<Manifest.Statistics> manifested() {
     try {
       return output.hasManifest() ? Optional.ofNullable(Manifest.read(output.root()).statistics()) : Optional.empty();
-    } catch (EngineException damaged) {
-      return Optional.empty();
+    } catch (EngineException e) {
+      if (e.kind() == FailureKind.RESULT) {
+        return Optional.empty();
+      }
+      throw e;
     }
   }
 

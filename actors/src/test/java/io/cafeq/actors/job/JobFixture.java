@@ -1,7 +1,9 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.config.Settings;
+import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
@@ -42,6 +44,16 @@ final class JobFixture {
       keys.put(changes[i], changes[i + 1]);
     }
     return Settings.load(Optional.empty(), keys);
+  }
+
+  /** Where the bytes of a weight lie. */
+  record WeightPlace(Path shard, long position, long bytes) {}
+
+  static WeightPlace place(Path source, String name) {
+    try (Checkpoint checkpoint = Checkpoint.open(source)) {
+      TensorInfo tensor = checkpoint.tensor(name).orElseThrow();
+      return new WeightPlace(checkpoint.folder().resolve(tensor.file()), tensor.position(), tensor.bytes());
+    }
   }
 
   QuantizeJob job(JobEngine.Factory engines, String... changes) {

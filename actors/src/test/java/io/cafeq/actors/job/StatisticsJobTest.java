@@ -6,8 +6,6 @@ import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
-import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -357,14 +355,9 @@ class StatisticsJobTest {
   }
 
   private static void putNaN(Path source, String name) throws IOException {
-    TensorInfo tensor;
-    Path shard;
-    try (Checkpoint checkpoint = Checkpoint.open(source)) {
-      tensor = checkpoint.tensor(name).orElseThrow();
-      shard = checkpoint.folder().resolve(tensor.file());
-    }
-    try (FileChannel channel = FileChannel.open(shard, StandardOpenOption.WRITE)) {
-      channel.write(ByteBuffer.wrap(new byte[] {(byte) 0xC0, 0x7F}), tensor.position());
+    JobFixture.WeightPlace place = JobFixture.place(source, name);
+    try (FileChannel channel = FileChannel.open(place.shard(), StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(new byte[] {(byte) 0xC0, 0x7F}), place.position());
     }
   }
 }

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
-import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -208,15 +206,10 @@ class StatisticsSourceTest {
 
   /** Back again the second time. */
   private static void changeWeight(Path source, String name) throws IOException {
-    TensorInfo tensor;
-    Path shard;
-    try (Checkpoint checkpoint = Checkpoint.open(source)) {
-      tensor = checkpoint.tensor(name).orElseThrow();
-      shard = checkpoint.folder().resolve(tensor.file());
-    }
-    try (FileChannel channel = FileChannel.open(shard, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    JobFixture.WeightPlace place = JobFixture.place(source, name);
+    try (FileChannel channel = FileChannel.open(place.shard(), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       ByteBuffer last = ByteBuffer.allocate(1);
-      long at = tensor.position() + tensor.bytes() - 2;
+      long at = place.position() + place.bytes() - 2;
       channel.read(last, at);
       last.put(0, (byte) (last.get(0) ^ 1));
       channel.write(last.flip(), at);

@@ -23,7 +23,7 @@ import java.util.function.Consumer;
 public final class QuestionFile {
   private static final String FORM = "{\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}";
 
-  /** Of a line: what its tokens take beside the heap, some 50 bytes a character, is in no budget and has to stay small. */
+  /** Of a line: what its tokens take beside the heap, many times its length, is in no budget and has to stay small. */
   static final int MOST_CHARACTERS = 1 << 20;
 
   private QuestionFile() {}

@@ -5,7 +5,7 @@ import java.io.Reader;
 import java.util.Optional;
 
 /**
- * A text in pieces, so that making tokens of it takes memory for one of them, some 50 bytes a character. A text of no more than
+ * A text in pieces, so that making tokens of it takes memory for one of them, many times its length. A text of no more than
  * {@link #MOST_CHARACTERS} is one piece. A longer one is cut before a line that begins with no white space, else before white
  * space, since tokenizers split texts there, too; anywhere only where there is neither. The text alone decides where.
  * Borrows the reader.

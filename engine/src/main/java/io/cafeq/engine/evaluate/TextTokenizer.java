@@ -96,7 +96,7 @@ public final class TextTokenizer implements AutoCloseable {
         break;
       }
     }
-    return joined(found, count);
+    return found.stream().flatMapToInt(Arrays::stream).toArray();
   }
 
   /**
@@ -113,16 +113,6 @@ public final class TextTokenizer implements AutoCloseable {
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }
-  }
-
-  private static int[] joined(List<int[]> parts, int count) {
-    int[] all = new int[count];
-    int at = 0;
-    for (int[] part : parts) {
-      System.arraycopy(part, 0, all, at, part.length);
-      at += part.length;
-    }
-    return all;
   }
 
   /** Ids are below this; a model may have room for some more. */

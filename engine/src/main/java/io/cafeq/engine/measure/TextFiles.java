@@ -9,7 +9,6 @@ import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
@@ -28,8 +27,7 @@ final class TextFiles {
   /** Tokens of the beginning of a user's text. Throws with kind USAGE where there is none or it is not UTF-8. */
   static int[] tokens(Path file, long characters, TextTokenizer tokenizer) {
     require(file);
-    // a decoder of its own, since a reader by charset puts other characters in place of bytes that are none
-    try (Reader reader = new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8.newDecoder())) {
+    try (Reader reader = Files.newBufferedReader(file)) {
       return tokenizer.beginning(new TextPieces(reader, characters), Integer.MAX_VALUE);
     } catch (CharacterCodingException e) {
       throw new EngineException(FailureKind.USAGE, file + ": is not a UTF-8 text", REMEDY, e);
