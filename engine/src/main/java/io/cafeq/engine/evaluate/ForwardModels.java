@@ -58,7 +58,8 @@ public final class ForwardModels {
       if (window > most) {
         return new Support(
             false,
-            "its rotary embedding of type \"dynamic\" is only known up to " + most + " tokens, and a window has " + window + " tokens");
+            "its rotary embedding of type \"dynamic\" is only known up to " + most + " tokens, and a window has "
+                + window + " tokens");
       }
       return new Support(true, "");
     } catch (EngineException e) {
