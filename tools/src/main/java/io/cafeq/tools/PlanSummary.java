@@ -11,6 +11,7 @@ import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.report.CoverageEntry;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -29,6 +30,7 @@ record PlanSummary(
     String source,
     String family,
     Totals totals,
+    CoverageEntry coverage,
     Memory memory,
     Disk disk,
     double seconds,
@@ -123,6 +125,7 @@ record PlanSummary(
             estimate.units(), estimate.tensors(), estimate.quantized().weights(), estimate.bitsPerWeight(),
             estimate.modelBitsPerWeight(), sourceBytes, estimate.modelBytes(),
             budget.map(BudgetPlan::predicted).map(Predicted::relativeError).orElse(null)),
+        CoverageEntry.of(plan.coverage()),
         memory,
         disk,
         seconds,

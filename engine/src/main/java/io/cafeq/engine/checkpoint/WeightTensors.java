@@ -94,6 +94,13 @@ public final class WeightTensors {
     return scales;
   }
 
+  /** The shape of each tensor by its name. */
+  public Map<String, List<Long>> shapes() {
+    Map<String, List<Long>> shapes = HashMap.newHashMap(byName.size());
+    byName.forEach((name, info) -> shapes.put(name, info.shape()));
+    return shapes;
+  }
+
   /**
    * What the tensor is. {@link CheckpointException} where it has scales whose shape does not go with its own; the
    * message names both.

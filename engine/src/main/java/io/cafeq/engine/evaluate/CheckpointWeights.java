@@ -31,7 +31,7 @@ public final class CheckpointWeights implements ModelWeights {
   private CheckpointWeights(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
     this.config = checkpoint.config();
-    this.family = Families.of(config);
+    this.family = Families.of(config, checkpoint.weights().shapes());
     this.reader = checkpoint.newReader();
   }
 
@@ -48,6 +48,11 @@ public final class CheckpointWeights implements ModelWeights {
   @Override
   public boolean has(String tensor) {
     return find(tensor).isPresent();
+  }
+
+  @Override
+  public Map<String, List<Long>> shapes() {
+    return checkpoint.weights().shapes();
   }
 
   @Override

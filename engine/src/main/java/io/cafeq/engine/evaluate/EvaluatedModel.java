@@ -123,7 +123,7 @@ public final class EvaluatedModel implements AutoCloseable {
   /** Values and outputs of which only the product counts, whether or not use was made of that. */
   Map<String, Coupling> couplingsByValues() {
     Map<String, Coupling> byValues = new HashMap<>();
-    Families.of(weights.config()).couplings(weights.config(), tensors).legal().stream()
+    Families.of(weights.config(), weights.shapes()).couplings(weights.config(), tensors).legal().stream()
         .filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT)
         .forEach(coupling -> byValues.put(coupling.left(), coupling));
     return byValues;

@@ -43,9 +43,9 @@ public final class ResultWeights implements ModelWeights {
   private ResultWeights(ResultReader result) {
     this.result = result;
     this.config = result.config();
-    this.family = Families.of(config);
     this.entries = result.manifest().tensorsByName();
     this.layouts = WeightTensors.of(result.tensors().stream().map(ResultWeights::info).toList(), config);
+    this.family = Families.of(config, layouts.shapes());
     this.reader = new TensorReader(new Bytes(result));
   }
 
@@ -68,6 +68,11 @@ public final class ResultWeights implements ModelWeights {
   @Override
   public boolean has(String tensor) {
     return entries.containsKey(stored(tensor));
+  }
+
+  @Override
+  public Map<String, List<Long>> shapes() {
+    return layouts.shapes();
   }
 
   @Override

@@ -42,7 +42,7 @@ public record StatisticsPlan(
   public static StatisticsPlan of(StatisticsChoice choice, Checkpoint checkpoint, Plan plan, Recipe recipe) {
     boolean none = choice.used() instanceof StatisticsSource.None;
     MeasuredInputs inputs =
-        none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint.config()));
+        none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
     JsonNode text = checkpoint.config().path("text_config");
     JsonNode config = text.isObject() ? text : checkpoint.config();
     int experts = config.path("num_experts_per_tok").asInt(Integer.MAX_VALUE);
@@ -108,7 +108,7 @@ public record StatisticsPlan(
     if (isEmpty()) {
       return InputStatistics.NONE;
     }
-    MatrixInputs names = MatrixInputs.of(checkpoint.config());
+    MatrixInputs names = MatrixInputs.of(checkpoint);
     return new StoredStatistics(
         folder,
         settings.width(),

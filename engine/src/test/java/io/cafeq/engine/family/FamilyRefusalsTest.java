@@ -195,6 +195,6 @@ class FamilyRefusalsTest {
   }
 
   private static Couplings couplings(ObjectNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config).couplings(config, tensors);
+    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors);
   }
 }
