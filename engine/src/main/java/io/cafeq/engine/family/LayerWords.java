@@ -23,7 +23,7 @@ final class LayerWords {
 
   /** Tables that tokens are looked up in. */
   static final Set<String> EMBEDDINGS = Set.of(
-      "embed", "emb", "embedding", "embeddings", "wte", "tok", "token", "tokens", "word", "words", "shared", "table",
+      "embed", "embedder", "emb", "embedding", "embeddings", "wte", "tok", "token", "tokens", "word", "words", "shared", "table",
       "lookup", "codebook", "vocabulary");
 
   /** Layers that predict further tokens, for drafts of the next ones. */

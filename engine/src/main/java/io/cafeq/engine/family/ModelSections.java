@@ -61,7 +61,8 @@ record ModelSections(
     heads.addAll(experts);
     boolean both = config.path("is_encoder_decoder").asBoolean() || config.has("num_decoder_layers")
         || config.has("decoder_layers");
-    boolean hasText = text != config || (first(text, HIDDEN).isPresent() && !vocabularies.isEmpty());
+    // a model of one modality alone has no towers
+    boolean hasText = text != config || !vocabularies.isEmpty();
     return new ModelSections(
         first(text, HIDDEN), first(text, LAYERS), vocabularies, heads, experts, hasText ? others : List.of(), both);
   }
