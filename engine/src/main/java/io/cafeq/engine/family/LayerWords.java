@@ -31,12 +31,12 @@ final class LayerWords {
 
   /** What decides, mixes or looks up rather than multiplies, and all within it. */
   static final Set<String> STEERING = Set.of(
-      "router", "routers", "classifier", "lora", "adapter", "adapters", "altup", "laurel", "hyper", "hc", "sconv", "ngram",
-      "embedding", "embeddings", "embed", "emb", "wpe", "lru", "rel", "relative");
+      "router", "routers", "classifier", "lora", "plora", "adapter", "adapters", "altup", "laurel", "hyper", "hc", "sconv", "ngram",
+      "embedding", "embeddings", "embed", "emb", "wpe", "lru");
 
   /** The same where the matrix itself is called so. */
   static final Set<String> STEERING_LAST = Set.of(
-      "conv", "conv1", "conv1d", "conv2d", "decay", "position", "positions", "ape", "codebook", "scale", "scales", "bias",
+      "conv", "conv1", "conv1d", "conv2d", "decay", "rel", "relative", "position", "positions", "ape", "codebook", "scale", "scales", "bias",
       "sink", "sinks", "score", "vocab", "temperature", "alpha", "beta", "gamma");
 
   /** Modules of which all matrices steer. */

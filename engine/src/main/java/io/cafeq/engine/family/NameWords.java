@@ -15,17 +15,21 @@ import java.util.stream.Collectors;
 record NameWords(List<List<String>> modules) {
   private static final Pattern STOPS = Pattern.compile("\\.");
   private static final Pattern BETWEEN_WORDS = Pattern.compile("[_\\-]+|(?<=[a-z])(?=[A-Z])");
+  private static final Pattern NUMBER = Pattern.compile("\\d+");
   private static final Pattern WEIGHT = Pattern.compile("[._]weight$");
 
   NameWords {
     modules = modules.stream().map(List::copyOf).toList();
   }
 
-  /** The word "weight" at the end says nothing and is left out. */
+  /** The word "weight" at the end says nothing and is left out, like numbers between full stops. */
   static NameWords of(String name) {
     String module = WEIGHT.matcher(name).replaceFirst("");
     List<List<String>> modules = new ArrayList<>();
     for (String each : STOPS.split(module)) {
+      if (NUMBER.matcher(each).matches()) {
+        continue;
+      }
       modules.add(Arrays.stream(BETWEEN_WORDS.split(each))
           .filter(word -> !word.isEmpty())
           .map(word -> word.toLowerCase(Locale.ROOT))
