@@ -3,8 +3,10 @@ package io.cafeq.engine.plan;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.ModelFamily;
@@ -50,14 +52,19 @@ public final class Planner {
    * @throws EngineException if a pattern of the recipe matches no tensor
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
-    String name = checkpoint.folder().toString();
-    return plan(name, checkpoint.config(), checkpoint.tensors(), checkpoint.aliases(), recipe);
+    Planner planner = new Planner(checkpoint.config(), checkpoint.aliases(), recipe);
+    return planner.plan(checkpoint, new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe, Cluster.Chooser chooser) {
     Planner planner = new Planner(checkpoint.config(), checkpoint.aliases(), recipe);
-    return planner.plan(checkpoint.folder().toString(), checkpoint.tensors(), chooser);
+    return planner.plan(checkpoint, chooser);
+  }
+
+  private Plan plan(Checkpoint checkpoint, Cluster.Chooser chooser) {
+    SourceQuantization.check(checkpoint).forEach(warnings::add);
+    return plan(checkpoint.folder().toString(), checkpoint.tensors(), checkpoint.weights(), chooser);
   }
 
   /**
@@ -72,21 +79,22 @@ public final class Planner {
   public static Plan plan(
       String modelName, JsonNode config, List<TensorInfo> tensors, Map<String, String> aliases, Recipe recipe) {
     Planner planner = new Planner(config, aliases, recipe);
-    return planner.plan(modelName, tensors, new TreatmentChooser(recipe, planner.warnings));
+    WeightTensors weights = WeightTensors.of(tensors, config);
+    return planner.plan(modelName, tensors, weights, new TreatmentChooser(recipe, planner.warnings));
   }
 
-  private Plan plan(String modelName, List<TensorInfo> tensors, Cluster.Chooser chooser) {
+  private Plan plan(String modelName, List<TensorInfo> tensors, WeightTensors weights, Cluster.Chooser chooser) {
     selection.requireUsedPatterns(tensors.stream().map(this::names).toList(), modelName);
     Map<String, TensorInfo> byName = new LinkedHashMap<>();
-    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
-    WeightLayouts layouts = new WeightLayouts(tensors, config);
+    WeightLayouts layouts = new WeightLayouts(weights);
     List<PlannedTensor> planned = new ArrayList<>();
     List<Clusters.Chosen> chosen = new ArrayList<>();
     for (TensorInfo info : tensors) {
       ModelFamily.Place place = place(info);
       Optional<WeightTensor> weight = layouts.weight(info, place);
+      byName.put(info.name(), weight.map(WeightTensor::unquantized).orElse(info));
       planned.add(new PlannedTensor(weight.orElseGet(() -> WeightTensor.plain(info)), place.role()));
-      Optional<TensorSettings> settings = layouts.isScales(info)
+      Optional<TensorSettings> settings = layouts.isCompanion(info)
           ? Optional.empty()
           : selection.settings(info, weight, names(info), place.role());
       if (settings.isPresent()) {

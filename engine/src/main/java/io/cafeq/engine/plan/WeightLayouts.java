@@ -1,19 +1,17 @@
 package io.cafeq.engine.plan;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.family.ModelFamily;
-import java.util.Collection;
 import java.util.Optional;
 
 /** What stored tensors mean as weights. */
 final class WeightLayouts {
   private final WeightTensors tensors;
 
-  WeightLayouts(Collection<TensorInfo> tensors, JsonNode config) {
-    this.tensors = WeightTensors.of(tensors, config);
+  WeightLayouts(WeightTensors tensors) {
+    this.tensors = tensors;
   }
 
   /** Empty where the tensor is no matrix of weights that can be read, or a stack, which only a family can explain. */
@@ -25,8 +23,8 @@ final class WeightLayouts {
     };
   }
 
-  /** Whether the tensor holds another one's scales. */
-  boolean isScales(TensorInfo info) {
-    return tensors.scales().containsKey(info.name());
+  /** Whether the tensor goes into another one's weights, as scales do. */
+  boolean isCompanion(TensorInfo info) {
+    return tensors.companions().containsKey(info.name());
   }
 }
