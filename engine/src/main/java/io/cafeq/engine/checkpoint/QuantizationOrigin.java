@@ -16,7 +16,7 @@ import java.util.stream.Stream;
  * What the files beside the weights say of the program that quantized them.
  *
  * @param method fit for messages
- * @param place where that is said, continues "as ... says"
+ * @param place the file that says so
  */
 record QuantizationOrigin(String method, String place) {
   private static final String CONFIG = "config.json";

@@ -90,7 +90,7 @@ public final class SourceQuantization {
   }
 
   private String method(String tensor) {
-    return origin.map(said -> "by " + said.method() + " (as " + said.place() + " says)")
+    return origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")")
         .orElseGet(() -> checkpoint.tensor(tensor).flatMap(formats::method)
             .map(name -> "by " + name + " (by the tensors' names)")
             .orElse("by another program (by the tensors' types)"));
