@@ -30,6 +30,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final JsonNode config;
   private final Map<String, ShardFile> shards;
   private final List<TensorInfo> tensors;
+  private final StoredNames names;
   private final Map<String, TensorInfo> byName;
   private final WeightTensors weights;
   private final SortedMap<String, String> metadata;
@@ -42,11 +43,13 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     this.sideFiles = SideFiles.find(files);
     this.config = config;
     this.shards = shards;
-    this.tensors = headers.stream().flatMap(header -> header.tensors().stream()).toList();
+    List<TensorInfo> stored = headers.stream().flatMap(header -> header.tensors().stream()).toList();
+    this.names = StoredNames.of(stored);
+    this.tensors = names.tensors();
     this.byName = byName(files.folder(), tensors);
-    this.weights = WeightTensors.of(byName, config);
+    this.weights = WeightTensors.of(tensors, config, this);
     if (files.index() != null) {
-      files.index().check(files.folder(), tensors);
+      files.index().check(files.folder(), stored);
     }
     SortedMap<String, String> merged = new TreeMap<>();
     headers.forEach(header -> header.metadata().forEach(merged::putIfAbsent));
@@ -103,7 +106,10 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     return files.folder();
   }
 
-  /** All tensors in disk order: by shard file name, then by position. */
+  /**
+   * All tensors in disk order: by shard file name, then by position. Packed weights {@code X.weight_packed} are called
+   * {@code X.weight} here and everywhere.
+   */
   public List<TensorInfo> tensors() {
     return tensors;
   }
@@ -162,7 +168,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   @Override
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());
-    shard(tensor).read(tensor.position() + offset, target, "tensor " + Names.quoted(tensor.name()));
+    shard(tensor).read(tensor.position() + offset, target, "tensor " + names.quoted(tensor.name()));
     bytesRead.add(target.byteSize());
   }
 
@@ -192,7 +198,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
 
   @Override
   public String place(TensorInfo tensor) {
-    return shard(tensor).path() + ": tensor " + Names.quoted(tensor.name());
+    return shard(tensor).path() + ": tensor " + names.quoted(tensor.name());
   }
 
   private ShardFile shard(TensorInfo tensor) {

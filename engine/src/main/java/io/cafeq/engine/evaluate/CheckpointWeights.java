@@ -93,6 +93,17 @@ public final class CheckpointWeights implements ModelWeights {
     return values;
   }
 
+  /** All tensors as they were before another program quantized them. */
+  List<TensorInfo> tensors() {
+    return checkpoint.tensors().stream().map(this::unquantized).toList();
+  }
+
+  private TensorInfo unquantized(TensorInfo info) {
+    return !info.dtype().isWeight()
+        && checkpoint.weights().read(info, family.place(info.name()).transposed())
+            instanceof Reading.Weights(WeightTensor weight) ? weight.unquantized() : info;
+  }
+
   private WeightTensor matrix(String tensor) {
     WeightTensor known = matrices.get(tensor);
     if (known != null) {

@@ -2,6 +2,7 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.failure.EngineException;
@@ -66,8 +67,10 @@ public final class EvaluatedModel implements AutoCloseable {
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
-      return new EvaluatedModel(checkpoint.folder(), CheckpointWeights.of(checkpoint), checkpoint.tensors(),
-          TensorReader.SCRATCH_BYTES, checkpoint::close);
+      SourceQuantization.check(checkpoint);
+      CheckpointWeights weights = CheckpointWeights.of(checkpoint);
+      return new EvaluatedModel(
+          checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES, checkpoint::close);
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;

@@ -3,6 +3,7 @@ package io.cafeq.engine.plan;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
@@ -36,11 +37,12 @@ public final class Planner {
   private final Selection selection;
   private final Map<String, List<String>> aliases = new TreeMap<>();
 
-  private Planner(JsonNode config, List<TensorInfo> tensors, Map<String, String> aliasToStored, Recipe recipe) {
+  private Planner(
+      JsonNode config, List<TensorInfo> tensors, WeightTensors layouts, Map<String, String> aliasToStored, Recipe recipe) {
     this.config = config;
     this.tensors = List.copyOf(tensors);
+    this.layouts = layouts;
     this.recipe = recipe;
-    layouts = WeightTensors.of(tensors, config);
     family = Families.of(config, layouts.shapes());
     selection = new Selection(recipe, warnings);
     new TreeMap<>(aliasToStored).forEach(
@@ -56,14 +58,21 @@ public final class Planner {
    * @throws EngineException if a pattern of the recipe matches no tensor
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
-    String name = checkpoint.folder().toString();
-    return plan(name, checkpoint.config(), checkpoint.tensors(), checkpoint.aliases(), recipe);
+    Planner planner = of(checkpoint, recipe);
+    return planner.plan(checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe, Cluster.Chooser chooser) {
-    Planner planner = new Planner(checkpoint.config(), checkpoint.tensors(), checkpoint.aliases(), recipe);
-    return planner.plan(checkpoint.folder().toString(), chooser);
+    return of(checkpoint, recipe).plan(checkpoint.folder().toString(), chooser);
+  }
+
+  private static Planner of(Checkpoint checkpoint, Recipe recipe) {
+    List<String> told = SourceQuantization.check(checkpoint);
+    Planner planner =
+        new Planner(checkpoint.config(), checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
+    told.forEach(planner.warnings::add);
+    return planner;
   }
 
   /**
@@ -77,22 +86,23 @@ public final class Planner {
    */
   public static Plan plan(
       String modelName, JsonNode config, List<TensorInfo> tensors, Map<String, String> aliases, Recipe recipe) {
-    Planner planner = new Planner(config, tensors, aliases, recipe);
+    Planner planner = new Planner(config, tensors, WeightTensors.of(tensors, config), aliases, recipe);
     return planner.plan(modelName, new TreatmentChooser(recipe, planner.warnings));
   }
 
   private Plan plan(String modelName, Cluster.Chooser chooser) {
     selection.requireUsedPatterns(tensors.stream().map(this::names).toList(), modelName);
     Map<String, TensorInfo> byName = new LinkedHashMap<>();
-    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
     CoverageCounter coverage = new CoverageCounter();
     List<PlannedTensor> planned = new ArrayList<>();
     List<Clusters.Chosen> chosen = new ArrayList<>();
     for (TensorInfo info : tensors) {
       ModelFamily.Place place = place(info);
       Optional<WeightTensor> weight = weight(info, place);
+      TensorInfo unquantized = weight.map(WeightTensor::unquantized).orElse(info);
+      byName.put(info.name(), unquantized);
       planned.add(new PlannedTensor(weight.orElseGet(() -> WeightTensor.plain(info)), place.role()));
-      if (layouts.scales().containsKey(info.name())) {
+      if (layouts.companions().containsKey(info.name())) {
         continue;
       }
       long weights = weight.map(WeightTensor::elements).orElseGet(info::elements);
@@ -104,7 +114,7 @@ public final class Planner {
         case Selection.Choice.LeftByRecipe left -> coverage.kept(info, KeptReason.RECIPE, weights);
         case Selection.Choice.Unreadable unreadable -> coverage.kept(info, KeptReason.UNREADABLE, weights);
         case Selection.Choice.Kept kept -> {
-          KeptReason reason = family.reason(info.name(), info.shape());
+          KeptReason reason = family.reason(info.name(), unquantized.shape());
           coverage.kept(info, reason, weights);
           warn(info, place.role(), reason);
         }
