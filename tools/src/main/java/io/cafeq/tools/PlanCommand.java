@@ -7,6 +7,7 @@ import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.evaluate.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -86,7 +87,8 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
     Optional<BudgetPlan> budget = budget(checkpoint, settings, backend);
     StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
-    Plan plan = warned(budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe()), choice, budget);
+    Plan chosen = budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe());
+    Plan plan = warned(chosen.warning(ModelWarnings.of(checkpoint)), choice, budget);
     StatisticsPlan statistics = StatisticsPlan.of(choice, checkpoint, plan, settings.recipe());
     Path folder = existing(out.toAbsolutePath());
     InputStatistics stored = statistics.stored(folder, checkpoint, new StopFlag());

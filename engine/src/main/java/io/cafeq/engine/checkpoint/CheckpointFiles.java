@@ -113,7 +113,7 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
             + (others.isEmpty() ? "no weights at all" : "only weights of other formats: "
                 + Names.shortened(others.getFirst())
                 + (others.size() > 1 ? " and " + (others.size() - 1) + " more" : "")),
-        others.isEmpty() ? HOW : WeightFormat.of(others.getFirst()).map(WeightFormat::remedy).orElse(HOW));
+        WeightFormat.best(others).map(WeightFormat::remedy).orElse(HOW));
   }
 
   private static CheckpointException withoutIndex(Path folder, FolderNames names) {

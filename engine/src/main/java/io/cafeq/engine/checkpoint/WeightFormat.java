@@ -1,16 +1,17 @@
 package io.cafeq.engine.checkpoint;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** Formats of weights that are not read, and how to come by one that is. */
+/** Formats of weights that are not read, and how to come by one that is; those that need the least work come first. */
 enum WeightFormat {
-  GGUF("Take the original model with its safetensors files; a GGUF file is made for llama.cpp, most often from them.",
-      "gguf", "ggml"),
   TORCH("Convert it to safetensors with transformers: load it with from_pretrained, then save_pretrained into a new folder.",
       "bin", "pt", "pth", "ckpt", "distcp"),
+  GGUF("Take the original model with its safetensors files; a GGUF file is made for llama.cpp, most often from them.",
+      "gguf", "ggml"),
   ONNX("Take the model that the ONNX files were exported from, with its safetensors files.", "onnx", "onnx_data"),
   TENSORFLOW("Convert it to safetensors with transformers 4: load it with from_pretrained and from_tf=True, then "
       + "save_pretrained into a new folder.", "h5", "tflite", "keras"),
@@ -33,6 +34,11 @@ enum WeightFormat {
     return Arrays.stream(values())
         .filter(format -> fileName.contains(".") && format.extensions.contains(ending))
         .findFirst();
+  }
+
+  /** The one of all these files that is the least work. */
+  static Optional<WeightFormat> best(List<String> fileNames) {
+    return fileNames.stream().flatMap(name -> of(name).stream()).min(Comparator.naturalOrder());
   }
 
   String remedy() {

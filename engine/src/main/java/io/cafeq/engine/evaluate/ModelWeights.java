@@ -14,6 +14,9 @@ public interface ModelWeights extends AutoCloseable {
 
   boolean has(String tensor);
 
+  /** The name under which a tensor is stored: another one for a tied tensor. */
+  String stored(String tensor);
+
   /** Output channels of a matrix [out, in]. */
   int rows(String tensor);
 

@@ -18,8 +18,12 @@ public record Plan(String family, List<Unit> units, List<String> warnings) {
 
   /** The same with something more for the user to know. */
   public Plan warning(String sentence) {
+    return warning(List.of(sentence));
+  }
+
+  public Plan warning(List<String> sentences) {
     List<String> more = new ArrayList<>(warnings);
-    more.add(sentence);
+    more.addAll(sentences);
     return new Plan(family, units, more);
   }
 }
