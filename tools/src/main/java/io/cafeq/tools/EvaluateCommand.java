@@ -149,8 +149,10 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private EvaluationSummary evaluate(
       Resources resources, EvaluatedModel evaluated, @Nullable EvaluatedModel other, long start) {
+    evaluated.warnings().forEach(this::warn);
     if (other != null) {
       evaluated.requireAlike(other);
+      other.warnings().forEach(warning -> warn(reference + ": " + warning));
     }
     TextEvaluation ofText = null;
     ChoiceEvaluation ofChoices = null;

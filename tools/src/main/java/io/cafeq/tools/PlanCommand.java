@@ -7,6 +7,7 @@ import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.evaluate.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
@@ -87,7 +88,8 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     Optional<EngineException> tooLittle = tooLittle(byCost, checkpoint, settings);
     Optional<BudgetPlan> budget = tooLittle.isPresent() ? Optional.empty() : budget(checkpoint, settings, backend);
     StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
-    Plan plan = warned(budget.map(BudgetPlan::plan).orElse(byCost), choice, budget);
+    Plan chosen = budget.map(BudgetPlan::plan).orElse(byCost);
+    Plan plan = warned(chosen.warning(ModelWarnings.of(checkpoint)), choice, budget);
     StatisticsPlan statistics = StatisticsPlan.of(choice, checkpoint, plan, settings.recipe());
     Path folder = existing(out.toAbsolutePath());
     InputStatistics stored = statistics.stored(folder, checkpoint, new StopFlag());

@@ -123,6 +123,45 @@ class BadCheckpointTest {
   }
 
   @Test
+  void aResultIsNoCheckpointAndItsExportIs() throws Exception {
+    assertThat(quantize().exitCode()).isZero();
+    Path result = out;
+    model = result;
+    out = folder.resolve("again");
+    CommandRun refused = assertThatItIsRefused("is a result of cafeq", "cafeq export " + result.toRealPath() + " --format dense");
+    assertThat(refused.err()).contains("--out DIR");
+    Path dense = folder.resolve("dense");
+    CommandRun export = CommandRun.of("export", result.toString(), "--format", "dense", "--out", dense.toString());
+    assertThat(export.exitCode()).as(export.toString()).isZero();
+    model = dense;
+    assertThat(quantize().exitCode()).isZero();
+  }
+
+  @Test
+  void whatAnIndexNamesInVainIsSaidAndNotInTheWay() throws Exception {
+    Path index = model.resolve(INDEX);
+    Files.writeString(index, Files.readString(index).replace("\"weight_map\"", "\"x\": NaN, \"weight_map\"")
+        .replaceFirst("(\"weight_map\"\\s*:\\s*\\{)", "$1\"mtp.fc.weight\": \"" + FIRST + "\","));
+    CommandRun plan = command("plan");
+    assertThat(plan.exitCode()).as(plan.toString()).isZero();
+    assertThat(plan.out()).contains("mtp.fc.weight");
+    assertThat(quantize().exitCode()).isZero();
+    assertThat(Files.readString(out.resolve("report.json"))).contains("mtp.fc.weight");
+  }
+
+  @Test
+  void whatPythonWritesGoesThrough() throws Exception {
+    Path config = model.resolve("config.json");
+    Files.writeString(config, "\uFEFF" + Files.readString(config).replaceFirst("\\{", "{\"time_step_limit\": [0.0, Infinity],"));
+    assertThat(quantize().exitCode()).isZero();
+    assertThat(CommandRun.of("verify", out.toString(), "--against", model.toString()).exitCode()).isZero();
+    CommandRun export = CommandRun.of(
+        "export", out.toString(), "--format", "dense", "--out", folder.resolve("dense").toString());
+    assertThat(export.exitCode()).as(export.toString()).isZero();
+    assertThat(folder.resolve("dense/config.json")).hasSameBinaryContentAs(config);
+  }
+
+  @Test
   void emptyFolder() throws Exception {
     model = Files.createDirectory(folder.resolve("nothing"));
     assertThatItIsRefused("nothing", "model.safetensors");

@@ -8,6 +8,7 @@ import io.cafeq.config.Settings;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.evaluate.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.measure.StatisticsChoice;
 import io.cafeq.engine.measure.StatisticsPlan;
@@ -88,7 +89,7 @@ public final class QuantizeJob {
   private JobDefinition define(
       Checkpoint checkpoint, Plan plan, Optional<BudgetPlan> budget, StatisticsChoice choice) {
     Recipe recipe = settings.recipe();
-    Plan measured = budget.map(BudgetPlan::plan).orElse(plan);
+    Plan measured = budget.map(BudgetPlan::plan).orElse(plan).warning(ModelWarnings.of(checkpoint));
     return new JobDefinition(
         checkpoint,
         choice.note().map(measured::warning).orElse(measured),

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.DurableFile;
+import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
@@ -59,7 +60,7 @@ final class ManifestFile {
       ManifestCheck.check(damage, manifest);
       return manifest;
     } catch (JsonProcessingException e) {
-      throw damage.of("is not JSON: " + e.getOriginalMessage(), e);
+      throw damage.of("is not JSON: " + JsonText.fault(e), e);
     } catch (Fields.Bad | ArithmeticException | IllegalArgumentException e) {
       throw damage.of(String.valueOf(e.getMessage()), e);
     } catch (IOException e) {

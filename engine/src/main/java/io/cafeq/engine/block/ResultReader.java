@@ -2,7 +2,8 @@ package io.cafeq.engine.block;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
@@ -130,16 +131,15 @@ public final class ResultReader implements AutoCloseable {
 
   /** The source's config.json; an empty object where it had none. */
   public JsonNode config() {
-    JsonMapper mapper = new JsonMapper();
     Path path = folder.resolve(CONFIG);
     if (manifest.sideFiles().stream().noneMatch(file -> file.path().equals(CONFIG))) {
-      return mapper.createObjectNode();
+      return JsonNodeFactory.instance.objectNode();
     }
     try {
-      return mapper.readTree(Files.readAllBytes(path));
+      return JsonText.tree(Files.readAllBytes(path));
     } catch (JsonProcessingException e) {
       throw new EngineException(
-          FailureKind.RESULT, path + ": is not JSON: " + e.getOriginalMessage(),
+          FailureKind.RESULT, path + ": is not JSON: " + JsonText.fault(e),
           "Copy it again from the checkpoint, or run the same quantize command again.", e);
     } catch (IOException e) {
       throw FileFailure.of("read", path, e);

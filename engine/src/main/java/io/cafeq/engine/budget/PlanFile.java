@@ -11,6 +11,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.config.TransformStorage;
 import io.cafeq.engine.checkpoint.DurableFile;
+import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
@@ -109,7 +110,7 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
       return Optional.ofNullable(MAPPER.readValue(Files.readAllBytes(file), PlanFile.class))
           .orElseThrow(() -> damaged(file, "it is empty", null));
     } catch (JsonProcessingException e) {
-      throw damaged(file, String.valueOf(e.getOriginalMessage()), e);
+      throw damaged(file, JsonText.fault(e), e);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }

@@ -3,6 +3,7 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -13,16 +14,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
 
 /**
  * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files
  * stay open until it is closed. Closing it while others read makes their reads fail.
  *
  * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where it names
- * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder.
+ * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder. Where an
+ * index and its shards do not agree, {@link #warnings} says what was made of that.
  */
 public final class Checkpoint implements TensorSource, AutoCloseable {
   private final CheckpointFiles files;
@@ -35,6 +39,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final WeightTensors weights;
   private final SortedMap<String, String> metadata;
   private final SortedMap<String, String> aliases;
+  private final List<String> warnings;
   private final LongAdder bytesRead = new LongAdder();
 
   private Checkpoint(
@@ -43,20 +48,30 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     this.sideFiles = SideFiles.find(files);
     this.config = config;
     this.shards = shards;
-    List<TensorInfo> stored = headers.stream().flatMap(header -> header.tensors().stream()).toList();
-    this.names = StoredNames.of(stored);
-    this.tensors = names.tensors();
-    this.byName = byName(files.folder(), tensors);
-    this.weights = WeightTensors.of(tensors, config, this);
-    if (files.index() != null) {
-      files.index().check(files.folder(), stored);
-    }
     SortedMap<String, String> merged = new TreeMap<>();
     headers.forEach(header -> header.metadata().forEach(merged::putIfAbsent));
     this.metadata = Collections.unmodifiableSortedMap(merged);
+    List<TensorInfo> stored = headers.stream().flatMap(header -> header.tensors().stream()).toList();
+    Set<String> present = stored.stream().map(TensorInfo::name).collect(Collectors.toSet());
     SortedMap<String, String> tied = new TreeMap<>(merged);
-    tied.entrySet().removeIf(entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
+    tied.entrySet().removeIf(entry -> present.contains(entry.getKey()) || !present.contains(entry.getValue()));
     this.aliases = Collections.unmodifiableSortedMap(tied);
+    List<String> found = new ArrayList<>();
+    if (!Files.exists(files.folder().resolve(ModelConfig.FILE))) {
+      found.add(files.folder() + " has no config.json, so names and shapes alone tell what the tensors are.");
+    }
+    List<TensorInfo> meant = stored;
+    if (files.index() != null) {
+      IndexAgreement settled = IndexAgreement.of(files.index(), files.folder(), stored, aliases.keySet(), config);
+      meant = settled.tensors();
+      found.addAll(settled.warnings());
+    }
+    this.warnings = List.copyOf(found);
+    this.names = StoredNames.of(meant);
+    this.tensors = names.tensors();
+    this.byName = HashMap.newHashMap(tensors.size());
+    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+    this.weights = WeightTensors.of(tensors, config, this);
   }
 
   /**
@@ -66,7 +81,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
    */
   public static Checkpoint open(Path path) {
     CheckpointFiles files = CheckpointFiles.find(path);
-    JsonNode config = ModelConfig.read(files.folder().resolve("config.json"));
+    JsonNode config = ModelConfig.read(files.folder().resolve(ModelConfig.FILE));
     Map<String, ShardFile> shards = new LinkedHashMap<>();
     boolean opened = false;
     try {
@@ -77,6 +92,9 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         shards.put(name, shard);
         headers.add(HeaderParser.parse(shard, budget));
       }
+      if (Adapter.isAll(headers.stream().flatMap(header -> header.tensors().stream()).toList())) {
+        throw Adapter.refusal(path, files.folder());
+      }
       Checkpoint checkpoint = new Checkpoint(files, config, shards, headers);
       opened = true;
       return checkpoint;
@@ -85,20 +103,6 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         closeAll(shards.values());
       }
     }
-  }
-
-  private static Map<String, TensorInfo> byName(Path folder, List<TensorInfo> tensors) {
-    Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
-    for (TensorInfo tensor : tensors) {
-      TensorInfo other = byName.put(tensor.name(), tensor);
-      if (other != null) {
-        throw new CheckpointException(
-            folder.resolve(tensor.file()) + ": tensor " + Names.quoted(tensor.name()) + " is stored in " + other.file()
-                + " as well",
-            "Download the checkpoint again; each tensor belongs into one file.");
-      }
-    }
-    return byName;
   }
 
   /** The folder, real path. */
@@ -139,6 +143,11 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   /** config.json, or an empty object. */
   public JsonNode config() {
     return config.deepCopy();
+  }
+
+  /** What the user should know of files that do not agree, each a sentence. */
+  public List<String> warnings() {
+    return warnings;
   }
 
   /** Shard files in order. */

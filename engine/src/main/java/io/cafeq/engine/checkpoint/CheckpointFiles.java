@@ -6,9 +6,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
-import java.util.stream.Stream;
+import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +24,7 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   static final String EXTENSION = ".safetensors";
+  private static final Pattern SHARD = Pattern.compile(".*-\\d+-of-(?!0*1\\.)\\d+\\.safetensors");
   private static final String HOW =
       "Give the folder of a Hugging Face model with model.safetensors, or the path of one .safetensors file.";
 
@@ -31,9 +32,10 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     shards = List.copyOf(shards);
   }
 
-  /** Finds them; reads nothing but names and the index. */
+  /** Finds them; reads nothing but names, the index and, where a folder is something else, what it says of itself. */
   static CheckpointFiles find(Path path) {
     try {
+      refuseLinkToNothing(path);
       if (!Files.exists(path)) {
         throw new EngineException(FailureKind.USAGE, path + ": no such file or folder", HOW);
       }
@@ -44,10 +46,11 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
       Path absolute = path.toAbsolutePath().normalize();
       String name = Objects.requireNonNull(absolute.getFileName()).toString();
       if (!name.endsWith(EXTENSION)) {
-        throw new CheckpointException(path + ": expected a .safetensors file, found " + Names.quoted(name), HOW);
+        throw new CheckpointException(path + ": expected a .safetensors file, found " + Names.quoted(name),
+            WeightFormat.of(name).map(WeightFormat::remedy).orElse(HOW));
       }
       Path folder = Objects.requireNonNull(absolute.getParent()).toRealPath();
-      return new CheckpointFiles(folder, List.of(name), null, Files.isRegularFile(folder.resolve("config.json")));
+      return new CheckpointFiles(folder, List.of(name), null, Files.isRegularFile(folder.resolve(ModelConfig.FILE)));
     } catch (IOException e) {
       throw new EngineException(
           FailureKind.ENVIRONMENT,
@@ -57,7 +60,23 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     }
   }
 
+  /** A download that broke off leaves links to nothing, which must not be taken for files that a model goes without. */
+  static void refuseLinkToNothing(Path file) {
+    if (Files.isSymbolicLink(file) && !Files.exists(file)) {
+      String target;
+      try {
+        target = Names.quoted(Files.readSymbolicLink(file).toString());
+      } catch (IOException e) {
+        target = "a place that cannot be read";
+      }
+      throw new CheckpointException(file + ": is a link to nothing: there is no " + target,
+          "Download the file again, or copy it in place of the link.");
+    }
+  }
+
   private static CheckpointFiles inFolder(Path folder) throws IOException {
+    refuseLinkToNothing(folder.resolve(INDEX));
+    refuseLinkToNothing(folder.resolve(SINGLE));
     boolean single = Files.exists(folder.resolve(SINGLE));
     if (Files.exists(folder.resolve(INDEX))) {
       ShardIndex index = ShardIndex.read(folder.resolve(INDEX));
@@ -70,32 +89,44 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     if (single) {
       return new CheckpointFiles(folder, List.of(SINGLE), null, true);
     }
-    List<String> names;
-    try (Stream<Path> files = Files.list(folder)) {
-      names = files
-          .map(f -> Objects.requireNonNull(f.getFileName()).toString())
-          .filter(n -> !n.startsWith("."))
-          .sorted()
-          .toList();
+    FolderNames names = FolderNames.of(folder);
+    Optional<FolderKind> kind = FolderKind.recognise(names);
+    if (kind.isPresent()) {
+      throw kind.get().refusal(folder);
     }
-    List<String> candidates = names.stream().filter(n -> n.endsWith(EXTENSION)).toList();
+    List<String> candidates = names.candidates();
     // One shard of several, downloaded without its index and the others, is not the model.
-    if (candidates.size() == 1 && !candidates.getFirst().matches(".*-\\d+-of-(?!0*1\\.)\\d+\\.safetensors")) {
+    if (candidates.size() == 1 && !SHARD.matcher(candidates.getFirst()).matches()) {
       return new CheckpointFiles(folder, candidates, null, true);
     }
     if (!candidates.isEmpty()) {
-      String found = candidates.size() == 1
-          ? candidates.getFirst()
-          : candidates.size() + " .safetensors files (" + candidates.getFirst() + " ... " + candidates.getLast() + ")";
-      throw new CheckpointException(
-          folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
-          "Download " + INDEX + " as well, or give the path of one of the files.");
+      throw withoutIndex(folder, names);
     }
-    List<String> others = names.stream().filter(n -> SideFiles.isWeights(n.toLowerCase(Locale.ROOT))).toList();
+    Optional<Path> deeper = names.modelBelow(FolderNames::holdsModel);
+    if (deeper.isPresent()) {
+      throw new CheckpointException(folder + ": has no weights itself; a model is in " + deeper.get(),
+          "Give that folder instead.");
+    }
+    List<String> others = names.otherWeights();
     throw new CheckpointException(
         folder + ": expected " + SINGLE + " or " + INDEX + ", found "
-            + (others.isEmpty() ? "no weights at all" : "only weights of other formats: " + others.getFirst()
+            + (others.isEmpty() ? "no weights at all" : "only weights of other formats: "
+                + Names.shortened(others.getFirst())
                 + (others.size() > 1 ? " and " + (others.size() - 1) + " more" : "")),
-        others.isEmpty() ? HOW : "Convert the checkpoint to safetensors, or download its safetensors files.");
+        WeightFormat.best(others).map(WeightFormat::remedy).orElse(HOW));
+  }
+
+  private static CheckpointException withoutIndex(Path folder, FolderNames names) {
+    List<String> candidates = names.candidates();
+    String found = candidates.size() == 1
+        ? Names.shortened(candidates.getFirst())
+        : candidates.size() + " .safetensors files (" + Names.shortened(candidates.getFirst()) + " ... "
+            + Names.shortened(candidates.getLast()) + ")";
+    return new CheckpointException(
+        folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
+        names.otherIndex()
+            .map(index -> "Rename " + Names.shortened(index) + " to " + INDEX + " if it is the index of these files, or ")
+            .orElse("Download " + INDEX + " as well, or ")
+            + "give the path of one of the files.");
   }
 }

@@ -54,10 +54,10 @@ final class HeaderParser {
       throw new CheckpointException(file.path() + ": the header is not UTF-8", DAMAGED, e);
     } catch (StreamConstraintsException e) {
       throw new CheckpointException(
-          file.path() + ": the header goes beyond what is read: " + e.getOriginalMessage(), MADE_WRONG, e);
+          file.path() + ": the header goes beyond what is read: " + JsonText.fault(e), MADE_WRONG, e);
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          file.path() + ": the header is not JSON: " + e.getOriginalMessage(), DAMAGED, e);
+          file.path() + ": the header is not JSON: " + JsonText.fault(e), DAMAGED, e);
     } catch (IOException e) {
       throw new CheckpointException(file.path() + ": the header cannot be read", DAMAGED, e);
     }

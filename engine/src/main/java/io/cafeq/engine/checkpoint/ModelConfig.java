@@ -1,47 +1,51 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
-/** Reads config.json. */
+/** Reads config.json and the other small descriptions beside the weights. */
 final class ModelConfig {
+  static final String FILE = "config.json";
   private static final long LARGEST = 16L << 20;
-  private static final String RENEW = "Download config.json again, or mend it.";
 
   private ModelConfig() {}
 
   /** The object in the file; an empty one where there is no file. */
   static JsonNode read(Path path) {
-    JsonMapper mapper = JsonMapper.builder()
-        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-        .build();
+    CheckpointFiles.refuseLinkToNothing(path);
     if (!Files.exists(path)) {
-      return mapper.createObjectNode();
+      return JsonNodeFactory.instance.objectNode();
+    }
+    String renew = "Download " + path.getFileName() + " again, or mend it.";
+    if (!Files.isRegularFile(path)) {
+      throw new CheckpointException(path + ": expected a file, found "
+          + (Files.isDirectory(path) ? "a folder" : "something else"), renew);
     }
     try {
       long bytes = Files.size(path);
       if (bytes > LARGEST) {
-        throw new CheckpointException(path + ": has " + bytes + " bytes, at most " + LARGEST + " are read", RENEW);
+        throw new CheckpointException(path + ": has " + bytes + " bytes, at most " + LARGEST + " are read", renew);
       }
-      JsonNode config = mapper.readTree(Files.readAllBytes(path));
+      JsonNode config = JsonText.tree(Files.readAllBytes(path));
       if (!config.isObject()) {
-        throw new CheckpointException(path + ": expected a JSON object, found " + config.getNodeType(), RENEW);
+        throw new CheckpointException(path + ": expected a JSON object, found "
+            + (config.isMissingNode() ? "nothing" : config.getNodeType().name().toLowerCase(Locale.ROOT)), renew);
       }
       return config;
     } catch (JsonProcessingException e) {
-      throw new CheckpointException(path + ": is not JSON: " + e.getOriginalMessage(), RENEW, e);
+      throw new CheckpointException(path + ": is not JSON: " + JsonText.fault(e), renew, e);
+    } catch (AccessDeniedException e) {
+      throw new CheckpointException(path + ": permission to read it is denied",
+          "Allow yourself to read it, such as with \"chmod u+r\" on the file and what it links to.", e);
     } catch (IOException e) {
-      throw new EngineException(
-          FailureKind.ENVIRONMENT, path + ": cannot be read: " + e, "Check the disk and the file's permissions.", e);
+      throw FileFailure.of("read", path, e);
     }
   }
 }

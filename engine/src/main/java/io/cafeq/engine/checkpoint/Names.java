@@ -1,18 +1,18 @@
 package io.cafeq.engine.checkpoint;
 
 /** Names out of files that nobody has vouched for. */
-final class Names {
+public final class Names {
   private static final int SHOWN = 200;
 
   private Names() {}
 
   /** The name in quotes for a message: control characters escaped, long names cut. */
-  static String quoted(String name) {
+  public static String quoted(String name) {
     return "\"" + shortened(name) + "\"";
   }
 
   /** The text for a message: control characters escaped, long texts cut. */
-  static String shortened(String name) {
+  public static String shortened(String name) {
     StringBuilder text = new StringBuilder();
     name.codePoints().limit(SHOWN).forEach(c -> {
       if (Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE) {

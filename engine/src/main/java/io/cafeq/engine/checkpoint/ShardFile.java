@@ -41,10 +41,9 @@ final class ShardFile implements AutoCloseable {
   /** Opens the file, through links. */
   static ShardFile open(Path path) {
     try {
+      CheckpointFiles.refuseLinkToNothing(path);
       if (!Files.exists(path)) {
-        throw new CheckpointException(
-            path + ": no such file" + (Files.isSymbolicLink(path) ? ": it is a link to nothing" : ""),
-            "Download or copy the missing file.");
+        throw new CheckpointException(path + ": no such file", "Download or copy the missing file.");
       }
       if (!Files.isRegularFile(path)) {
         throw new CheckpointException(path + ": expected a file, found something else",

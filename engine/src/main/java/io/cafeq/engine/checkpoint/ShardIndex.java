@@ -6,15 +6,12 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Path;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedSet;
-import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -40,13 +37,13 @@ record ShardIndex(Path path, Map<String, String> files) {
             path + ": the index has " + file.length() + " bytes, at most " + SafetensorsHeader.LARGEST + " are read",
             RENEW);
       }
-      try (JsonParser json = JsonText.parser(file.stream(0, file.length()))) {
+      try (JsonParser json = JsonText.parserAsPython(file.stream(0, file.length()))) {
         return new ShardIndex(path, parse(path, json));
       }
     } catch (CharacterCodingException e) {
       throw new CheckpointException(path + ": the index is not UTF-8", RENEW, e);
     } catch (JsonProcessingException e) {
-      throw new CheckpointException(path + ": the index is not JSON: " + e.getOriginalMessage(), RENEW, e);
+      throw new CheckpointException(path + ": the index is not JSON: " + JsonText.fault(e), RENEW, e);
     } catch (IOException e) {
       throw new CheckpointException(path + ": the index cannot be read", RENEW, e);
     }
@@ -128,37 +125,5 @@ record ShardIndex(Path path, Map<String, String> files) {
   /** The files in order. */
   SortedSet<String> fileNames() {
     return new TreeSet<>(files.values());
-  }
-
-  /**
-   * Compares with what the files hold. A tensor that the index does not list is refused as well: to take it along or to
-   * leave it out would both be a guess about which of the two is stale.
-   */
-  void check(Path folder, Collection<TensorInfo> stored) {
-    Map<String, TensorInfo> found = HashMap.newHashMap(stored.size());
-    for (TensorInfo tensor : stored) {
-      found.put(tensor.name(), tensor);
-      String file = files.get(tensor.name());
-      if (file == null) {
-        throw new CheckpointException(
-            folder.resolve(tensor.file()) + ": tensor " + Names.quoted(tensor.name()) + " is not in the index " + path,
-            RENEW);
-      }
-      if (!file.equals(tensor.file())) {
-        throw new CheckpointException(
-            path + ": tensor " + Names.quoted(tensor.name()) + ": expected in " + file + ", found in "
-                + tensor.file(),
-            RENEW);
-      }
-    }
-    List<String> missing = new TreeMap<>(files).keySet().stream().filter(name -> !found.containsKey(name)).toList();
-    if (!missing.isEmpty()) {
-      String name = missing.getFirst();
-      throw new CheckpointException(
-          folder.resolve(String.valueOf(files.get(name))) + ": tensor " + Names.quoted(name)
-              + " is missing; the index " + path
-              + " says it is there" + (missing.size() > 1 ? ", and " + (missing.size() - 1) + " more are missing" : ""),
-          "Download or copy the file again.");
-    }
   }
 }

@@ -1,5 +1,6 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.family.TextConfig;
 import java.util.OptionalInt;
 
 /**
@@ -27,8 +28,7 @@ public record BeginningToken(OptionalInt id) {
       return NONE;
     }
     int vocabulary = decoder.vocabulary();
-    ConfigNumbers ofText = ConfigNumbers.of(weights.config());
-    ConfigNumbers config = ofText.has(KEY) ? ofText : new ConfigNumbers(weights.config());
+    ConfigNumbers config = ConfigNumbers.of(TextConfig.of(weights.config()));
     int token = config.index(KEY, USUAL);
     if (token < vocabulary) {
       return new BeginningToken(OptionalInt.of(token));

@@ -56,6 +56,11 @@ public final class CheckpointWeights implements ModelWeights {
   }
 
   @Override
+  public String stored(String tensor) {
+    return find(tensor).map(TensorInfo::name).orElse(tensor);
+  }
+
+  @Override
   public int rows(String tensor) {
     return matrix(tensor).allRows();
   }

@@ -1,26 +1,38 @@
 package io.cafeq.engine.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.Names;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.family.TextConfig;
+import java.util.function.UnaryOperator;
 
 /**
  * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind
  * is an {@link EngineException} of kind CHECKPOINT.
  *
- * @param nested whether it stands in {@code text_config}, where files leave out what is the library's default
+ * @param section where the text model has a section of its own, in which files leave out what is the library's default; empty
+ *     where it has none
+ * @param places where the file has a key, for messages
  */
-record ConfigNumbers(JsonNode node, boolean nested) {
+record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places) {
   private static final int LARGEST = 1 << 24;
 
   ConfigNumbers(JsonNode node) {
-    this(node, false);
+    this(node, "", key -> key);
   }
 
-  /** That of {@code text_config} where there is one. */
-  static ConfigNumbers of(JsonNode config) {
-    JsonNode text = config.path("text_config");
-    return text.isObject() ? new ConfigNumbers(text, true) : new ConfigNumbers(config);
+  static ConfigNumbers of(TextConfig config) {
+    return new ConfigNumbers(config.node(), config.section(), config::place);
+  }
+
+  /** What the value of a key holds by itself. */
+  ConfigNumbers inside(String key) {
+    return new ConfigNumbers(node.path(key), "", inner -> places.apply(key) + "." + inner);
+  }
+
+  boolean isObject() {
+    return node.isObject();
   }
 
   boolean has(String key) {
@@ -91,25 +103,36 @@ record ConfigNumbers(JsonNode node, boolean nested) {
 
   EngineException wrong(String key, String expected) {
     JsonNode value = node.path(key);
-    if (nested && value.isMissingNode()) {
+    if (!section.isEmpty() && value.isMissingNode()) {
       return new EngineException(
           FailureKind.CHECKPOINT,
-          "config.json: text_config leaves " + key + " to the library's default for this kind of model, which is not known here",
-          "Write " + key + " into text_config, with the value that the library assumes.");
+          "config.json: " + Names.shortened(section) + " leaves " + key
+              + " to the library's default for this kind of model, which is not known here",
+          "Write " + key + " into " + Names.shortened(section) + ", with the value that the library assumes.");
     }
     String found = value.isMissingNode() ? "nothing" : value.toString();
     return new EngineException(
         FailureKind.CHECKPOINT,
-        "config.json: " + key + ": expected " + expected + ", found "
-            + (found.length() > 60 ? found.substring(0, 60) + "..." : found),
+        "config.json: " + Names.shortened(places.apply(key)) + ": expected " + expected + ", found "
+            + Names.shortened(found.length() > 60 ? found.substring(0, 60) + "..." : found),
         "Download config.json again, or mend it.");
   }
 
-  /** What the file asks for is nothing that a forward pass is written for; who can do without one says so instead. */
-  static EngineException unknown(String what, String found, String known) {
+  /**
+   * What the file asks for is nothing that a forward pass is written for; who can do without one says so instead.
+   *
+   * @param what continues "config.json: KEY: "; may be empty
+   */
+  EngineException unknown(String key, String what, String found, String known) {
     return new EngineException(
         FailureKind.USAGE,
-        "config.json: " + what + " \"" + found + "\" is not known to the forward pass, which knows " + known,
+        "config.json: " + Names.shortened(places.apply(key)) + ": " + what + (what.isEmpty() ? "" : " ") + Names.quoted(found)
+            + " is not known to the forward pass, which knows " + known,
         "Take a model that the forward pass knows; this one can be quantized, but not run.");
+  }
+
+  /** The same with the value that the key has. */
+  EngineException unknown(String key, String known) {
+    return unknown(key, "", node.path(key).asText(), known);
   }
 }

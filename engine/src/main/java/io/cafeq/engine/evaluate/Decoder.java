@@ -4,6 +4,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.DecoderTensors;
 import io.cafeq.engine.family.MatrixInputs;
+import java.util.Optional;
 
 /**
  * A decoder as it stands in a checkpoint: what it computes, how its tensors are called, and which inputs they read.
@@ -26,21 +27,21 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
     return weights.rows(names.embedding());
   }
 
-  /** The matrix that makes logits: tied embeddings, or one of its own. */
+  /**
+   * The matrix that makes logits: one of its own where one is stored, whatever config.json says of tied embeddings, as
+   * transformers 5 has it; else the embeddings.
+   */
   String head() {
-    if (shape.tied().orElse(false)) {
-      return names.embedding();
+    Optional<String> own = names.head()
+        .filter(head -> !weights.stored(head).equals(weights.stored(names.embedding())));
+    // Files that do not say are taken as tied; one that says no has lost its head.
+    if (own.isEmpty() && names.head().isEmpty() && !shape.tied().orElse(true)) {
+      throw new EngineException(
+          FailureKind.CHECKPOINT,
+          "config.json: tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"",
+          "Download the checkpoint again; a forward pass needs all of it.");
     }
-    return names.head().orElseGet(() -> {
-      // Files that do not say are taken as tied; one that says no has lost its head.
-      if (shape.tied().isPresent()) {
-        throw new EngineException(
-            FailureKind.CHECKPOINT,
-            "config.json: tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"",
-            "Download the checkpoint again; a forward pass needs all of it.");
-      }
-      return names.embedding();
-    });
+    return own.orElse(names.embedding());
   }
 
   /** Throws where the head is missing, or has not a row for each row of the embeddings. */

@@ -1,12 +1,11 @@
 package io.cafeq.engine.evaluate;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.family.TextConfig;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** The kinds of decoders that a forward pass is written for. */
 enum DecoderKind {
@@ -27,9 +26,9 @@ enum DecoderKind {
     this.modelTypes = Set.of(modelTypes);
   }
 
-  /** By {@code model_type}, and by that of {@code text_config}, where a multimodal model describes its text model. */
-  static Optional<DecoderKind> find(JsonNode config) {
-    return Stream.of(config.path("model_type").asText(), config.path("text_config").path("model_type").asText())
+  /** By {@code model_type} of the model, or of the text model in it. */
+  static Optional<DecoderKind> find(TextConfig config) {
+    return config.modelTypes().stream()
         .flatMap(type -> Arrays.stream(values()).filter(kind -> kind.modelTypes.contains(type)))
         .findFirst();
   }

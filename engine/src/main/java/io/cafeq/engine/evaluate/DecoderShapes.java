@@ -1,13 +1,15 @@
 package io.cafeq.engine.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import io.cafeq.engine.evaluate.DecoderShape.Experts;
 import io.cafeq.engine.evaluate.DecoderShape.Layer;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.family.TextConfig;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /** Reads the shape of a decoder from config.json, with what its family assumes where a key is missing. */
@@ -15,20 +17,27 @@ final class DecoderShapes {
   private static final int MOST_LAYERS = 1 << 14;
   /** Gemma 2 and 3, where config.json does not say. */
   private static final int GEMMA_HEAD = 256;
+  /** Every so many layers of Gemma 3 one sees all positions. */
+  private static final int USUAL_PATTERN = 6;
 
   private final DecoderKind kind;
+  private final TextConfig text;
   private final ConfigNumbers config;
+  private final Optional<List<String>> layerTypes;
 
-  private DecoderShapes(DecoderKind kind, ConfigNumbers config) {
+  private DecoderShapes(DecoderKind kind, TextConfig text) {
     this.kind = kind;
-    this.config = config;
+    this.text = text;
+    this.config = ConfigNumbers.of(text);
+    this.layerTypes = text.layerTypes();
   }
 
   /** Throws an {@link EngineException}: USAGE for what no forward pass is written for, CHECKPOINT for nonsense. */
   static DecoderShape of(JsonNode config) {
-    DecoderKind kind = DecoderKind.find(config).orElseThrow(() -> ConfigNumbers.unknown(
-        "a model of type", config.path("model_type").asText("(none)"), DecoderKind.names()));
-    return new DecoderShapes(kind, ConfigNumbers.of(config)).read();
+    TextConfig text = TextConfig.of(config);
+    DecoderKind kind = DecoderKind.find(text).orElseThrow(() -> ConfigNumbers.of(text).unknown(
+        "model_type", "", text.modelTypes().stream().findFirst().orElse("(none)"), DecoderKind.names()));
+    return new DecoderShapes(kind, text).read();
   }
 
   private DecoderShape read() {
@@ -39,14 +48,16 @@ final class DecoderShapes {
     if (count > MOST_LAYERS) {
       throw config.wrong("num_hidden_layers", "at most " + MOST_LAYERS);
     }
-    RotaryFrequencies global = globalRotary(attention.size());
-    RotaryFrequencies local = kind == DecoderKind.GEMMA3 ? localRotary(attention.size()) : global;
+    RotaryConfig rotary = new RotaryConfig(config, kind);
+    Map<String, RotaryFrequencies> byType = new HashMap<>();
     Optional<Experts> experts = experts();
     List<Layer> layers = new ArrayList<>();
     for (int layer = 0; layer < count; layer++) {
       int window = window(layer);
-      layers.add(new Layer(
-          window, window == DecoderShape.ALL ? global : local, experts.isPresent() && isSparse(layer)));
+      RotaryFrequencies frequencies = byType.computeIfAbsent(
+          window == DecoderShape.ALL ? RotaryConfig.GLOBAL : RotaryConfig.LOCAL,
+          type -> rotary.of(type, attention.size()));
+      layers.add(new Layer(window, frequencies, experts.isPresent() && isSparse(layer)));
     }
     boolean gemma2 = kind == DecoderKind.GEMMA2;
     return new DecoderShape(kind, hidden, config.positive("rms_norm_eps", 1e-6), attention,
@@ -61,16 +72,18 @@ final class DecoderShapes {
   }
 
   private void refuseStrangers() {
-    String partial = RotaryFrequencies.PARTIAL;
-    if (config.positive(partial, 1) != 1) {
-      throw ConfigNumbers.unknown(partial, config.node().path(partial).asText(), "1");
+    if (config.positive(RotaryFrequencies.PARTIAL, 1) != 1) {
+      throw config.unknown(RotaryFrequencies.PARTIAL, "1");
     }
     if (!config.flag("is_causal", true)) {
-      throw ConfigNumbers.unknown("is_causal", "false", "true");
+      throw config.unknown("is_causal", "true");
     }
     if (config.flag("use_bidirectional_attention", false)) {
-      throw ConfigNumbers.unknown("use_bidirectional_attention", "true", "false");
+      throw config.unknown("use_bidirectional_attention", "false");
     }
+    text.attentionGate().ifPresent(key -> {
+      throw config.unknown(key, "no gate on the attention");
+    });
   }
 
   private DecoderShape.Attention attention(int hidden) {
@@ -91,56 +104,20 @@ final class DecoderShapes {
             : 0);
   }
 
-  /** New files have all of it in {@code rope_parameters}, for models with local layers once for each kind of layer. */
-  private RotaryFrequencies globalRotary(int size) {
-    JsonNode parameters = config.node().path("rope_parameters");
-    JsonNode own = parameters.path("full_attention").isObject() ? parameters.path("full_attention") : parameters;
-    JsonNode scaling = config.node().path("rope_scaling");
-    if (own.isObject() && !repeats(scaling, own)) {
-      throw ConfigNumbers.unknown(
-          "rope_scaling beside rope_parameters that say something else,", scaling.toString(), "only one of both");
-    }
-    double assumed = kind == DecoderKind.GEMMA3 || kind == DecoderKind.MIXTRAL ? 1e6 : 1e4;
-    double theta = new ConfigNumbers(own).positive("rope_theta", config.positive("rope_theta", assumed));
-    return RotaryFrequencies.of(size, theta, own.isObject() ? own : scaling, trained());
-  }
-
-  /** Which of both counts where they differ has changed from one version of the library to the next. */
-  private static boolean repeats(JsonNode scaling, JsonNode parameters) {
-    return scaling.properties().stream().allMatch(entry -> {
-      JsonNode same = parameters.path(entry.getKey());
-      if (entry.getKey().equals("type") && same.isMissingNode()) {
-        same = parameters.path("rope_type");
-      }
-      return entry.getValue().isNumber() && same.isNumber()
-          ? entry.getValue().doubleValue() == same.doubleValue()
-          : entry.getValue().equals(same);
-    });
-  }
-
-  private RotaryFrequencies localRotary(int size) {
-    JsonNode own = config.node().path("rope_parameters").path("sliding_attention");
-    double theta = new ConfigNumbers(own).positive("rope_theta", config.positive("rope_local_base_freq", 1e4));
-    return RotaryFrequencies.of(size, theta, own.isObject() ? own : MissingNode.getInstance(), trained());
-  }
-
-  private int trained() {
-    return config.count("max_position_embeddings", 2048);
-  }
-
   private Activation activation() {
-    String name = config.text("hidden_activation", config.text("hidden_act", kind.isGemma() ? "gelu" : "silu"));
+    String key = config.has("hidden_activation") ? "hidden_activation" : "hidden_act";
+    String name = config.text(key, kind.isGemma() ? "gelu" : "silu");
     return switch (name.toLowerCase(Locale.ROOT)) {
       case "silu", "swish" -> Activation.SILU;
       case "gelu_pytorch_tanh", "gelu_new", "gelu_fast" -> Activation.GELU_TANH;
       // Gemma's first files say gelu and mean its approximation.
       case "gelu" -> {
         if (!kind.isGemma()) {
-          throw ConfigNumbers.unknown("activation", name, "silu and gelu_pytorch_tanh");
+          throw config.unknown(key, "silu and gelu_pytorch_tanh");
         }
         yield Activation.GELU_TANH;
       }
-      default -> throw ConfigNumbers.unknown("activation", name, "silu and gelu_pytorch_tanh");
+      default -> throw config.unknown(key, "silu and gelu_pytorch_tanh");
     };
   }
 
@@ -157,20 +134,22 @@ final class DecoderShapes {
   }
 
   private boolean isLocal(int layer) {
-    JsonNode types = config.node().path("layer_types");
-    if (types.isArray()) {
-      String type = types.path(layer).asText("(none)");
+    if (layerTypes.isPresent()) {
+      String type = layer < layerTypes.get().size() ? layerTypes.get().get(layer) : "(none)";
       return switch (type) {
-        case "sliding_attention" -> true;
-        case "full_attention" -> false;
-        default -> throw ConfigNumbers.unknown(
-            "layer " + layer + " with attention of type", type, "sliding_attention and full_attention");
+        case RotaryConfig.LOCAL -> true;
+        case RotaryConfig.GLOBAL -> false;
+        default -> throw config.unknown("layer_types", "layer " + layer + " with attention of type", type,
+            "sliding_attention and full_attention");
       };
+    }
+    if (config.has("sliding_window_pattern")) {
+      throw config.wrong("sliding_window_pattern", "a whole number above 0, or letters L and G");
     }
     return switch (kind) {
       case LLAMA, MISTRAL, GEMMA, MIXTRAL, QWEN3_MOE -> true;
       case GEMMA2 -> layer % 2 == 0;
-      case GEMMA3 -> (layer + 1) % config.count("sliding_window_pattern", 6) != 0;
+      case GEMMA3 -> (layer + 1) % USUAL_PATTERN != 0;
       case QWEN2, QWEN3 -> layer >= config.index("max_window_layers", 28);
       // Every other layer, up to the one from which on the dense kinds slide.
       case QWEN2_MOE -> layer % 2 == 0 && layer < config.index("max_window_layers", 28);
@@ -181,7 +160,7 @@ final class DecoderShapes {
     Experts experts = switch (kind) {
       case LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3 -> null;
       case MIXTRAL -> new Experts("block_sparse_moe", "w1", "w3", "w2",
-          config.count("num_local_experts"), config.count("num_experts_per_tok", 2), true, false);
+          config.count("num_experts"), config.count("num_experts_per_tok", 2), true, false);
       case QWEN2_MOE -> mixture(4, true);
       case QWEN3_MOE -> mixture(8, false);
     };
@@ -197,6 +176,15 @@ final class DecoderShapes {
   }
 
   private boolean isSparse(int layer) {
+    JsonNode types = config.node().path("mlp_layer_types");
+    if (types.isArray()) {
+      String type = types.path(layer).asText("(none)");
+      return switch (type) {
+        case "sparse", "moe" -> true;
+        case "dense" -> false;
+        default -> throw config.unknown("mlp_layer_types", "layer " + layer + " of type", type, "sparse and dense");
+      };
+    }
     if (kind == DecoderKind.MIXTRAL) {
       return true;
     }

@@ -9,12 +9,14 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.TextConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 
 /**
  * A checkpoint or a finished result as something that can be evaluated. Owns its files until it is closed; used by the thread
@@ -29,13 +31,16 @@ public final class EvaluatedModel implements AutoCloseable {
   private final ModelWeights weights;
   private final Map<String, TensorInfo> tensors;
   private final long memory;
+  private final List<String> warnings;
   private final Runnable closeFiles;
 
   private EvaluatedModel(
-      Path folder, ModelWeights weights, List<TensorInfo> tensors, long memory, Runnable closeFiles) {
+      Path folder, ModelWeights weights, List<TensorInfo> tensors, long memory, List<String> warnings,
+      Runnable closeFiles) {
     this.folder = folder;
     this.weights = weights;
     this.memory = memory;
+    this.warnings = warnings;
     this.closeFiles = closeFiles;
     this.tensors = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> this.tensors.put(tensor.name(), tensor));
@@ -63,14 +68,14 @@ public final class EvaluatedModel implements AutoCloseable {
   private static EvaluatedModel openFiles(Path path) {
     if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
       ResultWeights weights = ResultWeights.open(path);
-      return new EvaluatedModel(path, weights, weights.tensors(), bytes(weights), () -> {});
+      return new EvaluatedModel(path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
       SourceQuantization.check(checkpoint);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
-      return new EvaluatedModel(
-          checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES, checkpoint::close);
+      return new EvaluatedModel(checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES,
+          checkpoint.warnings(), checkpoint::close);
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -91,11 +96,14 @@ public final class EvaluatedModel implements AutoCloseable {
     return weights;
   }
 
+  /** What a user should know of the model's files before its figures are believed, each a sentence. */
+  public List<String> warnings() {
+    return Stream.concat(warnings.stream(), ModelWarnings.of(weights).stream()).toList();
+  }
+
   /** The most tokens that the model takes at once; empty where config.json does not say. */
   public OptionalInt longestInput() {
-    int longest = weights.config().path("max_position_embeddings")
-        .asInt(weights.config().path("text_config").path("max_position_embeddings").asInt(0));
-    return longest > 0 ? OptionalInt.of(longest) : OptionalInt.empty();
+    return TextConfig.of(weights.config()).longestInput();
   }
 
   /** What its texts begin with. Throws where no forward pass is written for the model, or config.json is wrong. */

@@ -19,6 +19,9 @@ public interface ModelWeights extends AutoCloseable {
   /** The shape of each stored tensor by its name. */
   Map<String, List<Long>> shapes();
 
+  /** The name under which a tensor is stored: another one for a tied tensor. */
+  String stored(String tensor);
+
   /** Output channels of a matrix [out, in]. */
   int rows(String tensor);
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
@@ -48,7 +49,7 @@ public final class QuestionFile {
         number++;
       }
     } catch (JsonProcessingException e) {
-      throw wrong(file, number, "is not JSON: " + e.getOriginalMessage());
+      throw wrong(file, number, "is not JSON: " + JsonText.fault(e));
     } catch (IllegalArgumentException e) {
       throw wrong(file, number, String.valueOf(e.getMessage()));
     } catch (CharacterCodingException e) {

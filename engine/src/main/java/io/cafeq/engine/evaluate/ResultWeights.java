@@ -181,7 +181,8 @@ public final class ResultWeights implements ModelWeights {
     return entry(tensor).file();
   }
 
-  private String stored(String tensor) {
+  @Override
+  public String stored(String tensor) {
     return result.manifest().aliases().getOrDefault(tensor, tensor);
   }
 

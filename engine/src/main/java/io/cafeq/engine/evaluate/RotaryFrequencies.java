@@ -1,6 +1,5 @@
 package io.cafeq.engine.evaluate;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -12,6 +11,9 @@ import java.util.stream.IntStream;
  */
 final class RotaryFrequencies {
   private static final String KNOWN = "default, linear, dynamic, llama3 and yarn";
+
+  private static final String TYPE = "rope_type";
+  private static final String OLD_TYPE = "type";
 
   /** The share of a head's channels that turn. */
   static final String PARTIAL = "partial_rotary_factor";
@@ -28,19 +30,19 @@ final class RotaryFrequencies {
 
   /**
    * @param headSize channels of a head, an even number
-   * @param scaling {@code rope_scaling} of config.json, or what is no object where there is none
+   * @param numbers {@code rope_scaling} of config.json or what replaces it; no object where there is none
    * @param trained {@code max_position_embeddings}
    */
-  static RotaryFrequencies of(int headSize, double theta, JsonNode scaling, int trained) {
+  static RotaryFrequencies of(int headSize, double theta, ConfigNumbers numbers, int trained) {
     double[] plain = IntStream.range(0, headSize / 2).mapToDouble(i -> Math.pow(theta, -2.0 * i / headSize)).toArray();
-    if (!scaling.isObject()) {
+    if (!numbers.isObject()) {
       return new RotaryFrequencies(plain, 1, Integer.MAX_VALUE);
     }
-    ConfigNumbers numbers = new ConfigNumbers(scaling);
     if (numbers.positive(PARTIAL, 1) != 1) {
-      throw ConfigNumbers.unknown(PARTIAL, scaling.path(PARTIAL).asText(), "1");
+      throw numbers.unknown(PARTIAL, "1");
     }
-    String type = numbers.text("rope_type", numbers.text("type", scaling.has("factor") ? "" : "default"));
+    String key = !numbers.has(TYPE) && numbers.has(OLD_TYPE) ? OLD_TYPE : TYPE;
+    String type = numbers.text(key, numbers.has("factor") ? "" : "default");
     return switch (type) {
       case "default" -> new RotaryFrequencies(plain, 1, Integer.MAX_VALUE);
       case "dynamic" -> new RotaryFrequencies(plain, 1, numbers.count("original_max_position_embeddings", trained));
@@ -52,7 +54,7 @@ final class RotaryFrequencies {
       case "llama3" -> new RotaryFrequencies(llama3(plain, numbers), 1, Integer.MAX_VALUE);
       case "yarn" -> new RotaryFrequencies(
           yarn(plain, theta, trained, numbers), yarnMagnitude(numbers), Integer.MAX_VALUE);
-      default -> throw ConfigNumbers.unknown("rotary embedding of type", type, KNOWN);
+      default -> throw numbers.unknown(key, "rotary embedding of type", type, KNOWN);
     };
   }
 

@@ -2,6 +2,7 @@ package io.cafeq.engine.evaluate;
 
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.cafeq.engine.checkpoint.CheckpointException;
+import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
@@ -59,7 +60,7 @@ public final class TextTokenizer implements AutoCloseable {
 
   private static long create(TokenizersLibrary library, Path path) {
     try {
-      return library.createTokenizerFromString(Files.readString(path));
+      return library.createTokenizerFromString(JsonText.withoutMark(Files.readString(path)));
     } catch (IOException e) {
       throw FileFailure.of("read", path, e);
     } catch (RuntimeException e) {

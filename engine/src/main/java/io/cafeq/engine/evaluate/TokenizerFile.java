@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.cafeq.engine.checkpoint.CheckpointException;
+import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -32,7 +33,7 @@ record TokenizerFile(int vocabulary, SortedSet<Integer> special) {
       return new TokenizerFile(reading.largest + 1, Collections.unmodifiableSortedSet(reading.special));
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          file + ": is not JSON as a tokenizer has it: " + e.getOriginalMessage(), "Download tokenizer.json again.", e);
+          file + ": is not JSON as a tokenizer has it: " + JsonText.fault(e), "Download tokenizer.json again.", e);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }

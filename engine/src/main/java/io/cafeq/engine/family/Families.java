@@ -57,12 +57,12 @@ public final class Families {
   private Families() {}
 
   /**
-   * By {@code model_type}, and by that of {@code text_config}, where a multimodal model describes its text model.
+   * By {@code model_type}, and by that of the section where a multimodal model describes its text model.
    *
    * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
    */
   public static ModelFamily of(JsonNode config, Map<String, List<Long>> shapes) {
-    return modelTypes(config)
+    return TextConfig.of(config).modelTypes().stream()
         .flatMap(type -> KNOWN.stream().filter(family -> family.accepts(type)))
         .findFirst()
         .map(family -> family.forModel(config, shapes))
@@ -71,17 +71,11 @@ public final class Families {
 
   /** What config.json calls the model, for messages. */
   public static Optional<String> modelType(JsonNode config) {
-    return modelTypes(config).findFirst();
+    return TextConfig.of(config).modelTypes().stream().findFirst();
   }
 
   public static String names() {
     return String.join(", ", KNOWN.stream().map(NamedFamily::name).toList());
-  }
-
-  private static Stream<String> modelTypes(JsonNode config) {
-    return Stream.of(config.path("model_type"), config.path("text_config").path("model_type"))
-        .filter(JsonNode::isTextual)
-        .map(JsonNode::asText);
   }
 
   private static NamedFamily plain(String name, String... modelTypes) {

@@ -42,13 +42,13 @@ record ModelSections(
   private static final int DEEPEST = 4;
 
   static ModelSections of(JsonNode config) {
-    JsonNode text = TextConfig.of(config).node();
+    TextConfig text = TextConfig.of(config);
     Set<Long> vocabularies = new HashSet<>();
     Set<Long> heads = new HashSet<>();
     Set<Long> experts = new HashSet<>();
     List<Section> others = new ArrayList<>();
-    visit(config, text, DEEPEST, others, vocabularies);
-    for (Map.Entry<String, JsonNode> entry : text.properties()) {
+    visit(config, "", text.section(), others, vocabularies);
+    for (Map.Entry<String, JsonNode> entry : text.node().properties()) {
       if (SIZE.matcher(entry.getKey()).matches()) {
         continue;
       }
@@ -62,9 +62,10 @@ record ModelSections(
     boolean both = config.path("is_encoder_decoder").asBoolean() || config.has("num_decoder_layers")
         || config.has("decoder_layers");
     // a model of one modality alone has no towers
-    boolean hasText = text != config || !vocabularies.isEmpty();
+    boolean hasText = !text.section().isEmpty() || !vocabularies.isEmpty();
     return new ModelSections(
-        first(text, HIDDEN), first(text, LAYERS), vocabularies, heads, experts, hasText ? others : List.of(), both);
+        first(text.node(), HIDDEN), first(text.node(), LAYERS), vocabularies, heads, experts,
+        hasText ? others : List.of(), both);
   }
 
   ModelSections {
@@ -74,26 +75,28 @@ record ModelSections(
     others = List.copyOf(others);
   }
 
+  /**
+   * @param path of the object, such as {@code thinker_config}; empty for the whole file
+   * @param text path of the text model's own object
+   */
   private static void visit(
-      JsonNode section, JsonNode text, int depth, List<Section> others, Set<Long> vocabularies) {
-    for (Map.Entry<String, JsonNode> entry : section.properties()) {
+      JsonNode object, String path, String text, List<Section> others, Set<Long> vocabularies) {
+    for (Map.Entry<String, JsonNode> entry : object.properties()) {
       JsonNode value = entry.getValue();
       if (VOCABULARY.matcher(entry.getKey()).matches()) {
         counts(value, vocabularies);
       }
-      boolean named = NameWords.of(entry.getKey()).hasAny(LayerWords.OTHER_MODALITIES)
-          && !NameWords.of(entry.getKey()).hasAny(LayerWords.TEXT);
-      if (value.isObject() && value != text) {
-        if (named || OF_OTHER_MODALITIES.stream().anyMatch(value::has)) {
-          others.add(new Section(
-              entry.getKey(), first(value, HIDDEN).orElse(0), first(value, LAYERS).orElse(0)));
-        } else if (depth > 1) {
-          visit(value, text, depth - 1, others, vocabularies);
-        }
-      } else if (value == text && depth > 1) {
-        visit(value, text, depth - 1, others, vocabularies);
+      String own = path.isEmpty() ? entry.getKey() : path + "." + entry.getKey();
+      boolean ofText = text.equals(own) || text.startsWith(own + ".");
+      boolean named = NameWords.of(entry.getKey()).endsWithAny(LayerWords.OTHER_MODALITIES, LayerWords.TEXT);
+      boolean isOther = value.isObject() && !ofText
+          && (named || OF_OTHER_MODALITIES.stream().anyMatch(value::has));
+      if (isOther) {
+        others.add(new Section(own, first(value, HIDDEN).orElse(0), first(value, LAYERS).orElse(0)));
+      } else if (value.isObject() && own.chars().filter(c -> c == '.').count() < DEEPEST) {
+        visit(value, own, text, others, vocabularies);
       } else if (named && value.isTextual() && entry.getKey().endsWith("tower")) {
-        others.add(new Section(entry.getKey(), 0, 0));
+        others.add(new Section(own, 0, 0));
       }
     }
   }

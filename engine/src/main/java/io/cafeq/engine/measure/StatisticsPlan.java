@@ -1,6 +1,5 @@
 package io.cafeq.engine.measure;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.StatisticsSettings;
 import io.cafeq.config.StatisticsSource;
@@ -9,6 +8,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.family.TextConfig;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.statistics.InputStatistics;
@@ -43,9 +43,7 @@ public record StatisticsPlan(
     boolean none = choice.used() instanceof StatisticsSource.None;
     MeasuredInputs inputs =
         none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
-    JsonNode text = checkpoint.config().path("text_config");
-    JsonNode config = text.isObject() ? text : checkpoint.config();
-    int experts = config.path("num_experts_per_tok").asInt(Integer.MAX_VALUE);
+    int experts = TextConfig.of(checkpoint.config()).node().path("num_experts_per_tok").asInt(Integer.MAX_VALUE);
     return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts < 1 ? 1 : experts);
   }
 

@@ -19,6 +19,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
+import io.cafeq.engine.family.TextConfig;
 import io.cafeq.engine.transform.Seeds;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -161,7 +162,7 @@ public final class TokenMaker {
   /** Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say. */
   private IntPredicate special() {
     TreeSet<Integer> special = new TreeSet<>();
-    JsonNode config = text(checkpoint.config());
+    JsonNode config = TextConfig.of(checkpoint.config()).node();
     for (String key : List.of("bos_token_id", "eos_token_id", "pad_token_id")) {
       JsonNode ids = config.path(key);
       special.add(ids.asInt(-1));
@@ -191,12 +192,8 @@ public final class TokenMaker {
         .max()
         .orElseThrow(() -> new CheckpointException(
             checkpoint.folder() + ": has no embedding of tokens", "Download the checkpoint again."));
-    int size = text(checkpoint.config()).path("vocab_size").asInt(0);
+    int size = TextConfig.of(checkpoint.config()).node().path("vocab_size").asInt(0);
     return (int) (size < 1 ? entries : Math.min(size, entries));
-  }
-
-  private static JsonNode text(JsonNode config) {
-    return config.path("text_config").isObject() ? config.path("text_config") : config;
   }
 
   private List<int[]> write(StatisticsPlan plan) {

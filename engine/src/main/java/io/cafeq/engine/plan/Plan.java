@@ -19,8 +19,12 @@ public record Plan(String family, List<Unit> units, Coverage coverage, List<Stri
 
   /** The same with something more for the user to know. */
   public Plan warning(String sentence) {
+    return warning(List.of(sentence));
+  }
+
+  public Plan warning(List<String> sentences) {
     List<String> more = new ArrayList<>(warnings);
-    more.add(sentence);
+    more.addAll(sentences);
     return new Plan(family, units, coverage, more);
   }
 }

@@ -110,27 +110,6 @@ class ShardedCheckpointTest {
   }
 
   @Test
-  void refusesATensorInAnotherShardThanTheIndexSays() throws IOException {
-    index("{\"a\":\"" + FIRST + "\",\"b\":\"" + SECOND + "\",\"c\":\"" + SECOND + "\"}");
-    assertThat(refusal()).hasMessageContaining("tensor \"b\": expected in " + SECOND + ", found in " + FIRST);
-  }
-
-  @Test
-  void refusesATensorThatTheIndexDoesNotList() throws IOException {
-    index("{\"a\":\"" + FIRST + "\",\"c\":\"" + SECOND + "\"}");
-    assertThat(refusal()).hasMessageContaining(FIRST).hasMessageContaining("tensor \"b\" is not in the index");
-  }
-
-  @Test
-  void refusesATensorInTwoShards() throws IOException {
-    RawSafetensors.write(
-        folder, SECOND, "{" + entry("b", "U8", "[1]", 0, 1) + "," + entry("c", "U8", "[1]", 1, 2) + "}", new byte[2]);
-    assertThat(refusal())
-        .hasMessageContaining(SECOND)
-        .hasMessageContaining("tensor \"b\" is stored in " + FIRST + " as well");
-  }
-
-  @Test
   void checksEveryShardBeforeItReturns() throws IOException {
     RawSafetensors.write(folder, SECOND, "{" + entry("c", "F32", "[9]", 0, 36) + "}", new byte[35]);
     assertThat(refusal()).hasMessageContaining(SECOND).hasMessageContaining("tensor \"c\"")

@@ -52,7 +52,12 @@ class ForwardModelsTest {
       "llama; {\"use_bidirectional_attention\": true}; use_bidirectional_attention",
       "gemma3_text; {\"use_bidirectional_attention\": true}; use_bidirectional_attention",
       "gemma3_text; {\"layer_types\": [\"full_attention\", \"chunked_attention\"]}; \"chunked_attention\"",
-      "gemma3_text; {\"layer_types\": [\"full_attention\"]}; \"(none)\""})
+      "gemma3_text; {\"layer_types\": [\"full_attention\"]}; \"(none)\"",
+      "llama; {\"attention_output_gate\": true}; attention_output_gate",
+      "llama; {\"rope_scaling\": {\"type\": \"su\"}}; rope_scaling.type",
+      "llama; {\"rope_parameters\": {\"rope_type\": \"proportional\"}}; rope_parameters.rope_type",
+      "mistral; {\"sliding_window\": 8, \"rope_parameters\": {\"full_attention\": {}}}; sliding_attention",
+      "qwen3_moe; {\"mlp_layer_types\": [\"sparse\", \"hash_moe\"]}; mlp_layer_types"})
   void whatNoPassIsWrittenForIsRefused(String family, String change, String words) throws JsonProcessingException {
     ObjectNode config = config(family, change);
     assertThat(ForwardModels.supports(config).reason()).contains(words, "knows");
@@ -68,7 +73,7 @@ class ForwardModelsTest {
       "llama; {\"head_dim\": 15}; head_dim",
       "llama; {\"rms_norm_eps\": -1}; rms_norm_eps",
       "llama; {\"tie_word_embeddings\": 1}; tie_word_embeddings",
-      "llama; {\"rope_scaling\": {\"rope_type\": \"linear\"}}; factor",
+      "llama; {\"rope_scaling\": {\"rope_type\": \"linear\"}}; rope_scaling.factor",
       "mistral; {\"sliding_window\": 0}; sliding_window",
       "qwen2; {\"use_sliding_window\": true, \"max_window_layers\": -1}; max_window_layers",
       "mixtral; {\"num_experts_per_tok\": 5}; num_experts_per_tok"})

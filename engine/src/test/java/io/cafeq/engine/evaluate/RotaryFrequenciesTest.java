@@ -25,7 +25,8 @@ class RotaryFrequenciesTest {
   void frequenciesAndMagnitudeOfYarn(String change, double magnitude, String frequencies) throws JsonProcessingException {
     ObjectMapper json = new ObjectMapper();
     RotaryFrequencies rotary = RotaryFrequencies.of(16, 1e4,
-        json.readerForUpdating(json.readTree("{\"rope_type\": \"yarn\", \"factor\": 4}")).readTree(change), 4096);
+        new ConfigNumbers(
+            json.readerForUpdating(json.readTree("{\"rope_type\": \"yarn\", \"factor\": 4}")).readTree(change)), 4096);
     double[] expected = Arrays.stream(frequencies.strip().split(" ")).mapToDouble(Double::parseDouble).toArray();
     try (Arena arena = Arena.ofConfined()) {
       RotaryTable table = rotary.table(arena, 2);

@@ -169,7 +169,7 @@ class FamilyPlacesTest {
   void whatReadsTheSameInputHasTheSameInputChannels(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
-    long hidden = TextConfig.of(shapes.configObject()).count("hidden_size", "n_embd", "dim").orElseThrow();
+    long hidden = TextConfig.of(shapes.configObject()).count("hidden_size").orElseThrow();
     shapes.headers().forEach((tensor, info) -> {
       Place place = family.place(tensor);
       if (place.input().isPresent() && info.isMatrix()) {

@@ -1,0 +1,97 @@
+package io.cafeq.engine.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** Folders that hold models and are none themselves. Asked only where there are no weights under their usual names. */
+enum FolderKind {
+  /** What this program wrote. */
+  RESULT {
+    @Override
+    boolean is(FolderNames names) {
+      return Files.isDirectory(names.path("units")) && (names.has(MANIFEST) || Files.isDirectory(names.path(".cafeq")));
+    }
+
+    @Override
+    CheckpointException refusal(Path folder) {
+      return Files.exists(folder.resolve(MANIFEST))
+          ? new CheckpointException(folder + ": is a result of cafeq, which is quantized already",
+              "Give the checkpoint that it was made from, or make one of it first with \"cafeq export " + folder
+                  + " --format dense --out DIR\".")
+          : new CheckpointException(folder + ": is an unfinished result of cafeq",
+              "Give the checkpoint that it is made from; the same quantize command as before finishes the result.");
+    }
+  },
+  ADAPTER {
+    @Override
+    boolean is(FolderNames names) {
+      return names.candidates().isEmpty() && names.has(Adapter.CONFIG);
+    }
+
+    @Override
+    CheckpointException refusal(Path folder) {
+      return Adapter.refusal(folder, folder);
+    }
+  },
+  DIFFUSERS_PIPELINE {
+    @Override
+    boolean is(FolderNames names) {
+      return names.has("model_index.json") && !names.has(ModelConfig.FILE);
+    }
+
+    @Override
+    CheckpointException refusal(Path folder) throws IOException {
+      return new CheckpointException(
+          folder + ": is a pipeline of diffusers, whose models are in folders of their own",
+          FolderNames.of(folder).modelBelow(FolderNames::holdsLanguageModel)
+              .map(model -> "Give the folder of one of its language models, such as " + model + ".")
+              .orElse("No step helps: none of its folders holds a language model in safetensors files."));
+    }
+  },
+  SENTENCE_TRANSFORMER {
+    @Override
+    boolean is(FolderNames names) {
+      return names.candidates().isEmpty() && names.has(MODULES);
+    }
+
+    @Override
+    CheckpointException refusal(Path folder) throws IOException {
+      Optional<Path> model = FolderNames.of(folder).modelBelow(FolderNames::holdsLanguageModel);
+      return new CheckpointException(
+          folder + ": is a model of sentence-transformers, whose " + MODULES + " puts its parts into folders of their own",
+          model.map(found -> "Give the folder of its model: " + found + ".")
+              .orElse("Convert its model to safetensors first: load it with sentence-transformers, then "
+                  + "save_pretrained into a new folder."));
+    }
+  },
+  ORIGINAL {
+    @Override
+    boolean is(FolderNames names) {
+      return !names.has(ModelConfig.FILE)
+          && names.all().stream().anyMatch(name -> name.matches("consolidated.*\\.(pth|safetensors)"));
+    }
+
+    @Override
+    CheckpointException refusal(Path folder) {
+      return new CheckpointException(
+          folder + ": holds a model in its maker's own form (consolidated files, without config.json)",
+          "Take the model in Hugging Face form, with config.json and model.safetensors or its shards, or make it so with "
+              + "the conversion script that transformers has for this family (convert_..._weights_to_hf.py).");
+    }
+  };
+
+  private static final String MANIFEST = "manifest.json";
+  private static final String MODULES = "modules.json";
+
+  static Optional<FolderKind> recognise(FolderNames names) {
+    return List.of(values()).stream().filter(kind -> kind.is(names)).findFirst();
+  }
+
+  abstract boolean is(FolderNames names);
+
+  /** What the folder is, with a remedy that names what is really there. */
+  abstract CheckpointException refusal(Path folder) throws IOException;
+}

@@ -1,0 +1,234 @@
+package io.cafeq.engine.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * Settles an index with what its shards hold. Where it can be told which of the two is meant this goes on, as the common
+ * loaders do: they read whole shards, and pass over what the model has no use for. What would leave a hole in the model is
+ * refused.
+ *
+ * @param tensors of all shards, without copies that do not count
+ * @param warnings what was settled, each a sentence
+ */
+record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
+  private static final Set<String> LAYER_COUNTS = Set.of("num_hidden_layers", "num_layers", "n_layer", "n_layers");
+  private static final int DEEPEST = 4;
+
+  IndexAgreement {
+    tensors = List.copyOf(tensors);
+    warnings = List.copyOf(warnings);
+  }
+
+  /**
+   * @param stored of all shards, in disk order
+   * @param aliases names that stand for another stored tensor
+   * @throws CheckpointException where something is missing, or two copies could be meant
+   */
+  static IndexAgreement of(
+      ShardIndex index, Path folder, List<TensorInfo> stored, Set<String> aliases, JsonNode config) {
+    Map<String, TensorInfo> taken = HashMap.newHashMap(stored.size());
+    List<String> copies = new ArrayList<>();
+    List<String> unlisted = new ArrayList<>();
+    List<String> moved = new ArrayList<>();
+    for (TensorInfo tensor : stored) {
+      TensorInfo other = taken.putIfAbsent(tensor.name(), tensor);
+      if (other != null) {
+        copies.add(tensor.name());
+        taken.put(tensor.name(), meant(index, folder, other, tensor));
+      }
+    }
+    List<TensorInfo> kept = stored.stream().filter(tensor -> taken.get(tensor.name()) == tensor).toList();
+    for (TensorInfo tensor : kept) {
+      String file = index.files().get(tensor.name());
+      if (file == null) {
+        unlisted.add(tensor.name());
+      } else if (!file.equals(tensor.file())) {
+        moved.add(tensor.name());
+      }
+    }
+    List<String> missing = new TreeMap<>(index.files()).keySet().stream()
+        .filter(name -> !taken.containsKey(name) && !aliases.contains(name))
+        .toList();
+    if (!missing.isEmpty()) {
+      refuseEmptyShards(index, folder, missing);
+      StoredNames names = StoredNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
+      List<String> holes = missing.stream().filter(names::leavesHole).toList();
+      if (!holes.isEmpty()) {
+        throw hole(index, folder, holes);
+      }
+    }
+    List<String> warnings = new ArrayList<>();
+    sentence(copies, "stored more than once; the index decides which copy is read").ifPresent(warnings::add);
+    sentence(moved, "in another shard than the index says; read from where found").ifPresent(warnings::add);
+    sentence(unlisted, "not in the index, but in one of its shards; read as well").ifPresent(warnings::add);
+    sentence(missing, "named by the index, but in no shard; left out").ifPresent(warnings::add);
+    return new IndexAgreement(kept, warnings);
+  }
+
+  private static TensorInfo meant(ShardIndex index, Path folder, TensorInfo one, TensorInfo other) {
+    String file = index.files().get(one.name());
+    if (one.file().equals(file)) {
+      return one;
+    }
+    if (other.file().equals(file)) {
+      return other;
+    }
+    throw new CheckpointException(
+        folder.resolve(other.file()) + ": tensor " + Names.quoted(one.name()) + " is stored in " + one.file()
+            + " as well, and the index " + index.path() + (file == null ? " does not name it" : " names neither"),
+        "Write into weight_map of the index which of the two files the tensor is to be read from.");
+  }
+
+  /** A file of which nothing is there belongs to another checkpoint, or its download broke off. */
+  private static void refuseEmptyShards(ShardIndex index, Path folder, List<String> missing) {
+    Map<String, Long> listed = index.files().values().stream()
+        .collect(Collectors.groupingBy(file -> file, TreeMap::new, Collectors.counting()));
+    Map<String, List<String>> lost = missing.stream()
+        .collect(Collectors.groupingBy(name -> String.valueOf(index.files().get(name)), TreeMap::new, Collectors.toList()));
+    lost.forEach((file, names) -> {
+      if (names.size() == listed.getOrDefault(file, 0L)) {
+        throw new CheckpointException(
+            folder.resolve(file) + ": holds none of the tensors that the index " + index.path() + " gives it ("
+                + names.size() + ", such as " + Names.quoted(names.getFirst()) + ")",
+            remedy(file));
+      }
+    });
+  }
+
+  private static CheckpointException hole(ShardIndex index, Path folder, List<String> names) {
+    String name = names.getFirst();
+    String file = String.valueOf(index.files().get(name));
+    return new CheckpointException(
+        folder.resolve(file) + ": tensor " + Names.quoted(name) + " is missing; the index " + index.path()
+            + " says it is there" + (names.size() > 1 ? ", and " + (names.size() - 1) + " more are missing" : ""),
+        remedy(file));
+  }
+
+  private static String remedy(String file) {
+    return "Download or copy " + Names.shortened(file)
+        + " again; if the model is whole without these tensors, remove their names from the index.";
+  }
+
+  private static Optional<String> sentence(List<String> names, String what) {
+    return names.isEmpty()
+        ? Optional.empty()
+        : Optional.of("%d %s %s (%s%s).".formatted(
+            names.size(), names.size() == 1 ? "tensor is" : "tensors are", what, names.size() == 1 ? "" : "such as ",
+            Names.quoted(names.getFirst())));
+  }
+
+  /** The most layers that any part of config.json counts: layers beyond are no part of the model. 0 where none counts. */
+  private static int layerCount(JsonNode config, int depth) {
+    int most = 0;
+    for (Map.Entry<String, JsonNode> entry : config.properties()) {
+      JsonNode value = entry.getValue();
+      if (LAYER_COUNTS.contains(entry.getKey()) && value.isInt()) {
+        most = Math.max(most, value.intValue());
+      } else if (value.isObject() && depth < DEEPEST) {
+        most = Math.max(most, layerCount(value, depth + 1));
+      }
+    }
+    return most;
+  }
+
+  private static boolean isTied(JsonNode config, int depth) {
+    return config.path("tie_word_embeddings").asBoolean(false)
+        || depth < DEEPEST && config.properties().stream()
+            .anyMatch(entry -> entry.getValue().isObject() && isTied(entry.getValue(), depth + 1));
+  }
+
+  /**
+   * What names say of the place of a tensor that is missing.
+   *
+   * @param modules beginnings of the stored names that end before one of their first dots
+   * @param inLayers what stored names have after the number of a layer, with the part before it
+   * @param layers 0 where the number is not known
+   */
+  private record StoredNames(Set<String> modules, Set<String> inLayers, int layers, boolean tied) {
+    private static final String HEAD = "lm_head.weight";
+    private static final Set<String> PARAMETERS = Set.of("weight", "bias");
+    /** Real names have fewer dots; those of a hostile file could have thousands, each a beginning to hold. */
+    private static final int MOST_DOTS = 16;
+
+    static StoredNames of(Set<String> names, int layers, boolean tied) {
+      Set<String> modules = new HashSet<>();
+      Set<String> inLayers = new TreeSet<>();
+      for (String name : names) {
+        int dot = name.indexOf('.');
+        for (int dots = 0; dot > 0 && dots < MOST_DOTS; dots++) {
+          modules.add(name.substring(0, dot));
+          dot = name.indexOf('.', dot + 1);
+        }
+        InLayer.of(name).ifPresent(place -> inLayers.add(place.anyLayer()));
+      }
+      return new StoredNames(modules, inLayers, layers, tied);
+    }
+
+    /** Whether the model has a use for the tensor, as far as can be told. */
+    boolean leavesHole(String missing) {
+      Optional<InLayer> place = InLayer.of(missing);
+      if (place.isEmpty()) {
+        return isOfModule(parent(parent(missing))) && !(tied && (missing.equals(HEAD) || missing.endsWith("." + HEAD)));
+      }
+      InLayer in = place.get();
+      if (!modules.contains(in.stem())) {
+        return isOfModule(parent(in.stem()));
+      }
+      boolean beyond = layers > 0 && in.layer() >= layers && !modules.contains(in.stem() + "." + in.layer());
+      // Buffers that older libraries stored and none reads, such as frequencies of rotary embeddings.
+      boolean buffer = !inLayers.contains(in.anyLayer()) && !PARAMETERS.contains(leaf(in.name()));
+      return !beyond && !buffer;
+    }
+
+    /** The model itself has no name; a module of which nothing is stored is one that the checkpoint goes without. */
+    private boolean isOfModule(String module) {
+      return module.isEmpty() || modules.contains(module);
+    }
+
+    private static String parent(String name) {
+      return name.substring(0, Math.max(0, name.lastIndexOf('.')));
+    }
+
+    private static String leaf(String name) {
+      return name.substring(name.lastIndexOf('.') + 1);
+    }
+  }
+
+  /**
+   * A name with a number in it.
+   *
+   * @param stem before the first number
+   * @param name after it
+   */
+  private record InLayer(String stem, int layer, String name) {
+    private static final int MOST_DIGITS = 6;
+
+    static Optional<InLayer> of(String tensor) {
+      int start = 0;
+      for (int dot = tensor.indexOf('.'); dot >= 0; dot = tensor.indexOf('.', start)) {
+        String part = tensor.substring(start, dot);
+        if (start > 0 && !part.isEmpty() && part.length() <= MOST_DIGITS && part.chars().allMatch(c -> c >= '0' && c <= '9')) {
+          return Optional.of(
+              new InLayer(tensor.substring(0, start - 1), Integer.parseInt(part), tensor.substring(dot + 1)));
+        }
+        start = dot + 1;
+      }
+      return Optional.empty();
+    }
+
+    String anyLayer() {
+      return stem + ".#." + name;
+    }
+  }
+}

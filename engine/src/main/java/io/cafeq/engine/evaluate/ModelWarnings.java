@@ -1,0 +1,91 @@
+package io.cafeq.engine.evaluate;
+
+import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.Names;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.family.DecoderTensors;
+import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.memory.FloatMatrix;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/** What a user should know of a model before it is quantized or run: where its files do not agree, and what was made of that. */
+public final class ModelWarnings {
+  private static final int COMPARED_ROWS = 64;
+  private static final int NAMED_KEYS = 5;
+
+  private ModelWarnings() {}
+
+  /** Looks at names, config.json and some rows of the embeddings; each a sentence. */
+  public static List<String> of(Checkpoint checkpoint) {
+    List<String> warnings = new ArrayList<>(checkpoint.warnings());
+    try (CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
+      warnings.addAll(of(weights));
+    }
+    return List.copyOf(warnings);
+  }
+
+  static List<String> of(ModelWeights weights) {
+    List<String> warnings = new ArrayList<>();
+    TextConfig config = TextConfig.of(weights.config());
+    DecoderKind.find(config).flatMap(kind -> unread(config)).ifPresent(warnings::add);
+    head(weights, config).ifPresent(warnings::add);
+    return warnings;
+  }
+
+  private static Optional<String> unread(TextConfig config) {
+    List<String> keys = UnreadKeys.of(config);
+    return keys.isEmpty()
+        ? Optional.empty()
+        : Optional.of("config.json has %s that no forward pass of this kind of model reads: %s. Where one changes what the "
+            .formatted(keys.size() == 1 ? "a key" : "keys",
+                String.join(", ", keys.stream().limit(NAMED_KEYS).map(Names::shortened).toList())
+                    + (keys.size() > NAMED_KEYS ? " and " + (keys.size() - NAMED_KEYS) + " more" : ""))
+            + "model computes, statistics and evaluations are of another model.");
+  }
+
+  /** Where a head is stored although config.json has it tied to the embeddings, and is another one. */
+  private static Optional<String> head(ModelWeights weights, TextConfig config) {
+    boolean tied = config.node().path("tie_word_embeddings")
+        .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
+    return DecoderTensors.find(weights.config(), weights.shapes(), weights::has)
+        .filter(names -> tied && names.head().isPresent())
+        .filter(names -> !same(weights, names.embedding(), names.head().orElseThrow()))
+        .map(names -> ("config.json ties the head to the embeddings (%s), but %s is stored with other values than %s: the "
+            + "stored head is taken, as in transformers 5.").formatted(Names.shortened(config.place("tie_word_embeddings")), Names.quoted(names.head().orElseThrow()),
+                Names.quoted(names.embedding())));
+  }
+
+  private static boolean same(ModelWeights weights, String embedding, String head) {
+    try {
+      return weights.stored(embedding).equals(weights.stored(head)) || sameRows(weights, embedding, head);
+    } catch (EngineException unreadable) {
+      // Whoever needs the values meets the same failure, with more to say of it.
+      return true;
+    }
+  }
+
+  /** Compares rows from all over both: heads that differ do so nearly everywhere. */
+  private static boolean sameRows(ModelWeights weights, String embedding, String head) {
+    int rows = weights.rows(embedding);
+    int columns = weights.columns(embedding);
+    if (rows != weights.rows(head) || columns != weights.columns(head)) {
+      return false;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix one = FloatMatrix.allocate(arena, 1, columns);
+      FloatMatrix other = FloatMatrix.allocate(arena, 1, columns);
+      int compared = Math.min(rows, COMPARED_ROWS);
+      return IntStream.range(0, compared)
+          .map(i -> (int) ((long) i * rows / compared))
+          .allMatch(row -> {
+            weights.read(embedding, row, one);
+            weights.read(head, row, other);
+            return one.segment().mismatch(other.segment()) < 0;
+          });
+    }
+  }
+}
