@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.compute.Numerics;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ class MeasuringCommandsTest {
 
   @TempDir Path folder;
 
+  @Numerics
   @Test
   void tableOneIsReproduced() throws Exception {
     RunningProgram.Result result = RunningProgram.cafeq("reproduce", "table1", "--json");

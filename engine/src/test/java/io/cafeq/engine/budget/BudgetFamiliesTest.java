@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.plan.PlanEstimate;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
 /** Targets on models of every family: fused tensors, experts, pairs of both kinds, packed sources. */
+@Numerics
 class BudgetFamiliesTest {
   private static final double TARGET = 5.5;
 

@@ -44,6 +44,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Every backend that works here against the scalar reference: loss and gradient within 1e-4 of the largest entry, plain codes
  * equal but at rounding boundaries, nearest plane and whole runs by error within 0.5 %.
  */
+@Numerics
 class BackendParityTest {
   private final Arena arena = Arena.ofConfined();
   private final ComputeBackend reference = Backends.open("scalar");

@@ -27,6 +27,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Factors of second moments, of the inputs and of what a transform makes of them. */
+@Numerics
 class InputMetricTest {
   private final Arena arena = Arena.ofConfined();
 

@@ -25,6 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Learning in the metric of the inputs: the gradient, the metric that says nothing, and what an uneven one gains. */
+@Numerics
 class LearningMetricTest {
   private final Arena arena = Arena.ofConfined();
 

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Products on rectangles of larger matrices: every backend that works here against the scalar reference. */
+@Numerics
 class MatrixProductsTest {
   private final Arena arena = Arena.ofConfined();
 

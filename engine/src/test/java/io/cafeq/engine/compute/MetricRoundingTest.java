@@ -36,6 +36,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Rounding in the metric of the inputs: what is measured is what the decoded weights do, every backend rounds as the reference
  * does, and correlated inputs gain by it.
  */
+@Numerics
 class MetricRoundingTest {
   private final Arena arena = Arena.ofConfined();
 

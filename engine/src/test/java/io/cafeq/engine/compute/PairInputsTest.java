@@ -43,6 +43,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Rounding of values and outputs where their inputs are known. Each of four query heads mixes the layer's inputs in its own
  * way, two of them share a head of values, and a few channels carry most of the energy.
  */
+@Numerics
 class PairInputsTest {
   private static final int SIZE = 16;
   private static final int COLUMNS = 48;

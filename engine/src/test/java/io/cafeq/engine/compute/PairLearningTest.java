@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Pairs on every backend that works here: losses and gradients against the reference, and whole runs of learning. */
+@Numerics
 class PairLearningTest {
   private static final int H = 16;
 

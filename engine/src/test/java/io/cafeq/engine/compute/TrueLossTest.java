@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The loss with true ranges: its subgradient by finite differences, and what learning by it gives. */
+@Numerics
 class TrueLossTest {
   private final Arena arena = Arena.ofConfined();
 
@@ -86,6 +87,7 @@ class TrueLossTest {
     LearnProblem stripe = new LearnProblem.Stripe(weights(384, 32), List.of(32), 32, true);
 
     assertThat(smoothedByTrue(backend, rows)).isLessThan(0.97);
+    // .9914 to .9916 over kernels
     assertThat(smoothedByTrue(backend, stripe)).isLessThan(0.995);
   }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.statistics.MatrixInput;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The streaming pass in float against the pass in double, for every family. */
+@Numerics
 class ForwardPassTest {
   private static final double TOLERANCE = 1e-4;
   private static final int VOCABULARY = 50;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.export.DenseExport;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A result read as it is against the dense checkpoint that is exported from it. */
+@Numerics
 class ResultWeightsTest {
   private static final long PLENTY = 512L << 20;
   private static final String STEPS = "4";

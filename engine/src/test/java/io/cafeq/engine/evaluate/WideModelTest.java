@@ -6,6 +6,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.DoubleTensor;
 import io.cafeq.engine.model.Model;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Matrices of more than one slab: 5000 x 256 and 256 x 5000 in the layer, 9000 x 256 in the head. */
+@Numerics
 class WideModelTest {
   private static final int VOCABULARY = 9000;
   private static final List<int[]> WINDOWS = SmallRun.windows(2, 9, VOCABULARY);

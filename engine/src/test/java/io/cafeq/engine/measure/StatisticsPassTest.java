@@ -7,6 +7,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.plan.Planner;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every family that can be run, from names to files. */
+@Numerics
 class StatisticsPassTest {
   private static final int TOKENS = 100;
   private static final int MORE_THAN_A_CHUNK = 1100;

@@ -15,7 +15,12 @@ import org.jspecify.annotations.Nullable;
 
 /** Table 6: the relative error of the product of values and outputs, by what is learned and how it is rounded. */
 public final class TableSix implements PaperTable {
-  private static final List<Double> RATES = List.of(.003, .01);
+  /**
+   * The rate is constant, and learning bounces around its end by about as much. On the anisotropic weights a rate of .003
+   * gives a figure that moves by 4 % with the kernel of the CPU, .01 one that moves by 8 %, .001 a lower one that moves by
+   * 0.1 %. The student weights take .003 and move by 0.2 %.
+   */
+  private static final List<Double> RATES = List.of(.001, .003);
   private static final int STEPS = 1500;
   /** About what this program takes by default. */
   private static final int FEW_STEPS = 200;
@@ -37,7 +42,7 @@ public final class TableSix implements PaperTable {
         Table 6: relative error of the product of values and outputs (PQE), 4 bits, one head of 128, 1024 x 1024
         The paper: Gemma 2 2B, values with a grid for each input column. Measured: seeded weights, on that axis and on the
         serving axis (a grid for each output channel); scales and minimums are f16. LogSumExp: t = 5 on factors of unit RMS,
-        Adam with first decay 0.1, 1,500 steps (the paper: 100,000), the better of rates .003 and .01 for each figure.
+        Adam with first decay 0.1, 1,500 steps (the paper: 100,000), the better of rates .001 and .003 for each figure.
         Expected error: as many steps, and 200, which is nearer to what this program takes by default. Rounding in turns: 3
         rounds, the best half step. Nearest plane is on clipped grids, the rest on grids from minimum to maximum. The paper
         has no figure for the expected error or nearest plane.

