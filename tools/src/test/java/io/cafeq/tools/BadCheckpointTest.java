@@ -128,7 +128,8 @@ class BadCheckpointTest {
     Path result = out;
     model = result;
     out = folder.resolve("again");
-    CommandRun refused = assertThatItIsRefused("is a result of cafeq", "cafeq export " + result.toRealPath() + " --format dense");
+    CommandRun refused = assertThatItIsRefused(
+        "is a result of cafeq", "cafeq export " + result.toRealPath() + " --format dense");
     assertThat(refused.err()).contains("--out DIR");
     Path dense = folder.resolve("dense");
     CommandRun export = CommandRun.of("export", result.toString(), "--format", "dense", "--out", dense.toString());
@@ -152,7 +153,8 @@ class BadCheckpointTest {
   @Test
   void whatPythonWritesGoesThrough() throws Exception {
     Path config = model.resolve("config.json");
-    Files.writeString(config, "\uFEFF" + Files.readString(config).replaceFirst("\\{", "{\"time_step_limit\": [0.0, Infinity],"));
+    Files.writeString(config,
+        "\uFEFF" + Files.readString(config).replaceFirst("\\{", "{\"time_step_limit\": [0.0, Infinity],"));
     assertThat(quantize().exitCode()).isZero();
     assertThat(CommandRun.of("verify", out.toString(), "--against", model.toString()).exitCode()).isZero();
     CommandRun export = CommandRun.of(

@@ -57,7 +57,8 @@ class EvaluateCommandTest {
     Path config = model.resolve("config.json");
     Files.writeString(config, Files.readString(config).replaceFirst(
         "\"tie_word_embeddings\"\\s*:\\s*false", "\"tie_word_embeddings\": true"));
-    CommandRun run = CommandRun.of("evaluate", model.toString(), "--text", text.toString(), "--windows", "1", "--window", "8");
+    CommandRun run = CommandRun.of(
+        "evaluate", model.toString(), "--text", text.toString(), "--windows", "1", "--window", "8");
     assertThat(run.exitCode()).as(run.toString()).isZero();
     assertThat(run.err()).contains("lm_head.weight", "the stored head is taken");
   }

@@ -25,8 +25,8 @@ import java.util.stream.Collectors;
  * stay open until it is closed. Closing it while others read makes their reads fail.
  *
  * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where it names
- * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder. Where an
- * index and its shards do not agree, {@link #warnings} says what was made of that.
+ * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder. Where
+ * an index and its shards do not agree, {@link #warnings} says what was made of that.
  */
 public final class Checkpoint implements TensorSource, AutoCloseable {
   private final CheckpointFiles files;

@@ -125,7 +125,8 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     return new CheckpointException(
         folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
         names.otherIndex()
-            .map(index -> "Rename " + Names.shortened(index) + " to " + INDEX + " if it is the index of these files, or ")
+            .map(index ->
+                "Rename " + Names.shortened(index) + " to " + INDEX + " if it is the index of these files, or ")
             .orElse("Download " + INDEX + " as well, or ")
             + "give the path of one of the files.");
   }

@@ -61,7 +61,8 @@ enum FolderKind {
     CheckpointException refusal(Path folder) throws IOException {
       Optional<Path> model = FolderNames.of(folder).modelBelow(FolderNames::holdsLanguageModel);
       return new CheckpointException(
-          folder + ": is a model of sentence-transformers, whose " + MODULES + " puts its parts into folders of their own",
+          folder + ": is a model of sentence-transformers, whose " + MODULES
+              + " puts its parts into folders of their own",
           model.map(found -> "Give the folder of its model: " + found + ".")
               .orElse("Convert its model to safetensors first: load it with sentence-transformers, then "
                   + "save_pretrained into a new folder."));
@@ -78,8 +79,8 @@ enum FolderKind {
     CheckpointException refusal(Path folder) {
       return new CheckpointException(
           folder + ": holds a model in its maker's own form (consolidated files, without config.json)",
-          "Take the model in Hugging Face form, with config.json and model.safetensors or its shards, or make it so with "
-              + "the conversion script that transformers has for this family (convert_..._weights_to_hf.py).");
+          "Take the model in Hugging Face form, with config.json and model.safetensors or its shards, or make it so "
+              + "with the conversion script that transformers has for this family (convert_..._weights_to_hf.py).");
     }
   };
 

@@ -29,7 +29,8 @@ record FolderNames(Path folder, List<String> all) {
 
   static FolderNames of(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
-      return new FolderNames(folder, files.map(FolderNames::name).filter(name -> !name.startsWith(".")).sorted().toList());
+      return new FolderNames(
+          folder, files.map(FolderNames::name).filter(name -> !name.startsWith(".")).sorted().toList());
     }
   }
 

@@ -11,12 +11,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Settles an index with what its shards hold. Where it can be told which of the two is meant this goes on, as the common
- * loaders do: they read whole shards, and pass over what the model has no use for. What would leave a hole in the model is
- * refused.
+ * Settles an index with what its shards hold. Where it can be told which of the two is meant this goes on, as the
+ * common loaders do: they read whole shards, and pass over what the model has no use for. What would leave a hole in
+ * the model is refused.
  *
  * @param tensors of all shards, without copies that do not count
  * @param warnings what was settled, each a sentence
@@ -95,7 +96,8 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
     Map<String, Long> listed = index.files().values().stream()
         .collect(Collectors.groupingBy(file -> file, TreeMap::new, Collectors.counting()));
     Map<String, List<String>> lost = missing.stream()
-        .collect(Collectors.groupingBy(name -> String.valueOf(index.files().get(name)), TreeMap::new, Collectors.toList()));
+        .collect(Collectors.groupingBy(
+            name -> String.valueOf(index.files().get(name)), TreeMap::new, Collectors.toList()));
     lost.forEach((file, names) -> {
       if (names.size() == listed.getOrDefault(file, 0L)) {
         throw new CheckpointException(
@@ -128,7 +130,9 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
             Names.quoted(names.getFirst())));
   }
 
-  /** The most layers that any part of config.json counts: layers beyond are no part of the model. 0 where none counts. */
+  /**
+   * The most layers that any part of config.json counts: those beyond are no part of the model. 0 where none counts.
+   */
   private static int layerCount(JsonNode config, int depth) {
     int most = 0;
     for (Map.Entry<String, JsonNode> entry : config.properties()) {
@@ -212,13 +216,13 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
    * @param name after it
    */
   private record InLayer(String stem, int layer, String name) {
-    private static final int MOST_DIGITS = 6;
+    private static final Pattern NUMBER = Pattern.compile("[0-9]{1,6}");
 
     static Optional<InLayer> of(String tensor) {
       int start = 0;
       for (int dot = tensor.indexOf('.'); dot >= 0; dot = tensor.indexOf('.', start)) {
         String part = tensor.substring(start, dot);
-        if (start > 0 && !part.isEmpty() && part.length() <= MOST_DIGITS && part.chars().allMatch(c -> c >= '0' && c <= '9')) {
+        if (start > 0 && NUMBER.matcher(part).matches()) {
           return Optional.of(
               new InLayer(tensor.substring(0, start - 1), Integer.parseInt(part), tensor.substring(dot + 1)));
         }

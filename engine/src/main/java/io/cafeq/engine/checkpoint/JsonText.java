@@ -22,8 +22,8 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Reads JSON that comes with a model. Headers are read strictly; config.json, indexes and the like as Python writes and reads
- * them: with bare {@code NaN} and {@code Infinity}, and with a byte order mark before the text.
+ * Reads JSON that comes with a model. Headers are read strictly; config.json, indexes and the like as Python writes and
+ * reads them: with bare {@code NaN} and {@code Infinity}, and with a byte order mark before the text.
  */
 public final class JsonText {
   static final int LONGEST_VALUE = 10_000_000;
@@ -44,8 +44,8 @@ public final class JsonText {
   private JsonText() {}
 
   /**
-   * A stream of strict JSON, with bounds on everything that takes memory and without tables that outlive the parser. Bytes
-   * that are not UTF-8 make the parser throw a CharacterCodingException.
+   * A stream of strict JSON, with bounds on everything that takes memory and without tables that outlive the parser.
+   * Bytes that are not UTF-8 make the parser throw a CharacterCodingException.
    */
   static JsonParser parser(InputStream bytes) throws IOException {
     return STRICT.createParser(utf8(bytes));
@@ -71,8 +71,8 @@ public final class JsonText {
   }
 
   /**
-   * The only value of a small file that Python wrote; missing where there is none. A key that stands twice in an object, and
-   * text after the value, are refused. {@link #fault} says what a JsonProcessingException means.
+   * The only value of a small file that Python wrote; missing where there is none. A key that stands twice in an
+   * object, and text after the value, are refused. {@link #fault} says what a JsonProcessingException means.
    */
   public static JsonNode tree(byte[] text) throws IOException {
     return JsonMapper.builder()
@@ -88,14 +88,14 @@ public final class JsonText {
     return !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? text.substring(1) : text;
   }
 
-  /** Where and why a text is no JSON, in words of this program: the library's name its flags and quote the text as it is. */
+  /** Where and why a text is no JSON. The library's own words name its flags and quote the text as it is. */
   public static String fault(JsonProcessingException failure) {
     JsonLocation place = failure.getLocation();
     String what = switch (failure) {
       case StreamConstraintsException tooMuch -> "a name, text or number is too long, or values are nested too deeply";
       case JsonEOFException early -> "the text ends too early";
       case MismatchedInputException more -> "something follows the value";
-      case JsonProcessingException other -> isDuplicate(other) ? "a key stands twice in an object" : "unexpected text";
+      case JsonProcessingException other -> isDuplicate(other) ? "a key stands twice in an object" : "expected a JSON value or punctuation";
     };
     return place == null || place.getLineNr() < 1
         ? what

@@ -8,8 +8,8 @@ import java.util.Optional;
 
 /** Formats of weights that are not read, and how to come by one that is; those that need the least work come first. */
 enum WeightFormat {
-  TORCH("Convert it to safetensors with transformers: load it with from_pretrained, then save_pretrained into a new folder.",
-      "bin", "pt", "pth", "ckpt", "distcp"),
+  TORCH("Convert it to safetensors with transformers: load it with from_pretrained, then save_pretrained into a new "
+      + "folder.", "bin", "pt", "pth", "ckpt", "distcp"),
   GGUF("Take the original model with its safetensors files; a GGUF file is made for llama.cpp, most often from them.",
       "gguf", "ggml"),
   ONNX("Take the model that the ONNX files were exported from, with its safetensors files.", "onnx", "onnx_data"),

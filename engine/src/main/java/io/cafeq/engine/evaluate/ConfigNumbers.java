@@ -11,8 +11,8 @@ import java.util.function.UnaryOperator;
  * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind
  * is an {@link EngineException} of kind CHECKPOINT.
  *
- * @param section where the text model has a section of its own, in which files leave out what is the library's default; empty
- *     where it has none
+ * @param section where the text model has a section of its own, in which files leave out what is the library's default;
+ *     empty where it has none
  * @param places where the file has a key, for messages
  */
 record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places) {
@@ -126,8 +126,8 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
   EngineException unknown(String key, String what, String found, String known) {
     return new EngineException(
         FailureKind.USAGE,
-        "config.json: " + Names.shortened(places.apply(key)) + ": " + what + (what.isEmpty() ? "" : " ") + Names.quoted(found)
-            + " is not known to the forward pass, which knows " + known,
+        "config.json: " + Names.shortened(places.apply(key)) + ": " + what + (what.isEmpty() ? "" : " ")
+            + Names.quoted(found) + " is not known to the forward pass, which knows " + known,
         "Take a model that the forward pass knows; this one can be quantized, but not run.");
   }
 

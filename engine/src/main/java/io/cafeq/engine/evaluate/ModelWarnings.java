@@ -10,10 +10,12 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** What a user should know of a model before it is quantized or run: where its files do not agree, and what was made of that. */
+/** What a user should know of a model: where its files do not agree, and which of them is believed. */
 public final class ModelWarnings {
+  private static final String TIED = "tie_word_embeddings";
   private static final int COMPARED_ROWS = 64;
   private static final int NAMED_KEYS = 5;
 
@@ -38,25 +40,26 @@ public final class ModelWarnings {
 
   private static Optional<String> unread(TextConfig config) {
     List<String> keys = UnreadKeys.of(config);
-    return keys.isEmpty()
-        ? Optional.empty()
-        : Optional.of("config.json has %s that no forward pass of this kind of model reads: %s. Where one changes what the "
-            .formatted(keys.size() == 1 ? "a key" : "keys",
-                String.join(", ", keys.stream().limit(NAMED_KEYS).map(Names::shortened).toList())
-                    + (keys.size() > NAMED_KEYS ? " and " + (keys.size() - NAMED_KEYS) + " more" : ""))
-            + "model computes, statistics and evaluations are of another model.");
+    if (keys.isEmpty()) {
+      return Optional.empty();
+    }
+    String named = keys.stream().limit(NAMED_KEYS).map(Names::shortened).collect(Collectors.joining(", "));
+    String more = keys.size() > NAMED_KEYS ? " and " + (keys.size() - NAMED_KEYS) + " more" : "";
+    return Optional.of("config.json has " + (keys.size() == 1 ? "a key" : "keys")
+        + " that no forward pass of this kind of model reads: " + named + more
+        + ". Where one changes what the model computes, statistics and evaluations are of another model.");
   }
 
   /** Where a head is stored although config.json has it tied to the embeddings, and is another one. */
   private static Optional<String> head(ModelWeights weights, TextConfig config) {
-    boolean tied = config.node().path("tie_word_embeddings")
+    boolean tied = config.node().path(TIED)
         .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
     return DecoderTensors.find(weights.config(), weights.shapes(), weights::has)
         .filter(names -> tied && names.head().isPresent())
         .filter(names -> !same(weights, names.embedding(), names.head().orElseThrow()))
-        .map(names -> ("config.json ties the head to the embeddings (%s), but %s is stored with other values than %s: the "
-            + "stored head is taken, as in transformers 5.").formatted(Names.shortened(config.place("tie_word_embeddings")), Names.quoted(names.head().orElseThrow()),
-                Names.quoted(names.embedding())));
+        .map(names -> "config.json ties the head to the embeddings (" + Names.shortened(config.place(TIED)) + "), but "
+            + Names.quoted(names.head().orElseThrow()) + " is stored with other values than "
+            + Names.quoted(names.embedding()) + ": the stored head is taken, as in transformers 5.");
   }
 
   private static boolean same(ModelWeights weights, String embedding, String head) {

@@ -4,9 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 
 /**
- * The rotary embedding of each kind of layer, as config.json says it: all of it in {@code rope_parameters}, there once for each
- * kind of layer or once for all; in older files spread over {@code rope_theta}, {@code rope_scaling} and, for Gemma's local
- * layers, {@code rope_local_base_freq}.
+ * The rotary embedding of each kind of layer, as config.json says it: all of it in {@code rope_parameters}, there once
+ * for each kind of layer or once for all; in older files spread over {@code rope_theta}, {@code rope_scaling} and, for
+ * Gemma's local layers, {@code rope_local_base_freq}.
  */
 record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
   static final String LOCAL = "sliding_attention";

@@ -21,13 +21,14 @@ final class UnreadKeys {
 
   /** Training, generation, tokens, other modalities, and how libraries run or store a model. */
   private static final Pattern HARMLESS = Pattern.compile("(?i)_.*|"
-      + ".*(dropout|layerdrop|initializer|loss|jitter|_coef|_token_ids?|_tokens?|_token_index|version|name_or_path|license|"
-      + "compil|implementation|flash|sdpa|kernel|unsloth|_plan|parallel|pretrain|gradient|checkpointing|cache|"
+      + ".*(dropout|layerdrop|initializer|loss|jitter|_coef|_token_ids?|_tokens?|_token_index|version|name_or_path|"
+      + "license|compil|implementation|flash|sdpa|kernel|unsloth|_plan|parallel|pretrain|gradient|checkpointing|cache|"
       + "vision|visual|image|video|audio|speech|projector|label|generation|transformers).*|"
-      + "(do_sample|temperature|top_k|top_p|typical_p|num_beams|num_beam_groups|num_return_sequences|max_length|min_length|"
-      + "max_new_tokens|length_penalty|repetition_penalty|diversity_penalty|(encoder_)?no_repeat_ngram_size|early_stopping|"
-      + "bad_words_ids|exponential_decay_length_penalty|remove_invalid_values|prefix|task_specific_params|problem_type|"
-      + "finetuning_task|output_(attentions|hidden_states|router_logits|scores)|(use_)?return_dict\\w*|"
+      + "(do_sample|temperature|top_k|top_p|typical_p|num_beams|num_beam_groups|num_return_sequences|max_length|"
+      + "min_length|max_new_tokens|length_penalty|repetition_penalty|diversity_penalty|(encoder_)?no_repeat_ngram_size|"
+      + "early_stopping|bad_words_ids|exponential_decay_length_penalty|remove_invalid_values|prefix|"
+      + "task_specific_params|problem_type|finetuning_task|output_(attentions|hidden_states|router_logits|scores)|"
+      + "(use_)?return_dict\\w*|"
       + "is_(decoder|encoder_decoder|llama_config)|add_cross_attention|chunk_size_feed_forward|"
       + "cross_attention_hidden_size|tie_encoder_decoder|torchscript|pruned_heads|use_bfloat16|tf_legacy_loss|"
       + "model_max_length|original_max_position_embeddings|seed|tokenizer_class|base_model)");

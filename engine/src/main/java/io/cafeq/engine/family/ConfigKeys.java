@@ -33,7 +33,8 @@ final class ConfigKeys {
           List.of("num_local_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts", "n_experts")),
       Map.entry("num_experts_per_tok", List.of("num_experts_per_token", "experts_per_token", "moe_topk", "moe_top_k",
           "top_k_experts", "num_selected_experts", "moe_k")),
-      Map.entry("moe_intermediate_size", List.of("expert_intermediate_size", "moe_ffn_hidden_size", "expert_ffn_hidden_size")),
+      Map.entry("moe_intermediate_size", 
+          List.of("expert_intermediate_size", "moe_ffn_hidden_size", "expert_ffn_hidden_size")),
       Map.entry("sliding_window", List.of("sliding_window_size", "attention_window_size")),
       Map.entry("sliding_window_pattern", List.of("_sliding_window_pattern")),
       Map.entry("rope_theta", List.of("rotary_emb_base", "rope_base", "rotary_base")),
@@ -43,8 +44,8 @@ final class ConfigKeys {
 
   /** Keys of objects that describe something else than the text model. */
   static final Pattern OTHER_PART = Pattern.compile(
-      "(?i).*(vision|visual|image|video|audio|speech|sound|talker|token2wav|(^|_)codec?(_|$)|vocoder|projector|encoder|quanti[sz]|"
-          + "rope|generation|depth|mtp|draft|sampler|perceiver|connector|resampler|vit|clip).*");
+      "(?i).*(vision|visual|image|video|audio|speech|sound|talker|token2wav|(^|_)codec?(_|$)|vocoder|projector|"
+          + "encoder|quanti[sz]|rope|generation|depth|mtp|draft|sampler|perceiver|connector|resampler|vit|clip).*");
 
   private ConfigKeys() {}
 }

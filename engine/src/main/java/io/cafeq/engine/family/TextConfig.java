@@ -14,11 +14,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * What config.json says of the text model, under one name for each key: files put it at the top, into {@code text_config} or into
- * a section of another name, leave keys to the objects around it, and name them as their library did at the time.
+ * What config.json says of the text model, under one name for each key: files put it at the top, into {@code
+ * text_config} or into a section of another name, leave keys to the objects around it, and name them as their library
+ * did at the time.
  *
- * @param node the text model's keys, under the names that this program asks for; what the text model's own section leaves out is
- *     that of the objects around it. Embeddings are tied where any of them says so
+ * @param node the text model's keys, under the names that this program asks for; what the text model's own section
+ *     leaves out is that of the objects around it. Embeddings are tied where any of them says so
  * @param section where the text model's own keys are, such as {@code thinker_config.text_config}; empty for the top
  * @param places where the file has the keys
  * @param modelTypes what the file calls the model, from the outside in
@@ -56,7 +57,7 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
     levels.subList(0, levels.size() - 1).forEach(level -> add(level, false, node, places));
     add(levels.getLast(), true, node, places);
     levels.stream()
-        .filter(level -> value(level.object(), TIED).filter(JsonNode::isBoolean).filter(JsonNode::booleanValue).isPresent())
+        .filter(level -> value(level.object(), TIED).equals(Optional.of(BooleanNode.TRUE)))
         .findFirst()
         .ifPresent(level -> {
           node.set(TIED, BooleanNode.TRUE);
@@ -186,8 +187,8 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
   }
 
   /**
-   * The kind of attention of each layer: {@code layer_types}, or what the older {@code sliding_window_pattern} comes to, a number
-   * n (every n-th layer is full) or letters that repeat. Empty where neither is there.
+   * The kind of attention of each layer: {@code layer_types}, or what the older {@code sliding_window_pattern} comes
+   * to, a number n (every n-th layer is full) or letters that repeat. Empty where neither is there.
    */
   public Optional<List<String>> layerTypes() {
     JsonNode types = node.path("layer_types");

@@ -59,7 +59,8 @@ class FolderKindTest {
     file("adapter_config.json", "{\"peft_type\": \"" + kind + "\", \"base_model_name_or_path\": \"some/\\u001bbase\"}");
     adapter("adapter_model.safetensors", "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
     CheckpointException refused = refusal(folder);
-    assertThat(refused).hasMessageContaining("is an adapter (" + kind + ") for the model \"some/\\u001bbase\", not a model");
+    assertThat(refused)
+        .hasMessageContaining("is an adapter (" + kind + ") for the model \"some/\\u001bbase\", not a model");
     assertThat(refused.remedy()).startsWith(remedy);
   }
 
@@ -73,7 +74,8 @@ class FolderKindTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"base_model.model.model.layers.0.mlp.up_proj.lora_B.weight",
-      "base_model.model.model.layers.0.mlp.down_proj.ia3_l", "prompt_embeddings", "model.layers.0.self_attn.q_proj.lora_a",
+      "base_model.model.model.layers.0.mlp.down_proj.ia3_l", "prompt_embeddings",
+      "model.layers.0.self_attn.q_proj.lora_a",
       "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", "base_model.model.layers.0.attn.hada_w1_a"})
   void anAdapterByItsTensors(String tensor) throws IOException {
     adapter("model.safetensors", tensor);
@@ -84,7 +86,8 @@ class FolderKindTest {
 
   @Test
   void wholeModulesThatWereTrainedBesideDoNotMakeItAModel() throws IOException {
-    adapter("adapter_model.safetensors", "base_model.model.layers.0.q.lora_A.weight", "base_model.model.lm_head.weight");
+    adapter(
+        "adapter_model.safetensors", "base_model.model.layers.0.q.lora_A.weight", "base_model.model.lm_head.weight");
     assertThat(refusal(folder)).hasMessageContaining("is an adapter");
   }
 
@@ -167,10 +170,12 @@ class FolderKindTest {
   @Test
   void anIndexOfAnotherNameMayBeRenamed() throws IOException {
     RawSafetensors.write(folder, "diffusion-00001-of-00002.safetensors", ONE, new byte[1]);
-    RawSafetensors.write(folder, "diffusion-00002-of-00002.safetensors", "{" + entry("v", "U8", "[1]", 0, 1) + "}", new byte[1]);
+    RawSafetensors.write(
+        folder, "diffusion-00002-of-00002.safetensors", "{" + entry("v", "U8", "[1]", 0, 1) + "}", new byte[1]);
     file("diffusion.safetensors.index.json", "{\"weight_map\": {\"w\": \"diffusion-00001-of-00002.safetensors\","
         + " \"v\": \"diffusion-00002-of-00002.safetensors\"}}");
-    assertThat(refusal(folder).remedy()).startsWith("Rename diffusion.safetensors.index.json to " + CheckpointFiles.INDEX);
+    assertThat(refusal(folder).remedy())
+        .startsWith("Rename diffusion.safetensors.index.json to " + CheckpointFiles.INDEX);
     Files.move(folder.resolve("diffusion.safetensors.index.json"), folder.resolve(CheckpointFiles.INDEX));
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors()).hasSize(2);
@@ -178,8 +183,8 @@ class FolderKindTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"pytorch_model.bin, save_pretrained", "model.gguf, original", "model.onnx, exported from", "tf_model.h5, from_tf",
-      "flax_model.msgpack, from_flax", "weights.npz, Hugging Face form"})
+  @CsvSource({"pytorch_model.bin, save_pretrained", "model.gguf, original", "model.onnx, exported from",
+      "tf_model.h5, from_tf", "flax_model.msgpack, from_flax", "weights.npz, Hugging Face form"})
   void weightsOfOtherFormats(String name, String remedy) throws IOException {
     file("config.json", CONFIG);
     file(name, "x");

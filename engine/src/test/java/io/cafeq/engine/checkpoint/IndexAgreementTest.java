@@ -103,8 +103,8 @@ class IndexAgreementTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"model.layers.0.mlp.up_proj.weight", "model.layers.1.self_attn.k_proj.bias", "model.extra.weight",
-      "wte.weight", "lm_head2.weight", "visual.blocks.0.mlp.fc1.weight", "visual.merger.weight"})
+  @ValueSource(strings = {"model.layers.0.mlp.up_proj.weight", "model.layers.1.self_attn.k_proj.bias",
+      "model.extra.weight", "wte.weight", "lm_head2.weight", "visual.blocks.0.mlp.fc1.weight", "visual.merger.weight"})
   void aHoleInTheModelIsRefusedAndTheRemedyWorks(String name) throws IOException {
     index.put(name, SECOND);
     CheckpointException refused = refusal();
@@ -162,7 +162,8 @@ class IndexAgreementTest {
     first.add("model.more.weight");
     second.add("model.more.weight");
     CheckpointException refused = refusal();
-    assertThat(refused).hasMessageContaining(FIRST).hasMessageContaining(SECOND).hasMessageContaining("model.more.weight");
+    assertThat(refused).hasMessageContaining(FIRST).hasMessageContaining(SECOND)
+        .hasMessageContaining("model.more.weight");
     assertThat(refused.remedy()).contains("weight_map");
     index.put("model.more.weight", SECOND);
     try (Checkpoint checkpoint = open()) {

@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WrittenByPythonTest {
   private static final String ONE = "{" + entry("w", "U8", "[1]", 0, 1) + "}";
   private static final String MARK = "\uFEFF";
-  private static final String[] WORDS_OF_A_LIBRARY = {"Feature", "StreamRead", "JsonRead", "enable", "Jackson", "ALLOW_"};
+  private static final String[] WORDS_OF_A_LIBRARY =
+      {"Feature", "StreamRead", "JsonRead", "enable", "Jackson", "ALLOW_"};
 
   @TempDir private Path folder;
 
@@ -27,7 +28,8 @@ class WrittenByPythonTest {
   }
 
   private CheckpointException refusal() {
-    CheckpointException refused = catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(folder).close());
+    CheckpointException refused =
+        catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(folder).close());
     assertThat(refused).as("a refusal").isNotNull();
     assertThat(refused.getMessage()).doesNotContain(WORDS_OF_A_LIBRARY).matches("\\P{Cntrl}*");
     return refused;
@@ -62,8 +64,8 @@ class WrittenByPythonTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"{\"a\": nan}", "{\"a\": 1,}", "{\"a\": 'b'}", "{\"a\": 1} // end", "{\"a\": 1} {}",
-      "{\"a\": 1, \"a\": 2}", "{\"a\": \u001B[31mred}", "{\"a\": 01}", "{\"a\": ", "{\"a\": \"\u0007\"}", "", "[]", "NaN",
-      "{\"a\": +}", "# text"})
+      "{\"a\": 1, \"a\": 2}", "{\"a\": \u001B[31mred}", "{\"a\": 01}", "{\"a\": ", "{\"a\": \"\u0007\"}",
+      "", "[]", "NaN", "{\"a\": +}", "# text"})
   void whatIsStillNoConfig(String text) throws IOException {
     config(text);
     assertThat(refusal()).hasMessageContaining("config.json");
@@ -86,7 +88,8 @@ class WrittenByPythonTest {
 
   @Test
   void headersStayStrict() throws IOException {
-    RawSafetensors.write(folder, "model.safetensors", "{\"w\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,NaN]}}", new byte[1]);
+    RawSafetensors.write(folder, "model.safetensors",
+        "{\"w\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,NaN]}}", new byte[1]);
     assertThat(refusal()).hasMessageContaining("model.safetensors");
     RawSafetensors.write(folder, "model.safetensors", MARK + ONE, new byte[1]);
     assertThat(refusal()).hasMessageContaining("must begin with");

@@ -98,8 +98,10 @@ class ModelWarningsTest {
           + " 'eos_token_id': [2, 3], 'initializer_range': 0.02, 'pretraining_tp': 2, 'use_cache': true,"
           + " 'torch_dtype': 'bfloat16', 'transformers_version': '4.40.0', 'unsloth_fixed': true, 'mlp_bias': false,"
           + " 'rope_interleaved': false, 'is_llama_config': true, 'transformers.js_config': {'dtype': 'q4'}}",
-      "{'auto_map': {'AutoModel': 'x.Y'}, 'cache_implementation': 'hybrid', 'output_router_logits': false, 'dtype': 'float16',"
-          + " 'router_aux_loss_coef': 0.001, 'router_jitter_noise': 0.1, 'pad_token_id': 0, 'num_return_sequences': 1,"
-          + " 'id2label': {'0': 'a'}, 'return_dict': true, 'top_k': 50, 'repetition_penalty': 1.0, 'use_flash_attn': true,"
-          + " 'logits_scaling': 1.0, 'embedding_multiplier': 1, 'attention_multiplier': null, 'sliding_window': 4096}");
+      "{'auto_map': {'AutoModel': 'x.Y'}, 'cache_implementation': 'hybrid', 'output_router_logits': false,"
+          + " 'dtype': 'float16', 'router_aux_loss_coef': 0.001, 'router_jitter_noise': 0.1,"
+          + " 'pad_token_id': 0, 'num_return_sequences': 1,"
+          + " 'id2label': {'0': 'a'}, 'return_dict': true, 'top_k': 50, 'repetition_penalty': 1.0,"
+          + " 'use_flash_attn': true, 'logits_scaling': 1.0, 'embedding_multiplier': 1,"
+          + " 'attention_multiplier': null, 'sliding_window': 4096}");
 }

@@ -67,7 +67,7 @@ class RenamedKeysTest {
   void keysThatMovedUp() throws IOException {
     ObjectNode text = Miniature.of("mistral", 1).config().deepCopy();
     ObjectNode config = JSON.createObjectNode().put("model_type", "mistral3");
-    for (String key : List.of("vocab_size", "rope_theta", "tie_word_embeddings", "max_position_embeddings", "rms_norm_eps")) {
+    for (String key : List.of("vocab_size", "rope_theta", "tie_word_embeddings", "rms_norm_eps")) {
       if (text.has(key)) {
         config.set(key, text.remove(key));
       }
@@ -79,7 +79,8 @@ class RenamedKeysTest {
   @Test
   void rotaryParametersByKindOfLayer() throws IOException {
     ObjectNode config = Miniature.of("mistral", 1).config().deepCopy();
-    JsonNode base = config.hasNonNull("rope_theta") ? config.remove("rope_theta") : JSON.getNodeFactory().numberNode(10000);
+    JsonNode base =
+        config.hasNonNull("rope_theta") ? config.remove("rope_theta") : JSON.getNodeFactory().numberNode(10000);
     ObjectNode parameters = config.putObject("rope_parameters");
     for (String type : List.of("sliding_attention", "full_attention")) {
       parameters.putObject(type).put("rope_type", "default").set("rope_theta", base);

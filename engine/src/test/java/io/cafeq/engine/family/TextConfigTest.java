@@ -59,7 +59,8 @@ class TextConfigTest {
   @ParameterizedTest
   @CsvSource(delimiter = ';', value = {
       "{'tie_word_embeddings': true, 'text_config': {'tie_word_embeddings': false}}; true; tie_word_embeddings",
-      "{'tie_word_embeddings': false, 'text_config': {'tie_word_embeddings': true}}; true; text_config.tie_word_embeddings",
+      "{'tie_word_embeddings': false, 'text_config': {'tie_word_embeddings': true}}; true;"
+          + " text_config.tie_word_embeddings",
       "{'tie_word_embeddings': false, 'text_config': {'hidden_size': 1}}; false; tie_word_embeddings",
       "{'text_config': {'tie_word_embeddings': false}}; false; text_config.tie_word_embeddings"})
   void embeddingsAreTiedWhereAnyPartSaysSo(String file, boolean tied, String place) throws JsonProcessingException {
