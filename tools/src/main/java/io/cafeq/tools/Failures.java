@@ -55,7 +55,8 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
       case EngineException known ->
           new Failure(ExitCode.of(known.kind(), environment, interruption), message(known), known.remedy());
       case ConfigException settings ->
-          new Failure(ExitCode.USAGE, settings(settings), "\"cafeq config\" shows every setting and where it comes from.");
+          new Failure(
+              ExitCode.USAGE, settings(settings), "\"cafeq config\" shows every setting and where it comes from.");
       case CommandLine.ParameterException usage ->
           new Failure(ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
       case OutOfMemoryError full ->

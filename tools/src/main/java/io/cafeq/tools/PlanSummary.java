@@ -11,9 +11,9 @@ import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * A plan as {@code plan --json} prints it.
  *
  * @param seconds about how long the arithmetic takes, without reading and writing
- * @param leftOut files and folders of the checkpoint that the result does not take along
+ * @param leftOut files and folders of the checkpoint that the result does not take along, relative to it
+ * @param leftOutReasons why, for each
  * @param statistics which quantize will take, for people; left out of the JSON where it takes none
  * @param error what would stop quantize; left out of the JSON where nothing would
  */
@@ -34,6 +35,7 @@ record PlanSummary(
     double seconds,
     List<UnitLine> units,
     List<String> leftOut,
+    SortedMap<String, String> leftOutReasons,
     List<String> warnings,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Statistics statistics,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failure error) {
@@ -115,6 +117,7 @@ record PlanSummary(
       StatisticsPlan statistics,
       @Nullable Failure error) {
     PlanEstimate estimate = PlanEstimate.of(plan);
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
         checkpoint.folder().toString(),
@@ -127,7 +130,8 @@ record PlanSummary(
         disk,
         seconds,
         plan.units().stream().map(unit -> UnitLine.of(unit, budget)).toList(),
-        checkpoint.leftOut().stream().map(Path::getFileName).map(String::valueOf).toList(),
+        List.copyOf(leftOut.keySet()),
+        leftOut,
         plan.warnings(),
         Statistics.of(statistics),
         error);

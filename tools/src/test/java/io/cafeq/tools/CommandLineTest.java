@@ -110,7 +110,8 @@ class CommandLineTest {
 
     assertThat(run(all)).isEqualTo(ExitCode.USAGE);
     assertThat(out.toString(StandardCharsets.UTF_8)).isEmpty();
-    assertThat(messages()).startsWith("cafeq: ").contains("\"cafeq config --help\"").doesNotContain("Exception", " at io.cafeq");
+    assertThat(messages()).startsWith("cafeq: ").contains("\"cafeq config --help\"")
+        .doesNotContain("Exception", " at io.cafeq");
   }
 
   @Test

@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 
-/** JSON with sorted keys and nothing invisible going out, and with duplicate keys and trailing text refused coming in. */
+/** JSON with sorted keys and nothing invisible going out; duplicate keys and trailing text are refused coming in. */
 final class Json {
   private static final JsonMapper MAPPER = JsonMapper.builder()
       .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -35,7 +35,8 @@ final class Json {
   /** Indented, with a line feed at the end. */
   static String pretty(JsonNode node) {
     try {
-      return VisibleText.lines(MAPPER.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(sorted(node))) + "\n";
+      String text = MAPPER.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(sorted(node));
+      return VisibleText.lines(text) + "\n";
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -91,7 +90,7 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
           folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
           "Download " + INDEX + " as well, or give the path of one of the files.");
     }
-    List<String> others = names.stream().filter(n -> SideFiles.isWeights(n.toLowerCase(Locale.ROOT))).toList();
+    List<String> others = names.stream().filter(OtherWeights::isNamed).toList();
     throw new CheckpointException(
         folder + ": expected " + SINGLE + " or " + INDEX + ", found "
             + (others.isEmpty() ? "no weights at all" : "only weights of other formats: " + others.getFirst()
