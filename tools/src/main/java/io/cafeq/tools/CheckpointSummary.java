@@ -16,7 +16,9 @@ import java.util.TreeMap;
  *
  * @param modelType of config.json, or empty
  * @param parameters elements of all tensors, tied ones counted once
- * @param leftOut files and folders that no result takes along
+ * @param sideFiles files that results take along, relative to the folder
+ * @param leftOut files and folders that no result takes along, relative to the folder
+ * @param leftOutReasons why, for each
  */
 record CheckpointSummary(
     String kind,
@@ -29,6 +31,7 @@ record CheckpointSummary(
     SortedMap<String, String> aliases,
     List<String> sideFiles,
     List<String> leftOut,
+    SortedMap<String, String> leftOutReasons,
     List<Tensor> tensors) {
 
   /** One weight file with its length. */
@@ -52,6 +55,7 @@ record CheckpointSummary(
       dtypes.put(dtype, dtypes.getOrDefault(dtype, new DtypeTotal(0, 0, 0)).plus(tensor));
       tensorsOfShards.merge(tensor.file(), 1L, Long::sum);
     }
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
     List<Shard> shards =
         checkpoint.shards().stream()
             .map(shard -> new Shard(name(shard), size(shard), tensorsOfShards.getOrDefault(name(shard), 0L)))
@@ -65,8 +69,9 @@ record CheckpointSummary(
         shards,
         dtypes,
         checkpoint.aliases(),
-        checkpoint.sideFiles().stream().map(CheckpointSummary::name).toList(),
-        checkpoint.leftOut().stream().map(CheckpointSummary::name).toList(),
+        checkpoint.sideFiles().stream().map(file -> checkpoint.folder().relativize(file).toString()).toList(),
+        List.copyOf(leftOut.keySet()),
+        leftOut,
         checkpoint.tensors().stream()
             .map(t -> new Tensor(t.name(), t.dtype().name().toLowerCase(Locale.ROOT), t.shape(), t.file(), t.bytes()))
             .toList());
@@ -86,7 +91,7 @@ record CheckpointSummary(
     aliases.forEach((alias, stored) -> overview.row("tied", alias + " is " + stored));
     overview.row("side files", sideFiles.isEmpty() ? "none" : String.join(", ", sideFiles));
     if (!leftOut.isEmpty()) {
-      overview.row("left out", String.join(", ", leftOut));
+      overview.row("left out", LeftOutText.of(leftOutReasons));
     }
     if (!all) {
       return overview.render();

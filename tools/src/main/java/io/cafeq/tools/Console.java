@@ -1,11 +1,13 @@
 package io.cafeq.tools;
 
+import io.cafeq.engine.text.VisibleText;
 import java.io.PrintStream;
 import java.util.OptionalInt;
 
 /**
- * Where a command prints: results on stdout, which scripts read, all else on stderr. Everything is plain ASCII or what the
- * user's own names contain.
+ * Where a command prints: results on stdout, which scripts read, all else on stderr. Everything passes {@link VisibleText}
+ * here, so that no name from a file reaches a terminal as it is; what a line is made of is escaped before lines are put
+ * together, by {@link TextTable} and by failures, or a name with a line feed would forge one.
  */
 final class Console {
   private static final int USUAL_COLUMNS = 80;
@@ -38,7 +40,7 @@ final class Console {
 
   /** A part of the result; the text brings its own line ends. */
   void result(String text) {
-    results.print(text);
+    results.print(VisibleText.lines(text));
     results.flush();
   }
 
@@ -49,26 +51,27 @@ final class Console {
 
   /** One line for the person who watches; it takes the place of a live line. */
   void message(String line) {
-    messages.println((columns.isPresent() ? ERASE_LINE : "") + line);
+    print(VisibleText.line(line));
   }
 
   /** What went wrong and what to do. */
   void failure(Failure failure) {
-    message("cafeq: " + failure.message());
+    print(VisibleText.lines("cafeq: " + failure.message()));
     message("       " + failure.remedy());
+  }
+
+  private void print(String shown) {
+    messages.println((columns.isPresent() ? ERASE_LINE : "") + shown);
   }
 
   /** Draws the live line of a terminal anew. */
   void live(String line) {
-    messages.print(ERASE_LINE + line);
+    messages.print(ERASE_LINE + VisibleText.line(line));
     messages.flush();
   }
 
+  /** For the help texts, which are ours alone. */
   PrintStream results() {
     return results;
-  }
-
-  PrintStream messages() {
-    return messages;
   }
 }

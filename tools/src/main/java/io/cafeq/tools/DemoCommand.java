@@ -6,6 +6,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,7 +90,7 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
     if (common.json) {
       console.json(new Document(model.toString()));
     } else {
-      console.result("The model is in " + model + "\n");
+      console.result("The model is in " + VisibleText.line(model.toString()) + "\n");
     }
   }
 

@@ -2,7 +2,11 @@ package io.cafeq.tools;
 
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.export.DenseExport;
+import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.LeftBehind;
+import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
@@ -34,7 +38,10 @@ final class ExportCommand implements Callable<Integer> {
   private final Console console;
   private final Interruption interruption;
 
-  private record Document(Format format, String path, int tensors, long bytes, double seconds) {}
+  /** The JSON document; {@code leftBehind} is what of the result the export does not hold. */
+  private record Document(
+      Format format, String path, int tensors, long bytes, double seconds, List<LeftBehind> leftBehind,
+      List<String> warnings) {}
 
   ExportCommand(Console console, Interruption interruption) {
     this.console = console;
@@ -44,21 +51,28 @@ final class ExportCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     long start = System.nanoTime();
-    Manifest manifest = Manifest.read(result);
-    try (StepProgress progress = new StepProgress(console, "exporting", manifest.totals().weights())) {
-      switch (format) {
+    Exported exported;
+    try (StepProgress progress = new StepProgress(console, "exporting", Manifest.read(result).totals().weights())) {
+      exported = switch (format) {
         case dense -> DenseExport.run(result, out, interruption.stopFlag(), progress::advance);
-      }
+      };
     }
-    long bytes = manifest.tensors().stream().mapToLong(tensor -> tensor.elements() * tensor.dtype().bytes()).sum();
     double seconds = (System.nanoTime() - start) / (double) TimeUnit.SECONDS.toNanos(1);
-    Document document = new Document(format, out.toString(), manifest.tensors().size(), bytes, seconds);
     if (common.json) {
-      console.json(document);
+      console.json(new Document(
+          format, out.toString(), exported.tensors(), exported.bytes(), seconds, exported.leftBehind(),
+          exported.warnings()));
     } else {
-      console.result("Wrote " + document.tensors() + " tensors, " + Amounts.bytes(bytes) + ", to " + out + " in "
-          + Amounts.time(seconds) + ".\n");
+      console.result("Wrote " + exported.tensors() + " tensors, " + Amounts.bytes(exported.bytes()) + ", to "
+          + VisibleText.line(out.toString()) + " in " + Amounts.time(seconds) + ".\n" + leftBehind(exported));
     }
+    exported.warnings().forEach(warning -> console.message("cafeq: warning: " + warning));
     return ExitCode.OK;
+  }
+
+  private static String leftBehind(Exported exported) {
+    TextTable table = new TextTable(3);
+    exported.leftBehind().forEach(left -> table.row("left out", left.what(), left.reason()));
+    return table.isEmpty() ? "" : "\n" + table.render();
   }
 }

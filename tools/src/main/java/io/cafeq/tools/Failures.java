@@ -2,8 +2,10 @@ package io.cafeq.tools;
 
 import io.cafeq.config.ConfigException;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.text.VisibleText;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 
 /** Turns whatever went wrong into a message, a remedy and an exit code. */
@@ -23,7 +25,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
   public int handleExecutionException(
       Exception exception, CommandLine command, CommandLine.ParseResult parsed) {
     if (command.getParseResult().hasMatchedOption("--stacktrace")) {
-      exception.printStackTrace(console.messages());
+      StackTraces.lines(exception).forEach(console::message);
     }
     return tell(describe(exception, command.getCommandSpec().exitCodeOnExecutionException()),
         command.getParseResult().hasMatchedOption("--json"));
@@ -53,7 +55,8 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
       case EngineException known ->
           new Failure(ExitCode.of(known.kind(), environment, interruption), message(known), known.remedy());
       case ConfigException settings ->
-          new Failure(ExitCode.USAGE, message(settings), "\"cafeq config\" shows every setting and where it comes from.");
+          new Failure(
+              ExitCode.USAGE, settings(settings), "\"cafeq config\" shows every setting and where it comes from.");
       case CommandLine.ParameterException usage ->
           new Failure(ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
       case OutOfMemoryError full ->
@@ -62,7 +65,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
               "Use fewer --lanes, or a higher --max-memory on a machine that has it.");
       default ->
           new Failure(
-              ExitCode.FAILURE, "unexpected failure: " + thrown,
+              ExitCode.FAILURE, "unexpected failure: " + VisibleText.message(thrown.toString()),
               "Please report this with the command and what --stacktrace adds.");
     };
   }
@@ -75,7 +78,16 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
     return failure.code();
   }
 
+  /** Several problems have a line each, whatever the values in a recipe are. */
+  private static String settings(ConfigException thrown) {
+    return thrown.problems().size() == 1
+        ? message(thrown)
+        : thrown.problems().stream()
+            .map(problem -> "\n  " + VisibleText.message(problem.toString()))
+            .collect(Collectors.joining("", thrown.problems().size() + " problems with the settings:", ""));
+  }
+
   private static String message(Throwable thrown) {
-    return Objects.requireNonNullElse(thrown.getMessage(), thrown.toString());
+    return VisibleText.message(Objects.requireNonNullElse(thrown.getMessage(), thrown.toString()));
   }
 }

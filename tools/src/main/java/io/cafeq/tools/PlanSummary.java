@@ -13,10 +13,10 @@ import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
 import io.cafeq.engine.report.CoverageEntry;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A plan as {@code plan --json} prints it.
  *
  * @param seconds about how long the arithmetic takes, without reading and writing
- * @param leftOut files and folders of the checkpoint that the result does not take along
+ * @param leftOut files and folders of the checkpoint that the result does not take along, relative to it
+ * @param leftOutReasons why, for each
  * @param statistics which quantize will take, for people; left out of the JSON where it takes none
  * @param error what would stop quantize; left out of the JSON where nothing would
  */
@@ -39,6 +40,7 @@ record PlanSummary(
     double seconds,
     List<UnitLine> units,
     List<String> leftOut,
+    SortedMap<String, String> leftOutReasons,
     List<String> warnings,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Statistics statistics,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failure error) {
@@ -129,6 +131,7 @@ record PlanSummary(
       StatisticsPlan statistics,
       @Nullable Failure error) {
     PlanEstimate estimate = PlanEstimate.of(plan);
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
         checkpoint.folder().toString(),
@@ -142,7 +145,8 @@ record PlanSummary(
         disk,
         seconds,
         plan.units().stream().map(unit -> UnitLine.of(unit, budget)).toList(),
-        checkpoint.leftOut().stream().map(Path::getFileName).map(String::valueOf).toList(),
+        List.copyOf(leftOut.keySet()),
+        leftOut,
         plan.warnings(),
         Statistics.of(statistics),
         error);

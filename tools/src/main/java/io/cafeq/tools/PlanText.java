@@ -121,7 +121,7 @@ final class PlanText {
               + Amounts.bytes(statistics.bytes()) + " of files");
     }
     table.row("time", "about " + Amounts.time(plan.seconds()) + ", reading and writing not counted");
-    table.row("left out", plan.leftOut().isEmpty() ? "nothing" : String.join(", ", plan.leftOut()));
+    table.row("left out", LeftOutText.of(plan.leftOutReasons()));
     return table;
   }
 }

@@ -6,6 +6,7 @@ import io.cafeq.config.Settings;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
+import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
 
 /** A job as the command line runs it: shown while it runs, told at its end, and turned into an exit code. */
@@ -61,7 +62,7 @@ final class QuantizeRun {
 
   private void tellNext(Path model, Path out) {
     if (!json) {
-      console.result("\nThe result is in " + out + ". Next:\n"
+      console.result("\nThe result is in " + VisibleText.line(out.toString()) + ". Next:\n"
           + "  cafeq verify " + Shell.quoted(out) + " --against " + Shell.quoted(model) + "\n"
           + "  cafeq export " + Shell.quoted(out) + " --format dense --out " + Shell.quoted(Path.of(out + "-dense")) + "\n");
     }

@@ -2,6 +2,10 @@ package io.cafeq.tools;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonRawValue;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.UnitFileReader;
@@ -10,6 +14,7 @@ import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
+import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -111,7 +116,7 @@ record ResultSummary(
         manifest.source().name(),
         manifest.algorithmVersion(),
         manifest.kernels(),
-        manifest.recipe(),
+        json(manifest.recipe()),
         manifest.recipeHash(),
         totals.weights(),
         totals.quantizedWeights(),
@@ -126,6 +131,16 @@ record ResultSummary(
         headers.stream()
             .flatMap(unit -> unit.tensors().stream().map(tensor -> Tensor.of(unit, tensor)))
             .toList());
+  }
+
+  /** A manifest can say anything: what is no JSON must not become a part of ours but as a string. */
+  private static String json(String recipe) {
+    try {
+      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build().readTree(recipe);
+      return recipe;
+    } catch (JsonProcessingException e) {
+      return TextNode.valueOf(recipe).toString();
+    }
   }
 
   private static UnitHeader header(Path file) {
@@ -172,7 +187,7 @@ record ResultSummary(
         Amounts.bytes(unit.bytes())));
     TextTable forms = new TextTable(2).row("tensor", "stored as");
     tensors.forEach(tensor -> forms.row(tensor.name(), tensor.stored()));
-    return overview.render() + recipe + "\n\n" + table.render() + "\n" + forms.render() + pairsText();
+    return overview.render() + VisibleText.line(recipe) + "\n\n" + table.render() + "\n" + forms.render() + pairsText();
   }
 
   private String pairsText() {

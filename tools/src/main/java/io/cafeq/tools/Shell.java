@@ -1,14 +1,31 @@
 package io.cafeq.tools;
 
+import io.cafeq.engine.text.VisibleText;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** Text that a person can paste into a shell. */
 final class Shell {
   private Shell() {}
 
-  /** As it is where a shell reads it as one plain word, else in single quotes. */
+  /**
+   * As it is where a shell reads it as one plain word, else in single quotes; in those of bash and zsh, byte by byte, where
+   * it holds what a terminal does not show.
+   */
   static String quoted(Path path) {
     String text = path.toString();
-    return text.matches("[A-Za-z0-9_./:@%+=,-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+    if (text.matches("[A-Za-z0-9_./:@%+=,-]+")) {
+      return text;
+    }
+    return VisibleText.line(text).equals(text) ? "'" + text.replace("'", "'\\''") + "'" : "$'" + bytes(text) + "'";
+  }
+
+  private static String bytes(String text) {
+    StringBuilder quoted = new StringBuilder();
+    for (byte each : text.getBytes(StandardCharsets.UTF_8)) {
+      boolean isPlain = each >= ' ' && each < 0x7F && each != '\'' && each != '\\';
+      quoted.append(isPlain ? String.valueOf((char) each) : String.format("\\x%02x", each & 0xFF));
+    }
+    return quoted.toString();
   }
 }

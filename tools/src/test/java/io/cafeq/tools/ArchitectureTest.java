@@ -62,7 +62,14 @@ class ArchitectureTest {
   static final ArchRule FAILURE_STANDS_BELOW_EVERYTHING =
       noClasses().that().resideInAPackage("io.cafeq.engine.failure..")
           .should().dependOnClassesThat(
-              resideInAnyPackage("io.cafeq..").and(not(resideInAnyPackage("io.cafeq.engine.failure.."))));
+              resideInAnyPackage("io.cafeq..")
+                  .and(not(resideInAnyPackage("io.cafeq.engine.failure..", "io.cafeq.engine.text.."))));
+
+  @ArchTest
+  static final ArchRule TEXT_STANDS_BELOW_EVERYTHING =
+      noClasses().that().resideInAPackage("io.cafeq.engine.text..")
+          .should().dependOnClassesThat(
+              resideInAnyPackage("io.cafeq..").and(not(resideInAnyPackage("io.cafeq.engine.text.."))));
 
   @ArchTest
   static final ArchRule THE_NUMERICS_KNOW_NO_FILES_OR_PLANS =

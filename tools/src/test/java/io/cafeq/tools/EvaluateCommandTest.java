@@ -208,7 +208,7 @@ class EvaluateCommandTest {
     assertThat(error.get("code").asInt()).isEqualTo(exitCode);
     assertThat(error.get("message").asText()).contains(message);
     assertThat(error.get("remedy").asText()).isNotBlank();
-    assertThat(run.err()).contains("cafeq: ").doesNotContain("\tat ");
+    assertThat(run.err()).contains("cafeq: ").doesNotContain(" at io.cafeq");
     return error;
   }
 

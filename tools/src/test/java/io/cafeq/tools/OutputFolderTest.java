@@ -104,7 +104,7 @@ class OutputFolderTest {
       disk.remount("ro");
       CommandRun run = quantize(disk.path().resolve("out"));
       assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.UNITS_MISSING);
-      assertThat(run.err()).contains(disk.path().toString(), "read-only").doesNotContain("\tat ");
+      assertThat(run.err()).contains(disk.path().toString(), "read-only").doesNotContain(" at io.cafeq");
     }
   }
 

@@ -16,4 +16,13 @@ class ShellTest {
 
     assertThat(echoed.out()).isEqualTo(text);
   }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a\nb", "it's \\ \u001b[2J", "a\u202e\u200bü", "\ud83d\ude00\u2028"})
+  void whatATerminalDoesNotShowIsQuotedInAsciiForBash(String text) throws Exception {
+    String quoted = Shell.quoted(Path.of(text));
+
+    assertThat(quoted).matches("[ -~]+");
+    assertThat(RunningProgram.start(new ProcessBuilder("bash", "-c", "printf %s " + quoted)).await().out()).isEqualTo(text);
+  }
 }

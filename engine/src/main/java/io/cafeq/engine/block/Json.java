@@ -9,11 +9,12 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 
-/** JSON with sorted keys going out, and with duplicate keys and trailing text refused coming in. */
+/** JSON with sorted keys and nothing invisible going out; duplicate keys and trailing text are refused coming in. */
 final class Json {
   private static final JsonMapper MAPPER = JsonMapper.builder()
       .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -25,7 +26,7 @@ final class Json {
   /** One line. */
   static String compact(JsonNode node) {
     try {
-      return MAPPER.writeValueAsString(sorted(node));
+      return VisibleText.lines(MAPPER.writeValueAsString(sorted(node)));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }
@@ -34,7 +35,8 @@ final class Json {
   /** Indented, with a line feed at the end. */
   static String pretty(JsonNode node) {
     try {
-      return MAPPER.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(sorted(node)) + "\n";
+      String text = MAPPER.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(sorted(node));
+      return VisibleText.lines(text) + "\n";
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }

@@ -45,7 +45,6 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private Checkpoint(
       CheckpointFiles files, JsonNode config, Map<String, ShardFile> shards, List<SafetensorsHeader> headers) {
     this.files = files;
-    this.sideFiles = SideFiles.find(files);
     this.config = config;
     this.shards = shards;
     SortedMap<String, String> merged = new TreeMap<>();
@@ -72,6 +71,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     this.byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
     this.weights = WeightTensors.of(tensors, config, this);
+    this.sideFiles = SideFiles.find(files, PackedTensors.stay(tensors, weights));
   }
 
   /**
@@ -157,15 +157,15 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
 
   /**
    * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted: everything of at most 64
-   * MiB, in folders too, that is neither hidden nor weights. None where a single file was opened in a folder without
-   * config.json.
+   * MiB, in folders too, that is neither hidden nor weights, and describes no weights, unless quantized weights that
+   * cannot be read stay. None where a single file was opened in a folder without config.json.
    */
   public List<Path> sideFiles() {
     return sideFiles.taken();
   }
 
-  /** Files and folders that do not go along, sorted; neither the shards nor their index are among them. */
-  public List<Path> leftOut() {
+  /** Files and folders that do not go along, sorted, and why; neither the shards nor their index are among them. */
+  public List<LeftOut> leftOut() {
     return sideFiles.leftOut();
   }
 

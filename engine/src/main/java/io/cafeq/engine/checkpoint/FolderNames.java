@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -60,7 +59,7 @@ record FolderNames(Path folder, List<String> all) {
 
   List<String> otherWeights() {
     return all.stream()
-        .filter(name -> WeightFormat.of(name).isPresent() || SideFiles.isWeights(name.toLowerCase(Locale.ROOT)))
+        .filter(name -> WeightFormat.of(name).isPresent() || OtherWeights.isNamed(name))
         .toList();
   }
 

@@ -1,27 +1,19 @@
 package io.cafeq.engine.checkpoint;
 
+import io.cafeq.engine.text.VisibleText;
+
 /** Names out of files that nobody has vouched for. */
 public final class Names {
-  private static final int SHOWN = 200;
-
   private Names() {}
 
-  /** The name in quotes for a message: control characters escaped, long names cut. */
+  /** As {@link VisibleText#quoted}. */
   public static String quoted(String name) {
-    return "\"" + shortened(name) + "\"";
+    return VisibleText.quoted(name);
   }
 
-  /** The text for a message: control characters escaped, long texts cut. */
+  /** As {@link VisibleText#shortened}. */
   public static String shortened(String name) {
-    StringBuilder text = new StringBuilder();
-    name.codePoints().limit(SHOWN).forEach(c -> {
-      if (Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE) {
-        text.append(String.format("\\u%04x", c));
-      } else {
-        text.appendCodePoint(c);
-      }
-    });
-    return text.append(name.length() > SHOWN ? "..." : "").toString();
+    return VisibleText.shortened(name);
   }
 
   /** False where a surrogate stands alone: such a name cannot be written as UTF-8. */

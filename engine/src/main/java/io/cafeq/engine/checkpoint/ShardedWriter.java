@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -140,7 +141,7 @@ public final class ShardedWriter implements AutoCloseable {
     Map<String, String> files = new TreeMap<>();
     shards.forEach(shard -> shard.tensors().forEach(tensor -> files.put(tensor.name(), shard.file())));
     files.forEach(map::put);
-    return index.toPrettyString() + "\n";
+    return VisibleText.lines(index.toPrettyString()) + "\n";
   }
 
   @Override

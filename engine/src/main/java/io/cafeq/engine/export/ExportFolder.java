@@ -1,8 +1,10 @@
 package io.cafeq.engine.export;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
+import io.cafeq.engine.checkpoint.LeftOut;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
@@ -13,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -86,16 +89,37 @@ final class ExportFolder implements AutoCloseable {
     }
   }
 
-  /** As {@link #copy}, of a config.json that says how the source was quantized; without that. */
-  void copyConfig(Path from, Manifest.SideFileEntry entry) {
+  /**
+   * As {@link #copy}, of a file that describes a model, as {@link DenseConfig} makes it; what is no JSON is copied as it is.
+   *
+   * @return what was changed
+   */
+  List<LeftBehind> copyConfig(Path from, Manifest.SideFileEntry entry) {
     try {
       byte[] config = Files.readAllBytes(from);
       MessageDigest digest = Digests.sha256();
       digest.update(config);
       check(from, digest, entry);
-      DurableFile.write(part.resolve(entry.path()), DenseConfig.withoutQuantization(config));
+      Path to = part.resolve(entry.path());
+      Files.createDirectories(Objects.requireNonNull(to.getParent()));
+      DenseConfig.Cleaned cleaned = cleaned(config);
+      DurableFile.write(to, cleaned.bytes());
+      List<LeftBehind> changes = new ArrayList<>();
+      cleaned.removed().forEach(
+          field -> changes.add(new LeftBehind(entry.path() + ": " + field, LeftOut.Reason.QUANTIZATION.text())));
+      cleaned.retyped().forEach(
+          field -> changes.add(new LeftBehind(entry.path() + ": " + field, "names BF16, which the weights are now")));
+      return changes;
     } catch (IOException e) {
       throw failed(from, e);
+    }
+  }
+
+  private static DenseConfig.Cleaned cleaned(byte[] config) throws IOException {
+    try {
+      return DenseConfig.of(config);
+    } catch (JsonProcessingException noJson) {
+      return new DenseConfig.Cleaned(config, List.of(), List.of());
     }
   }
 

@@ -1,8 +1,12 @@
 package io.cafeq.engine.failure;
 
+import io.cafeq.engine.text.VisibleText;
 import org.jspecify.annotations.Nullable;
 
-/** A failure of a known kind. The message names the file and the tensor, what was expected and what was found. */
+/**
+ * A failure of a known kind. The message names the file and the tensor, what was expected and what was found. Message and
+ * remedy are one line each: names and values from files are escaped here, so that no caller has to.
+ */
 public class EngineException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -11,9 +15,9 @@ public class EngineException extends RuntimeException {
 
   /** {@code remedy} is one sentence that says what the user can do. */
   public EngineException(FailureKind kind, String message, String remedy, @Nullable Throwable cause) {
-    super(message, cause);
+    super(VisibleText.message(message), cause);
     this.kind = kind;
-    this.remedy = remedy;
+    this.remedy = VisibleText.message(remedy);
   }
 
   public EngineException(FailureKind kind, String message, String remedy) {

@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -9,12 +10,12 @@ import java.util.List;
  * @param family the model family by which roles were found, or {@code unknown}
  * @param units quantized and copied units in the order of their first tensor on disk
  * @param coverage how much of the model is quantized
- * @param warnings for the user, each a sentence
+ * @param warnings for the user, each a sentence on one line; names from files are escaped here
  */
 public record Plan(String family, List<Unit> units, Coverage coverage, List<String> warnings) {
   public Plan {
     units = List.copyOf(units);
-    warnings = List.copyOf(warnings);
+    warnings = warnings.stream().map(VisibleText::message).toList();
   }
 
   /** The same with something more for the user to know. */

@@ -2,6 +2,7 @@ package io.cafeq.engine.report;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.text.VisibleText;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param recipe the whole recipe with defaults written out
  * @param statistics in whose metric weights were rounded; left out where there are none
  * @param version of this program
- * @param warnings for the user, each a sentence
+ * @param warnings for the user, each a sentence on one line; names from files are escaped here
  */
 public record Report(
     JobStatus status,
@@ -28,6 +29,6 @@ public record Report(
     List<String> warnings) {
   public Report {
     units = List.copyOf(units);
-    warnings = List.copyOf(warnings);
+    warnings = warnings.stream().map(VisibleText::message).toList();
   }
 }

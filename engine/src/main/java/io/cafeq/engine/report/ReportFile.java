@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,7 +35,7 @@ public final class ReportFile {
   /** The report as JSON text ending in a newline. */
   public static String toJson(Report report) {
     try {
-      return MAPPER.writeValueAsString(report) + "\n";
+      return VisibleText.lines(MAPPER.writeValueAsString(report)) + "\n";
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("the report cannot be written as JSON", e);
     }

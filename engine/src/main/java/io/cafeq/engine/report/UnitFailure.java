@@ -2,9 +2,15 @@ package io.cafeq.engine.report;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.text.VisibleText;
 
 /** Why a unit could not be made, and what the user can do. */
 public record UnitFailure(FailureKind kind, String message, String remedy) {
+  public UnitFailure {
+    message = VisibleText.message(message);
+    remedy = VisibleText.message(remedy);
+  }
+
   public static UnitFailure of(EngineException failure) {
     String message = failure.getMessage();
     return new UnitFailure(failure.kind(), message == null ? failure.toString() : message, failure.remedy());

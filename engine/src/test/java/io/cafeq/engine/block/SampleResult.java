@@ -12,6 +12,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.output.SideFiles;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
@@ -224,10 +225,9 @@ public final class SampleResult {
     return entry("copied", file, List.of(norm.name(), empty.name()));
   }
 
-  /** A result that holds every tensor of a checkpoint as it is, each in a unit of its own, and its config.json. */
+  /** A result that holds every tensor of a checkpoint as it is, each in a unit of its own, and its side files. */
   public static Path copy(Path source, Path result) throws IOException {
     Files.createDirectories(result.resolve("units"));
-    Files.copy(source.resolve("config.json"), result.resolve("config.json"));
     String config = Digests.file(source.resolve("config.json"), new StopFlag());
     List<Manifest.UnitEntry> units = new ArrayList<>();
     List<Manifest.TensorEntry> tensors = new ArrayList<>();
@@ -250,8 +250,8 @@ public final class SampleResult {
           new Manifest.Source("sample", config, checkpoint.shards().stream()
               .map(shard -> new Manifest.ShardEntry(shard.getFileName().toString(), shard.toFile().length())).toList()),
           units, tensors, checkpoint.aliases(),
-          List.of(new Manifest.SideFileEntry(
-              "config.json", Files.size(result.resolve("config.json")), config)),
+          new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).copyTo(result, new StopFlag()).stream()
+              .map(file -> new Manifest.SideFileEntry(file.name(), file.bytes(), file.sha256())).toList(),
           new Manifest.Totals(tensors.stream().mapToLong(Manifest.TensorEntry::elements).sum(), 0, 0,
               units.stream().mapToLong(Manifest.UnitEntry::bytes).sum()))
           .write(result);

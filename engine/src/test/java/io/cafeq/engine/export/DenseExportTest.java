@@ -248,6 +248,67 @@ class DenseExportTest {
         .hasMessageContaining("w_blocks and w would both be exported as w");
   }
 
+  /** Static scales of activations and caches mean nothing beside plain weights, and neither does what speaks of them. */
+  @Test
+  void nothingIsLeftOfTheSourcesQuantization() throws IOException {
+    Random random = new Random(4);
+    Path source = LayoutSamples.write(folder.resolve("source"), List.of(
+        LayoutSamples.random("m.k_proj.weight", Dtype.F8_E4M3, List.of(130L, 40L), random),
+        LayoutSamples.random("m.k_proj.weight_scale", Dtype.F32, List.of(), random),
+        LayoutSamples.random("m.k_proj.input_scale", Dtype.F32, List.of(), random),
+        LayoutSamples.random("m.k_proj.k_scale", Dtype.F32, List.of(1L), random),
+        LayoutSamples.random("m.k_proj.activation_scale", Dtype.BF16, List.of(), random)), List.of(
+        LayoutSamples.random("m.attn.k_scale", Dtype.BF16, List.of(40L), random),
+        LayoutSamples.random("m.input_layernorm.weight", Dtype.BF16, List.of(40L), random),
+        LayoutSamples.random("m.logit_scale", Dtype.BF16, List.of(), random)));
+    Files.writeString(source.resolve("config.json"), """
+        {"torch_dtype": "float8_e4m3fn", "quantization_config": {"quant_method": "fp8"},
+         "text_config": {"x": 1, "quantization": {"bits": 8}}}""");
+    Files.writeString(source.resolve("params.json"), "{\"dim\": 1, \"quantization\": {\"qformat_weight\": \"fp8\"}}");
+    Files.writeString(source.resolve("generation_config.json"), "{ \"top_k\" : 5 }");
+    Files.writeString(source.resolve("hf_quant_config.json"), "{}");
+    Path result = SampleResult.copy(source, folder.resolve("result"));
+    assertThat(result.resolve("hf_quant_config.json")).doesNotExist();
+    assertThat(result.resolve("config.json")).hasSameBinaryContentAs(source.resolve("config.json"));
+    assertThat(result.resolve("params.json")).hasSameBinaryContentAs(source.resolve("params.json"));
+    Path out = folder.resolve("out");
+    Exported done = DenseExport.run(result, out, new StopFlag(), Progress.NONE);
+    try (Checkpoint exported = Checkpoint.open(out)) {
+      assertThat(exported.tensors()).extracting(TensorInfo::name).containsExactlyInAnyOrder(
+          "m.k_proj.weight", "m.attn.k_scale", "m.input_layernorm.weight", "m.logit_scale");
+    }
+    assertThat(done.tensors()).isEqualTo(4);
+    assertThat(done.warnings()).isEmpty();
+    assertThat(out.resolve("config.json")).hasContent("""
+        {"torch_dtype": "bfloat16", "text_config": {"x": 1}}""");
+    assertThat(out.resolve("params.json")).hasContent("{\"dim\": 1}");
+    assertThat(out.resolve("generation_config.json")).hasContent("{ \"top_k\" : 5 }");
+    assertThat(done.leftBehind()).extracting(LeftBehind::what).containsExactlyInAnyOrder(
+        "1 tensor weight_scale", "1 tensor activation_scale", "1 tensor input_scale", "1 tensor k_scale",
+        "config.json: quantization_config", "config.json: text_config.quantization", "config.json: torch_dtype",
+        "params.json: quantization");
+  }
+
+  /** A program that knows the method needs all of it, and is told so. */
+  @Test
+  void whatDescribesWeightsThatStayPackedStays() throws IOException {
+    Random random = new Random(5);
+    Path source = LayoutSamples.write(folder.resolve("source"), List.of(
+        LayoutSamples.random("m.qweight", Dtype.I32, List.of(5L, 40L), random),
+        LayoutSamples.random("m.input_scale", Dtype.F32, List.of(), random)), List.of(
+        LayoutSamples.random("n.weight", Dtype.BF16, List.of(40L), random)));
+    Files.writeString(source.resolve("config.json"), "{\"quantization_config\": {\"quant_method\": \"gptq\"}}");
+    Files.writeString(source.resolve("quantize_config.json"), "{\"bits\": 4}");
+    Path result = SampleResult.copy(source, folder.resolve("result"));
+    Path out = folder.resolve("out");
+    Exported done = DenseExport.run(result, out, new StopFlag(), Progress.NONE);
+    assertThat(out.resolve("config.json")).hasSameBinaryContentAs(source.resolve("config.json"));
+    assertThat(out.resolve("quantize_config.json")).hasContent("{\"bits\": 4}");
+    assertThat(done.tensors()).isEqualTo(3);
+    assertThat(done.leftBehind()).isEmpty();
+    assertThat(done.warnings()).singleElement().asString().contains("1 tensor stays", "\"m.qweight\"");
+  }
+
   @Test
   void foldersInUseAreRefused() throws IOException {
     SampleResult sample = SampleResult.make(folder);

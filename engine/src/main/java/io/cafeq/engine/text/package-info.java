@@ -1,0 +1,7 @@
+/**
+ * Text from files that nobody has vouched for, made safe to show. Start at {@link io.cafeq.engine.text.VisibleText}.
+ */
+@NullMarked
+package io.cafeq.engine.text;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,30 @@
+package io.cafeq.tools;
+
+import io.cafeq.engine.checkpoint.LeftOut;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Files beside the weights that do not go along, with the reasons. */
+final class LeftOutText {
+  private LeftOutText() {}
+
+  /** From the path in the checkpoint to the reason. */
+  static SortedMap<String, String> reasons(Path folder, List<LeftOut> files) {
+    SortedMap<String, String> reasons = new TreeMap<>();
+    files.forEach(file -> reasons.put(folder.relativize(file.path()).toString(), file.reason().text()));
+    return Collections.unmodifiableSortedMap(reasons);
+  }
+
+  /** Grouped by reason: {@code a.bin, b.gguf (other weights); .git (hidden)}. */
+  static String of(SortedMap<String, String> reasons) {
+    SortedMap<String, List<String>> groups = new TreeMap<>();
+    reasons.forEach((path, reason) -> groups.computeIfAbsent(reason, key -> new ArrayList<>()).add(path));
+    List<String> parts = new ArrayList<>();
+    groups.forEach((reason, paths) -> parts.add(String.join(", ", paths) + " (" + reason + ")"));
+    return parts.isEmpty() ? "nothing" : String.join("; ", parts);
+  }
+}
