@@ -111,6 +111,7 @@ public final class UnitFileWriter implements AutoCloseable {
       throw new IllegalArgumentException(
           tensor + " was announced with " + section + ", not rows from " + first + " on with " + slab.grid());
     }
+    writeExponents(tensor, expert, firstRow, slab);
     SlabLayout layout = SlabLayout.of(slab.grid(), slab.rows(), slab.columns());
     Row row = Row.of(Column.Kind.SLAB, tensor, index(tensor))
         .with(Column.EXPERT, expert)
@@ -121,6 +122,16 @@ public final class UnitFileWriter implements AutoCloseable {
         .with(Column.SQUARED_NORM, Double.doubleToRawLongBits(slab.squaredNorm()));
     layout.put(row, slab);
     write(row);
+  }
+
+  private void writeExponents(String tensor, int expert, long firstRow, EncodedSlab slab) {
+    if (slab.exponents().byteSize() > 0) {
+      write(Row.of(Column.Kind.EXPONENTS, tensor, index(tensor))
+          .with(Column.EXPERT, expert)
+          .with(Column.FIRST_ROW, firstRow)
+          .with(Column.ROWS, slab.rows())
+          .with(Column.RAW, slab.exponents()));
+    }
   }
 
   /** Bytes [byteOffset, byteOffset + bytes.byteSize()) of a tensor that is not quantized; borrowed during the call. */

@@ -16,6 +16,7 @@ public final class SlabBuffers {
   private final MemorySegment rowScales;
   private final MemorySegment scales;
   private final MemorySegment zeros;
+  private final MemorySegment exponents;
   private final byte[] groupCodes;
 
   public SlabBuffers(Arena arena, GridSpec grid, int rows, int columns) {
@@ -25,6 +26,7 @@ public final class SlabBuffers {
     rowScales = arena.allocate(Math.max(1, rows * EncodedSlab.rowScaleBytes(grid)), 64);
     scales = arena.allocate(Math.max(1, rows * EncodedSlab.scaleBytes(grid, columns)), 64);
     zeros = arena.allocate(Math.max(1, rows * EncodedSlab.zeroBytes(grid, columns)), 64);
+    exponents = arena.allocate(Math.max(1, rows), 64);
     groupCodes = new byte[grid.groups(columns) + 8];
   }
 
@@ -34,7 +36,8 @@ public final class SlabBuffers {
         * (EncodedSlab.codeBytes(grid, columns)
             + EncodedSlab.rowScaleBytes(grid)
             + EncodedSlab.scaleBytes(grid, columns)
-            + EncodedSlab.zeroBytes(grid, columns));
+            + EncodedSlab.zeroBytes(grid, columns)
+            + 1);
   }
 
   /** Packs one row of codes. */
@@ -42,8 +45,13 @@ public final class SlabBuffers {
     Packing.pack(source, from, columns, grid.bits(), codes, row * EncodedSlab.codeBytes(grid, columns));
   }
 
-  /** Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane} of the arrays on. */
-  public void grid(int row, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+  /**
+   * Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane} of the arrays on.
+   *
+   * @param exponent of the power of two that the f16 numbers are multiplied with
+   */
+  public void grid(int row, int exponent, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+    exponents.set(ValueLayout.JAVA_BYTE, row, (byte) exponent);
     if (EncodedSlab.rowScaleBytes(grid) > 0) {
       rowScales.set(HALF, 2L * row, rowScale);
     }
@@ -90,9 +98,56 @@ public final class SlabBuffers {
         rowScales.asSlice(0, rows * EncodedSlab.rowScaleBytes(grid)),
         scales.asSlice(0, rows * EncodedSlab.scaleBytes(grid, columns)),
         zeros.asSlice(0, rows * EncodedSlab.zeroBytes(grid, columns)),
+        exponents(rows),
         squaredError,
         squaredNorm,
         outputError,
         outputNorm);
+  }
+
+  /**
+   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. A row that no float
+   * could tell from zeros becomes zeros.
+   */
+  public EncodedSlab multiplied(EncodedSlab slab, int exponent) {
+    if (exponent == 0) {
+      return slab;
+    }
+    for (int row = 0; row < slab.rows(); row++) {
+      int sum = slab.exponent(row) + exponent;
+      if (sum < RowExponents.LEAST) {
+        clear(row);
+      }
+      exponents.set(ValueLayout.JAVA_BYTE, row, (byte) (sum < RowExponents.LEAST ? 0 : Math.min(sum, Byte.MAX_VALUE)));
+    }
+    return new EncodedSlab(
+        grid, slab.rows(), columns, slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), exponents(slab.rows()),
+        slab.squaredError(), slab.squaredNorm(), slab.outputError(), slab.outputNorm());
+  }
+
+  /** Without a scale all codes stand for 0. */
+  private void clear(int row) {
+    clear(rowScales, row, EncodedSlab.rowScaleBytes(grid));
+    if (grid.scalesAreF16()) {
+      clear(scales, row, EncodedSlab.scaleBytes(grid, columns));
+    }
+    if (grid.storage() == ScaleStorage.F16_MINIMUM) {
+      clear(zeros, row, EncodedSlab.zeroBytes(grid, columns));
+    }
+  }
+
+  private static void clear(MemorySegment segment, int row, long bytes) {
+    segment.asSlice(row * bytes, bytes).fill((byte) 0);
+  }
+
+  /** Those of the first rows; empty where all are 0. */
+  private MemorySegment exponents(int rows) {
+    MemorySegment first = exponents.asSlice(0, rows);
+    for (int row = 0; row < rows; row++) {
+      if (first.get(ValueLayout.JAVA_BYTE, row) != 0) {
+        return first;
+      }
+    }
+    return MemorySegment.NULL;
   }
 }

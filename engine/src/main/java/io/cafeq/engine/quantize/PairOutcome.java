@@ -28,6 +28,8 @@ final class PairOutcome {
   private final PairRounders rounders;
   private final Optional<PairInputs> inputs;
   private final PairOriginals originals;
+  /** Of the weights as they are stored in the source. */
+  private final double outputNorm;
 
   PairOutcome(
       Workplace place,
@@ -43,6 +45,7 @@ final class PairOutcome {
     this.rounders = rounders;
     this.inputs = inputs;
     this.originals = originals;
+    outputNorm = Math.scalb(originals.rightOutputs(), 2 * rounders.shape().scales().right());
   }
 
   /**
@@ -96,8 +99,8 @@ final class PairOutcome {
     return new PartWork.Outcome(
         pair.weights(),
         written.squaredNorm(),
-        inputs.isPresent() ? (Double) originals.rightOutputs() : null,
-        figures(figures, result, pair.bits()),
+        inputs.isPresent() ? (Double) outputNorm : null,
+        figures(figures, result, pair.bits() + written.exponentBits()),
         figures(figures, plain),
         figures(figures, clipped),
         figures(figures, equal),
@@ -145,7 +148,7 @@ final class PairOutcome {
     OptionalDouble share = measured.output();
     return new ErrorFigures(
         figures.squaredError(measured.relative()),
-        share.isPresent() ? (Double) (share.getAsDouble() * originals.rightOutputs()) : null,
+        share.isPresent() ? (Double) (share.getAsDouble() * outputNorm) : null,
         bits);
   }
 }

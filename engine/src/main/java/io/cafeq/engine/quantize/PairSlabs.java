@@ -4,6 +4,7 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.block.PairProducts;
 import io.cafeq.engine.block.SlabDecoder;
 import io.cafeq.engine.block.UnitFileWriter;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
@@ -65,11 +66,13 @@ final class PairSlabs {
 
   /**
    * @param squaredNorm of the original weights of both factors
+   * @param exponentBits of rows that f16 alone cannot hold
    * @param relativeError PQE as stored, where that differs from what was rounded
    * @param outputShare likewise, where there are statistics; see {@link RoundedPair#outputShare}
    */
   record Written(
       double squaredNorm,
+      long exponentBits,
       OptionalDouble relativeError,
       OptionalDouble outputShare,
       PlainErrors leftPlain,
@@ -81,7 +84,12 @@ final class PairSlabs {
    * @param norm squared, of its original weights
    * @param outputError of what is stored, where the transform is undone and the inputs are known; else 0
    */
-  private record Sums(double norm, double outputError) {}
+  private record Sums(double norm, double outputError, long exponentBits) {
+    /** The norm of a factor that was divided by 2^exponent. */
+    private double norm(int exponent) {
+      return norm * Math.scalb(1.0, 2 * exponent);
+    }
+  }
 
   /** Squared errors of plain grids over one factor. */
   static final class PlainErrors {
@@ -118,7 +126,8 @@ final class PairSlabs {
         writer, right, false, rounded, rightPlain, rightStored,
         (first, original, effective) -> addRight(products, right, couplings, first, original, effective));
     return new Written(
-        ofLeft.norm() + ofRight.norm(),
+        ofLeft.norm(shape.scales().left()) + ofRight.norm(shape.scales().right()),
+        ofLeft.exponentBits() + ofRight.exponentBits(),
         reversed.isPresent() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
         reversed.isPresent() && inputs.isPresent()
             ? OptionalDouble.of(originals.outputShare(ofLeft.outputError(), ofRight.outputError()))
@@ -181,6 +190,8 @@ final class PairSlabs {
       Pieces pieces) {
     double norm = 0;
     double outputError = 0;
+    long exponentBits = 0;
+    int exponent = isLeft ? shape.scales().storedLeft() : shape.scales().storedRight();
     GridSpec grid = isLeft ? treatment.left() : treatment.right();
     List<BlockTransform> blocks = isLeft ? rounded.left() : rounded.right();
     InputMetric metric = isLeft ? rounded.leftMetric() : rounded.rightMetric();
@@ -204,10 +215,6 @@ final class PairSlabs {
             .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), metric, rounded.rounding(), buffers);
         norm += encoded.squaredNorm();
         int row = factor.tensorRow(first);
-        int expertRows = factor.weight().rows();
-        boolean isStack = factor.weight().isStack();
-        writer.writeSlab(factor.weight().name(), isStack ? row / expertRows : -1, isStack ? row % expertRows : row,
-            withoutFigures(encoded));
         plain.errors.replaceAll((candidate, error) ->
             error + place.lane().encoder().plainError(slab, candidate, InputMetric.NONE).squared());
         if (!stored.isEmpty()) {
@@ -219,14 +226,18 @@ final class PairSlabs {
             outputError += outputs.get().error(slab, effective, first / shape.size());
           }
         }
+        EncodedSlab written = buffers.multiplied(encoded.withoutErrors(), exponent);
+        exponentBits += written.exponentBits();
+        write(writer, factor.weight(), row, written);
       }
     }
-    return new Sums(norm, outputError);
+    return new Sums(norm, outputError, exponentBits);
   }
 
-  private static EncodedSlab withoutFigures(EncodedSlab slab) {
-    return new EncodedSlab(
-        slab.grid(), slab.rows(), slab.columns(), slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), 0, 0);
+  private static void write(UnitFileWriter writer, WeightTensor weight, int row, EncodedSlab slab) {
+    boolean isStack = weight.isStack();
+    writer.writeSlab(
+        weight.name(), isStack ? row / weight.rows() : -1, isStack ? row % weight.rows() : row, slab);
   }
 
   /** Native bytes that rounding in turns and writing take at most. */

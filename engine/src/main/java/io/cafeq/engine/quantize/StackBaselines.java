@@ -40,6 +40,7 @@ final class StackBaselines {
   private RoundingErrors result = new RoundingErrors(0, 0);
   private RoundingErrors comparedResult = new RoundingErrors(0, 0);
   private double squaredNorm;
+  private long exponentBits;
   private double outputNorm;
   private boolean everywhereKnown = true;
   private boolean somewhereKnown;
@@ -90,6 +91,7 @@ final class StackBaselines {
     RoundingErrors errors = new RoundingErrors(encoded.squaredError(), encoded.outputError());
     result = result.plus(errors);
     squaredNorm += encoded.squaredNorm();
+    exponentBits += encoded.exponentBits();
     outputNorm += encoded.outputNorm();
     boolean known = !metric.isNone();
     everywhereKnown &= known;
@@ -125,7 +127,7 @@ final class StackBaselines {
   }
 
   PartWork.Outcome outcome() {
-    ErrorFigures written = figures(result, stack.bits());
+    ErrorFigures written = figures(result, stack.bits() + exponentBits);
     return new PartWork.Outcome(
         stack.weights(),
         squaredNorm,
