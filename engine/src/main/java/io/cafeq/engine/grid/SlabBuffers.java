@@ -106,8 +106,8 @@ public final class SlabBuffers {
   }
 
   /**
-   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. A row that no float
-   * could tell from zeros becomes zeros.
+   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. Where an exponent ends,
+   * f16 itself goes on, as far as it reaches.
    */
   public EncodedSlab multiplied(EncodedSlab slab, int exponent) {
     if (exponent == 0) {
@@ -115,29 +115,33 @@ public final class SlabBuffers {
     }
     for (int row = 0; row < slab.rows(); row++) {
       int sum = slab.exponent(row) + exponent;
-      if (sum < RowExponents.LEAST) {
-        clear(row);
-      }
-      exponents.set(ValueLayout.JAVA_BYTE, row, (byte) (sum < RowExponents.LEAST ? 0 : Math.min(sum, Byte.MAX_VALUE)));
+      int stored = Math.clamp(sum, RowExponents.LEAST, Byte.MAX_VALUE);
+      multiplyHalves(row, sum - stored);
+      exponents.set(ValueLayout.JAVA_BYTE, row, (byte) stored);
     }
     return new EncodedSlab(
         grid, slab.rows(), columns, slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), exponents(slab.rows()),
         slab.squaredError(), slab.squaredNorm(), slab.outputError(), slab.outputNorm());
   }
 
-  /** Without a scale all codes stand for 0. */
-  private void clear(int row) {
-    clear(rowScales, row, EncodedSlab.rowScaleBytes(grid));
+  private void multiplyHalves(int row, int exponent) {
+    if (exponent == 0) {
+      return;
+    }
+    multiplyHalves(rowScales, row, EncodedSlab.rowScaleBytes(grid), exponent);
     if (grid.scalesAreF16()) {
-      clear(scales, row, EncodedSlab.scaleBytes(grid, columns));
+      multiplyHalves(scales, row, EncodedSlab.scaleBytes(grid, columns), exponent);
     }
     if (grid.storage() == ScaleStorage.F16_MINIMUM) {
-      clear(zeros, row, EncodedSlab.zeroBytes(grid, columns));
+      multiplyHalves(zeros, row, EncodedSlab.zeroBytes(grid, columns), exponent);
     }
   }
 
-  private static void clear(MemorySegment segment, int row, long bytes) {
-    segment.asSlice(row * bytes, bytes).fill((byte) 0);
+  private static void multiplyHalves(MemorySegment segment, int row, long bytes, int exponent) {
+    for (long at = row * bytes; at < (row + 1) * bytes; at += 2) {
+      float half = Float.float16ToFloat(segment.get(HALF, at));
+      segment.set(HALF, at, HalfFloats.signed(Math.scalb(half, exponent)));
+    }
   }
 
   /** Those of the first rows; empty where all are 0. */

@@ -12,6 +12,10 @@ package io.cafeq.engine.quantize;
  */
 record PairScales(int left, int right, int storedLeft, int storedRight) {
   static final PairScales ORDINARY = new PairScales(0, 0, 0, 0);
+  /** Factors that are together no further from 1 need no powers of two in the file once both are as far. */
+  private static final int MOST_TOGETHER = 24;
+  /** Rows may be 2^20 below the largest, levels 2^9 below their rows. */
+  private static final int SAFE = -96;
 
   /**
    * Those of factors that are divided by these.
@@ -22,8 +26,16 @@ record PairScales(int left, int right, int storedLeft, int storedRight) {
     if (reversed || (left == 0 && right == 0)) {
       return new PairScales(left, right, left, right);
     }
-    int half = Math.floorDiv(left + right, 2);
-    return new PairScales(left, right, half, left + right - half);
+    int together = left + right;
+    int half = Math.floorDiv(together, 2);
+    return Math.abs(together) <= MOST_TOGETHER
+        ? new PairScales(left - half, right - (together - half), 0, 0)
+        : new PairScales(left, right, half, together - half);
+  }
+
+  /** Whether stored factors are so small that some of their digits may be lost among the smallest floats. */
+  boolean mayLoseDigits() {
+    return Math.min(storedLeft, storedRight) < SAFE;
   }
 
   /** What a bias on the channels of a factor is multiplied with, to go the way of the factor's rows. */

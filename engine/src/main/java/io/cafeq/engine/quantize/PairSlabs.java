@@ -10,6 +10,7 @@ import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.FactorOutputs;
@@ -31,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the slabs of both factors of a pair as their best rounding has them, and measures on the way what plain rounding
@@ -109,7 +111,7 @@ final class PairSlabs {
     boolean measured = place.baselines() || treatment.fallBack();
     PlainErrors leftPlain = new PlainErrors(measured ? equalBits(treatment.left(), pair.leftRows()) : List.of());
     PlainErrors rightPlain = new PlainErrors(measured ? equalBits(treatment.right(), pair.rightRows()) : List.of());
-    PairProducts products = new PairProducts(shape.size(), reversed.isPresent() ? shape.heads().size() : 0);
+    PairProducts products = new PairProducts(shape.size(), isMeasured() ? shape.heads().size() : 0);
     StoredFactor left = shape.left(place.reader());
     StoredFactor right = shape.right(place.reader());
     List<Integer> couplings = shape.couplings().leftOfRight();
@@ -128,12 +130,17 @@ final class PairSlabs {
     return new Written(
         ofLeft.norm(shape.scales().left()) + ofRight.norm(shape.scales().right()),
         ofLeft.exponentBits() + ofRight.exponentBits(),
-        reversed.isPresent() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
-        reversed.isPresent() && inputs.isPresent()
+        isMeasured() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
+        isMeasured() && inputs.isPresent()
             ? OptionalDouble.of(originals.outputShare(ofLeft.outputError(), ofRight.outputError()))
             : OptionalDouble.empty(),
         leftPlain,
         rightPlain);
+  }
+
+  /** Whether what is stored is not to the last digit what was rounded. */
+  private boolean isMeasured() {
+    return reversed.isPresent() || shape.scales().mayLoseDigits();
   }
 
   private void addRight(
@@ -197,11 +204,11 @@ final class PairSlabs {
     InputMetric metric = isLeft ? rounded.leftMetric() : rounded.rightMetric();
     SlabDecoder decoder = new SlabDecoder();
     try (Arena arena = Arena.ofConfined()) {
-      Optional<FactorOutputs> outputs = inputs.filter(known -> !stored.isEmpty()).map(known -> new FactorOutputs(
+      Optional<FactorOutputs> outputs = inputs.filter(known -> isMeasured()).map(known -> new FactorOutputs(
           known, arena, isLeft, shape.size(), factor.slabRows(), List.of(), isLeft ? originals.rightGrams() : List.of()));
       FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       FloatMatrix effectiveRoom =
-          FloatMatrix.allocate(arena, stored.isEmpty() ? 1 : factor.slabRows(), factor.columns());
+          FloatMatrix.allocate(arena, isMeasured() ? factor.slabRows() : 1, factor.columns());
       SlabBuffers buffers = new SlabBuffers(arena, grid, factor.slabRows(), factor.columns());
       for (int first = 0; first < factor.rows(); first += factor.slabRows()) {
         place.stop().check();
@@ -217,21 +224,29 @@ final class PairSlabs {
         int row = factor.tensorRow(first);
         plain.errors.replaceAll((candidate, error) ->
             error + place.lane().encoder().plainError(slab, candidate, InputMetric.NONE).squared());
-        if (!stored.isEmpty()) {
+        EncodedSlab written = buffers.multiplied(encoded.withoutErrors(), exponent);
+        exponentBits += written.exponentBits();
+        write(writer, factor.weight(), row, written);
+        if (isMeasured()) {
           FloatMatrix effective = effectiveRoom.slice(0, slab.rows());
-          List<StoredTransform> used = factor.side() == Side.INPUT ? stored : List.of(stored.get(first / shape.size()));
-          decoder.decode(encoded, 0, SlabDecoder.Blocks.of(used), factor.side() == Side.INPUT ? 0 : row, effective);
+          decoder.decode(written, 0, undoing(stored, factor, first), factor.side() == Side.INPUT ? 0 : row, effective);
+          Magnitudes.multiply(effective, -exponent);
           pieces.accept(first, slab, effective);
           if (outputs.isPresent()) {
             outputError += outputs.get().error(slab, effective, first / shape.size());
           }
         }
-        EncodedSlab written = buffers.multiplied(encoded.withoutErrors(), exponent);
-        exponentBits += written.exponentBits();
-        write(writer, factor.weight(), row, written);
       }
     }
     return new Sums(norm, outputError, exponentBits);
+  }
+
+  private SlabDecoder.@Nullable Blocks undoing(List<StoredTransform> stored, StoredFactor factor, int firstRow) {
+    if (stored.isEmpty()) {
+      return null;
+    }
+    return SlabDecoder.Blocks.of(
+        factor.side() == Side.INPUT ? stored : List.of(stored.get(firstRow / shape.size())));
   }
 
   private static void write(UnitFileWriter writer, WeightTensor weight, int row, EncodedSlab slab) {
