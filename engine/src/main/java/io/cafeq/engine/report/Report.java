@@ -1,6 +1,8 @@
 package io.cafeq.engine.report;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param statistics in whose metric weights were rounded; left out where there are none
  * @param version of this program
  * @param warnings for the user, each a sentence
+ * @param outliers units whose errors the totals would hide; left out where there are none
  */
 public record Report(
     JobStatus status,
@@ -23,9 +26,11 @@ public record Report(
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable TakenStatistics statistics,
     Machine machine,
     String version,
-    List<String> warnings) {
+    List<String> warnings,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY) List<Outlier> outliers) {
   public Report {
     units = List.copyOf(units);
     warnings = List.copyOf(warnings);
+    outliers = List.copyOf(outliers);
   }
 }
