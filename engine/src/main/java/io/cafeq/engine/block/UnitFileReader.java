@@ -204,7 +204,8 @@ public final class UnitFileReader implements AutoCloseable {
         file.damage().of(entry.name(), entry.number(), "a slab of a tensor that is not quantized"));
     SlabLayout layout = SlabLayout.of(
         section.coding().grid(), (int) entry.get(Column.ROWS), (int) entry.get(Column.COLUMNS));
-    Row row = rows.row(layouts.get(entry.batch()), entry);
+    MemorySegment own = exponents(entry);
+    Row row = rows.row(layouts.get(entry.batch()), entry, own);
     for (Column column : Column.all()) {
       MemorySegment bytes = row.bytes(column);
       long found = bytes == null ? 0 : bytes.byteSize();
@@ -215,7 +216,7 @@ public final class UnitFileReader implements AutoCloseable {
       }
     }
     return new UnitRow.Slab(
-        entry.name(), (int) entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW), layout.slab(row, exponents(entry)));
+        entry.name(), (int) entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW), layout.slab(row, own));
   }
 
   /** Of a slab's rows; empty where the file has none. */

@@ -121,7 +121,7 @@ public final class UnitFileWriter implements AutoCloseable {
         .with(Column.SQUARED_ERROR, Double.doubleToRawLongBits(slab.squaredError()))
         .with(Column.SQUARED_NORM, Double.doubleToRawLongBits(slab.squaredNorm()));
     layout.put(row, slab);
-    write(row);
+    write(row, slab.exponents());
   }
 
   private void writeExponents(String tensor, int expert, long firstRow, EncodedSlab slab) {
@@ -199,23 +199,27 @@ public final class UnitFileWriter implements AutoCloseable {
   }
 
   private void write(Row row) {
+    write(row, MemorySegment.NULL);
+  }
+
+  private void write(Row row, MemorySegment exponents) {
     if (row.payloadBytes() > MAX_ROW_BYTES) {
       throw new IllegalArgumentException(row.name() + ": a row of " + row.payloadBytes() + " bytes is too large");
     }
     flushTransforms();
-    write(List.of(row));
+    write(List.of(row), exponents);
   }
 
   private void flushTransforms() {
     if (!transforms.isEmpty()) {
-      write(transforms);
+      write(transforms, MemorySegment.NULL);
       transforms.clear();
       transformBytes = 0;
     }
   }
 
-  private void write(List<Row> rows) {
-    rows.forEach(row -> row.with(Column.CRC32C, row.checksum()));
+  private void write(List<Row> rows, MemorySegment exponents) {
+    rows.forEach(row -> row.with(Column.CRC32C, row.checksum(exponents)));
     try (Arena arena = Arena.ofConfined();
         ArrowRecordBatch batch = RowBatch.of(arena, rows)) {
       blocks.add(MessageSerializer.serialize(out, batch));

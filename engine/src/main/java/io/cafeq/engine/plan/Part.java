@@ -144,7 +144,7 @@ public sealed interface Part {
   /** Rows [first, first + count) of a tensor, counted through all experts. */
   record RowRange(PlannedTensor tensor, int first, int count) {
     /** All rows of a tensor, one range for each expert. */
-    static List<RowRange> all(PlannedTensor tensor) {
+    public static List<RowRange> all(PlannedTensor tensor) {
       int rows = tensor.weight().rows();
       return IntStream.range(0, tensor.weight().experts())
           .mapToObj(expert -> new RowRange(tensor, expert * rows, rows))

@@ -63,12 +63,12 @@ public record Outlier(String unit, List<String> tensors, Measure measure, double
     return tensors.stream().map(Outlier::literal).collect(Collectors.joining("|"));
   }
 
-  /** Characters that a shell or a reader could take for another are matched by dots. */
+  /** Characters that a shell or a reader could take for another are matched by their class. */
   private static String literal(String name) {
     StringBuilder text = new StringBuilder();
     name.codePoints().forEach(character -> {
       boolean plain = character < 128 && (Character.isLetterOrDigit(character) || character == '_' || character == '-');
-      text.append(plain ? Character.toString(character) : character == '.' ? "\\." : ".");
+      text.append(plain ? Character.toString(character) : character == '.' ? "\\." : "\\W");
     });
     return text.toString();
   }

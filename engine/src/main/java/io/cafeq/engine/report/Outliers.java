@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * compared as if all units had the same bits; what a user gave fewer bits is no outlier by that. Medians do not mind outliers.
  */
 public final class Outliers {
-  /** Ordinary units of a role are within a factor of two to three of their median, also by their outputs. */
-  private static final double FAR_ABOVE = 4;
+  /** Ordinary units of a role are within a factor of two of their median. */
+  private static final double FAR_ABOVE = 3;
   /** What is smaller harms little, whatever its kind has. */
   private static final double LEAST_ERROR = 0.2;
   /** Fewer units of a kind have no median worth the name, and are compared with all. */
