@@ -35,6 +35,12 @@ public record PairSettings(
     return rate.orElseGet(() -> expectedError ? RATE_OF_EXPECTED_ERROR / Math.sqrt(head) : RATE_OF_OTHERS);
   }
 
+  /** The same with another rounding. */
+  public PairSettings with(PairRounding other) {
+    return new PairSettings(
+        enabled, loss, temperature, optimizer, orthogonality, steps, rate, other, iterations, reverse);
+  }
+
   /** Adds key and value of each setting, as they stand in a recipe's canonical form. */
   void addTo(SortedMap<String, String> entries) {
     entries.put("pairs", Boolean.toString(enabled));

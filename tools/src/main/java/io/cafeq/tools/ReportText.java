@@ -1,6 +1,7 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.report.JobStatus;
+import io.cafeq.engine.report.Outlier;
 import io.cafeq.engine.report.PairTotals;
 import io.cafeq.engine.report.PlainFigures;
 import io.cafeq.engine.report.Report;
@@ -9,6 +10,7 @@ import io.cafeq.engine.report.Totals;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitStatus;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** A report as a table for people. Every number comes from the report. */
 final class ReportText {
   private static final int MOST_FAILURES = 10;
+  private static final int MOST_OUTLIERS = 10;
 
   private ReportText() {}
 
@@ -29,6 +32,7 @@ final class ReportText {
     if (pairs != null) {
       text.append('\n').append(pairs(pairs, report.totals().relativeOutputError() != null));
     }
+    text.append(outliers(report.outliers()));
     text.append(failures(report.units()));
     report.warnings().forEach(warning -> text.append("\nwarning: ").append(warning).append('\n'));
     return text.toString();
@@ -137,6 +141,24 @@ final class ReportText {
     if (error != null) {
       others.add(name + " " + Amounts.error(error));
     }
+  }
+
+  /** Units that the lines above would hide, the worst first; what helps is said in the warnings. */
+  private static String outliers(List<Outlier> outliers) {
+    if (outliers.isEmpty()) {
+      return "";
+    }
+    TextTable table = new TextTable(2);
+    table.row("far above its kind", "", "error", "usual");
+    outliers.stream()
+        .sorted(Comparator.comparingDouble((Outlier outlier) -> -outlier.error() / outlier.usual()))
+        .limit(MOST_OUTLIERS)
+        .forEach(outlier -> table.row(
+            outlier.unit(), outlier.measure().toString(), Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
+    String more = outliers.size() > MOST_OUTLIERS
+        ? (outliers.size() - MOST_OUTLIERS) + " more; report.json names them.\n"
+        : "";
+    return "\n" + table.render() + more;
   }
 
   private static String failures(List<UnitEntry> units) {

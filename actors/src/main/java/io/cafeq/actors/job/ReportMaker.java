@@ -7,6 +7,8 @@ import io.cafeq.engine.report.CoverageEntry;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Machine;
 import io.cafeq.engine.report.Measurements;
+import io.cafeq.engine.report.Outlier;
+import io.cafeq.engine.report.Outliers;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.Source;
 import io.cafeq.engine.report.TakenStatistics;
@@ -65,6 +67,8 @@ final class ReportMaker {
       told.add("The process took " + (memory.peak() >> 20) + " MiB, more than the cap of "
           + (definition.maxMemory() >> 20) + " MiB.");
     }
+    List<Outlier> outliers = Outliers.among(results);
+    outliers.forEach(outlier -> told.add(outlier.warning()));
     double seconds = Duration.ofNanos(System.nanoTime() - startNanos).toMillis() / 1000.0;
     return new Report(
         status,
@@ -76,7 +80,8 @@ final class ReportMaker {
         statistics.soFar().map(this::taken).orElse(null),
         machine(exceeded),
         definition.version(),
-        told);
+        told,
+        outliers);
   }
 
   private Source source(List<UnitReceipt> receipts) {

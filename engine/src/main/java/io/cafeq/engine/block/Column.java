@@ -55,7 +55,9 @@ enum Column {
   enum Kind {
     TRANSFORM(KIND, TENSOR, SIDE, FIRST_CHANNEL, K, FORMAT, CRC32C),
     SLAB(KIND, TENSOR, EXPERT, FIRST_ROW, ROWS, COLUMNS, SQUARED_ERROR, SQUARED_NORM, CRC32C),
-    RAW(KIND, TENSOR, BYTE_OFFSET, CRC32C);
+    RAW(KIND, TENSOR, BYTE_OFFSET, CRC32C),
+    /** The exponents of a slab's rows, one signed byte each in {@link Column#RAW}; slabs of ordinary rows have none. */
+    EXPONENTS(KIND, TENSOR, EXPERT, FIRST_ROW, ROWS, CRC32C);
 
     private final Set<Column> columns;
 

@@ -25,11 +25,18 @@ final class LoadedBatch {
     this.capacity = capacity;
   }
 
+  /** The same for a row without exponents. */
+  Row row(BatchLayout layout, RowIndex.Entry entry) {
+    return row(layout, entry, MemorySegment.NULL);
+  }
+
   /**
    * The row with views of its payload, valid until a row of another batch is asked for. Its checksum is known to be
    * right.
+   *
+   * @param exponents of a slab, which its checksum is of as well
    */
-  Row row(BatchLayout layout, RowIndex.Entry entry) {
+  Row row(BatchLayout layout, RowIndex.Entry entry, MemorySegment exponents) {
     MemorySegment body = body(layout);
     Row row = new Row(entry.kind(), entry.name(), entry.fixed(), new EnumMap<>(Column.class));
     try {
@@ -41,7 +48,7 @@ final class LoadedBatch {
     } catch (IndexOutOfBoundsException | IllegalArgumentException e) {
       throw file.damage().of(entry.name(), entry.number(), "offsets of its columns lie outside their values");
     }
-    if (row.checksum() != (entry.get(Column.CRC32C) & 0xFFFFFFFFL)) {
+    if (row.checksum(exponents) != (entry.get(Column.CRC32C) & 0xFFFFFFFFL)) {
       throw file.damage().of(entry.name(), entry.number(), "its checksum does not match");
     }
     return row;

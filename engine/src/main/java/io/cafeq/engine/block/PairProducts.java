@@ -3,6 +3,7 @@ package io.cafeq.engine.block;
 import io.cafeq.config.Side;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.ChannelRows;
+import io.cafeq.engine.transform.FoldedBiases;
 import io.cafeq.engine.transform.Gram;
 import io.cafeq.engine.transform.SquareMatrices;
 
@@ -77,18 +78,27 @@ public final class PairProducts {
     return sum;
   }
 
-  /** PQE relative to the norm of the original products; for products of zeros 0, or infinite where they became others. */
+  /** PQE relative to the norm of the original products; for products of zeros 0, or 1 where they became others. */
   public double relativeError() {
+    return relativeError(0, count);
+  }
+
+  /** The same of one head alone. */
+  public double relativeError(int head) {
+    return relativeError(head, head + 1);
+  }
+
+  private double relativeError(int first, int end) {
     double error = 0;
     double norm = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = first; i < end; i++) {
       double product = SquareMatrices.dot(rightOriginal.matrix(i), leftOriginal.matrix(i));
       norm += product;
       error += SquareMatrices.dot(rightSelf.matrix(i), leftSelf.matrix(i))
           - 2 * SquareMatrices.dot(rightCross.matrix(i), leftCross.matrix(i)) + product;
     }
     error = Math.max(0, error);
-    return error > 0 ? Math.sqrt(error / norm) : 0;
+    return norm > 0 ? Math.sqrt(error / norm) : error > 0 ? 1 : 0;
   }
 
   /**
@@ -96,23 +106,15 @@ public final class PairProducts {
    * makes of any vector of that length, ||O||_F^2 ||b||^2 / h. 0 where both make nothing.
    */
   public double leftBiasError(int head, double[] original, double[] effective) {
-    return biasError(
-        rightSelf.matrix(head), rightCross.matrix(head), rightOriginal.matrix(head), original, effective);
+    return FoldedBiases.error(
+        new FoldedBiases.Met(rightSelf.matrix(head), rightCross.matrix(head), rightOriginal.matrix(head)),
+        original, effective);
   }
 
   /** The same of a bias on the channels of a right head that meets {@code head}. */
   public double rightBiasError(int head, double[] original, double[] effective) {
-    return biasError(leftSelf.matrix(head), leftCross.matrix(head), leftOriginal.matrix(head), original, effective);
-  }
-
-  private double biasError(double[] self, double[] cross, double[] met, double[] original, double[] effective) {
-    double error = SquareMatrices.form(effective, self, effective)
-        - 2 * SquareMatrices.form(effective, cross, original) + SquareMatrices.form(original, met, original);
-    double squares = 0;
-    for (double entry : original) {
-      squares += entry * entry;
-    }
-    double usual = trace(met) * squares / size;
-    return error > 0 ? error / usual : 0;
+    return FoldedBiases.error(
+        new FoldedBiases.Met(leftSelf.matrix(head), leftCross.matrix(head), leftOriginal.matrix(head)),
+        original, effective);
   }
 }

@@ -5,6 +5,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.transform.FoldedBiases;
 import io.cafeq.engine.receipt.PairFigures;
 import io.cafeq.engine.receipt.UnitFigures;
 import java.lang.foreign.Arena;
@@ -24,8 +25,6 @@ import org.jspecify.annotations.Nullable;
 final class PairProof {
   /** Squares of relative errors go into the unit's sum, which is held to {@link UnitProof#TOLERANCE}. */
   private static final double TOLERANCE = UnitProof.TOLERANCE / 4;
-  /** What a bias adds is as exact as the rounded factor that it meets: what is meant to be found is another bias. */
-  private static final double BIAS_TOLERANCE = 0.5;
 
   private final UnitFileReader reader;
   private final Checkpoint checkpoint;
@@ -154,14 +153,16 @@ final class PairProof {
       return;
     }
     FoldedBias bias = FoldedBias.read(reader, checkpoint, name.get());
-    double most = Math.max(BIAS_TOLERANCE, 2 * products.relativeError());
+    double error = products.relativeError();
     firstRows.forEach((first, head) -> {
       double[] before = Arrays.copyOfRange(bias.original(), first, first + size);
       double[] after = Arrays.copyOfRange(bias.stored(), first, first + size);
-      double error = isLeft
+      // Of a head that is lost among others, what it made of its bias is lost as well.
+      double most = FoldedBiases.most(Math.max(error, products.relativeError(head)));
+      double found = isLeft
           ? products.leftBiasError(head, before, after)
           : products.rightBiasError(head, before, after);
-      if (!(error <= most * most)) {
+      if (!(found <= most)) {
         throw damage.of("tensor " + name.get() + ", entries from " + first
             + " on: the bias was not transformed with the rows of its head");
       }

@@ -57,9 +57,9 @@ record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegmen
   /**
    * CRC-32C of the name in UTF-8, then of the filled fixed-width columns in the schema's order except {@code tensor}
    * and {@code crc32c}, each as 8 little-endian bytes, then of the payload columns that are not null in the schema's
-   * order.
+   * order, then of {@code exponents}, which a slab may have in a row of their own.
    */
-  long checksum() {
+  long checksum(MemorySegment exponents) {
     CRC32C crc = new CRC32C();
     crc.update(name.getBytes(StandardCharsets.UTF_8));
     ByteBuffer value = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
@@ -71,11 +71,16 @@ record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegmen
     for (Column column : Column.all()) {
       MemorySegment bytes = payload.get(column);
       if (bytes != null) {
-        for (long at = 0; at < bytes.byteSize(); at += PIECE) {
-          crc.update(bytes.asSlice(at, Math.min(PIECE, bytes.byteSize() - at)).asByteBuffer());
-        }
+        update(crc, bytes);
       }
     }
+    update(crc, exponents);
     return crc.getValue();
+  }
+
+  private static void update(CRC32C crc, MemorySegment bytes) {
+    for (long at = 0; at < bytes.byteSize(); at += PIECE) {
+      crc.update(bytes.asSlice(at, Math.min(PIECE, bytes.byteSize() - at)).asByteBuffer());
+    }
   }
 }

@@ -36,6 +36,14 @@ final class RowIndex {
   private final UnitHeader header;
   private final Map<String, List<Entry>> rows = new HashMap<>();
   private final Map<String, NavigableMap<Long, Entry>> blocks = new HashMap<>();
+  private final Map<SlabPlace, Entry> exponents = new HashMap<>();
+
+  /** What a slab and the exponents of its rows have in common. */
+  private record SlabPlace(String tensor, long expert, long firstRow) {
+    private static SlabPlace of(Entry entry) {
+      return new SlabPlace(entry.name(), entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW));
+    }
+  }
 
   private RowIndex(Damage damage, UnitHeader header) {
     this.damage = damage;
@@ -45,10 +53,10 @@ final class RowIndex {
   static RowIndex of(Damage damage, UnitHeader header, List<Entry> entries) {
     RowIndex index = new RowIndex(damage, header);
     for (Entry entry : entries) {
-      if (entry.kind() == Column.Kind.TRANSFORM) {
-        index.addBlock(entry);
-      } else {
-        index.rows.computeIfAbsent(entry.name(), name -> new ArrayList<>()).add(entry);
+      switch (entry.kind()) {
+        case TRANSFORM -> index.addBlock(entry);
+        case SLAB, RAW -> index.rows.computeIfAbsent(entry.name(), name -> new ArrayList<>()).add(entry);
+        case EXPONENTS -> index.addExponents(entry);
       }
     }
     index.check();
@@ -88,6 +96,11 @@ final class RowIndex {
     return blocks(key).get((long) firstChannel);
   }
 
+  /** The exponents of a slab's rows; null where they are all 0. */
+  @Nullable Entry exponents(Entry slab) {
+    return exponents.get(SlabPlace.of(slab));
+  }
+
   private NavigableMap<Long, Entry> blocks(String key) {
     return blocks.getOrDefault(key, new TreeMap<>());
   }
@@ -99,6 +112,28 @@ final class RowIndex {
       throw damage.of(entry.name(), entry.number(), "the block at channel " + entry.get(Column.FIRST_CHANNEL)
           + " stands there already in row " + other.number());
     }
+  }
+
+  private void addExponents(Entry entry) {
+    Entry other = exponents.put(SlabPlace.of(entry), entry);
+    if (other != null) {
+      throw damage.of(entry.name(), entry.number(), "the exponents of its slab stand there already in row " + other.number());
+    }
+  }
+
+  private void checkExponents() {
+    Set<Entry> unused = new HashSet<>(exponents.values());
+    for (List<Entry> entries : rows.values()) {
+      for (Entry entry : entries) {
+        Entry found = entry.kind() == Column.Kind.SLAB ? exponents(entry) : null;
+        if (found != null && found.get(Column.ROWS) == entry.get(Column.ROWS)) {
+          unused.remove(found);
+        }
+      }
+    }
+    unused.stream().min(Comparator.comparingLong(Entry::number)).ifPresent(entry -> {
+      throw damage.of(entry.name(), entry.number(), "has exponents for the rows of no slab");
+    });
   }
 
   private void check() {
@@ -115,6 +150,7 @@ final class RowIndex {
       }
     }
     checkTransforms();
+    checkExponents();
     for (String name : rows.keySet()) {
       if (header.tensors().stream().noneMatch(tensor -> tensor.name().equals(name))) {
         throw damage.of("has rows of " + name + ", which is no tensor of its header");

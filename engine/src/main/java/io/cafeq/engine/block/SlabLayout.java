@@ -39,8 +39,12 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
     }
   }
 
-  /** The slab whose segments are the row's columns, which must have been checked against {@link #bytes}. */
-  EncodedSlab slab(Row row) {
+  /**
+   * The slab whose segments are the row's columns, which must have been checked against {@link #bytes}.
+   *
+   * @param exponents of its rows; empty where it has none
+   */
+  EncodedSlab slab(Row row, MemorySegment exponents) {
     return new EncodedSlab(
         grid,
         rows,
@@ -49,8 +53,11 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
         segment(row, Column.ROW_SCALES),
         segment(row, scales(grid)),
         segment(row, zeros(grid)),
+        exponents,
         row.getDouble(Column.SQUARED_ERROR),
-        row.getDouble(Column.SQUARED_NORM));
+        row.getDouble(Column.SQUARED_NORM),
+        0,
+        0);
   }
 
   private void put(Row row, Column column, MemorySegment segment) {

@@ -28,6 +28,7 @@ final class StoredNumbers {
       case TRANSFORM -> 0;
       case SLAB -> 1;
       case RAW -> 2;
+      case EXPONENTS -> 3;
     };
   }
 

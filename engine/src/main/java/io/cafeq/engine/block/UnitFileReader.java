@@ -34,6 +34,7 @@ public final class UnitFileReader implements AutoCloseable {
   private final Arena arena = Arena.ofConfined();
   private final LoadedBatch rows;
   private final LoadedBatch transforms;
+  private final LoadedBatch exponents;
   private final Map<Long, Long> rawPositions = new HashMap<>();
   private UnitRow.@Nullable Slab lastSlab;
   private long lastSlabNumber = -1;
@@ -44,19 +45,21 @@ public final class UnitFileReader implements AutoCloseable {
     BatchEntries reader = new BatchEntries(file, contents.header().names());
     long largestRow = 0;
     long largestTransforms = 0;
+    long largestExponents = 0;
     for (int i = 0; i < file.batches(); i++) {
       BatchLayout layout = file.batch(i);
       layouts.add(layout);
       reader.addTo(entries, i, layout);
-      if (entries.getLast().kind() == Column.Kind.TRANSFORM) {
-        largestTransforms = Math.max(largestTransforms, layout.bodyLength());
-      } else {
-        largestRow = Math.max(largestRow, layout.bodyLength());
+      switch (entries.getLast().kind()) {
+        case TRANSFORM -> largestTransforms = Math.max(largestTransforms, layout.bodyLength());
+        case EXPONENTS -> largestExponents = Math.max(largestExponents, layout.bodyLength());
+        case SLAB, RAW -> largestRow = Math.max(largestRow, layout.bodyLength());
       }
     }
     this.index = RowIndex.of(file.damage(), contents.header(), entries);
     this.rows = new LoadedBatch(file, arena, largestRow);
     this.transforms = new LoadedBatch(file, arena, largestTransforms);
+    this.exponents = new LoadedBatch(file, arena, largestExponents);
   }
 
   public static UnitFileReader open(Path path) {
@@ -92,14 +95,15 @@ public final class UnitFileReader implements AutoCloseable {
     return file.size();
   }
 
-  /** All rows in the file's order. */
+  /** All rows in the file's order; exponents come with the slab that they belong to. */
   public void forEach(Consumer<UnitRow> consumer) {
     for (RowIndex.Entry entry : entries) {
-      consumer.accept(switch (entry.kind()) {
-        case TRANSFORM -> new UnitRow.Transform(entry.name(), transform(entry));
-        case SLAB -> slab(entry);
-        case RAW -> raw(entry);
-      });
+      switch (entry.kind()) {
+        case TRANSFORM -> consumer.accept(new UnitRow.Transform(entry.name(), transform(entry)));
+        case SLAB -> consumer.accept(slab(entry));
+        case RAW -> consumer.accept(raw(entry));
+        case EXPONENTS -> {}
+      }
     }
   }
 
@@ -200,7 +204,8 @@ public final class UnitFileReader implements AutoCloseable {
         file.damage().of(entry.name(), entry.number(), "a slab of a tensor that is not quantized"));
     SlabLayout layout = SlabLayout.of(
         section.coding().grid(), (int) entry.get(Column.ROWS), (int) entry.get(Column.COLUMNS));
-    Row row = rows.row(layouts.get(entry.batch()), entry);
+    MemorySegment own = exponents(entry);
+    Row row = rows.row(layouts.get(entry.batch()), entry, own);
     for (Column column : Column.all()) {
       MemorySegment bytes = row.bytes(column);
       long found = bytes == null ? 0 : bytes.byteSize();
@@ -211,7 +216,20 @@ public final class UnitFileReader implements AutoCloseable {
       }
     }
     return new UnitRow.Slab(
-        entry.name(), (int) entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW), layout.slab(row));
+        entry.name(), (int) entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW), layout.slab(row, own));
+  }
+
+  /** Of a slab's rows; empty where the file has none. */
+  private MemorySegment exponents(RowIndex.Entry slab) {
+    RowIndex.Entry entry = index.exponents(slab);
+    if (entry == null) {
+      return MemorySegment.NULL;
+    }
+    MemorySegment bytes = exponents.row(layouts.get(entry.batch()), entry).bytes(Column.RAW);
+    if (bytes == null || bytes.byteSize() != slab.get(Column.ROWS)) {
+      throw file.damage().of(entry.name(), entry.number(), "its exponents are not one for each row of the slab");
+    }
+    return bytes.asReadOnly();
   }
 
   private UnitRow.Raw raw(RowIndex.Entry entry) {

@@ -111,6 +111,7 @@ public final class UnitFileWriter implements AutoCloseable {
       throw new IllegalArgumentException(
           tensor + " was announced with " + section + ", not rows from " + first + " on with " + slab.grid());
     }
+    writeExponents(tensor, expert, firstRow, slab);
     SlabLayout layout = SlabLayout.of(slab.grid(), slab.rows(), slab.columns());
     Row row = Row.of(Column.Kind.SLAB, tensor, index(tensor))
         .with(Column.EXPERT, expert)
@@ -120,7 +121,17 @@ public final class UnitFileWriter implements AutoCloseable {
         .with(Column.SQUARED_ERROR, Double.doubleToRawLongBits(slab.squaredError()))
         .with(Column.SQUARED_NORM, Double.doubleToRawLongBits(slab.squaredNorm()));
     layout.put(row, slab);
-    write(row);
+    write(row, slab.exponents());
+  }
+
+  private void writeExponents(String tensor, int expert, long firstRow, EncodedSlab slab) {
+    if (slab.exponents().byteSize() > 0) {
+      write(Row.of(Column.Kind.EXPONENTS, tensor, index(tensor))
+          .with(Column.EXPERT, expert)
+          .with(Column.FIRST_ROW, firstRow)
+          .with(Column.ROWS, slab.rows())
+          .with(Column.RAW, slab.exponents()));
+    }
   }
 
   /** Bytes [byteOffset, byteOffset + bytes.byteSize()) of a tensor that is not quantized; borrowed during the call. */
@@ -188,23 +199,27 @@ public final class UnitFileWriter implements AutoCloseable {
   }
 
   private void write(Row row) {
+    write(row, MemorySegment.NULL);
+  }
+
+  private void write(Row row, MemorySegment exponents) {
     if (row.payloadBytes() > MAX_ROW_BYTES) {
       throw new IllegalArgumentException(row.name() + ": a row of " + row.payloadBytes() + " bytes is too large");
     }
     flushTransforms();
-    write(List.of(row));
+    write(List.of(row), exponents);
   }
 
   private void flushTransforms() {
     if (!transforms.isEmpty()) {
-      write(transforms);
+      write(transforms, MemorySegment.NULL);
       transforms.clear();
       transformBytes = 0;
     }
   }
 
-  private void write(List<Row> rows) {
-    rows.forEach(row -> row.with(Column.CRC32C, row.checksum()));
+  private void write(List<Row> rows, MemorySegment exponents) {
+    rows.forEach(row -> row.with(Column.CRC32C, row.checksum(exponents)));
     try (Arena arena = Arena.ofConfined();
         ArrowRecordBatch batch = RowBatch.of(arena, rows)) {
       blocks.add(MessageSerializer.serialize(out, batch));

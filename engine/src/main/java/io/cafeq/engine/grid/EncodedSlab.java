@@ -1,11 +1,15 @@
 package io.cafeq.engine.grid;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * Codes and grids of some consecutive rows of one tensor, exactly as stored. Code (r, c) stands for (code - zero) * scale of
  * its row and group, or code * scale + minimum (see {@link io.cafeq.config.ScaleStorage}). The segments are borrowed from
  * whoever made the slab and hold little-endian values; those that the storage does not have are empty.
+ *
+ * <p>f16 covers 40 powers of two only. A row that needs others has an exponent e: its row scale, or its f16 scales and f16
+ * minimums, stand for 2^e times themselves. Ordinary rows have the exponent 0, and a slab of such rows stores none.
  *
  * <p>What a slab means, to the bit, is: scale = (float) ((double) scale code * row scale / (2^scaleBits - 1)), or the stored
  * f16; zero = (2^bits - 1) / 2f, the zero point's code, or (offset) that code / 2^(8 - bits), all exact floats; value = (code -
@@ -17,6 +21,7 @@ import java.lang.foreign.MemorySegment;
  * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code / (2^scaleBits - 1) * row scale;
  *     else one f16 a group
  * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each), or f16 minimums
+ * @param exponents one signed byte per row; empty where all rows have 0
  * @param squaredError sum of (effective - original)^2, with the transform undone; with blocks whose metric is given,
  *     the error in that metric
  * @param squaredNorm sum of the original squares
@@ -32,11 +37,12 @@ public record EncodedSlab(
     MemorySegment rowScales,
     MemorySegment scales,
     MemorySegment zeros,
+    MemorySegment exponents,
     double squaredError,
     double squaredNorm,
     double outputError,
     double outputNorm) {
-  /** A slab that was rounded without a metric of inputs. */
+  /** A slab of ordinary rows that was rounded without a metric of inputs. */
   public EncodedSlab(
       GridSpec grid,
       int rows,
@@ -47,7 +53,24 @@ public record EncodedSlab(
       MemorySegment zeros,
       double squaredError,
       double squaredNorm) {
-    this(grid, rows, columns, codes, rowScales, scales, zeros, squaredError, squaredNorm, 0, 0);
+    this(
+        grid, rows, columns, codes, rowScales, scales, zeros, MemorySegment.NULL, squaredError, squaredNorm, 0, 0);
+  }
+
+  /** The same slab as rows of a pair have it: only the product is the source's, so they have no error of their own. */
+  public EncodedSlab withoutErrors() {
+    return new EncodedSlab(
+        grid, rows, columns, codes, rowScales, scales, zeros, exponents, 0, 0, 0, 0);
+  }
+
+  /** The power of two that a row's f16 numbers are multiplied with. */
+  public int exponent(int row) {
+    return exponents.byteSize() == 0 ? 0 : exponents.get(ValueLayout.JAVA_BYTE, row);
+  }
+
+  /** Bits of the exponents. */
+  public long exponentBits() {
+    return 8 * exponents.byteSize();
   }
 
   /** Bytes of one packed row of codes. */

@@ -40,8 +40,7 @@ public final class GridTile {
   private final int[] zeroCode;
   private final int[] bestScaleCode;
   private final int[] bestZeroCode;
-  private final float[] rowScale;
-  private final short[] rowScaleBits;
+  private final RowScales rowScales;
   private final byte[][] codes;
   private final double[] shrinks;
   private final LaneWeights laneWeights;
@@ -77,8 +76,7 @@ public final class GridTile {
     zeroCode = new int[most];
     bestScaleCode = new int[most];
     bestZeroCode = new int[most];
-    rowScale = new float[maximumRows];
-    rowScaleBits = new short[maximumRows];
+    rowScales = new RowScales(maximumRows);
     shrinks = Shrinks.of(grid);
     laneWeights = new LaneWeights(laneLength, mostLanes, groups * parts);
   }
@@ -166,7 +164,7 @@ public final class GridTile {
   }
 
   private static float inverse(float step) {
-    return step > 0 ? 1 / step : 0;
+    return step > 0 ? Math.min(1 / step, Float.MAX_VALUE) : 0;
   }
 
   /** Errors of all lanes on the present grids, in units of the squared steps. */
@@ -222,16 +220,28 @@ public final class GridTile {
     for (int l = 0; l < count; l++) {
       full[l] = (high[l] - low[l]) / grid.top();
     }
-    if (!grid.scalesAreF16()) {
-      for (int row = 0; row < rows; row++) {
-        float largest = 0;
-        for (int l = row * groups; l < (row + 1) * groups; l++) {
-          largest = Math.max(largest, full[l]);
-        }
-        rowScaleBits[row] = HalfFloats.roundedUp(largest > 0 ? largest : 1);
-        rowScale[row] = Float.float16ToFloat(rowScaleBits[row]);
-      }
+    for (int row = 0; row < rows; row++) {
+      prepareRow(row);
     }
+  }
+
+  private void prepareRow(int row) {
+    float largest = 0;
+    float minimum = 0;
+    for (int l = row * groups; l < (row + 1) * groups; l++) {
+      largest = Math.max(largest, full[l]);
+      minimum = grid.storage() == ScaleStorage.F16_MINIMUM
+          ? Math.max(minimum, Math.max(Math.abs(low[l]), Math.abs(high[l])))
+          : 0;
+    }
+    // Zeros stay as they are, with their signs.
+    if (Math.max(largest, minimum) > 0 && RowExponents.isNothing(Math.max(largest, minimum))) {
+      Arrays.fill(full, row * groups, (row + 1) * groups, 0);
+      Arrays.fill(low, row * groups, (row + 1) * groups, 0);
+      Arrays.fill(high, row * groups, (row + 1) * groups, 0);
+      largest = 0;
+    }
+    rowScales.choose(row, largest, minimum);
   }
 
   /** Scale and zero codes of all lanes for one shrink, with step, inverse and zero as they decode. */
@@ -240,11 +250,11 @@ public final class GridTile {
     boolean half = grid.scalesAreF16();
     int row = 0;
     for (int l = 0; l < count; l++) {
+      row = l / groups;
       if (half) {
-        scaleCode[l] = nothing(l) ? 0 : HalfFloats.positive(full[l] > 0 ? shrink * full[l] : 1);
+        scaleCode[l] = nothing(l) ? 0 : HalfFloats.positive(full[l] > 0 ? shrink * full[l] / rowScales.factor(row) : 1);
       } else {
-        row = l / groups;
-        scaleCode[l] = (int) Math.clamp(Math.rint(shrink * full[l] / rowScale[row] * levels), nothing(l) ? 0 : 1, levels);
+        scaleCode[l] = (int) Math.clamp(Math.rint(shrink * full[l] / rowScales.scale(row) * levels), nothing(l) ? 0 : 1, levels);
       }
       step[l] = scaleOf(l, scaleCode[l]);
       inverse[l] = inverse(step[l]);
@@ -266,7 +276,7 @@ public final class GridTile {
       }
       case F16_MINIMUM -> {
         for (int l = 0; l < count; l++) {
-          zeroCode[l] = HalfFloats.signed(low[l] + (high[l] - low[l]) * rest) & 0xFFFF;
+          zeroCode[l] = HalfFloats.signed((low[l] + (high[l] - low[l]) * rest) / rowScales.factor(l / groups)) & 0xFFFF;
         }
       }
     }
@@ -277,9 +287,9 @@ public final class GridTile {
 
   private float scaleOf(int lane, int code) {
     if (grid.scalesAreF16()) {
-      return Float.float16ToFloat((short) code);
+      return Float.float16ToFloat((short) code) * rowScales.factor(lane / groups);
     }
-    return (float) ((double) code * rowScale[lane / groups] / ((1 << grid.scaleBits()) - 1));
+    return (float) ((double) code * rowScales.scale(lane / groups) / ((1 << grid.scaleBits()) - 1));
   }
 
   private float zeroOf(int lane, int code) {
@@ -287,7 +297,7 @@ public final class GridTile {
       case SYMMETRIC -> grid.top() / 2f;
       case ZERO_POINT, F16 -> code;
       case OFFSET -> code / (float) (1 << (8 - grid.bits()));
-      case F16_MINIMUM -> -Float.float16ToFloat((short) code) / step[lane];
+      case F16_MINIMUM -> -Float.float16ToFloat((short) code) * rowScales.factor(lane / groups) / step[lane];
     };
   }
 
@@ -325,7 +335,7 @@ public final class GridTile {
   /** Writes the loaded rows' scales and zero points at {@code firstRow} of {@code buffers}. */
   public void store(SlabBuffers buffers, int firstRow) {
     for (int row = 0; row < rows; row++) {
-      buffers.grid(firstRow + row, rowScaleBits[row], bestScaleCode, bestZeroCode, row * groups);
+      buffers.grid(firstRow + row, rowScales.exponent(row), rowScales.bits(row), bestScaleCode, bestZeroCode, row * groups);
     }
   }
 

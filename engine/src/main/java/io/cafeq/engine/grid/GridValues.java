@@ -69,11 +69,12 @@ public final class GridValues {
   }
 
   private void readScales(int row, int first, int count) {
+    float factor = RowExponents.factor(slab.exponent(row));
     if (grid.scalesAreF16()) {
-      halves(slab.scales(), row * scaleBytes + 2L * first, count, scales);
+      halves(slab.scales(), row * scaleBytes + 2L * first, count, factor, scales);
       return;
     }
-    double rowScale = Float.float16ToFloat(slab.rowScales().get(SHORT, 2L * row));
+    double rowScale = (double) Float.float16ToFloat(slab.rowScales().get(SHORT, 2L * row)) * factor;
     int levels = (1 << grid.scaleBits()) - 1;
     int from = unpack(slab.scales(), row * scaleBytes, first, count, grid.scaleBits(), groupCodes);
     for (int i = 0; i < count; i++) {
@@ -84,7 +85,8 @@ public final class GridValues {
   private void readZeros(int row, int first, int count) {
     switch (grid.storage()) {
       case SYMMETRIC -> java.util.Arrays.fill(zeros, 0, count, grid.top() / 2f);
-      case F16_MINIMUM -> halves(slab.zeros(), row * zeroBytes + 2L * first, count, zeros);
+      case F16_MINIMUM -> halves(
+          slab.zeros(), row * zeroBytes + 2L * first, count, RowExponents.factor(slab.exponent(row)), zeros);
       case ZERO_POINT, F16, OFFSET -> {
         int from = unpack(slab.zeros(), row * zeroBytes, first, count, grid.zeroBits(), groupCodes);
         float units = grid.storage() == ScaleStorage.OFFSET ? 1 << (8 - grid.bits()) : 1;
@@ -95,9 +97,9 @@ public final class GridValues {
     }
   }
 
-  private static void halves(MemorySegment from, long offset, int count, float[] to) {
+  private static void halves(MemorySegment from, long offset, int count, float factor, float[] to) {
     for (int i = 0; i < count; i++) {
-      to[i] = Float.float16ToFloat(from.get(SHORT, offset + 2L * i));
+      to[i] = Float.float16ToFloat(from.get(SHORT, offset + 2L * i)) * factor;
     }
   }
 

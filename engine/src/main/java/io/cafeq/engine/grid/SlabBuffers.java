@@ -16,6 +16,7 @@ public final class SlabBuffers {
   private final MemorySegment rowScales;
   private final MemorySegment scales;
   private final MemorySegment zeros;
+  private final MemorySegment exponents;
   private final byte[] groupCodes;
 
   public SlabBuffers(Arena arena, GridSpec grid, int rows, int columns) {
@@ -25,6 +26,7 @@ public final class SlabBuffers {
     rowScales = arena.allocate(Math.max(1, rows * EncodedSlab.rowScaleBytes(grid)), 64);
     scales = arena.allocate(Math.max(1, rows * EncodedSlab.scaleBytes(grid, columns)), 64);
     zeros = arena.allocate(Math.max(1, rows * EncodedSlab.zeroBytes(grid, columns)), 64);
+    exponents = arena.allocate(Math.max(1, rows), 64);
     groupCodes = new byte[grid.groups(columns) + 8];
   }
 
@@ -34,7 +36,8 @@ public final class SlabBuffers {
         * (EncodedSlab.codeBytes(grid, columns)
             + EncodedSlab.rowScaleBytes(grid)
             + EncodedSlab.scaleBytes(grid, columns)
-            + EncodedSlab.zeroBytes(grid, columns));
+            + EncodedSlab.zeroBytes(grid, columns)
+            + 1);
   }
 
   /** Packs one row of codes. */
@@ -42,8 +45,13 @@ public final class SlabBuffers {
     Packing.pack(source, from, columns, grid.bits(), codes, row * EncodedSlab.codeBytes(grid, columns));
   }
 
-  /** Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane} of the arrays on. */
-  public void grid(int row, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+  /**
+   * Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane} of the arrays on.
+   *
+   * @param exponent of the power of two that the f16 numbers are multiplied with
+   */
+  public void grid(int row, int exponent, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+    exponents.set(ValueLayout.JAVA_BYTE, row, (byte) exponent);
     if (EncodedSlab.rowScaleBytes(grid) > 0) {
       rowScales.set(HALF, 2L * row, rowScale);
     }
@@ -90,9 +98,60 @@ public final class SlabBuffers {
         rowScales.asSlice(0, rows * EncodedSlab.rowScaleBytes(grid)),
         scales.asSlice(0, rows * EncodedSlab.scaleBytes(grid, columns)),
         zeros.asSlice(0, rows * EncodedSlab.zeroBytes(grid, columns)),
+        exponents(rows),
         squaredError,
         squaredNorm,
         outputError,
         outputNorm);
+  }
+
+  /**
+   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. Where an exponent ends,
+   * f16 itself goes on, as far as it reaches.
+   */
+  public EncodedSlab multiplied(EncodedSlab slab, int exponent) {
+    if (exponent == 0) {
+      return slab;
+    }
+    for (int row = 0; row < slab.rows(); row++) {
+      int sum = slab.exponent(row) + exponent;
+      int stored = Math.clamp(sum, RowExponents.LEAST, Byte.MAX_VALUE);
+      multiplyHalves(row, sum - stored);
+      exponents.set(ValueLayout.JAVA_BYTE, row, (byte) stored);
+    }
+    return new EncodedSlab(
+        grid, slab.rows(), columns, slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), exponents(slab.rows()),
+        slab.squaredError(), slab.squaredNorm(), slab.outputError(), slab.outputNorm());
+  }
+
+  private void multiplyHalves(int row, int exponent) {
+    if (exponent == 0) {
+      return;
+    }
+    multiplyHalves(rowScales, row, EncodedSlab.rowScaleBytes(grid), exponent);
+    if (grid.scalesAreF16()) {
+      multiplyHalves(scales, row, EncodedSlab.scaleBytes(grid, columns), exponent);
+    }
+    if (grid.storage() == ScaleStorage.F16_MINIMUM) {
+      multiplyHalves(zeros, row, EncodedSlab.zeroBytes(grid, columns), exponent);
+    }
+  }
+
+  private static void multiplyHalves(MemorySegment segment, int row, long bytes, int exponent) {
+    for (long at = row * bytes; at < (row + 1) * bytes; at += 2) {
+      float half = Float.float16ToFloat(segment.get(HALF, at));
+      segment.set(HALF, at, HalfFloats.signed(Math.scalb(half, exponent)));
+    }
+  }
+
+  /** Those of the first rows; empty where all are 0. */
+  private MemorySegment exponents(int rows) {
+    MemorySegment first = exponents.asSlice(0, rows);
+    for (int row = 0; row < rows; row++) {
+      if (first.get(ValueLayout.JAVA_BYTE, row) != 0) {
+        return first;
+      }
+    }
+    return MemorySegment.NULL;
   }
 }

@@ -13,6 +13,9 @@ public sealed interface Part {
   /** Weights of all its rows. */
   long weights();
 
+  /** The tensors of its rows, each once. */
+  List<PlannedTensor> matrices();
+
   /**
    * Rows of the same length, stacked.
    *
@@ -21,6 +24,11 @@ public sealed interface Part {
   record Stack(List<RowRange> rows, Treatment treatment) implements Part {
     public Stack {
       rows = List.copyOf(rows);
+    }
+
+    @Override
+    public List<PlannedTensor> matrices() {
+      return rows.stream().map(RowRange::tensor).distinct().toList();
     }
 
     /** Input channels. */
@@ -70,6 +78,11 @@ public sealed interface Part {
       Optional<PlannedTensor> rightBias,
       PairTreatment treatment)
       implements Part {
+
+    @Override
+    public List<PlannedTensor> matrices() {
+      return List.of(left, right);
+    }
 
     /** Rows of the left matrix, one range a head. */
     public List<RowRange> leftRows() {
@@ -131,7 +144,7 @@ public sealed interface Part {
   /** Rows [first, first + count) of a tensor, counted through all experts. */
   record RowRange(PlannedTensor tensor, int first, int count) {
     /** All rows of a tensor, one range for each expert. */
-    static List<RowRange> all(PlannedTensor tensor) {
+    public static List<RowRange> all(PlannedTensor tensor) {
       int rows = tensor.weight().rows();
       return IntStream.range(0, tensor.weight().experts())
           .mapToObj(expert -> new RowRange(tensor, expert * rows, rows))

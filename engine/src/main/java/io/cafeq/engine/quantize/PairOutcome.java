@@ -28,6 +28,8 @@ final class PairOutcome {
   private final PairRounders rounders;
   private final Optional<PairInputs> inputs;
   private final PairOriginals originals;
+  /** Of the weights as they are stored in the source. */
+  private final double outputNorm;
 
   PairOutcome(
       Workplace place,
@@ -43,6 +45,7 @@ final class PairOutcome {
     this.rounders = rounders;
     this.inputs = inputs;
     this.originals = originals;
+    outputNorm = Math.scalb(originals.rightOutputs(), 2 * rounders.shape().scales().right());
   }
 
   /**
@@ -85,19 +88,14 @@ final class PairOutcome {
     PairFigures figures = new PairFigures(
         pair.left().name(), pair.right().name(), pair.weights(), written.squaredNorm(), result.relative(),
         relative(plain), relative(clipped), relative(equal), rotation, learned);
-    boolean falls = treatment.fallBack() && treatment.basis() != Basis.UNCHANGED && equal != null
-        && isNoWorse(equal, result, identities);
-    Optional<Part> fallBack = falls
-        ? Optional.of(new Part.Pair(
-            pair.coupling(), pair.left(), pair.leftBias(), pair.right(), pair.rightBias(), new PairTreatment(
-                equalLeft, equalRight, treatment.settings(), Basis.UNCHANGED, treatment.reverseStorage(),
-                treatment.seed(), false)))
+    Optional<Part> fallBack = treatment.fallBack() && equal != null
+        ? better(equal, result, rounded.losesBias(), identities).map(rounding -> plain(equalLeft, equalRight, rounding))
         : Optional.empty();
     return new PartWork.Outcome(
         pair.weights(),
         written.squaredNorm(),
-        inputs.isPresent() ? (Double) originals.rightOutputs() : null,
-        figures(figures, result, pair.bits()),
+        inputs.isPresent() ? (Double) outputNorm : null,
+        figures(figures, result, pair.bits() + written.exponentBits()),
         figures(figures, plain),
         figures(figures, clipped),
         figures(figures, equal),
@@ -105,13 +103,26 @@ final class PairOutcome {
         fallBack);
   }
 
-  /** Whether plain rounding comes out as well: as it would be written, which with statistics is in their metrics. */
-  private boolean isNoWorse(Measured equal, Measured result, List<double[]> identities) {
+  private Part plain(GridSpec left, GridSpec right, PairRounding rounding) {
+    return new Part.Pair(
+        pair.coupling(), pair.left(), pair.leftBias(), pair.right(), pair.rightBias(), new PairTreatment(
+            left, right, treatment.settings().with(rounding), Basis.UNCHANGED, treatment.reverseStorage(),
+            treatment.seed(), false));
+  }
+
+  /**
+   * How plain rounding is to take the place of the result, where it comes out as well: as it would be written, which with
+   * statistics is in their metrics, or to the nearest where that is better. It does so also where the transform loses what a
+   * bias adds, which no error of the product tells.
+   */
+  private Optional<PairRounding> better(Measured equal, Measured result, boolean losesBias, List<double[]> identities) {
+    PairRounding asked = treatment.settings().rounding();
     if (result.output().isEmpty()) {
-      return equal.relative() <= result.relative();
+      return losesBias || equal.relative() <= result.relative() ? Optional.of(asked) : Optional.empty();
     }
-    double least = equal.output().orElseThrow();
-    if (treatment.settings().rounding() == PairRounding.NEAREST_PLANE) {
+    double nearest = equal.output().orElseThrow();
+    double least = nearest;
+    if (asked == PairRounding.NEAREST_PLANE) {
       try (Arena arena = Arena.ofConfined()) {
         least = rounders.on(equal.left(), equal.right(), inputs.map(known -> known.in(arena)))
             .round(originals, identities, PairRounding.NEAREST_PLANE, 1)
@@ -119,7 +130,10 @@ final class PairOutcome {
             .orElseThrow();
       }
     }
-    return least <= result.output().orElseThrow();
+    boolean isNearest = nearest < StackBaselines.CLEARLY_BELOW * least;
+    return losesBias || Math.min(least, isNearest ? nearest : least) <= result.output().orElseThrow()
+        ? Optional.of(isNearest ? PairRounding.NEAREST : asked)
+        : Optional.empty();
   }
 
   /** Both factors by themselves, on grids that no input has a say in. */
@@ -145,7 +159,7 @@ final class PairOutcome {
     OptionalDouble share = measured.output();
     return new ErrorFigures(
         figures.squaredError(measured.relative()),
-        share.isPresent() ? (Double) (share.getAsDouble() * originals.rightOutputs()) : null,
+        share.isPresent() ? (Double) (share.getAsDouble() * outputNorm) : null,
         bits);
   }
 }

@@ -26,15 +26,19 @@ record PairRounders(Workplace place, Part.Pair pair, PairShape shape) {
       return PairBiases.none();
     }
     return new PairBiases(
-        biases(pair.leftBias(), shape.heads().stream().map(Coupling.Head::left).toList()),
-        biases(pair.rightBias(), shape.rightChannels()));
+        biases(pair.leftBias(), shape.scales().left(), shape.heads().stream().map(Coupling.Head::left).toList()),
+        biases(pair.rightBias(), shape.scales().right(), shape.rightChannels()));
   }
 
-  private List<double[]> biases(Optional<PlannedTensor> bias, List<Integer> firsts) {
+  /** Divided like the rows that they are added to. */
+  private List<double[]> biases(Optional<PlannedTensor> bias, int exponent, List<Integer> firsts) {
     if (bias.isEmpty()) {
       return List.of();
     }
     double[] values = BiasFolds.read(bias.get().info(), place.reader());
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Math.scalb(values[i], -exponent);
+    }
     return firsts.stream().map(first -> Arrays.copyOfRange(values, first, first + shape.size())).toList();
   }
 }

@@ -1,7 +1,9 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.PairHeads;
 import java.util.ArrayList;
@@ -14,9 +16,11 @@ final class PairShape {
   private final List<Coupling.Head> heads;
   /** First channels of the right heads in rising order, and whose group each is of. */
   private final List<int[]> right = new ArrayList<>();
+  private final PairScales scales;
 
-  PairShape(Part.Pair pair) {
+  private PairShape(Part.Pair pair, PairScales scales) {
     this.pair = pair;
+    this.scales = scales;
     heads = pair.coupling().heads().stream().sorted(Comparator.comparingInt(Coupling.Head::left)).toList();
     for (int i = 0; i < heads.size(); i++) {
       for (int first : heads.get(i).right()) {
@@ -24,6 +28,19 @@ final class PairShape {
       }
     }
     right.sort(Comparator.comparingInt(head -> head[0]));
+  }
+
+  /** Reads both factors once to see how large they are. */
+  static PairShape of(Part.Pair pair, TensorReader reader, StopFlag stop) {
+    PairShape asIs = new PairShape(pair, PairScales.ORDINARY);
+    int left = Magnitudes.exponent(asIs.left(reader).largest(stop));
+    int right = Magnitudes.exponent(asIs.right(reader).largest(stop));
+    return new PairShape(pair, PairScales.of(left, right, pair.treatment().isReversed()));
+  }
+
+  /** Of the factors that it gives. */
+  PairScales scales() {
+    return scales;
   }
 
   /** Channels of a head. */
@@ -42,14 +59,14 @@ final class PairShape {
 
   StoredFactor left(TensorReader reader) {
     return StoredFactor.rows(
-        reader, pair.left().weight(), size(), heads.stream().map(Coupling.Head::left).toList());
+        reader, pair.left().weight(), scales.left(), size(), heads.stream().map(Coupling.Head::left).toList());
   }
 
   StoredFactor right(TensorReader reader) {
     return switch (pair.coupling().kind()) {
-      case VALUE_OUTPUT -> StoredFactor.columns(reader, pair.right().weight(), size());
+      case VALUE_OUTPUT -> StoredFactor.columns(reader, pair.right().weight(), scales.right(), size());
       case QUERY_KEY -> StoredFactor.rows(
-          reader, pair.right().weight(), size(), right.stream().map(head -> head[0]).toList());
+          reader, pair.right().weight(), scales.right(), size(), right.stream().map(head -> head[0]).toList());
     };
   }
 

@@ -4,11 +4,13 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.block.PairProducts;
 import io.cafeq.engine.block.SlabDecoder;
 import io.cafeq.engine.block.UnitFileWriter;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.FactorOutputs;
@@ -30,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the slabs of both factors of a pair as their best rounding has them, and measures on the way what plain rounding
@@ -65,11 +68,13 @@ final class PairSlabs {
 
   /**
    * @param squaredNorm of the original weights of both factors
+   * @param exponentBits of rows that f16 alone cannot hold
    * @param relativeError PQE as stored, where that differs from what was rounded
    * @param outputShare likewise, where there are statistics; see {@link RoundedPair#outputShare}
    */
   record Written(
       double squaredNorm,
+      long exponentBits,
       OptionalDouble relativeError,
       OptionalDouble outputShare,
       PlainErrors leftPlain,
@@ -81,7 +86,12 @@ final class PairSlabs {
    * @param norm squared, of its original weights
    * @param outputError of what is stored, where the transform is undone and the inputs are known; else 0
    */
-  private record Sums(double norm, double outputError) {}
+  private record Sums(double norm, double outputError, long exponentBits) {
+    /** The norm of a factor that was divided by 2^exponent. */
+    private double norm(int exponent) {
+      return norm * Math.scalb(1.0, 2 * exponent);
+    }
+  }
 
   /** Squared errors of plain grids over one factor. */
   static final class PlainErrors {
@@ -101,7 +111,7 @@ final class PairSlabs {
     boolean measured = place.baselines() || treatment.fallBack();
     PlainErrors leftPlain = new PlainErrors(measured ? equalBits(treatment.left(), pair.leftRows()) : List.of());
     PlainErrors rightPlain = new PlainErrors(measured ? equalBits(treatment.right(), pair.rightRows()) : List.of());
-    PairProducts products = new PairProducts(shape.size(), reversed.isPresent() ? shape.heads().size() : 0);
+    PairProducts products = new PairProducts(shape.size(), isMeasured() ? shape.heads().size() : 0);
     StoredFactor left = shape.left(place.reader());
     StoredFactor right = shape.right(place.reader());
     List<Integer> couplings = shape.couplings().leftOfRight();
@@ -118,13 +128,19 @@ final class PairSlabs {
         writer, right, false, rounded, rightPlain, rightStored,
         (first, original, effective) -> addRight(products, right, couplings, first, original, effective));
     return new Written(
-        ofLeft.norm() + ofRight.norm(),
-        reversed.isPresent() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
-        reversed.isPresent() && inputs.isPresent()
+        ofLeft.norm(shape.scales().left()) + ofRight.norm(shape.scales().right()),
+        ofLeft.exponentBits() + ofRight.exponentBits(),
+        isMeasured() ? OptionalDouble.of(products.relativeError()) : OptionalDouble.empty(),
+        isMeasured() && inputs.isPresent()
             ? OptionalDouble.of(originals.outputShare(ofLeft.outputError(), ofRight.outputError()))
             : OptionalDouble.empty(),
         leftPlain,
         rightPlain);
+  }
+
+  /** Whether what is stored is not to the last digit what was rounded. */
+  private boolean isMeasured() {
+    return reversed.isPresent() || shape.scales().mayLoseDigits();
   }
 
   private void addRight(
@@ -181,16 +197,18 @@ final class PairSlabs {
       Pieces pieces) {
     double norm = 0;
     double outputError = 0;
+    long exponentBits = 0;
+    int exponent = isLeft ? shape.scales().storedLeft() : shape.scales().storedRight();
     GridSpec grid = isLeft ? treatment.left() : treatment.right();
     List<BlockTransform> blocks = isLeft ? rounded.left() : rounded.right();
     InputMetric metric = isLeft ? rounded.leftMetric() : rounded.rightMetric();
     SlabDecoder decoder = new SlabDecoder();
     try (Arena arena = Arena.ofConfined()) {
-      Optional<FactorOutputs> outputs = inputs.filter(known -> !stored.isEmpty()).map(known -> new FactorOutputs(
+      Optional<FactorOutputs> outputs = inputs.filter(known -> isMeasured()).map(known -> new FactorOutputs(
           known, arena, isLeft, shape.size(), factor.slabRows(), List.of(), isLeft ? originals.rightGrams() : List.of()));
       FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       FloatMatrix effectiveRoom =
-          FloatMatrix.allocate(arena, stored.isEmpty() ? 1 : factor.slabRows(), factor.columns());
+          FloatMatrix.allocate(arena, isMeasured() ? factor.slabRows() : 1, factor.columns());
       SlabBuffers buffers = new SlabBuffers(arena, grid, factor.slabRows(), factor.columns());
       for (int first = 0; first < factor.rows(); first += factor.slabRows()) {
         place.stop().check();
@@ -204,16 +222,15 @@ final class PairSlabs {
             .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), metric, rounded.rounding(), buffers);
         norm += encoded.squaredNorm();
         int row = factor.tensorRow(first);
-        int expertRows = factor.weight().rows();
-        boolean isStack = factor.weight().isStack();
-        writer.writeSlab(factor.weight().name(), isStack ? row / expertRows : -1, isStack ? row % expertRows : row,
-            withoutFigures(encoded));
         plain.errors.replaceAll((candidate, error) ->
             error + place.lane().encoder().plainError(slab, candidate, InputMetric.NONE).squared());
-        if (!stored.isEmpty()) {
+        EncodedSlab written = buffers.multiplied(encoded.withoutErrors(), exponent);
+        exponentBits += written.exponentBits();
+        write(writer, factor.weight(), row, written);
+        if (isMeasured()) {
           FloatMatrix effective = effectiveRoom.slice(0, slab.rows());
-          List<StoredTransform> used = factor.side() == Side.INPUT ? stored : List.of(stored.get(first / shape.size()));
-          decoder.decode(encoded, 0, SlabDecoder.Blocks.of(used), factor.side() == Side.INPUT ? 0 : row, effective);
+          decoder.decode(written, 0, undoing(stored, factor, first), factor.side() == Side.INPUT ? 0 : row, effective);
+          Magnitudes.multiply(effective, -exponent);
           pieces.accept(first, slab, effective);
           if (outputs.isPresent()) {
             outputError += outputs.get().error(slab, effective, first / shape.size());
@@ -221,12 +238,21 @@ final class PairSlabs {
         }
       }
     }
-    return new Sums(norm, outputError);
+    return new Sums(norm, outputError, exponentBits);
   }
 
-  private static EncodedSlab withoutFigures(EncodedSlab slab) {
-    return new EncodedSlab(
-        slab.grid(), slab.rows(), slab.columns(), slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), 0, 0);
+  private SlabDecoder.@Nullable Blocks undoing(List<StoredTransform> stored, StoredFactor factor, int firstRow) {
+    if (stored.isEmpty()) {
+      return null;
+    }
+    return SlabDecoder.Blocks.of(
+        factor.side() == Side.INPUT ? stored : List.of(stored.get(firstRow / shape.size())));
+  }
+
+  private static void write(UnitFileWriter writer, WeightTensor weight, int row, EncodedSlab slab) {
+    boolean isStack = weight.isStack();
+    writer.writeSlab(
+        weight.name(), isStack ? row / weight.rows() : -1, isStack ? row % weight.rows() : row, slab);
   }
 
   /** Native bytes that rounding in turns and writing take at most. */

@@ -7,6 +7,7 @@ import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.transform.Gram;
@@ -26,6 +27,9 @@ import java.util.stream.DoubleStream;
 
 /** M of every head of a pair: learned, or a random rotation. Borrows the workplace. */
 final class PairTransforms {
+  /** Of the mean range: a head of next to nothing needs no levels, and its map stays within floats. */
+  private static final double LEAST_SHARE = 0x1p-40;
+
   private final Workplace place;
   private final Part.Pair pair;
   private final PairShape shape;
@@ -62,10 +66,13 @@ final class PairTransforms {
         FloatMatrix left = FloatMatrix.allocate(arena, size, pair.left().weight().columns());
         place.reader().readFloats(pair.left().weight(), head.left(), 0, left);
         PairProblem.Factor right = right(arena, head);
+        // No map depends on the sizes of the factors, but the learner's floats end at some.
+        Magnitudes.normalise(left);
+        int rightExponent = Magnitudes.normalise(right.weights());
         double[] m = learn(head, left, right);
         scaleToLeft(m, left);
         if (rightGridSpansHeads()) {
-          ranges[i] = range(right.weights(), SquareMatrices.invert(m, size));
+          ranges[i] = Math.scalb(range(right.weights(), SquareMatrices.invert(m, size)), rightExponent);
         }
         all.add(m);
         progress.advanced(left.elements() + right.weights().elements());
@@ -152,7 +159,7 @@ final class PairTransforms {
     double mean = DoubleStream.of(ranges).filter(range -> range > 0).average().orElse(0);
     for (int i = 0; i < ms.size(); i++) {
       if (ranges[i] > 0) {
-        scale(ms.get(i), ranges[i] / mean);
+        scale(ms.get(i), Math.max(ranges[i] / mean, LEAST_SHARE));
       }
     }
   }

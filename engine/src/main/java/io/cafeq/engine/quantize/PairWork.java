@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToLongFunction;
+import java.util.stream.DoubleStream;
 
 /**
  * One pass over a pair: M is learned head by head, both factors are rounded, in turns or in the metrics of their inputs,
@@ -37,14 +38,18 @@ final class PairWork implements PartWork {
   private final PairRounders rounders;
   private final Progress progress;
 
-  /** @param part the pair's place among the unit's parts */
+  /**
+   * Reads both factors once.
+   *
+   * @param part the pair's place among the unit's parts
+   */
   PairWork(Workplace place, Unit.Quantized unit, int part, Progress progress) {
     this.place = place;
     this.part = part;
     this.progress = progress;
     pair = (Part.Pair) unit.parts().get(part);
     treatment = pair.treatment();
-    shape = new PairShape(pair);
+    shape = PairShape.of(pair, place.reader(), place.stop());
     transforms = new PairTransforms(place, pair, shape);
     rounders = new PairRounders(place, pair, shape);
   }
@@ -127,16 +132,22 @@ final class PairWork implements PartWork {
     pair.leftBias().ifPresent(bias -> {
       for (int i = 0; i < shape.heads().size(); i++) {
         folds.add(new BiasFolds.Fold(
-            bias.name(), shape.heads().get(i).left(), shape.size(), rounded.left().get(i).exactForward()));
+            bias.name(), shape.heads().get(i).left(), shape.size(),
+            times(rounded.left().get(i).exactForward(), shape.scales().ofBias(true))));
       }
     });
     pair.rightBias().ifPresent(bias -> {
       for (int i = 0; i < shape.rightChannels().size(); i++) {
         folds.add(new BiasFolds.Fold(
-            bias.name(), shape.rightChannels().get(i), shape.size(), rounded.right().get(i).exactForward()));
+            bias.name(), shape.rightChannels().get(i), shape.size(),
+            times(rounded.right().get(i).exactForward(), shape.scales().ofBias(false))));
       }
     });
     return folds;
+  }
+
+  private static double[] times(double[] map, double factor) {
+    return DoubleStream.of(map).map(entry -> entry * factor).toArray();
   }
 
   /**

@@ -22,11 +22,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What rounding without a transform would do to a stack, measured slab by slab beside the result, and whether it is better.
  * Where the inputs are known that is asked of the errors of the outputs, and of plain rounding in their metric, which is what
- * would be written: on all slabs of a small stack, else on every fourth of each range of rows from its first on, since matrices
+ * would be written, or to the nearest where that is better, as it can be beside huge outliers: on all slabs of a small stack, else on every fourth of each range of rows from its first on, since matrices
  * of a stack may be unlike; on the same ones of the result. Without, of all squared errors.
  */
 final class StackBaselines {
   private static final int COMPARED_SLABS = 4;
+  /** Less may be a matter of the order in which sums were made. */
+  static final double CLEARLY_BELOW = 0.999;
   /** Stacks of no more are compared as a whole. */
   private static final int FEW_SLABS = 8;
 
@@ -40,6 +42,7 @@ final class StackBaselines {
   private RoundingErrors result = new RoundingErrors(0, 0);
   private RoundingErrors comparedResult = new RoundingErrors(0, 0);
   private double squaredNorm;
+  private long exponentBits;
   private double outputNorm;
   private boolean everywhereKnown = true;
   private boolean somewhereKnown;
@@ -64,6 +67,7 @@ final class StackBaselines {
     private final GridSpec grid;
     private RoundingErrors plain = new RoundingErrors(0, 0);
     private RoundingErrors compared = new RoundingErrors(0, 0);
+    private RoundingErrors comparedNearest = new RoundingErrors(0, 0);
 
     private Baseline(GridSpec grid) {
       this.grid = grid;
@@ -90,6 +94,7 @@ final class StackBaselines {
     RoundingErrors errors = new RoundingErrors(encoded.squaredError(), encoded.outputError());
     result = result.plus(errors);
     squaredNorm += encoded.squaredNorm();
+    exponentBits += encoded.exponentBits();
     outputNorm += encoded.outputNorm();
     boolean known = !metric.isNone();
     everywhereKnown &= known;
@@ -99,12 +104,16 @@ final class StackBaselines {
       comparedResult = comparedResult.plus(errors);
     }
     for (Baseline baseline : baselines) {
+      boolean candidate = compared && isCandidate(baseline);
       RoundingErrors plain = new RoundingErrors(0, 0);
-      if (reported || !known) {
+      if (reported || !known || candidate) {
         plain = encoder.plainError(slab, baseline.grid, metric);
+      }
+      if (reported || !known) {
         baseline.plain = baseline.plain.plus(plain);
       }
-      if (compared && isCandidate(baseline)) {
+      if (candidate) {
+        baseline.comparedNearest = baseline.comparedNearest.plus(plain);
         baseline.compared = baseline.compared.plus(
             !known ? plain : isResult(baseline.grid) ? errors : encoder.metricError(slab, baseline.grid, metric, rule));
       }
@@ -125,7 +134,7 @@ final class StackBaselines {
   }
 
   PartWork.Outcome outcome() {
-    ErrorFigures written = figures(result, stack.bits());
+    ErrorFigures written = figures(result, stack.bits() + exponentBits);
     return new PartWork.Outcome(
         stack.weights(),
         squaredNorm,
@@ -144,13 +153,27 @@ final class StackBaselines {
         .map(this::figures);
   }
 
+  /** What is better than the result and no larger, as it would be written. */
   private Optional<Part> fallBack() {
-    return best(baseline -> baseline.compared)
-        .filter(baseline -> treatment.fallBack() && decisive(baseline.compared) <= decisive(comparedResult))
-        .filter(baseline -> !isResult(baseline.grid))
-        .map(baseline -> new Part.Stack(stack.rows(), new Treatment(
-            baseline.grid, new TransformSpec.None(), treatment.loss(), treatment.rounding(), treatment.steps(),
-            treatment.seed(), false)));
+    Optional<Baseline> usual = best(baseline -> baseline.compared)
+        .filter(baseline -> treatment.fallBack() && decisive(baseline.compared) <= decisive(comparedResult));
+    Optional<Baseline> nearest = best(baseline -> baseline.comparedNearest)
+        .filter(baseline -> treatment.fallBack() && somewhereKnown && isClearlyBelow(
+            decisive(baseline.comparedNearest),
+            usual.map(other -> decisive(other.compared)).orElse(decisive(comparedResult))));
+    return nearest.isPresent()
+        ? nearest.map(baseline -> plain(baseline.grid, Rounding.NEAREST))
+        : usual.filter(baseline -> !isResult(baseline.grid)).map(baseline -> plain(baseline.grid, treatment.rounding()));
+  }
+
+  /** Nearest plane beats nearest rounding by far; where outliers leave it nothing to correct, the sums that tell differ. */
+  private static boolean isClearlyBelow(double error, double other) {
+    return error < CLEARLY_BELOW * other;
+  }
+
+  private Part plain(GridSpec grid, Rounding rounding) {
+    return new Part.Stack(stack.rows(), new Treatment(
+        grid, new TransformSpec.None(), treatment.loss(), rounding, treatment.steps(), treatment.seed(), false));
   }
 
   private Optional<Baseline> best(Function<Baseline, RoundingErrors> errors) {

@@ -4,6 +4,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.transform.BlockTransform;
@@ -77,7 +78,8 @@ final class TransformLearner {
   }
 
   /**
-   * The blocks of some rows of the output side, {@code firstRow} on a block's edge.
+   * The blocks of some rows of the output side, {@code firstRow} on a block's edge. Rows of unusual size are divided by a power
+   * of two while their block is learned.
    *
    * @param groupWeights of the range that the rows are in
    */
@@ -87,8 +89,11 @@ final class TransformLearner {
     int done = 0;
     for (int size : SlabShape.blocks(spec, rows.rows())) {
       if (spec.kind() == BlockDiagonal.Kind.LEARNED) {
-        LearnProblem.Rows problem = new LearnProblem.Rows(rows.slice(done, size), group, symmetric(), false, false);
+        FloatMatrix own = rows.slice(done, size);
+        int exponent = Magnitudes.normalise(own);
+        LearnProblem.Rows problem = new LearnProblem.Rows(own, group, symmetric(), false, false);
         blocks.addAll(maker.learn(problem.weighted(groupWeights), firstRow + done));
+        Magnitudes.multiply(own, exponent);
       } else {
         blocks.addAll(maker.random(firstRow + done, List.of(size)));
       }
@@ -105,6 +110,8 @@ final class TransformLearner {
       place.reader().readFloats(range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
       row += range.count();
     }
+    // No block depends on the size of the weights, but the learner's floats end at some.
+    Magnitudes.normalise(all);
     return all;
   }
 

@@ -1,6 +1,8 @@
 package io.cafeq.engine.report;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.text.VisibleText;
 import java.util.List;
@@ -15,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param statistics in whose metric weights were rounded; left out where there are none
  * @param version of this program
  * @param warnings for the user, each a sentence on one line; names from files are escaped here
+ * @param outliers units whose errors the totals would hide; left out where there are none
  */
 public record Report(
     JobStatus status,
@@ -26,9 +29,11 @@ public record Report(
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable TakenStatistics statistics,
     Machine machine,
     String version,
-    List<String> warnings) {
+    List<String> warnings,
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY) List<Outlier> outliers) {
   public Report {
     units = List.copyOf(units);
     warnings = warnings.stream().map(VisibleText::message).toList();
+    outliers = List.copyOf(outliers);
   }
 }

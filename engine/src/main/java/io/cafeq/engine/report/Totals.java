@@ -60,7 +60,7 @@ public record Totals(
     Sum plainEqualBits = new Sum();
     List<PairFigures> pairs = new ArrayList<>();
     for (UnitResult unit : results) {
-      UnitReceipt receipt = receipt(unit);
+      UnitReceipt receipt = unit.receipt();
       if (receipt == null) {
         continue;
       }
@@ -92,15 +92,6 @@ public record Totals(
         measured.bytesRead(),
         measured.bytesWritten(),
         measured.peakMemoryBytes());
-  }
-
-  private static @Nullable UnitReceipt receipt(UnitResult result) {
-    return switch (result) {
-      case UnitResult.Done done -> done.receipt();
-      case UnitResult.Kept kept -> kept.receipt();
-      case UnitResult.Failed failed -> null;
-      case UnitResult.Missing missing -> null;
-    };
   }
 
   private static long tensorBytes(Unit unit) {

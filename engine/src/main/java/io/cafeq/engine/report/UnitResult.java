@@ -2,10 +2,16 @@ package io.cafeq.engine.report;
 
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.UnitReceipt;
+import org.jspecify.annotations.Nullable;
 
 /** What became of one unit of the plan, as the job knows it at its end. */
 public sealed interface UnitResult {
   Unit unit();
+
+  /** Of the unit's file; null where there is none. */
+  default @Nullable UnitReceipt receipt() {
+    return null;
+  }
 
   /** Made by this run. */
   record Done(Unit unit, UnitReceipt receipt) implements UnitResult {}

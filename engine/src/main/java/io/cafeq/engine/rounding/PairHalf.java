@@ -9,6 +9,7 @@ import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ChannelRows;
+import io.cafeq.engine.transform.FoldedBiases;
 import io.cafeq.engine.transform.Gram;
 import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
@@ -166,6 +167,26 @@ final class PairHalf {
       SquareMatrices.addOuter(cross.get(couplings.get(head)), moved, bias);
     }
     return new Products(self, cross, products.outputError());
+  }
+
+  /**
+   * How far the rounded other factor makes something else of the factor's biases once they are transformed, in the worst head: see
+   * {@link FoldedBiases#error}. 0 without biases.
+   *
+   * @param other products of the other factor, rounded
+   * @param originals products of the other factor as it was, for each coupling
+   */
+  double biasError(List<BlockTransform> blocks, Products other, List<double[]> originals) {
+    double most = 0;
+    for (int head = 0; head < biases.size(); head++) {
+      int coupling = couplings.get(head);
+      double[] bias = biases.get(head);
+      double[] moved = SquareMatrices.apply(blocks.get(head).exactForward(), bias);
+      FoldedBiases.Met met = new FoldedBiases.Met(
+          other.self().get(coupling), other.cross().get(coupling), originals.get(coupling));
+      most = Math.max(most, FoldedBiases.error(met, bias, moved));
+    }
+    return most;
   }
 
   /**

@@ -80,11 +80,12 @@ public final class PairRounder {
     PairHalf.Originals rightOriginals = right.originals(List.of());
     List<double[]> rightGrams = rightOriginals.self();
     PairHalf.Originals leftOriginals = left.originals(rightGrams);
-        double norm = 0;
+    double norm = 0;
     for (int i = 0; i < heads.count(); i++) {
       norm += SquareMatrices.dot(rightGrams.get(i), leftOriginals.self().get(i));
     }
-    return new PairOriginals(norm, rightGrams, leftOriginals.outputs(), rightOriginals.outputs());
+    return new PairOriginals(
+        norm, leftOriginals.self(), rightGrams, leftOriginals.outputs(), rightOriginals.outputs());
   }
 
   /** The same as {@link #round(PairOriginals, List, PairRounding, int)} for a single rounding. */
@@ -120,6 +121,7 @@ public final class PairRounder {
     private InputMetric rightMetric = InputMetric.NONE;
     private double leastError = Double.POSITIVE_INFINITY;
     private double outputShare;
+    private double biasError;
     private List<BlockTransform> bestLeft = List.of();
     private List<BlockTransform> bestRight = List.of();
 
@@ -216,12 +218,15 @@ public final class PairRounder {
         bestLeft = leftBlocks;
         bestRight = rightBlocks;
         outputShare = originals.outputShare(leftProducts.outputError(), rightProducts.outputError());
+        biasError = Math.max(
+            left.biasError(leftBlocks, rightProducts, originals.rightGrams()),
+            right.biasError(rightBlocks, leftProducts, originals.leftGrams()));
       }
     }
 
     private RoundedPair best() {
       return new RoundedPair(
-          bestLeft, bestRight, leftMetric, rightMetric, rule, leastError, originals.squaredNorm(), errors,
+          bestLeft, bestRight, leftMetric, rightMetric, rule, leastError, originals.squaredNorm(), errors, biasError,
           inputs.isPresent() ? OptionalDouble.of(outputShare) : OptionalDouble.empty());
     }
   }

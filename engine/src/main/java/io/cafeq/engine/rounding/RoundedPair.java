@@ -1,6 +1,7 @@
 package io.cafeq.engine.rounding;
 
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.FoldedBiases;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -16,6 +17,7 @@ import java.util.OptionalDouble;
  * @param squaredError the sum over all right heads of ||O^ V^ - O V||^2, paper Eq. (5)
  * @param squaredNorm the sum of ||O V||^2
  * @param relativeErrors PQE relative to ||O V||_F after each half step, in order; for independent rounding only that one
+ * @param biasError of folded biases in the worst head, see {@link FoldedBiases#error}; 0 without biases
  * @param outputShare the mean of both factors' squared relative output errors, each with the other factor as it was: that of V
  *     = tr((o^T o) x H of its error) by that of V itself, that of O = tr(E H E^T) / tr(O H O^T); empty without statistics
  */
@@ -28,6 +30,7 @@ public record RoundedPair(
     double squaredError,
     double squaredNorm,
     List<Double> relativeErrors,
+    double biasError,
     OptionalDouble outputShare) {
   public RoundedPair {
     left = List.copyOf(left);
@@ -35,12 +38,20 @@ public record RoundedPair(
     relativeErrors = List.copyOf(relativeErrors);
   }
 
-  /** PQE relative to ||O V||_F; 0 for a product of zeros. */
+  /** Whether what a bias adds comes out as something else, which the error of the product does not tell. */
+  public boolean losesBias() {
+    return biasError > FoldedBiases.most(relativeError());
+  }
+
+  /** PQE relative to ||O V||_F; for a product of zeros 0, or 1 where it became something else. */
   public double relativeError() {
     return relative(squaredError, squaredNorm);
   }
 
   static double relative(double squaredError, double squaredNorm) {
-    return squaredNorm > 0 ? Math.sqrt(squaredError / squaredNorm) : 0;
+    if (squaredNorm > 0) {
+      return Math.sqrt(squaredError / squaredNorm);
+    }
+    return squaredError > 0 ? 1 : 0;
   }
 }

@@ -100,6 +100,30 @@ class HostileUnitFileTest {
   }
 
   @Test
+  void exponentsAreNeverLost() throws IOException {
+    TensorHeader tensor = new TensorHeader(
+        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(4L, 24L), new TensorHeader.Coding(UnitFiles.GRID, null));
+    UnitHeader header = new UnitHeader("u", UnitFiles.IDENTITY, "k", List.of(tensor));
+    try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined();
+        UnitFileWriter writer = UnitFileWriter.open(file, header)) {
+      EncodedSlab slab = UnitFiles.slab(arena, new Random(2), UnitFiles.GRID, 4, 24);
+      writer.writeSlab("q.weight", -1, 0, UnitFiles.withExponents(slab, (byte) -9, (byte) 0, (byte) 3, (byte) 100));
+      writer.finish(new java.util.TreeMap<>(), null);
+    }
+    sound = Files.readAllBytes(file);
+    List<Object> rows = rows();
+    assertThat(rows.toString()).contains("[-9, 0, 3, 100]");
+    int refused = 0;
+    for (int at = 0; at < sound.length; at++) {
+      byte[] bytes = sound.clone();
+      bytes[at] ^= (byte) (at % 2 == 0 ? 1 : 0xFF);
+      Files.write(file, bytes);
+      refused += sameOrRefused(rows, "byte " + at) ? 1 : 0;
+    }
+    assertThat(refused).isGreaterThan(sound.length / 50);
+  }
+
+  @Test
   void rowsThatAreMissingOrOverlapAreNamed() {
     Random random = new Random(1);
     writeSlabs(random, 0, 4, 4, 6);
@@ -162,7 +186,7 @@ class HostileUnitFileTest {
         case UnitRow.Transform(String key, StoredTransform block) -> List.of(key, block);
         case UnitRow.Slab(String tensor, int expert, long first, EncodedSlab slab) -> List.of(tensor, expert, first,
             slab.rows(), slab.squaredError(), slab.squaredNorm(), bytes(slab.codes()), bytes(slab.rowScales()),
-            bytes(slab.scales()), bytes(slab.zeros()));
+            bytes(slab.scales()), bytes(slab.zeros()), bytes(slab.exponents()));
         case UnitRow.Raw(String tensor, long offset, MemorySegment bytes) -> List.of(tensor, offset, bytes(bytes));
       }));
     }

@@ -29,13 +29,23 @@ class PyarrowTest {
   @ParameterizedTest
   @EnumSource(ScaleStorage.class)
   void theDocumentedExampleDecodesToTheSameBits(ScaleStorage storage) throws Exception {
+    decodesToTheSameBits(storage, new byte[0]);
+  }
+
+  @ParameterizedTest
+  @EnumSource(ScaleStorage.class)
+  void soItDoesRowsWithExponents(ScaleStorage storage) throws Exception {
+    decodesToTheSameBits(storage, new byte[] {0, -1, 1, -40, 90, -120, 13});
+  }
+
+  private void decodesToTheSameBits(ScaleStorage storage, byte[] exponents) throws Exception {
     String python = System.getenv().getOrDefault("CAFEQ_PYTHON", "python3");
     assumeTrue(run(python, "-c", "import pyarrow, numpy") == 0, "no Python with pyarrow and numpy");
     GridSpec grid = new GridSpec(3, 10, storage, 6, false);
     Path file = folder.resolve("unit.arrow");
     Path out = folder.resolve("weights.bin");
     try (Arena arena = Arena.ofConfined()) {
-      EncodedSlab slab = UnitFiles.slab(arena, new Random(9), grid, 7, 50);
+      EncodedSlab slab = UnitFiles.withExponents(UnitFiles.slab(arena, new Random(9), grid, 7, 50), exponents);
       TensorHeader tensor = new TensorHeader("w", Dtype.BF16, List.of(7L, 50L), new TensorHeader.Coding(grid, null));
       try (UnitFileWriter writer =
           UnitFileWriter.open(file, new UnitHeader("u", UnitFiles.IDENTITY, "scalar/java", List.of(tensor)))) {

@@ -28,11 +28,13 @@ class SlabDecoderTest {
       @ForAll @IntRange(min = 0, max = 20) int group,
       @ForAll @IntRange(min = 1, max = 9) int groups,
       @ForAll boolean six,
+      @ForAll @IntRange(min = -90, max = 90) int exponent,
       @ForAll long seed) {
     GridSpec grid = new GridSpec(bits, group, storage, six ? 6 : 8, false);
     int columns = group == 0 ? 11 * groups : group * groups;
     try (Arena arena = Arena.ofConfined()) {
-      EncodedSlab slab = UnitFiles.slab(arena, new Random(seed), grid, 5, columns);
+      EncodedSlab slab = UnitFiles.withExponents(
+          UnitFiles.slab(arena, new Random(seed), grid, 5, columns), (byte) 0, (byte) 1, (byte) exponent, (byte) -7, (byte) 0);
       FloatMatrix decoded = FloatMatrix.allocate(arena, 3, columns);
       new SlabDecoder().decode(slab, 2, null, 0, decoded);
       for (int row = 0; row < 3; row++) {
@@ -144,16 +146,17 @@ class SlabDecoderTest {
     int columns = slab.columns();
     int groups = grid.groups(columns);
     int group = column / grid.groupSize(columns);
+    float factor = Math.scalb(1f, slab.exponent(row));
     float scale = grid.scalesAreF16()
-        ? half(slab.scales(), row * groups + group)
+        ? half(slab.scales(), row * groups + group) * factor
         : (float) ((double) bits(slab.scales(), row, groups, group, grid.scaleBits())
-            * half(slab.rowScales(), row) / ((1 << grid.scaleBits()) - 1));
+            * half(slab.rowScales(), row) * factor / ((1 << grid.scaleBits()) - 1));
     int code = bits(slab.codes(), row, columns, column, grid.bits());
     return switch (grid.storage()) {
       case SYMMETRIC -> (code - ((1 << grid.bits()) - 1) / 2f) * scale;
       case ZERO_POINT, F16 -> (code - bits(slab.zeros(), row, groups, group, grid.bits())) * scale;
       case OFFSET -> (code - bits(slab.zeros(), row, groups, group, 8) / (float) (1 << (8 - grid.bits()))) * scale;
-      case F16_MINIMUM -> code * scale + half(slab.zeros(), row * groups + group);
+      case F16_MINIMUM -> code * scale + half(slab.zeros(), row * groups + group) * factor;
     };
   }
 

@@ -60,13 +60,17 @@ class UnitFileTest {
       @ForAll @IntRange(min = 1, max = 9) int groups,
       @ForAll @IntRange(min = 1, max = 7) int rows,
       @ForAll boolean six,
+      @ForAll boolean ordinary,
       @ForAll long seed)
       throws IOException {
     GridSpec grid = new GridSpec(bits, group, storage, six ? 6 : 8, true);
     int columns = group == 0 ? 3 + groups : group * groups;
     Path file = Files.createTempFile("unit", ".arrow");
     try (Arena arena = Arena.ofConfined()) {
-      EncodedSlab slab = UnitFiles.slab(arena, new Random(seed), grid, rows, columns);
+      Random random = new Random(seed);
+      byte[] exponents = new byte[ordinary ? 0 : rows];
+      random.nextBytes(exponents);
+      EncodedSlab slab = UnitFiles.withExponents(UnitFiles.slab(arena, random, grid, rows, columns), exponents);
       UnitHeader header = new UnitHeader("one", UnitFiles.IDENTITY, "scalar/java", List.of(new TensorHeader(
           "w", Dtype.F16, List.of((long) rows, (long) columns), new TensorHeader.Coding(grid, null))));
       try (UnitFileWriter writer = UnitFileWriter.open(file, header)) {
@@ -144,6 +148,7 @@ class UnitFileTest {
     return a.grid().equals(b.grid()) && a.rows() == b.rows() && a.columns() == b.columns()
         && a.codes().mismatch(b.codes()) == -1 && a.rowScales().mismatch(b.rowScales()) == -1
         && a.scales().mismatch(b.scales()) == -1 && a.zeros().mismatch(b.zeros()) == -1
+        && a.exponents().mismatch(b.exponents()) == -1
         && a.squaredError() == b.squaredError() && a.squaredNorm() == b.squaredNorm();
   }
 }

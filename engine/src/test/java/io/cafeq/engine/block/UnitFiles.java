@@ -62,6 +62,14 @@ final class UnitFiles {
         1 + random.nextDouble());
   }
 
+  /** The same slab with one exponent for each row; none where there are none. */
+  static EncodedSlab withExponents(EncodedSlab slab, byte... exponents) {
+    return new EncodedSlab(
+        slab.grid(), slab.rows(), slab.columns(), slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(),
+        exponents.length == 0 ? MemorySegment.NULL : MemorySegment.ofArray(exponents), slab.squaredError(),
+        slab.squaredNorm(), slab.outputError(), slab.outputNorm());
+  }
+
   static MemorySegment packed(Arena arena, Random random, int rows, int count, int bits) {
     long rowBytes = Packing.bytes(count, bits);
     MemorySegment all = arena.allocate(Math.max(1, rows * rowBytes)).asSlice(0, rows * rowBytes);

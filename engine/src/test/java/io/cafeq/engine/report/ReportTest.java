@@ -181,6 +181,7 @@ class ReportTest {
             "auto", "text", 4096, 256, "ab", List.of(new TakenStatistics.TakenFile("statistics/tokens.json", 7, "cd"))),
         new Machine("host", "Linux", "amd64", 2, "25", null, null, 2, 1L << 30, "RssAnon + RssShmem", false),
         "1.0",
+        List.of(),
         List.of());
   }
 

@@ -3,6 +3,7 @@ package io.cafeq.engine.compute.scalar;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.HalfFloats;
+import io.cafeq.engine.grid.RowExponents;
 import io.cafeq.engine.grid.Shrinks;
 import io.cafeq.engine.grid.SlabBuffers;
 import java.util.Arrays;
@@ -10,11 +11,13 @@ import java.util.Arrays;
 /**
  * One group's grid: value = (level - zero) * step.
  *
+ * @param exponent of the power of two that the row's f16 numbers are multiplied with; included in {@code step}
  * @param rowScale f16 bits of the row's scale, where there is one
  * @param scaleCode the scale as stored: a code, or f16 bits
  * @param zeroCode the zero point as stored: a code, or the f16 bits of the minimum
  */
-record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCode, int zeroCode) {
+record ScalarGrid(
+    double step, double zero, int top, int exponent, short rowScale, int scaleCode, int zeroCode) {
   /** The grids of one row, by the equations; a group of zeros takes no part in its row's scale. */
   static ScalarGrid[] choose(double[] row, GridSpec grid) {
     float[] alike = new float[row.length];
@@ -26,17 +29,28 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
   static ScalarGrid[] choose(double[] row, GridSpec grid, float[] columnWeights) {
     int size = grid.groupSize(row.length);
     ScalarGrid[] grids = new ScalarGrid[grid.groups(row.length)];
+    double[][] ranges = new double[grids.length][];
     double largest = 0;
+    double minimum = 0;
     for (int g = 0; g < grids.length; g++) {
       double[] range = range(row, g * size, size, grid);
+      ranges[g] = range;
       largest = Math.max(largest, (range[1] - range[0]) / grid.top());
+      minimum = grid.storage() == ScaleStorage.F16_MINIMUM
+          ? Math.max(minimum, Math.max(Math.abs(range[0]), Math.abs(range[1])))
+          : 0;
     }
-    short rowScale = HalfFloats.roundedUp(largest > 0 ? largest : 1);
+    if (Math.max(largest, minimum) > 0 && RowExponents.isNothing(Math.max(largest, minimum))) {
+      Arrays.fill(ranges, new double[] {0, 0});
+      largest = 0;
+    }
+    int exponent = RowExponents.of(largest, minimum);
+    short rowScale = HalfFloats.roundedUp(largest > 0 ? largest / RowExponents.factor(exponent) : 1);
     for (int g = 0; g < grids.length; g++) {
-      double[] range = range(row, g * size, size, grid);
+      double[] range = ranges[g];
       double bestError = Double.POSITIVE_INFINITY;
       for (double shrink : Shrinks.of(grid)) {
-        ScalarGrid candidate = candidate(range[0], range[1], shrink, rowScale, grid);
+        ScalarGrid candidate = candidate(range[0], range[1], shrink, exponent, rowScale, grid);
         double error = 0;
         for (int c = g * size; c < (g + 1) * size; c++) {
           double difference = candidate.value(candidate.level(row[c])) - row[c];
@@ -66,18 +80,22 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
     };
   }
 
-  private static ScalarGrid candidate(double low, double high, double shrink, short rowScale, GridSpec grid) {
+  private static ScalarGrid candidate(
+      double low, double high, double shrink, int exponent, short rowScale, GridSpec grid) {
     int top = grid.top();
     double full = (high - low) / top;
     int levels = (1 << grid.scaleBits()) - 1;
-    double scale = Float.float16ToFloat(rowScale);
+    double factor = RowExponents.factor(exponent);
+    double scale = Float.float16ToFloat(rowScale) * factor;
     boolean nothing = grid.storage() == ScaleStorage.SYMMETRIC && !(full > 0);
     int least = nothing ? 0 : 1;
     int scaleCode =
         grid.scalesAreF16()
-            ? nothing ? 0 : HalfFloats.positive(full > 0 ? shrink * full : 1)
+            ? nothing ? 0 : HalfFloats.positive(full > 0 ? shrink * full / factor : 1)
             : (int) Math.clamp(Math.rint(shrink * full / scale * levels), least, levels);
-    double step = grid.scalesAreF16() ? Float.float16ToFloat((short) scaleCode) : scaleCode * scale / levels;
+    double exact = grid.scalesAreF16() ? Float.float16ToFloat((short) scaleCode) * factor : scaleCode * scale / levels;
+    // What decodes among the smallest floats is rounded to them.
+    double step = exponent == 0 ? exact : (float) exact;
     double end = low + (high - low) * (1 - shrink) / 2;
     int units = 1 << (8 - grid.bits());
     int zeroCode =
@@ -85,16 +103,16 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
           case SYMMETRIC -> 0;
           case ZERO_POINT, F16 -> (int) Math.clamp(Math.rint(-end / step), 0, top);
           case OFFSET -> (int) Math.clamp(Math.rint(-end / step * units), 0, 255);
-          case F16_MINIMUM -> HalfFloats.signed(end) & 0xFFFF;
+          case F16_MINIMUM -> HalfFloats.signed(end / factor) & 0xFFFF;
         };
     double zero =
         switch (grid.storage()) {
           case SYMMETRIC -> top / 2.0;
           case ZERO_POINT, F16 -> zeroCode;
           case OFFSET -> (double) zeroCode / units;
-          case F16_MINIMUM -> -Float.float16ToFloat((short) zeroCode) / step;
+          case F16_MINIMUM -> -Float.float16ToFloat((short) zeroCode) * factor / step;
         };
-    return new ScalarGrid(step, zero, top, rowScale, scaleCode, zeroCode);
+    return new ScalarGrid(step, zero, top, exponent, rowScale, scaleCode, zeroCode);
   }
 
   static void store(SlabBuffers buffers, int row, ScalarGrid[] grids) {
@@ -104,7 +122,7 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
       scales[g] = grids[g].scaleCode();
       zeros[g] = grids[g].zeroCode();
     }
-    buffers.grid(row, grids[0].rowScale(), scales, zeros, 0);
+    buffers.grid(row, grids[0].exponent(), grids[0].rowScale(), scales, zeros, 0);
   }
 
   private double steps(double x) {
@@ -122,6 +140,7 @@ record ScalarGrid(double step, double zero, int top, short rowScale, int scaleCo
   }
 
   double value(double level) {
-    return (level - zero) * step;
+    double value = (level - zero) * step;
+    return exponent == 0 ? value : (float) value;
   }
 }

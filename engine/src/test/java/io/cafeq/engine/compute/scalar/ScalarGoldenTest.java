@@ -166,7 +166,7 @@ class ScalarGoldenTest {
       EquationOne exact = EquationOne.of(v[row], 0, 96, bits, 1);
       grids[row] =
           new ScalarGrid[] {
-            new ScalarGrid(exact.step(), -exact.minimum() / exact.step(), exact.top(), (short) 0, 0, 0)
+            new ScalarGrid(exact.step(), -exact.minimum() / exact.step(), exact.top(), 0, (short) 0, 0, 0)
           };
     }
     double[][] levels = new double[16][96];

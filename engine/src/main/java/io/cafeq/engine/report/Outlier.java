@@ -1,0 +1,75 @@
+package io.cafeq.engine.report;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/**
+ * A unit whose error is far above that of its kind, which sums over all weights would hide. All numbers are finite.
+ *
+ * @param unit its ID
+ * @param tensors of which it is made
+ * @param measure which error it is
+ * @param error of the unit
+ * @param usual of units of its kind, at its bits
+ */
+public record Outlier(String unit, List<String> tensors, Measure measure, double error, double usual) {
+  private static final int MOST_NAMED = 4;
+
+  /** What was measured. */
+  public enum Measure {
+    RELATIVE_ERROR("relative error"),
+    OUTPUT_ERROR("output error");
+
+    private final String text;
+
+    Measure(String text) {
+      this.text = text;
+    }
+
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  public Outlier {
+    tensors = List.copyOf(tensors);
+    Figures.requireFinite("error", error);
+    Figures.requireFinite("usual", usual);
+  }
+
+  /** For the user: what was found, and what helps. */
+  public String warning() {
+    return String.format(
+        Locale.ROOT,
+        "Unit %s has a %s of %.4f; %.4f is usual for its kind. Quantize again into another folder with more bits for its "
+            + "tensors (overrides in a recipe file), or leave them as they are: --exclude '%s'.",
+        unit, measure, error, usual, pattern());
+  }
+
+  /** A regular expression that matches these tensors, or all that begin as they do where they are many. */
+  String pattern() {
+    if (tensors.size() > MOST_NAMED) {
+      String first = tensors.getFirst();
+      int length = first.length();
+      for (String name : tensors) {
+        while (!name.startsWith(first.substring(0, length))) {
+          length--;
+        }
+      }
+      return literal(first.substring(0, length)) + ".*";
+    }
+    return tensors.stream().map(Outlier::literal).collect(Collectors.joining("|"));
+  }
+
+  /** Characters that a shell or a reader could take for another are matched by their class. */
+  private static String literal(String name) {
+    StringBuilder text = new StringBuilder();
+    name.codePoints().forEach(character -> {
+      boolean plain = character < 128 && (Character.isLetterOrDigit(character) || character == '_' || character == '-');
+      text.append(plain ? Character.toString(character) : character == '.' ? "\\." : "\\W");
+    });
+    return text.toString();
+  }
+}
