@@ -87,8 +87,14 @@ final class PlanText {
     if (!unit.quantized()) {
       return unit.tensors().size() == 1 ? times(unit.shapes().getFirst()) : unit.tensors().size() + " tensors";
     }
-    long rows = unit.shapes().stream().mapToLong(List::getFirst).sum();
-    return rows + " x " + unit.shapes().getFirst().getLast();
+    // Scales come with their matrices, and can have any shape, none too.
+    List<List<Long>> matrices = unit.shapes().stream().filter(shape -> shape.size() > 1).toList();
+    if (matrices.isEmpty()) {
+      return "";
+    }
+    long columns = matrices.getFirst().getLast();
+    long rows = matrices.stream().filter(shape -> shape.getLast() == columns).mapToLong(List::getFirst).sum();
+    return rows + " x " + columns;
   }
 
   private static String times(List<Long> shape) {

@@ -116,7 +116,8 @@ class HostileTextTest {
     CommandRun run = shown("verify", result.toString(), "--against", model.toString());
     assertThat(run.exitCode()).isEqualTo(ExitCode.FAILURE);
     assertThat(run.out()).contains("note\\u001b[2J", "not sound");
-    assertThat(shown("export", result.toString(), "--format", "dense", "--out", folder.resolve("d").toString()).exitCode())
+    String dense = folder.resolve("d").toString();
+    assertThat(shown("export", result.toString(), "--format", "dense", "--out", dense).exitCode())
         .isEqualTo(ExitCode.FAILURE);
     Files.writeString(result.resolve("manifest.json"), "{\"" + escaped(HOSTILE) + "\": \"" + escaped(HOSTILE) + "\"}");
     assertThat(shown("verify", result.toString()).exitCode()).isEqualTo(ExitCode.FAILURE);

@@ -23,6 +23,7 @@ class ShellTest {
     String quoted = Shell.quoted(Path.of(text));
 
     assertThat(quoted).matches("[ -~]+");
-    assertThat(RunningProgram.start(new ProcessBuilder("bash", "-c", "printf %s " + quoted)).await().out()).isEqualTo(text);
+    ProcessBuilder shell = new ProcessBuilder("bash", "-c", "printf %s " + quoted);
+    assertThat(RunningProgram.start(shell).await().out()).isEqualTo(text);
   }
 }

@@ -25,7 +25,8 @@ import java.util.function.Function;
  * types and orders, rounded to nearest even, under the source's names, in the source's files, with its side files and
  * aliases. Where the source was itself quantized, its tensors become BF16 as {@link DenseForm} says, those too that
  * kept their bytes, and no file speaks of its quantization: no section of config.json, no file of its own, no scale that
- * is left over. Only where weights stay that cannot be read does all that stays with them. Streams in the memory of {@link ResultReader} and some
+ * is left over. Only where weights stay that cannot be read does all that stay with them. Streams in the memory of
+ * {@link ResultReader} and some
  * MB; a matrix that is stored as [in, out], or unpacked here, needs its room again on the disk for a while.
  */
 public final class DenseExport {
@@ -88,7 +89,8 @@ public final class DenseExport {
       writer.finish();
     }
     List<Entry> written = contents.entries();
-    return new Exported(written.size(), written.stream().mapToLong(Entry::bytes).sum(), leftBehind, contents.warnings());
+    long bytes = written.stream().mapToLong(Entry::bytes).sum();
+    return new Exported(written.size(), bytes, leftBehind, contents.warnings());
   }
 
   /** Results made by earlier versions can hold files that none takes along any more. */

@@ -90,7 +90,8 @@ final class ExportFolder implements AutoCloseable {
   }
 
   /**
-   * As {@link #copy}, of a file that describes a model, as {@link DenseConfig} makes it; what is no JSON is copied as it is.
+   * As {@link #copy}, of a file that describes a model, as {@link DenseConfig} makes it; what is no JSON is copied as it
+   * is.
    *
    * @return what was changed
    */

@@ -62,7 +62,7 @@ class DenseConfigTest {
       assertThat(json("{'a': 1, " + field + ", 'b': {'thinker_config': {'text_config': {" + field + "}}}}"))
           .isEqualTo("{'a': 1, 'b': {'thinker_config': {'text_config': {}}}}");
     }
-    assertThat(json("{'a': 1, 'quant_method': 'x', 'quantization_config': {}, 'c': 2, 'hqq_config': {}, 'quant_algo': 1}"))
+    assertThat(json("{'a': 1, 'quant_method': 'x', 'quantization_config': {}, 'c': 2, 'hqq_config': 3, 'awq': 1}"))
         .isEqualTo("{'a': 1, 'c': 2}");
   }
 
@@ -92,8 +92,9 @@ class DenseConfigTest {
 
   @Test
   void whatWentIsNamed() throws IOException {
-    byte[] config = "{\"text_config\": {\"quantization_config\": {}, \"dtype\": \"fp8\"}, \"quant_method\": 1}".getBytes(StandardCharsets.UTF_8);
-    DenseConfig.Cleaned cleaned = DenseConfig.of(config);
+    String config = """
+        {"text_config": {"quantization_config": {}, "dtype": "fp8"}, "quant_method": 1}""";
+    DenseConfig.Cleaned cleaned = DenseConfig.of(config.getBytes(StandardCharsets.UTF_8));
     assertThat(cleaned.removed()).containsExactly("text_config.quantization_config", "quant_method");
     assertThat(cleaned.retyped()).containsExactly("text_config.dtype");
   }
