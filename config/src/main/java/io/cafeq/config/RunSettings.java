@@ -12,13 +12,15 @@ import java.util.TreeMap;
  *
  * @param maxMemory bytes, at least {@link #LEAST_MEMORY}
  * @param backend the name of a compute backend
+ * @param minimumCoverage part of the repeated layers' matrix weights, from 0 to 1
  */
 public record RunSettings(
     OptionalLong maxMemory,
     OptionalInt lanes,
     Optional<String> backend,
     boolean verify,
-    Optional<ProgressStyle> progress) {
+    Optional<ProgressStyle> progress,
+    double minimumCoverage) {
 
   /** The heap, the libraries and one lane need this many bytes. */
   public static final long LEAST_MEMORY = 768L << 20;
@@ -45,6 +47,7 @@ public record RunSettings(
     entries.put("lanes", CanonicalText.numberOr(lanes, "auto"));
     entries.put("backend", CanonicalText.wordOr(backend, "auto"));
     entries.put("verify", Boolean.toString(verify));
+    entries.put("minimum-coverage", CanonicalText.plain(minimumCoverage));
     entries.put("progress", CanonicalText.wordOr(progress, "auto"));
     return entries;
   }

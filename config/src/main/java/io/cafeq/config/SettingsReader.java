@@ -97,7 +97,8 @@ final class SettingsReader {
         reader.integerOr("run.lanes", "auto", 1, 1024),
         reader.nameOr("run.backend", "auto"),
         reader.flag("run.verify"),
-        reader.choiceOr("run.progress", "auto", ProgressStyle.class));
+        reader.choiceOr("run.progress", "auto", ProgressStyle.class),
+        reader.decimal("run.minimum-coverage", 0, 1).orElse(0));
   }
 
   private List<TensorOverride> overrides() {

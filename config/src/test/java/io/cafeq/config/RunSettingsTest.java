@@ -17,16 +17,16 @@ class RunSettingsTest {
   @Test
   void defaults() {
     assertThat(RunSettings.defaults()).isEqualTo(new RunSettings(
-        OptionalLong.empty(), OptionalInt.empty(), Optional.empty(), true, Optional.empty()));
+        OptionalLong.empty(), OptionalInt.empty(), Optional.empty(), true, Optional.empty(), 0.5));
   }
 
   @Test
   void explicitMappings() {
     RunSettings run = Settings.load(Optional.empty(), Map.of(
         "run.max-memory", "2g", "run.lanes", "3", "run.backend", "scalar", "run.verify", "false",
-        "run.progress", "plain")).run();
+        "run.progress", "plain", "run.minimum-coverage", "0.25")).run();
     assertThat(run).isEqualTo(new RunSettings(OptionalLong.of(2L << 30), OptionalInt.of(3), Optional.of("scalar"),
-        false, Optional.of(ProgressStyle.PLAIN)));
+        false, Optional.of(ProgressStyle.PLAIN), 0.25));
     assertThat(run.resolvedMaxMemory()).isEqualTo(2L << 30);
     assertThat(run.resolvedLanes()).isEqualTo(3);
   }

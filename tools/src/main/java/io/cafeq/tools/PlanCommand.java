@@ -9,7 +9,6 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.evaluate.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.measure.StatisticsChoice;
@@ -85,14 +84,16 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
 
   private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
     ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
-    Optional<BudgetPlan> budget = budget(checkpoint, settings, backend);
+    Plan byCost = Planner.plan(checkpoint, settings.recipe());
+    Optional<EngineException> tooLittle = tooLittle(byCost, checkpoint, settings);
+    Optional<BudgetPlan> budget = tooLittle.isPresent() ? Optional.empty() : budget(checkpoint, settings, backend);
     StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
-    Plan chosen = budget.isPresent() ? budget.get().plan() : Planner.plan(checkpoint, settings.recipe());
+    Plan chosen = budget.map(BudgetPlan::plan).orElse(byCost);
     Plan plan = warned(chosen.warning(ModelWarnings.of(checkpoint)), choice, budget);
     StatisticsPlan statistics = StatisticsPlan.of(choice, checkpoint, plan, settings.recipe());
     Path folder = existing(out.toAbsolutePath());
     InputStatistics stored = statistics.stored(folder, checkpoint, new StopFlag());
-    MatrixInputs inputs = MatrixInputs.of(checkpoint.config());
+    MatrixInputs inputs = MatrixInputs.of(checkpoint);
     Function<Unit, UnitMemory> needed = unit -> UnitQuantizer.memoryNeeded(unit, stored, inputs);
     PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run(), unit -> needed.apply(unit).nativeBytes());
     PlanSummary.Disk disk =
@@ -104,9 +105,9 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     Speed speed = Speed.measure(backend);
     return PlanSummary.of(
         checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), statistics,
-        refusal(
+        tooLittle.map(PlanCommand::failure).orElseGet(() -> refusal(
             plan, memory, disk, needed, choice,
-            statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics)));
+            statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics))));
   }
 
   private static Plan warned(Plan plan, StatisticsChoice choice, Optional<BudgetPlan> budget) {
@@ -138,9 +139,27 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
       DiskSpace.require(Path.of(disk.folder()), disk.neededBytes(), disk.freeBytes());
       return null;
     } catch (EngineException e) {
-      int code = e.kind() == FailureKind.USAGE ? ExitCode.USAGE : ExitCode.UNITS_MISSING;
-      return new Failure(code, String.valueOf(e.getMessage()), e.remedy());
+      return failure(e);
     }
+  }
+
+  private static Optional<EngineException> tooLittle(Plan plan, Checkpoint checkpoint, Settings settings) {
+    try {
+      plan.coverage().require(settings.run().minimumCoverage(), checkpoint.folder().toString());
+      return Optional.empty();
+    } catch (EngineException e) {
+      return Optional.of(e);
+    }
+  }
+
+  private static Failure failure(EngineException e) {
+    int code = switch (e.kind()) {
+      case USAGE -> ExitCode.USAGE;
+      case CHECKPOINT -> ExitCode.CHECKPOINT;
+      case ENVIRONMENT, STOPPED -> ExitCode.UNITS_MISSING;
+      case RESULT -> ExitCode.FAILURE;
+    };
+    return new Failure(code, String.valueOf(e.getMessage()), e.remedy());
   }
 
   private static Path existing(Path path) {

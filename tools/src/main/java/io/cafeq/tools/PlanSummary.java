@@ -5,16 +5,20 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.budget.Predicted;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.plan.UnitEstimate;
+import io.cafeq.engine.report.CoverageEntry;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +33,7 @@ record PlanSummary(
     String source,
     String family,
     Totals totals,
+    CoverageEntry coverage,
     Memory memory,
     Disk disk,
     double seconds,
@@ -79,7 +84,7 @@ record PlanSummary(
   /** Bytes in the file system of {@code folder}. */
   record Disk(String folder, long neededBytes, long freeBytes) {}
 
-  /** One unit; {@code shapes} go with {@code tensors}. */
+  /** One unit; {@code shapes} go with {@code tensors}, of which scales and the like are none. */
   record UnitLine(
       String id,
       List<String> tensors,
@@ -92,16 +97,25 @@ record PlanSummary(
       @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double predictedError) {
     static UnitLine of(Unit unit, Optional<BudgetPlan> budget) {
       UnitEstimate estimate = UnitEstimate.of(unit);
+      List<PlannedTensor> tensors = withoutCompanions(unit.tensors());
       return new UnitLine(
           unit.id(),
-          unit.tensors().stream().map(PlannedTensor::name).toList(),
-          unit.tensors().stream().map(tensor -> tensor.info().shape()).toList(),
+          tensors.stream().map(PlannedTensor::name).toList(),
+          tensors.stream().map(tensor -> tensor.weight().unquantized().shape()).toList(),
           unit instanceof Unit.Quantized,
           unit.weights(),
           UnitEstimate.describe(unit),
           estimate.bitsPerWeight(),
           estimate.bytes(),
           budget.flatMap(measured -> measured.predicted(unit)).map(Predicted::relativeError).orElse(null));
+    }
+
+    private static List<PlannedTensor> withoutCompanions(List<PlannedTensor> tensors) {
+      Set<String> companions = tensors.stream()
+          .flatMap(tensor -> tensor.weight().sources().stream().skip(1))
+          .map(TensorInfo::name)
+          .collect(Collectors.toSet());
+      return tensors.stream().filter(tensor -> !companions.contains(tensor.name())).toList();
     }
   }
 
@@ -123,6 +137,7 @@ record PlanSummary(
             estimate.units(), estimate.tensors(), estimate.quantized().weights(), estimate.bitsPerWeight(),
             estimate.modelBitsPerWeight(), sourceBytes, estimate.modelBytes(),
             budget.map(BudgetPlan::predicted).map(Predicted::relativeError).orElse(null)),
+        CoverageEntry.of(plan.coverage()),
         memory,
         disk,
         seconds,

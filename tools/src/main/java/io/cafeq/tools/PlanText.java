@@ -100,6 +100,7 @@ final class PlanText {
     TextTable table = new TextTable(2);
     table.row("family", plan.family());
     table.row("quantized weights", Amounts.count(totals.weights()));
+    table.row("of all matrices", CoverageText.of(plan.coverage()));
     table.row("bits per weight",
         Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
             + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");

@@ -42,6 +42,9 @@ final class ReportText {
     table.row("status", report.status().text());
     table.row("units", present + " of " + report.units().size() + kept(report) + fellBack(report));
     table.row("quantized weights", Amounts.count(totals.weights()));
+    if (report.coverage() != null) {
+      table.row("of all matrices", CoverageText.of(report.coverage()));
+    }
     if (report.status() == JobStatus.COMPLETE) {
       table.row("bits per weight",
           Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "

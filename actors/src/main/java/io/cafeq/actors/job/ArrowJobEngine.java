@@ -39,7 +39,7 @@ final class ArrowJobEngine implements JobEngine {
   ArrowJobEngine(
       Checkpoint checkpoint, JobIdentity identity, Settings settings, InputStatistics statistics, StopFlag stop) {
     this.statistics = statistics;
-    this.inputs = MatrixInputs.of(checkpoint.config());
+    this.inputs = MatrixInputs.of(checkpoint);
     this.checkpoint = checkpoint;
     this.identity = identity;
     this.run = settings.run();

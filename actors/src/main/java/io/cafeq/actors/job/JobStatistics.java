@@ -213,7 +213,7 @@ final class JobStatistics {
     return new UnitOrder(
         plan.isEmpty()
             ? MeasuredInputs.NOTHING
-            : MeasuredInputs.of(ofUnits, MatrixInputs.of(checkpoint.config())));
+            : MeasuredInputs.of(ofUnits, MatrixInputs.of(checkpoint)));
   }
 
   /** What there is by now, for the report; empty only where the recipe takes none. */

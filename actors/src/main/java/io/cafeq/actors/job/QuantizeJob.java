@@ -69,6 +69,7 @@ public final class QuantizeJob {
     try (MemoryWatcher memory = MemoryWatcher.start(MemoryMeter.forThisProcess(), cap);
         Checkpoint checkpoint = Checkpoint.open(source)) {
       Plan plan = Planner.plan(checkpoint, settings.recipe());
+      plan.coverage().require(settings.run().minimumCoverage(), checkpoint.folder().toString());
       // fails where the statistics that are asked for cannot be had, before there is a folder
       StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
       if (!Files.exists(output)) {

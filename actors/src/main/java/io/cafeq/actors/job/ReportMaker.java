@@ -3,6 +3,7 @@ package io.cafeq.actors.job;
 import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.report.CoverageEntry;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Machine;
 import io.cafeq.engine.report.Measurements;
@@ -68,6 +69,7 @@ final class ReportMaker {
     return new Report(
         status,
         Totals.of(results, new Measurements(seconds, definition.checkpoint().bytesRead(), bytesWritten.sum(), memory.peak())),
+        CoverageEntry.of(definition.plan().coverage()),
         results.stream().map(UnitEntry::of).toList(),
         definition.recipeJson(),
         source(ledger.receipts()),

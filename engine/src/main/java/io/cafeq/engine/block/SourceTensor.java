@@ -44,7 +44,7 @@ final class SourceTensor implements AutoCloseable {
     if (!header.isQuantized()) {
       return new SourceTensor(checkpoint, WeightTensor.plain(info), arena);
     }
-    return switch (checkpoint.weights().read(info, layout == LayoutKind.TRANSPOSED)) {
+    return switch (checkpoint.weights().read(info, layout.isTransposed())) {
       case WeightTensors.Reading.Weights(WeightTensor weight) when weight.layout().kind() == layout ->
           new SourceTensor(checkpoint, weight, arena);
       case WeightTensors.Reading.Weights(WeightTensor weight) -> throw damage.of(

@@ -6,6 +6,7 @@ import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.grid.GridSpec;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -33,11 +34,25 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
      * Codes.
      *
      * @param layout of the source; codes are always in the order of [out, in]
+     * @param weights shape of the weights, [out, in] or [experts, out, in], where it does not follow from the stored one;
+     *     else empty
      * @param sections ranges of rows in order, which cover all
      */
-    record Quantized(LayoutKind layout, List<Section> sections) implements Content {
+    record Quantized(LayoutKind layout, List<Long> weights, List<Section> sections) implements Content {
       public Quantized {
+        weights = List.copyOf(weights);
         sections = List.copyOf(sections);
+        if (layout.statesShape() == weights.isEmpty()
+            || layout.statesShape() && !layout.accepts(weights.size())
+            || weights.stream().anyMatch(length -> length < 1)) {
+          throw new IllegalArgumentException(
+              "a tensor that is " + layout.text() + " is said to have weights of shape " + weights);
+        }
+      }
+
+      /** Of a layout by which the stored shape tells that of the weights. */
+      public Quantized(LayoutKind layout, List<Section> sections) {
+        this(layout, List.of(), sections);
       }
     }
   }
@@ -77,7 +92,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
 
   private static void check(String name, List<Long> shape, Content.Quantized quantized) {
     LayoutKind layout = quantized.layout();
-    if (!layout.accepts(shape.size())) {
+    List<Long> counted = layout.statesShape() ? quantized.weights() : shape;
+    if (!layout.accepts(counted.size())) {
       throw new IllegalArgumentException(
           "tensor " + name + " is quantized and " + layout.text() + ", but has the shape " + shape);
     }
@@ -89,7 +105,7 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
       }
       next = Math.addExact(next, section.rows());
     }
-    long rows = Math.multiplyExact(layout.experts(shape), layout.rows(shape));
+    long rows = Math.multiplyExact(layout.experts(counted), layout.rows(counted));
     if (next != rows) {
       throw new IllegalArgumentException("tensor " + name + " has sections for " + next + " rows, not " + rows);
     }
@@ -121,8 +137,9 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
   /** A quantized tensor of any layout. */
   public static TensorHeader quantized(WeightTensor tensor, List<Section> sections) {
     TensorInfo info = tensor.info();
-    return new TensorHeader(
-        info.name(), info.dtype(), info.shape(), new Content.Quantized(tensor.layout().kind(), sections));
+    LayoutKind kind = tensor.layout().kind();
+    List<Long> weights = kind.statesShape() ? tensor.shape() : List.of();
+    return new TensorHeader(info.name(), info.dtype(), info.shape(), new Content.Quantized(kind, weights, sections));
   }
 
   public boolean isQuantized() {
@@ -169,6 +186,17 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     return firstExpert() < 0 ? matrix : List.of(experts(), rows(), (long) columns());
   }
 
+  /** The tensor as it was before another program quantized it; where it lies is of no meaning. */
+  public TensorInfo unquantized() {
+    List<Long> weights = new ArrayList<>(meaning());
+    if (layout().isTransposed()) {
+      weights.add(weights.size() - 2, weights.removeLast());
+    }
+    Dtype floats = layout().isQuantized() ? Dtype.BF16 : dtype;
+    long bytes = weights.stream().reduce((long) floats.bytes(), Math::multiplyExact);
+    return new TensorInfo(name, floats, weights, "", 0, bytes);
+  }
+
   /** Whether nothing of the tensor is left, since its numbers went into another one's weights. */
   public boolean isConsumed() {
     return content instanceof Content.Consumed;
@@ -191,7 +219,7 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
 
   /** Output channels of the matrix, or of each expert's. */
   public long rows() {
-    return layout().rows(shape);
+    return layout().rows(counted());
   }
 
   /** Output channels of all experts together. */
@@ -201,16 +229,22 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
 
   /** Input channels. */
   public int columns() {
-    return Math.toIntExact(layout().columns(shape));
+    return Math.toIntExact(layout().columns(counted()));
   }
 
   /** Matrices of a stack of experts; 1 for a plain matrix, whose only expert is called -1. */
   public long experts() {
-    return layout().experts(shape);
+    return layout().experts(counted());
   }
 
   /** The number by which the first matrix is called: -1 for a plain matrix, else 0. */
   public int firstExpert() {
-    return layout().isStack(shape) ? 0 : -1;
+    return layout().isStack(counted()) ? 0 : -1;
+  }
+
+  /** The shape by which the layout counts matrices, rows and columns. */
+  private List<Long> counted() {
+    return content instanceof Content.Quantized quantized && quantized.layout().statesShape()
+        ? quantized.weights() : shape;
   }
 }

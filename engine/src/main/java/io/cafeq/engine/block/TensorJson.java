@@ -22,6 +22,7 @@ final class TensorJson {
   private static final String FOLDED = "folded";
   private static final String CONSUMED = "consumed";
   private static final String SECTIONS = "sections";
+  private static final String WEIGHTS = "weights";
 
   private TensorJson() {}
 
@@ -35,9 +36,13 @@ final class TensorJson {
       case Content.Kept kept -> {}
       case Content.Folded folded -> node.put(STATE, FOLDED);
       case Content.Consumed consumed -> node.put(STATE, CONSUMED);
-      case Content.Quantized(LayoutKind layout, List<Section> sections) -> {
+      case Content.Quantized(LayoutKind layout, List<Long> weights, List<Section> sections) -> {
         if (layout != LayoutKind.PLAIN) {
           node.put("layout", layout.text());
+        }
+        if (!weights.isEmpty()) {
+          ArrayNode lengths = node.putArray(WEIGHTS);
+          weights.forEach(lengths::add);
         }
         if (sections.size() == 1) {
           write(node, sections.getFirst().coding());
@@ -109,20 +114,22 @@ final class TensorJson {
     LayoutKind layout = fields.node().has("layout")
         ? fields.choice("layout", LayoutKind.class, LayoutKind::text)
         : LayoutKind.PLAIN;
-    if (!layout.accepts(shape.size())) {
-      throw new Fields.Bad(fields.path() + ": a quantized tensor that is " + layout.text() + " has the shape " + shape);
+    List<Long> weights = layout.statesShape() ? fields.longs(WEIGHTS) : List.of();
+    List<Long> counted = layout.statesShape() ? weights : shape;
+    if (!layout.accepts(counted.size())) {
+      throw new Fields.Bad(fields.path() + ": a quantized tensor that is " + layout.text() + " has the shape " + counted);
     }
     if (divided) {
       long[] next = {0};
-      return new Content.Quantized(layout, fields.list(SECTIONS, section -> {
+      return new Content.Quantized(layout, weights, fields.list(SECTIONS, section -> {
         long rows = section.count("rows");
         long first = next[0];
         next[0] = Math.addExact(first, rows);
         return new Section(first, rows, coding(section));
       }));
     }
-    long rows = Math.multiplyExact(layout.experts(shape), layout.rows(shape));
-    return new Content.Quantized(layout, List.of(new Section(0, rows, coding(fields))));
+    long rows = Math.multiplyExact(layout.experts(counted), layout.rows(counted));
+    return new Content.Quantized(layout, weights, List.of(new Section(0, rows, coding(fields))));
   }
 
   private static Coding coding(Fields fields) {

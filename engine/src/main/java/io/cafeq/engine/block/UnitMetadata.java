@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 final class UnitMetadata {
   static final int MAJOR = 2;
   static final String VERSION = MAJOR + ".0";
+  /** Of files with a layout that version 2.0 did not know. */
+  static final String WITH_STATED_SHAPES = MAJOR + ".2";
   static final String FORMAT_VERSION = "cafeq.format_version";
   static final String UNIT = "cafeq.unit";
   static final String RECIPE_HASH = "cafeq.recipe_hash";
@@ -79,7 +81,8 @@ final class UnitMetadata {
     ArrayNode tensors = JsonNodeFactory.instance.arrayNode();
     header.tensors().forEach(tensor -> tensors.add(TensorJson.write(tensor)));
     SortedMap<String, String> metadata = new TreeMap<>();
-    metadata.put(FORMAT_VERSION, VERSION);
+    boolean statesShapes = header.tensors().stream().anyMatch(tensor -> tensor.layout().statesShape());
+    metadata.put(FORMAT_VERSION, statesShapes ? WITH_STATED_SHAPES : VERSION);
     metadata.put(UNIT, header.id());
     metadata.put(RECIPE_HASH, header.identity().recipeHash());
     metadata.put(ALGORITHM_VERSION, Integer.toString(header.identity().algorithmVersion()));

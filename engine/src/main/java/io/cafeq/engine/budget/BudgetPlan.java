@@ -54,7 +54,7 @@ public final class BudgetPlan {
       long memory,
       StopFlag stop) {
     PieceInputs inputs =
-        new PieceInputs(statistics, MatrixInputs.of(checkpoint.config()), recipe.statistics().damping());
+        new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
         new BudgetChooser(recipe, new Measurements(checkpoint, inputs, backend, threads, memory, stop));
     Recorder recorder = new Recorder(chooser);

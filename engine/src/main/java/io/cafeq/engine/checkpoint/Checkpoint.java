@@ -14,11 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.stream.Collectors;
 
 /**
  * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files
@@ -34,6 +32,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final JsonNode config;
   private final Map<String, ShardFile> shards;
   private final List<TensorInfo> tensors;
+  private final StoredNames names;
   private final Map<String, TensorInfo> byName;
   private final WeightTensors weights;
   private final SortedMap<String, String> metadata;
@@ -51,25 +50,24 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     headers.forEach(header -> header.metadata().forEach(merged::putIfAbsent));
     this.metadata = Collections.unmodifiableSortedMap(merged);
     List<TensorInfo> stored = headers.stream().flatMap(header -> header.tensors().stream()).toList();
-    Set<String> names = stored.stream().map(TensorInfo::name).collect(Collectors.toSet());
-    SortedMap<String, String> tied = new TreeMap<>(merged);
-    tied.entrySet().removeIf(entry -> names.contains(entry.getKey()) || !names.contains(entry.getValue()));
-    this.aliases = Collections.unmodifiableSortedMap(tied);
     List<String> found = new ArrayList<>();
     if (!Files.exists(files.folder().resolve(ModelConfig.FILE))) {
       found.add(files.folder() + " has no config.json, so names and shapes alone tell what the tensors are.");
     }
-    if (files.index() == null) {
-      this.tensors = stored;
-    } else {
-      IndexAgreement settled = IndexAgreement.of(files.index(), files.folder(), stored, aliases.keySet(), config);
-      this.tensors = settled.tensors();
+    if (files.index() != null) {
+      IndexAgreement settled = IndexAgreement.of(files.index(), files.folder(), stored, merged, config);
+      stored = settled.tensors();
       found.addAll(settled.warnings());
     }
     this.warnings = List.copyOf(found);
+    this.names = StoredNames.of(stored);
+    this.tensors = names.tensors();
     this.byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
-    this.weights = WeightTensors.of(byName, config);
+    this.weights = WeightTensors.of(tensors, config, this);
+    SortedMap<String, String> tied = new TreeMap<>(merged);
+    tied.entrySet().removeIf(entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
+    this.aliases = Collections.unmodifiableSortedMap(tied);
   }
 
   /**
@@ -108,7 +106,10 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     return files.folder();
   }
 
-  /** All tensors in disk order: by shard file name, then by position. */
+  /**
+   * All tensors in disk order: by shard file name, then by position. Packed weights {@code X.weight_packed} are called
+   * {@code X.weight} here and everywhere.
+   */
   public List<TensorInfo> tensors() {
     return tensors;
   }
@@ -172,7 +173,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   @Override
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());
-    shard(tensor).read(tensor.position() + offset, target, "tensor " + Names.quoted(tensor.name()));
+    shard(tensor).read(tensor.position() + offset, target, "tensor " + names.quoted(tensor.name()));
     bytesRead.add(target.byteSize());
   }
 
@@ -202,7 +203,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
 
   @Override
   public String place(TensorInfo tensor) {
-    return shard(tensor).path() + ": tensor " + Names.quoted(tensor.name());
+    return shard(tensor).path() + ": tensor " + names.quoted(tensor.name());
   }
 
   private ShardFile shard(TensorInfo tensor) {

@@ -42,14 +42,6 @@ final class EightBitFloats {
     return (code & SIGN) == 0 ? value : -value;
   }
 
-  /** Decodes whole bytes: {@code to[i]} is the value of {@code from[i]} times {@code scale}, as one float product. */
-  void multiply(Dtype dtype, byte[] from, int first, int end, float scale, float[] to) {
-    float[] table = table(dtype);
-    for (int i = first; i < end; i++) {
-      to[i] = table[from[i] & 0xFF] * scale;
-    }
-  }
-
   /** Decodes whole bytes. */
   void values(Dtype dtype, byte[] from, int count, float[] to) {
     float[] table = table(dtype);
@@ -68,12 +60,10 @@ final class EightBitFloats {
     };
   }
 
-  /** Decodes two E2M1 floats a byte, low nibble first, from byte {@code first} on: 2 * bytes values from {@code at} on. */
-  void multiplyNibbles(byte[] from, int first, int bytes, float scale, float[] to, int at) {
-    for (int i = 0; i < bytes; i++) {
-      int two = from[first + i];
-      to[at + 2 * i] = e2m1[two & 0xF] * scale;
-      to[at + 2 * i + 1] = e2m1[(two >> 4) & 0xF] * scale;
+  /** Decodes two E2M1 floats a byte, low nibble first: {@code count} values. */
+  void nibbles(byte[] from, int count, float[] to) {
+    for (int i = 0; i < count; i++) {
+      to[i] = e2m1[from[i >> 1] >> ((i & 1) << 2) & 0xF];
     }
   }
 }

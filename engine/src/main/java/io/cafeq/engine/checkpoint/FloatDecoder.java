@@ -72,7 +72,15 @@ final class FloatDecoder {
         eightBit.values(dtype, bytes, count, floats);
         yield put(floats, 0, count, target, to / Float.BYTES) == ALL_FINITE;
       }
-      case I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> throw new IllegalArgumentException("no weights: " + dtype);
+      case I8 -> {
+        MemorySegment.copy(source, ValueLayout.JAVA_BYTE, from, bytes, 0, count);
+        for (int i = 0; i < count; i++) {
+          floats[i] = bytes[i];
+        }
+        MemorySegment.copy(floats, 0, target, ValueLayout.JAVA_FLOAT, to, count);
+        yield true;
+      }
+      case I64, I32, I16, U64, U32, U16, U8, BOOL -> throw new IllegalArgumentException("no weights: " + dtype);
     };
   }
 

@@ -1,154 +1,210 @@
 package io.cafeq.engine.checkpoint;
 
+import io.cafeq.engine.checkpoint.WeightLayout.Codes;
+import io.cafeq.engine.checkpoint.WeightLayout.Quantized;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 
 /**
- * Reads rectangles of matrices of small floats with a scale for each tile of rows and columns. The scales of a band of
- * rows are read first, then its weights. Borrows its buffer; not thread-safe.
+ * Reads rectangles of matrices that another program quantized. The scales of a band of rows are read first, then its
+ * codes. Borrows its buffer; not thread-safe.
  */
 final class ScaledRectangles {
-  private static final int SCALES = 16384;
   private static final int TILE = 4096;
+  private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final TensorSource source;
-  private final EightBitFloats eightBit;
+  private final CodeDecoder codeDecoder;
   private final FloatDecoder decoder;
-  private final PlainRectangles scaleReader;
+  private final ScaleBand scales;
   private final MemorySegment buffer;
-  private final RowWindows windows;
-  private final float[] scales = new float[SCALES];
-  private final byte[] bytes = new byte[TILE];
+  private final CodeWindows windows;
+  private final byte[] bytes = new byte[TILE + 1];
   private final float[] floats = new float[TILE];
+  private final int[] groups = new int[TILE];
 
   ScaledRectangles(
-      TensorSource source, EightBitFloats eightBit, FloatDecoder decoder, PlainRectangles plain, MemorySegment buffer) {
+      TensorSource source, EightBitFloats eightBit, PlainRectangles plain, TransposedRectangles transposed,
+      MemorySegment buffer) {
     this.source = source;
-    this.eightBit = eightBit;
-    this.decoder = decoder;
-    this.scaleReader = plain;
+    this.codeDecoder = new CodeDecoder(eightBit);
+    this.decoder = new FloatDecoder(eightBit);
+    this.scales = new ScaleBand(source, plain, transposed, buffer);
     this.buffer = buffer;
-    this.windows = new RowWindows(source, buffer);
-  }
-
-  /**
-   * How a tensor is packed: each {@code unit} columns are {@code unitBytes} bytes.
-   *
-   * @param nibbles whether the elements are E2M1 floats, else they have the tensor's type
-   */
-  private record Packed(
-      WeightTensor weight, StoredMatrix scales, int tileRows, int tileColumns, int unit, int unitBytes,
-      boolean nibbles) {}
-
-  /** Fills the target, from row {@code firstRow} on. */
-  void tiled(WeightTensor weight, WeightLayout.Tiled layout, long firstRow, int firstColumn, FloatMatrix target) {
-    StoredMatrix tiles = StoredMatrix.scales(
-        weight, layout.scales(), layout.scales().dtype(), layout.tileRows(), layout.tileColumns());
-    read(
-        new Packed(weight, tiles, layout.tileRows(), layout.tileColumns(), 1, 1, false), firstRow, firstColumn, target);
+    this.windows = new CodeWindows(source, buffer);
   }
 
   /** Fills the target, from row {@code firstRow} (counted through all experts) on. */
-  void microScaled(
-      WeightTensor weight, WeightLayout.MicroScaled layout, long firstRow, int firstColumn, FloatMatrix target) {
-    int block = WeightLayout.MicroScaled.BLOCK;
-    StoredMatrix blocks = StoredMatrix.scales(weight, layout.scales(), Dtype.F8_E8M0, 1, block);
-    read(new Packed(weight, blocks, 1, block, block, block / 2, true), firstRow, firstColumn, target);
-  }
-
-  private void read(Packed packed, long firstRow, int firstColumn, FloatMatrix target) {
-    long tileColumns = packed.tileColumns();
-    long end = (long) firstColumn + target.columns();
-    for (long column = firstColumn; column < end; ) {
-      long stripeEnd = Math.min(end, (column / tileColumns + SCALES) * tileColumns);
-      int tiles = (int) ((stripeEnd - 1) / tileColumns - column / tileColumns + 1);
-      stripe(packed, firstRow, firstColumn, (int) column, (int) stripeEnd, tiles, target);
-      column = stripeEnd;
+  void read(WeightTensor weight, Quantized layout, long firstRow, int firstColumn, FloatMatrix target) {
+    long rows = weight.rows();
+    for (int done = 0; done < target.rows(); ) {
+      long row = firstRow + done;
+      int count = (int) Math.min(target.rows() - done, rows - row % rows);
+      expert(new Expert(weight, layout, row / rows, row % rows, firstColumn, target.slice(done, count)));
+      done += count;
     }
   }
 
-  /** Columns [column, end), whose tiles of one row fit the room for scales. */
-  private void stripe(
-      Packed packed, long firstRow, int firstColumn, int column, int end, int tiles, FloatMatrix target) {
-    long tileRows = packed.tileRows();
-    long lastRow = firstRow + target.rows();
-    long firstUnit = column / packed.unit();
-    long width = (Math.ceilDiv(end, packed.unit()) - firstUnit) * packed.unitBytes();
-    long rowBytes = (long) packed.weight().columns() / packed.unit() * packed.unitBytes();
-    for (long row = firstRow; row < lastRow; ) {
-      long bandTile = row / tileRows;
-      long bandEnd = Math.min(lastRow, (bandTile + SCALES / tiles) * tileRows);
-      int bandTiles = (int) ((bandEnd - 1) / tileRows - bandTile + 1);
-      scaleReader.read(
-          packed.scales(), bandTile, column / packed.tileColumns(),
-          new FloatMatrix(MemorySegment.ofArray(scales), bandTiles, tiles));
+  /**
+   * A rectangle of one matrix.
+   *
+   * @param firstRow within the expert's matrix
+   */
+  private record Expert(
+      WeightTensor weight, Quantized layout, long expert, long firstRow, int firstColumn, FloatMatrix target) {
+    Codes codes() {
+      return layout.codes();
+    }
+
+    int tileColumns() {
+      return layout.scales().tiles().columns();
+    }
+
+    int tileRows() {
+      return layout.scales().tiles().rows();
+    }
+
+    long endRow() {
+      return firstRow + target.rows();
+    }
+
+    int endColumn() {
+      return firstColumn + target.columns();
+    }
+
+    CodeWindows.Matrix matrix() {
+      TensorInfo info = weight.info();
+      long bytes = info.bytes() / weight.experts();
+      return new CodeWindows.Matrix(
+          info, expert * bytes, weight.rows(), bytes / weight.rows(), codes().unitBytes(), info.dtype().bytes());
+    }
+  }
+
+  /**
+   * Columns whose scales of one row fit the room for them.
+   *
+   * @param firstTile the first column of tiles
+   * @param tiles their number
+   */
+  private record Stripe(int column, int end, int firstTile, int tiles) {}
+
+  private void expert(Expert part) {
+    boolean indexed = part.layout().scales().groupIndex().isPresent();
+    int tileColumns = part.tileColumns();
+    int all = Math.ceilDiv(part.weight().columns(), tileColumns);
+    for (int column = part.firstColumn(); column < part.endColumn(); ) {
+      int end = (int) Math.min(
+          part.endColumn(),
+          indexed ? (long) column + groups.length : (column / (long) tileColumns + ScaleBand.MOST) * tileColumns);
+      int firstTile = indexed ? 0 : column / tileColumns;
+      int tiles = indexed ? all : (end - 1) / tileColumns - firstTile + 1;
+      if (indexed) {
+        readGroups(part, column, end, all);
+      }
+      stripe(part, new Stripe(column, end, firstTile, tiles));
+      column = end;
+    }
+  }
+
+  private void readGroups(Expert part, int column, int end, int all) {
+    TensorInfo index = part.layout().scales().groupIndex().orElseThrow();
+    MemorySegment words = buffer.asSlice(0, (long) (end - column) * Integer.BYTES);
+    long own = index.elements() == part.weight().columns() ? 0 : part.expert() * part.weight().columns();
+    source.read(index, (own + column) * Integer.BYTES, words);
+    for (int i = 0; i < end - column; i++) {
+      int group = words.getAtIndex(INTS, i);
+      if (group < -1 || group >= all) {
+        throw new CheckpointException(
+            source.place(index) + ": entry " + (column + i) + ": expected a group from 0 to " + (all - 1) + ", found "
+                + group,
+            "The weights are broken: use another copy of the checkpoint, or exclude this tensor.");
+      }
+      groups[i] = group < 0 ? (column + i) / part.tileColumns() : group;
+    }
+  }
+
+  private void stripe(Expert part, Stripe stripe) {
+    Codes codes = part.codes();
+    CodeWindows.Matrix matrix = part.matrix();
+    long firstByte = (long) (stripe.column() / codes.unitColumns()) * codes.unitBytes();
+    long endByte = Math.min(
+        matrix.rowBytes(), (long) Math.ceilDiv(stripe.end(), codes.unitColumns()) * codes.unitBytes());
+    long tileRows = part.tileRows();
+    for (long row = part.firstRow(); row < part.endRow(); ) {
+      long firstTile = row / tileRows;
+      long bandEnd = Math.min(part.endRow(), (firstTile + ScaleBand.MOST / stripe.tiles()) * tileRows);
+      int tiles = (int) ((bandEnd - 1) / tileRows - firstTile + 1);
+      scales.read(
+          part.weight(), part.layout(),
+          new ScaleBand.Area(part.expert(), firstTile, tiles, stripe.firstTile(), stripe.tiles()));
       long bandRow = row;
-      windows.read(
-          packed.weight().info(), row * rowBytes + firstUnit * packed.unitBytes(), rowBytes, bandEnd - row, width,
-          packed.unitBytes(),
-          (windowRow, count, firstByte, pieceBytes, stride) -> {
-            int pieceColumn = (int) ((firstUnit + firstByte / packed.unitBytes()) * packed.unit());
-            for (int i = 0; i < count; i++) {
-              long at = bandRow + windowRow + i;
-              int firstScale = (int) (at / tileRows - bandTile) * tiles - column / packed.tileColumns();
-              Piece piece = new Piece(at, pieceColumn, column, end, firstScale,
-                  (at - firstRow) * target.columns() - firstColumn);
-              decode(packed, piece, i * stride, pieceBytes, target);
-            }
-          });
+      CodeWindows.Consumer consumer = (windowRow, count, first, pieceBytes, segment, at, stride) -> {
+        for (int i = 0; i < count; i++) {
+          long own = bandRow + windowRow + i;
+          int column = (int) ((firstByte + first) / codes.unitBytes() * codes.unitColumns());
+          int scaleRow = (int) (own / tileRows - firstTile) * stripe.tiles();
+          decode(part, stripe, own, column, scaleRow, segment.asSlice(at + i * stride, pieceBytes));
+        }
+      };
+      if (part.layout().kind().isTransposed()) {
+        windows.columns(matrix, row, bandEnd - row, firstByte, endByte - firstByte, consumer);
+      } else {
+        windows.rows(matrix, row, bandEnd - row, firstByte, endByte - firstByte, consumer);
+      }
       row = bandEnd;
     }
   }
 
   /**
-   * Part of a row.
+   * Some codes of a row.
    *
-   * @param column where its bytes begin
-   * @param from where the columns asked for begin
-   * @param end where they end
-   * @param firstScale index of the scale of the row's tile 0
-   * @param to index in the target of the row's column 0
+   * @param column where the bytes begin
+   * @param scaleRow index of the first scale of the row's tiles
    */
-  private record Piece(long row, int column, int from, int end, int firstScale, long to) {}
-
-  private void decode(Packed packed, Piece piece, long at, long count, FloatMatrix target) {
-    int most = TILE / packed.unit() * packed.unitBytes();
-    int column = piece.column();
-    for (long done = 0; done < count; done += most) {
-      int tileBytes = (int) Math.min(most, count - done);
-      int elements = tileBytes / packed.unitBytes() * packed.unit();
-      MemorySegment.copy(buffer, ValueLayout.JAVA_BYTE, at + done, bytes, 0, tileBytes);
-      if (packed.nibbles()) {
-        nibbles(packed, piece.firstScale() + column / packed.tileColumns(), tileBytes);
-      } else {
-        wholeBytes(packed, piece.firstScale(), column, elements);
-      }
-      int from = Math.max(column, piece.from());
-      int end = Math.min(column + elements, piece.end());
-      long broken = decoder.put(floats, from - column, end - from, target.segment(), piece.to() + from);
-      if (broken != FloatDecoder.ALL_FINITE) {
-        throw StoredMatrix.of(packed.weight()).notFinite(
-            source, piece.row(), from + broken, floats[(int) (from - column + broken)]);
-      }
-      column += elements;
+  private void decode(
+      Expert part, Stripe stripe, long row, int column, int scaleRow, MemorySegment stored) {
+    Codes codes = part.codes();
+    int mostBytes = TILE / codes.unitColumns() * codes.unitBytes();
+    int next = column;
+    for (long done = 0; done < stored.byteSize() && next < stripe.end(); done += mostBytes) {
+      int count = (int) Math.min(mostBytes, stored.byteSize() - done);
+      MemorySegment.copy(stored, ValueLayout.JAVA_BYTE, done, bytes, 0, count);
+      int columns = Math.min(
+          Math.ceilDiv(count, codes.unitBytes()) * codes.unitColumns(), stripe.end() - next);
+      codeDecoder.decode(codes, part.weight().info().dtype(), bytes, columns, floats);
+      int from = Math.max(next, stripe.column());
+      scale(part, stripe, next, from, next + columns, scaleRow);
+      put(part, row, from, from - next, columns - (from - next));
+      next += columns;
     }
   }
 
-  private void nibbles(Packed packed, int firstScale, int count) {
-    int block = packed.unitBytes();
-    for (int done = 0; done < count; done += block) {
-      eightBit.multiplyNibbles(bytes, done, block, scales[firstScale + done / block], floats, 2 * done);
+  /** Columns [from, end); the first of the decoded ones is {@code first}. */
+  private void scale(Expert part, Stripe stripe, int first, int from, int end, int scaleRow) {
+    if (part.layout().scales().groupIndex().isPresent()) {
+      for (int column = from; column < end; column++) {
+        scales.apply(scaleRow + groups[column - stripe.column()], floats, column - first, column - first + 1);
+      }
+      return;
+    }
+    int tileColumns = part.tileColumns();
+    for (int column = from; column < end; ) {
+      int tile = column / tileColumns;
+      int tileEnd = (int) Math.min(end, (tile + 1L) * tileColumns);
+      scales.apply(scaleRow + tile - stripe.firstTile(), floats, column - first, tileEnd - first);
+      column = tileEnd;
     }
   }
 
-  private void wholeBytes(Packed packed, int firstScale, int column, int count) {
-    Dtype dtype = packed.weight().info().dtype();
-    for (int done = 0; done < count; ) {
-      int tile = (column + done) / packed.tileColumns();
-      int end = (int) Math.min(count, (tile + 1L) * packed.tileColumns() - column);
-      eightBit.multiply(dtype, bytes, done, end, scales[firstScale + tile], floats);
-      done = end;
+  private void put(Expert part, long row, int column, int at, int count) {
+    FloatMatrix target = part.target();
+    long to = (row - part.firstRow()) * target.columns() + column - part.firstColumn();
+    long broken = decoder.put(floats, at, count, target.segment(), to);
+    if (broken != FloatDecoder.ALL_FINITE) {
+      throw StoredMatrix.of(part.weight()).notFinite(
+          source, part.expert() * part.weight().rows() + row, column + broken, floats[(int) (at + broken)]);
     }
   }
 }

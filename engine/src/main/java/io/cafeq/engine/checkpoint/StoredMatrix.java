@@ -26,17 +26,11 @@ record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, lo
         weight.info(), weight.info().dtype(), weight.isStack(), weight.rows(), weight.columns(), WEIGHT);
   }
 
-  /** Scales of {@code weight}, one for each {@code tileRows} x {@code tileColumns} weights of an expert. */
-  static StoredMatrix scales(WeightTensor weight, TensorInfo scales, Dtype dtype, long tileRows, long tileColumns) {
-    return new StoredMatrix(
-        scales, dtype, weight.isStack(), Math.ceilDiv(weight.rows(), tileRows),
-        Math.ceilDiv(weight.columns(), tileColumns), "scale");
-  }
-
   /** The failure of one element that is not finite as a float; {@code row} is counted through all experts. */
   CheckpointException notFinite(TensorSource source, long row, long column, float value) {
-    String infinity = dtype == Dtype.F64 || noun.equals(WEIGHT) && dtype.bytes() == 1
-        ? "infinity, or beyond the range of floats" : "infinity";
+    boolean isProduct = noun.equals(WEIGHT) && !dtype.isWeight();
+    String infinity =
+        dtype == Dtype.F64 || isProduct ? "infinity, or beyond the range of floats" : "infinity";
     return new CheckpointException(
         source.place(info) + ": " + (stacked ? "expert " + row / rows + ", " : "") + "row " + row % rows
             + ", column " + column + ": expected a finite " + noun + ", found "

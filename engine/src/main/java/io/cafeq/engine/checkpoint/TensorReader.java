@@ -9,8 +9,9 @@ import java.util.Objects;
  * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small tiles. One for each
  * worker: not thread-safe. It owns its buffers and borrows the source, which must stay open.
  *
- * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for 64 bits), smaller ones
- * are the one float product of the stored value and its scale.
+ * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for 64 bits), quantized ones
+ * are the one float product of the code, less its zero point, and its scale, which is itself one product, or quotient, where
+ * there are two levels of scales.
  */
 public final class TensorReader implements AutoCloseable {
   /** Bytes outside the heap that one reader holds. */
@@ -30,7 +31,7 @@ public final class TensorReader implements AutoCloseable {
     FloatDecoder decoder = new FloatDecoder(eightBit);
     this.plain = new PlainRectangles(source, decoder, scratch);
     this.transposed = new TransposedRectangles(source, decoder, scratch);
-    this.scaled = new ScaledRectangles(source, eightBit, decoder, plain, scratch);
+    this.scaled = new ScaledRectangles(source, eightBit, plain, transposed, scratch);
   }
 
   /**
@@ -52,10 +53,9 @@ public final class TensorReader implements AutoCloseable {
       }
       case WeightLayout.Transposed layout -> {
         checkMatrix(weight.info());
-        transposed.read(weight, firstRow, firstColumn, target);
+        transposed.read(StoredMatrix.of(weight), firstRow, firstColumn, target);
       }
-      case WeightLayout.Tiled layout -> scaled.tiled(weight, layout, firstRow, firstColumn, target);
-      case WeightLayout.MicroScaled layout -> scaled.microScaled(weight, layout, firstRow, firstColumn, target);
+      case WeightLayout.Quantized layout -> scaled.read(weight, layout, firstRow, firstColumn, target);
     }
   }
 

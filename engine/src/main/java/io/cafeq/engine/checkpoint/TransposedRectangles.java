@@ -28,36 +28,36 @@ final class TransposedRectangles {
   }
 
   /** Fills the target, from row {@code firstRow} (counted through all experts) on. */
-  void read(WeightTensor weight, long firstRow, int firstColumn, FloatMatrix target) {
-    long rows = weight.rows();
+  void read(StoredMatrix matrix, long firstRow, int firstColumn, FloatMatrix target) {
+    long rows = matrix.rows();
     for (int done = 0; done < target.rows(); ) {
       long row = firstRow + done;
       int count = (int) Math.min(target.rows() - done, rows - row % rows);
-      expert(weight, row / rows, row % rows, firstColumn, target.slice(done, count));
+      expert(matrix, row / rows, row % rows, firstColumn, target.slice(done, count));
       done += count;
     }
   }
 
-  private void expert(WeightTensor weight, long expert, long firstRow, int firstColumn, FloatMatrix target) {
-    int size = weight.info().dtype().bytes();
-    long storedColumns = weight.rows();
-    long offset = ((expert * weight.columns() + firstColumn) * storedColumns + firstRow) * size;
+  private void expert(StoredMatrix matrix, long expert, long firstRow, int firstColumn, FloatMatrix target) {
+    int size = matrix.dtype().bytes();
+    long storedColumns = matrix.rows();
+    long offset = ((expert * matrix.columns() + firstColumn) * storedColumns + firstRow) * size;
     int stripe = (int) Math.min(target.rows(), stored.byteSize() / ROWS_TOGETHER / size);
     for (int first = 0; first < target.rows(); first += stripe) {
       int width = Math.min(stripe, target.rows() - first);
       FloatMatrix part = target.slice(first, width);
-      long partRow = expert * weight.rows() + firstRow + first;
+      long partRow = expert * matrix.rows() + firstRow + first;
       windows.read(
-          weight.info(), offset + (long) first * size, storedColumns * size, target.columns(), (long) width * size, size,
+          matrix.info(), offset + (long) first * size, storedColumns * size, target.columns(), (long) width * size, size,
           (column, count, firstByte, bytes, stride) ->
-              turn(weight, partRow, firstColumn, (int) column, count, stride, part));
+              turn(matrix, partRow, firstColumn, (int) column, count, stride, part));
     }
   }
 
   /** Columns [column, column + count) of the part, which are stored rows in the buffer. */
   private void turn(
-      WeightTensor weight, long firstRow, int firstColumn, int column, int count, long stride, FloatMatrix part) {
-    Dtype dtype = weight.info().dtype();
+      StoredMatrix matrix, long firstRow, int firstColumn, int column, int count, long stride, FloatMatrix part) {
+    Dtype dtype = matrix.dtype();
     long turnedRow = (long) count * dtype.bytes();
     transposer.transpose(
         new ElementTransposer.Area(stored, 0, stride), count, part.rows(), dtype.bytes(),
@@ -67,7 +67,7 @@ final class TransposedRectangles {
       long broken = decoder.decode(dtype, turned, row * turnedRow, count, part.segment(), to);
       if (broken != FloatDecoder.ALL_FINITE) {
         float value = part.segment().getAtIndex(ValueLayout.JAVA_FLOAT, to + broken);
-        throw StoredMatrix.of(weight).notFinite(source, firstRow + row, firstColumn + column + broken, value);
+        throw matrix.notFinite(source, firstRow + row, firstColumn + column + broken, value);
       }
     }
   }

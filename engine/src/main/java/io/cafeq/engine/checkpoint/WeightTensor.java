@@ -1,6 +1,8 @@
 package io.cafeq.engine.checkpoint;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * A tensor of the checkpoint as what it means: one matrix [out, in], or one for each expert of a stack.
@@ -17,24 +19,24 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
     return info.name();
   }
 
-  /** Matrices; 1 where the tensor is no stack. */
+  /** Number of matrices; 1 where the tensor is no stack. */
   public int experts() {
-    return Math.toIntExact(layout.kind().experts(info.shape()));
+    return Math.toIntExact(layout.kind().experts(shape()));
   }
 
   /** Whether the tensor has a dimension for experts, be it of length 1. */
   public boolean isStack() {
-    return layout.kind().isStack(info.shape());
+    return layout.kind().isStack(shape());
   }
 
   /** Output channels of one matrix. */
   public int rows() {
-    return Math.toIntExact(layout.kind().rows(info.shape()));
+    return Math.toIntExact(layout.kind().rows(shape()));
   }
 
   /** Input channels of one matrix. */
   public int columns() {
-    return Math.toIntExact(layout.kind().columns(info.shape()));
+    return Math.toIntExact(layout.kind().columns(shape()));
   }
 
   /** Output channels of all matrices together. */
@@ -47,23 +49,61 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
     return (long) allRows() * columns();
   }
 
-  /** The stored tensors that the weights are made from: the tensor itself, then its scales. */
+  /** The stored tensors that the weights are made from: the tensor itself, then its scales and the like. */
   public List<TensorInfo> sources() {
     return switch (layout) {
       case WeightLayout.Plain plain -> List.of(info);
       case WeightLayout.Transposed transposed -> List.of(info);
-      case WeightLayout.Tiled tiled -> List.of(info, tiled.scales());
-      case WeightLayout.MicroScaled scaled -> List.of(info, scaled.scales());
+      case WeightLayout.Quantized quantized -> {
+        List<TensorInfo> sources = new ArrayList<>(List.of(info));
+        sources.addAll(quantized.companions());
+        yield List.copyOf(sources);
+      }
     };
   }
 
-  /** The element type of a dense export: the stored one, or BF16 where the source is packed. */
+  /** The element type of a dense export: the stored one, or BF16 where the source is quantized. */
   public Dtype denseDtype() {
-    return switch (layout) {
-      case WeightLayout.Plain plain -> info.dtype();
-      case WeightLayout.Transposed transposed -> info.dtype();
-      case WeightLayout.Tiled tiled -> Dtype.BF16;
-      case WeightLayout.MicroScaled scaled -> Dtype.BF16;
-    };
+    return layout.kind().isQuantized() ? Dtype.BF16 : info.dtype();
+  }
+
+  /** The tensor as it would be stored had nobody quantized it: same name, same order of dimensions, type and shape of floats. */
+  public TensorInfo unquantized() {
+    if (!layout.kind().isQuantized() || layout.kind() == LayoutKind.MICRO_SCALED) {
+      return info;
+    }
+    List<Long> shape = new ArrayList<>(shape());
+    if (layout.kind().isTransposed()) {
+      shape.add(shape.size() - 2, shape.removeLast());
+    }
+    Dtype dtype = denseDtype();
+    return new TensorInfo(info.name(), dtype, shape, info.file(), info.position(), elements() * dtype.bytes());
+  }
+
+  /** The same weights with their tensors at other places, such as in another file. */
+  public WeightTensor moved(UnaryOperator<TensorInfo> places) {
+    return new WeightTensor(places.apply(info), switch (layout) {
+      case WeightLayout.Plain plain -> plain;
+      case WeightLayout.Transposed transposed -> transposed;
+      case WeightLayout.Quantized quantized -> moved(quantized, places);
+    });
+  }
+
+  private static WeightLayout moved(WeightLayout.Quantized quantized, UnaryOperator<TensorInfo> places) {
+    WeightLayout.Scales scales = quantized.scales();
+    return new WeightLayout.Quantized(
+        quantized.kind(), quantized.weights(), quantized.codes(),
+        new WeightLayout.Scales(
+            places.apply(scales.tensor()), scales.dtype(), scales.tiles(),
+            scales.global().map(global -> new WeightLayout.GlobalScale(places.apply(global.tensor()), global.divides())),
+            scales.groupIndex().map(places)),
+        quantized.zeroPoints().map(zero -> new WeightLayout.ZeroPoints(places.apply(zero.tensor()), zero.packed())),
+        quantized.extent().map(places));
+  }
+
+  /** The shape by which the layout counts matrices, rows and columns: the stored one, or that of the weights where stated. */
+  public List<Long> shape() {
+    return layout instanceof WeightLayout.Quantized quantized && layout.kind().statesShape()
+        ? quantized.weights() : info.shape();
   }
 }

@@ -31,7 +31,7 @@ public final class CheckpointWeights implements ModelWeights {
   private CheckpointWeights(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
     this.config = checkpoint.config();
-    this.family = Families.of(config);
+    this.family = Families.of(config, checkpoint.weights().shapes());
     this.reader = checkpoint.newReader();
   }
 
@@ -53,6 +53,11 @@ public final class CheckpointWeights implements ModelWeights {
   @Override
   public String stored(String tensor) {
     return find(tensor).map(TensorInfo::name).orElse(tensor);
+  }
+
+  @Override
+  public Map<String, List<Long>> shapes() {
+    return checkpoint.weights().shapes();
   }
 
   @Override
@@ -91,6 +96,17 @@ public final class CheckpointWeights implements ModelWeights {
       MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, length);
     }
     return values;
+  }
+
+  /** All tensors as they were before another program quantized them. */
+  List<TensorInfo> tensors() {
+    return checkpoint.tensors().stream().map(this::unquantized).toList();
+  }
+
+  private TensorInfo unquantized(TensorInfo info) {
+    return !info.dtype().isWeight()
+        && checkpoint.weights().read(info, family.place(info.name()).transposed())
+            instanceof Reading.Weights(WeightTensor weight) ? weight.unquantized() : info;
   }
 
   private WeightTensor matrix(String tensor) {

@@ -14,12 +14,12 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
   /** Throws an {@link EngineException} where no forward pass is written for the model. */
   static Decoder of(ModelWeights weights) {
     DecoderShape shape = DecoderShapes.of(weights.config());
-    DecoderTensors names = DecoderTensors.find(weights::has).orElseThrow(() -> new EngineException(
+    DecoderTensors names = DecoderTensors.find(weights.config(), weights.shapes(), weights::has).orElseThrow(() -> new EngineException(
         FailureKind.CHECKPOINT,
         "found no tensor \"layers.0.input_layernorm.weight\" with an \"embed_tokens.weight\" or \"lm_head.weight\""
             + " to go with it, under any prefix of a text model that is known",
         "Download the checkpoint again; a forward pass needs all of it."));
-    return new Decoder(weights, shape, names, MatrixInputs.of(weights.config()));
+    return new Decoder(weights, shape, names, MatrixInputs.of(weights.config(), weights.shapes()));
   }
 
   /** Entries of the vocabulary. */

@@ -2,6 +2,7 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.failure.EngineException;
@@ -71,8 +72,11 @@ public final class EvaluatedModel implements AutoCloseable {
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
-      return new EvaluatedModel(checkpoint.folder(), CheckpointWeights.of(checkpoint), checkpoint.tensors(),
-          TensorReader.SCRATCH_BYTES, checkpoint.warnings(), checkpoint::close);
+      SourceQuantization.check(checkpoint);
+      CheckpointWeights weights = CheckpointWeights.of(checkpoint);
+      return new EvaluatedModel(
+          checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES, checkpoint.warnings(),
+          checkpoint::close);
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -131,7 +135,7 @@ public final class EvaluatedModel implements AutoCloseable {
   /** Values and outputs of which only the product counts, whether or not use was made of that. */
   Map<String, Coupling> couplingsByValues() {
     Map<String, Coupling> byValues = new HashMap<>();
-    Families.of(weights.config()).couplings(weights.config(), tensors).legal().stream()
+    Families.of(weights.config(), weights.shapes()).couplings(weights.config(), tensors).legal().stream()
         .filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT)
         .forEach(coupling -> byValues.put(coupling.left(), coupling));
     return byValues;

@@ -54,7 +54,7 @@ public final class ModelWarnings {
   private static Optional<String> head(ModelWeights weights, TextConfig config) {
     boolean tied = config.node().path(TIED)
         .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
-    return DecoderTensors.find(weights::has)
+    return DecoderTensors.find(weights.config(), weights.shapes(), weights::has)
         .filter(names -> tied && names.head().isPresent())
         .filter(names -> !same(weights, names.embedding(), names.head().orElseThrow()))
         .map(names -> "config.json ties the head to the embeddings (" + Names.shortened(config.place(TIED)) + "), but "

@@ -2,6 +2,8 @@ package io.cafeq.engine.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.memory.FloatMatrix;
+import java.util.List;
+import java.util.Map;
 
 /**
  * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe. Tied tensors are
@@ -16,6 +18,9 @@ public interface ModelWeights extends AutoCloseable {
 
   /** The name under which a tensor is stored: another one for a tied tensor. */
   String stored(String tensor);
+
+  /** The shape of each stored tensor by its name. */
+  Map<String, List<Long>> shapes();
 
   /** Output channels of a matrix [out, in]. */
   int rows(String tensor);

@@ -2,11 +2,11 @@ package io.cafeq.engine.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.block.RawTensors;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.checkpoint.TensorSource;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
@@ -43,10 +43,11 @@ public final class ResultWeights implements ModelWeights {
   private ResultWeights(ResultReader result) {
     this.result = result;
     this.config = result.config();
-    this.family = Families.of(config);
     this.entries = result.manifest().tensorsByName();
-    this.layouts = WeightTensors.of(result.tensors().stream().map(ResultWeights::info).toList(), config);
-    this.reader = new TensorReader(new Bytes(result));
+    this.layouts = WeightTensors.of(
+        result.tensors().stream().map(ResultWeights::info).toList(), config, new RawTensors(result));
+    this.family = Families.of(config, layouts.shapes());
+    this.reader = new TensorReader(new RawTensors(result));
   }
 
   /** Kind RESULT where the folder holds no finished result. */
@@ -68,6 +69,11 @@ public final class ResultWeights implements ModelWeights {
   @Override
   public boolean has(String tensor) {
     return entries.containsKey(stored(tensor));
+  }
+
+  @Override
+  public Map<String, List<Long>> shapes() {
+    return layouts.shapes();
   }
 
   @Override
@@ -109,9 +115,22 @@ public final class ResultWeights implements ModelWeights {
     return values;
   }
 
-  /** All stored tensors, as the source had them; where they lie is of no meaning. */
+  /** All tensors as the source had them, before another program quantized it; where they lie is of no meaning. */
   List<TensorInfo> tensors() {
-    return result.tensors().stream().map(ResultWeights::info).toList();
+    return result.tensors().stream().map(this::unquantized).toList();
+  }
+
+  private TensorInfo unquantized(Manifest.TensorEntry entry) {
+    TensorInfo info = info(entry);
+    if (entry.dtype().isWeight() || entry.shape().size() < 2) {
+      return info;
+    }
+    TensorHeader header = header(entry.name());
+    if (header.isQuantized()) {
+      return header.layout().statesShape() ? header.unquantized() : info;
+    }
+    return layouts.read(info, family.place(info.name()).transposed())
+        instanceof WeightTensors.Reading.Weights(WeightTensor weight) ? weight.unquantized() : info;
   }
 
   /** Whether some rows of a matrix are a factor of a pair, of which only the product with the other factor means anything. */
@@ -175,18 +194,5 @@ public final class ResultWeights implements ModelWeights {
 
   private EngineException failure(String tensor, String what) {
     return new EngineException(FailureKind.RESULT, result.folder() + ": tensor \"" + tensor + "\": " + what, REMEDY);
-  }
-
-  /** The tensors that keep their bytes. */
-  private record Bytes(ResultReader result) implements TensorSource {
-    @Override
-    public void read(TensorInfo tensor, long offset, MemorySegment target) {
-      result.readRaw(tensor.name(), offset, target);
-    }
-
-    @Override
-    public String place(TensorInfo tensor) {
-      return result.folder() + ": tensor \"" + tensor.name() + "\"";
-    }
   }
 }

@@ -1,6 +1,7 @@
 package io.cafeq.engine.export;
 
 import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.block.RawTensors;
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.LayoutKind;
@@ -62,7 +63,7 @@ public final class DenseExport {
     List<DenseTensors.Held> held = result.tensors().stream()
         .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
         .toList();
-    DenseTensors tensors = new DenseTensors(held, layouts, result.config());
+    DenseTensors tensors = new DenseTensors(held, layouts, result.config(), new RawTensors(result));
     for (Manifest.SideFileEntry file : result.manifest().sideFiles()) {
       stop.check();
       Path from = result.folder().resolve(file.path());

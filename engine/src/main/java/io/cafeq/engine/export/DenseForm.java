@@ -14,7 +14,7 @@ final class DenseForm {
   private DenseForm() {}
 
   /**
-   * The tensor to write. Plain and transposed tensors keep name and type; packed ones become BF16, and {@code X_blocks}
+   * The tensor to write. Plain and transposed tensors keep name and type; quantized ones become BF16, and {@code X_blocks}
    * becomes {@code X}.
    *
    * @param dtype the source's element type
@@ -24,7 +24,8 @@ final class DenseForm {
     return switch (layout) {
       case PLAIN -> new Entry(name, dtype, shape);
       case TRANSPOSED -> new Entry(name, dtype, turned(shape));
-      case TILED -> new Entry(name, Dtype.BF16, shape);
+      case TILED, SCALED -> new Entry(name, Dtype.BF16, shape);
+      case SCALED_TRANSPOSED -> new Entry(name, Dtype.BF16, turned(shape));
       case MICRO_SCALED -> new Entry(
           name.endsWith(BLOCKS) ? name.substring(0, name.length() - BLOCKS.length()) : name, Dtype.BF16, turned(shape));
     };
@@ -39,18 +40,7 @@ final class DenseForm {
 
   /** Whether the matrices are written as [in, out]. */
   static boolean isTurned(LayoutKind layout) {
-    return switch (layout) {
-      case PLAIN, TILED -> false;
-      case TRANSPOSED, MICRO_SCALED -> true;
-    };
-  }
-
-  /** Whether the source was quantized: its config.json says how, which is not true of an export. */
-  static boolean isUnpacked(LayoutKind layout) {
-    return switch (layout) {
-      case PLAIN, TRANSPOSED -> false;
-      case TILED, MICRO_SCALED -> true;
-    };
+    return layout.isTransposed() || layout == LayoutKind.MICRO_SCALED;
   }
 
   private static List<Long> turned(List<Long> shape) {

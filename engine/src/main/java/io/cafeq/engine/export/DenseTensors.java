@@ -7,10 +7,13 @@ import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.TensorSource;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.ModelFamily;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -57,20 +60,27 @@ final class DenseTensors {
   /**
    * @param layouts which layout the source of a quantized tensor had
    * @param config the source's config.json
+   * @param bytes reads those that keep their bytes
    */
-  DenseTensors(List<Held> tensors, Function<TensorHeader, LayoutKind> layouts, JsonNode config) {
+  DenseTensors(
+      List<Held> tensors, Function<TensorHeader, LayoutKind> layouts, JsonNode config, TensorSource bytes) {
     WeightTensors raw = WeightTensors.of(
-        tensors.stream().filter(tensor -> tensor.header().isRaw()).map(Held::info).toList(), config);
+        tensors.stream().filter(tensor -> tensor.header().isRaw()).map(Held::info).toList(), config, bytes);
+    Map<String, List<Long>> shapes = new HashMap<>();
+    tensors.forEach(tensor -> shapes.put(tensor.name(), tensor.header().shape()));
+    shapes.putAll(raw.shapes());
+    ModelFamily family = Families.of(config, shapes);
     Map<String, WeightTensor> packed = new HashMap<>();
     for (Held tensor : tensors) {
       if (tensor.header().isRaw()
-          && raw.read(tensor.info(), false) instanceof WeightTensors.Reading.Weights(WeightTensor weight)
-          && DenseForm.isUnpacked(weight.layout().kind())) {
+          && raw.read(tensor.info(), family.place(tensor.name()).transposed())
+              instanceof WeightTensors.Reading.Weights(WeightTensor weight)
+          && weight.layout().kind().isQuantized()) {
         packed.put(tensor.name(), weight);
       }
     }
     for (Held tensor : tensors) {
-      String weights = raw.scales().get(tensor.name());
+      String weights = raw.companions().get(tensor.name());
       if (!tensor.header().isConsumed() && (weights == null || !packed.containsKey(weights))) {
         add(outgoing(tensor, layouts.apply(tensor.header()), packed.get(tensor.name())));
       }
@@ -99,7 +109,7 @@ final class DenseTensors {
 
   /** Whether the source was quantized, so that what its config.json says of that is not true of the export. */
   boolean wereQuantized() {
-    return byEntry.values().stream().anyMatch(tensor -> DenseForm.isUnpacked(tensor.layout()));
+    return byEntry.values().stream().anyMatch(tensor -> tensor.layout().isQuantized());
   }
 
   /** The one that is written under that name. */

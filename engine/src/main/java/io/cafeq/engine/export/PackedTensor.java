@@ -6,7 +6,6 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.checkpoint.WeightLayout;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
@@ -62,13 +61,7 @@ final class PackedTensor {
     try (Checkpoint checkpoint = Checkpoint.open(file);
         TensorReader reader = checkpoint.newReader();
         Arena arena = Arena.ofConfined()) {
-      WeightTensor weight = new WeightTensor(in(checkpoint, packed.info()), switch (packed.layout()) {
-        case WeightLayout.Plain plain -> plain;
-        case WeightLayout.Transposed transposed -> transposed;
-        case WeightLayout.Tiled tiled ->
-            new WeightLayout.Tiled(in(checkpoint, tiled.scales()), tiled.tileRows(), tiled.tileColumns());
-        case WeightLayout.MicroScaled scaled -> new WeightLayout.MicroScaled(in(checkpoint, scaled.scales()));
-      });
+      WeightTensor weight = packed.moved(info -> in(checkpoint, info));
       int rows = weight.allRows();
       int together = Math.clamp(WEIGHTS / weight.columns(), 1, rows);
       FloatMatrix slab = FloatMatrix.allocate(arena, together, weight.columns());

@@ -13,9 +13,11 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
   /** Names after the module's that are known to change nothing between V and O. */
   private static final Pattern HARMLESS = Pattern.compile(
       "(?:[qk]_norm|q_a_layernorm|kv_a_layernorm|output\\.LayerNorm)\\.\\w+|sinks|rotary_emb\\.inv_freq"
-          + "|bias|masked_bias|self\\.distance_embedding\\.weight");
+          + "|bias|masked_bias|self\\.distance_embedding\\.weight"
+          + "|(?:\\w+\\.)?(?:q|k|v|kv|prob)_(?:cache_)?(?:scale|zero_point)");
   private static final Pattern HEAD_NORM = Pattern.compile("[qk]_norm\\.\\w+");
-  private static final Pattern OF_MATRIX = Pattern.compile("\\.(?:bias|weight_scale_inv)$");
+  private static final Pattern OF_MATRIX = Pattern.compile(
+      "\\.(?:bias|(?:(?:weight|input|output|activation|q|k|v)_)?(?:global_)?(?:scale(?:s|_inv|_2)?|zero_point|shape|g_idx))$");
 
   /** What becomes of the values on their way to the output matrix. */
   enum Values {

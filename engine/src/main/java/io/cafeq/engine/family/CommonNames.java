@@ -5,7 +5,8 @@ import java.util.regex.Pattern;
 
 /** Tensor names that mean the same nearly everywhere. They serve to leave tensors alone, never to quantize one. */
 final class CommonNames {
-  private static final Pattern SCALE = Pattern.compile("(.*\\.)?(weight_scale(_inv)?|\\w+_scales)");
+  private static final Pattern SCALE = Pattern.compile(
+      "(.*\\.)?(\\w+_scales?(_inv|_2)?|weight_(zero_point|shape|g_idx)|(input|output)_zero_point)");
   private static final Pattern BIAS = Pattern.compile("(.*[._])?(bias|beta)");
   private static final Pattern ROUTER = Pattern.compile("(.*\\.)?(\\w*router|gate|shared_expert_gate)(\\..*)?");
   private static final Pattern NORM =

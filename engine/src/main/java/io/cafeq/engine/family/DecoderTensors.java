@@ -1,6 +1,11 @@
 package io.cafeq.engine.family;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -13,16 +18,20 @@ import java.util.stream.Stream;
  */
 public record DecoderTensors(String prefix, String embedding, Optional<String> head) {
   private static final String EMBEDDING = "embed_tokens.weight";
+  private static final String LAYERS = "layers.";
   private static final String HEAD = "lm_head.weight";
 
   /**
-   * Empty where no prefix that is known leads to both a first layer and embeddings.
+   * Empty where no prefix leads to both a first layer and embeddings. Those of the text model's layers, found by structure,
+   * are tried after the usual ones.
    *
+   * @param shapes of all tensors, by name
    * @param has whether there is a tensor of that name, tied ones included
    */
-  public static Optional<DecoderTensors> find(Predicate<String> has) {
-    Optional<String> head = named(HEAD, has);
-    return DecoderNames.PREFIXES.stream()
+  public static Optional<DecoderTensors> find(JsonNode config, Map<String, List<Long>> shapes, Predicate<String> has) {
+    List<String> prefixes = prefixes(config, shapes);
+    Optional<String> head = prefixes.stream().map(prefix -> prefix + HEAD).filter(has).findFirst();
+    return prefixes.stream()
         .filter(prefix -> has.test(prefix + "layers.0.input_layernorm.weight"))
         .findFirst()
         .flatMap(prefix -> Stream.concat(Stream.of(prefix + EMBEDDING).filter(has), head.stream())
@@ -30,8 +39,16 @@ public record DecoderTensors(String prefix, String embedding, Optional<String> h
             .map(embedding -> new DecoderTensors(prefix, embedding, head)));
   }
 
-  private static Optional<String> named(String ending, Predicate<String> has) {
-    return DecoderNames.PREFIXES.stream().map(prefix -> prefix + ending).filter(has).findFirst();
+  private static List<String> prefixes(JsonNode config, Map<String, List<Long>> shapes) {
+    Set<String> prefixes = new LinkedHashSet<>(DecoderNames.PREFIXES);
+    for (LayerStack stack : ModelStructure.of(config, shapes).layers()) {
+      if (stack.start().endsWith(LAYERS)) {
+        String prefix = stack.start().substring(0, stack.start().length() - LAYERS.length());
+        prefixes.add(prefix);
+        prefixes.addAll(Wrapping.beginnings(prefix));
+      }
+    }
+    return List.copyOf(prefixes);
   }
 
   /** What the names of a layer's tensors begin with. */

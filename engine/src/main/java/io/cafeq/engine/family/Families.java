@@ -8,6 +8,7 @@ import io.cafeq.engine.family.AttentionKind.Positions;
 import io.cafeq.engine.family.AttentionKind.Values;
 import io.cafeq.engine.family.LayerNames.Matrix;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -55,13 +56,17 @@ public final class Families {
 
   private Families() {}
 
-  /** By {@code model_type}, and by that of the section where a multimodal model describes its text model. */
-  public static ModelFamily of(JsonNode config) {
+  /**
+   * By {@code model_type}, and by that of the section where a multimodal model describes its text model.
+   *
+   * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
+   */
+  public static ModelFamily of(JsonNode config, Map<String, List<Long>> shapes) {
     return TextConfig.of(config).modelTypes().stream()
         .flatMap(type -> KNOWN.stream().filter(family -> family.accepts(type)))
         .findFirst()
-        .<ModelFamily>map(family -> family.forModel(config))
-        .orElseGet(UnknownFamily::new);
+        .map(family -> family.forModel(config, shapes))
+        .orElseGet(() -> new UnknownFamily(config, shapes));
   }
 
   /** What config.json calls the model, for messages. */
@@ -70,7 +75,7 @@ public final class Families {
   }
 
   public static String names() {
-    return String.join(", ", KNOWN.stream().map(ModelFamily::name).toList());
+    return String.join(", ", KNOWN.stream().map(NamedFamily::name).toList());
   }
 
   private static NamedFamily plain(String name, String... modelTypes) {
@@ -87,7 +92,7 @@ public final class Families {
 
   private static NamedFamily decoder(
       String name, AttentionKind attention, LayerNames layers, String... modelTypes) {
-    return NamedFamily.of(name, Set.of(modelTypes), layers, DecoderNames.OUTER, attention);
+    return new NamedFamily(name, Set.of(modelTypes), layers, DecoderNames.OUTER, attention);
   }
 
   private static AttentionKind attention(Values values, Positions positions) {

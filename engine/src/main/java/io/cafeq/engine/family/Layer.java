@@ -9,10 +9,12 @@ import java.util.SortedMap;
 /**
  * One layer of a model as far as headers tell.
  *
+ * @param shapes tell how matrices are stored
  * @param start the names' beginning up to the layer's number
  * @param tensors by what follows the layer's number
  */
-record Layer(TextConfig config, LayerNames names, String start, int number, SortedMap<String, TensorInfo> tensors) {
+record Layer(
+    TextConfig config, LayerNames names, LayerShapes shapes, String start, int number, SortedMap<String, TensorInfo> tensors) {
   boolean has(String name) {
     return tensors.containsKey(name);
   }
@@ -57,6 +59,6 @@ record Layer(TextConfig config, LayerNames names, String start, int number, Sort
   }
 
   private boolean isTransposed(String name) {
-    return names.matrix(name).map(LayerNames.Matrix::transposed).orElse(false);
+    return shapes.isTransposed(fullName(name), names.matrix(name).map(LayerNames.Matrix::transposed).orElse(false));
   }
 }

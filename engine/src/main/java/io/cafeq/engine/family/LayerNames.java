@@ -51,13 +51,33 @@ final class LayerNames {
     }
   }
 
+  private final String start;
+  private final Pattern startPattern;
   private final Pattern pattern;
   private final Map<String, Matrix> matrices;
 
   /** @param start regular expression of what stands before the layer's number */
   LayerNames(String start, List<Matrix> matrices) {
+    this(start, matrices.stream().collect(Collectors.toUnmodifiableMap(Matrix::name, Function.identity())));
+  }
+
+  private LayerNames(String start, Map<String, Matrix> matrices) {
+    this.start = start;
+    this.startPattern = Pattern.compile(start);
     this.pattern = Pattern.compile("(?<start>" + start + ")(?<layer>\\d{1,6})\\.(?<name>.+)");
-    this.matrices = matrices.stream().collect(Collectors.toUnmodifiableMap(Matrix::name, Function.identity()));
+    this.matrices = matrices;
+  }
+
+  /** The same names where something may stand before them. */
+  LayerNames wrapped(Wrapping wrapping) {
+    return wrapping.prefix().isEmpty()
+        ? this
+        : new LayerNames("(?:" + Pattern.quote(wrapping.prefix()) + ")?" + "(?:" + start + ")", matrices);
+  }
+
+  /** Whether that may stand before a layer's number. */
+  boolean isStart(String text) {
+    return startPattern.matcher(text).matches();
   }
 
   /** Empty for what is in no layer of the text model. */

@@ -1,8 +1,11 @@
 package io.cafeq.engine.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.statistics.MatrixInput;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -14,8 +17,14 @@ public final class MatrixInputs {
     this.family = family;
   }
 
-  public static MatrixInputs of(JsonNode config) {
-    return new MatrixInputs(Families.of(config));
+  /** @param shapes as in {@link Families#of} */
+  public static MatrixInputs of(JsonNode config, Map<String, List<Long>> shapes) {
+    return new MatrixInputs(Families.of(config, shapes));
+  }
+
+  /** Of a checkpoint's tensors. */
+  public static MatrixInputs of(Checkpoint checkpoint) {
+    return of(checkpoint.config(), checkpoint.weights().shapes());
   }
 
   /** The layer of a tensor, from 0; empty for what is in no layer that the model uses. */
@@ -30,7 +39,7 @@ public final class MatrixInputs {
    */
   public Optional<MatrixInput> of(WeightTensor weight, int expert) {
     ModelFamily.Place place = family.place(weight.name());
-    if (!place.role().isLinear() || family.layer(weight.name()).isEmpty()) {
+    if (!place.role().isLinear() || place.role() == Role.MATRIX || family.layer(weight.name()).isEmpty()) {
       return Optional.empty();
     }
     return Optional.of(place.experts()

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** How the checkpoints of one kind of model name their tensors. Those that are known stand in {@link Families}. */
+/** What the tensors of one model are, by its family's names or by structure. {@link Families} finds it. */
 public interface ModelFamily {
   /** As it stands in plans and manifests. */
   String name();
@@ -17,10 +17,15 @@ public interface ModelFamily {
     return true;
   }
 
-  /** Whether config.json's {@code model_type} is of this family. */
-  boolean accepts(String modelType);
-
+  /** Where a tensor stands; names that no tensor has, as those of tied ones, are judged by themselves. */
   Place place(String tensorName);
+
+  /**
+   * Why a tensor keeps its bytes where nobody asked for it.
+   *
+   * @param shape [out, in] or [experts, out, in] where it is packed
+   */
+  KeptReason reason(String tensorName, List<Long> shape);
 
   /** The layer of a tensor, from 0; empty for what is in no layer that the model uses. */
   default OptionalInt layer(String tensorName) {
@@ -51,6 +56,14 @@ public interface ModelFamily {
 
     public static Place of(Role role) {
       return new Place(role, Optional.empty());
+    }
+
+    Place stored(boolean asInOut) {
+      return new Place(role, input, experts, asInOut);
+    }
+
+    Place reading(String sharedInput) {
+      return new Place(role, Optional.of(sharedInput), experts, transposed);
     }
   }
 

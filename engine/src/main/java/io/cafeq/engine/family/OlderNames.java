@@ -19,7 +19,7 @@ final class OlderNames {
         Matrix.of("mlp.c_fc.weight", Role.UP).reading("mlp").storedTransposed(),
         Matrix.of("mlp.c_proj.weight", Role.DOWN).storedTransposed()));
     AttentionLayout layout = new AttentionLayout.FusedInBlocks("attn.c_attn.weight", "attn.c_proj.weight");
-    return NamedFamily.of("gpt2", Set.of("gpt2"), layers,
+    return new NamedFamily("gpt2", Set.of("gpt2"), layers,
         new OuterNames("(?:transformer\\.)?w[tp]e\\.weight", "(?:transformer\\.)?lm_head\\.weight"),
         new AttentionKind("attn", layout, Values.AVERAGED, Positions.ADDED));
   }
@@ -32,7 +32,7 @@ final class OlderNames {
         Matrix.of("mlp.dense_4h_to_h.weight", Role.DOWN)));
     AttentionLayout layout =
         new AttentionLayout.FusedByHead("attention.query_key_value.weight", "attention.dense.weight");
-    return NamedFamily.of("gpt_neox", Set.of("gpt_neox"), layers,
+    return new NamedFamily("gpt_neox", Set.of("gpt_neox"), layers,
         new OuterNames("(?:gpt_neox\\.)?embed_in\\.weight", "embed_out\\.weight"),
         new AttentionKind("attention", layout, Values.AVERAGED, Positions.ROTARY));
   }
@@ -47,7 +47,7 @@ final class OlderNames {
         Matrix.of("output.dense.weight", Role.DOWN)));
     AttentionLayout layout = new AttentionLayout.Separate("attention.self.query.weight", "attention.self.key.weight",
         "attention.self.value.weight", "attention.output.dense.weight", Optional.empty());
-    return NamedFamily.of("bert", Set.of("bert", "roberta", "xlm-roberta", "electra", "camembert"), layers,
+    return new NamedFamily("bert", Set.of("bert", "roberta", "xlm-roberta", "electra", "camembert"), layers,
         new OuterNames("(?:(?:bert|roberta|electra)\\.)?embeddings\\.\\w+_embeddings\\.weight",
             "(?:cls\\.predictions\\.decoder|lm_head\\.decoder|generator_lm_head)\\.weight"),
         new AttentionKind("attention", layout, Values.AVERAGED, Positions.ADDED));
@@ -63,7 +63,7 @@ final class OlderNames {
         Matrix.of("ffn.lin2.weight", Role.DOWN)));
     AttentionLayout layout = new AttentionLayout.Separate("attention.q_lin.weight", "attention.k_lin.weight",
         "attention.v_lin.weight", "attention.out_lin.weight", Optional.empty());
-    return NamedFamily.of("distilbert", Set.of("distilbert"), layers,
+    return new NamedFamily("distilbert", Set.of("distilbert"), layers,
         new OuterNames("(?:distilbert\\.)?embeddings\\.\\w+_embeddings\\.weight", "vocab_projector\\.weight"),
         new AttentionKind("attention", layout, Values.AVERAGED, Positions.ADDED));
   }

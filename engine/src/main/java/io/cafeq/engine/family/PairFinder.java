@@ -22,20 +22,22 @@ import java.util.stream.IntStream;
 final class PairFinder {
   private final TextConfig config;
   private final LayerNames names;
+  private final LayerShapes shapes;
   private final AttentionKind attention;
   private final List<Coupling> legal = new ArrayList<>();
   private final Refusals refusals = new Refusals();
 
-  private PairFinder(TextConfig config, LayerNames names, AttentionKind attention) {
+  private PairFinder(TextConfig config, LayerNames names, LayerShapes shapes, AttentionKind attention) {
     this.config = config;
     this.names = names;
+    this.shapes = shapes;
     this.attention = attention;
   }
 
   /** @param tensors the stored tensors by name */
   static Couplings find(
-      TextConfig config, LayerNames names, AttentionKind attention, Map<String, TensorInfo> tensors) {
-    PairFinder finder = new PairFinder(config, names, attention);
+      TextConfig config, LayerNames names, LayerShapes shapes, AttentionKind attention, Map<String, TensorInfo> tensors) {
+    PairFinder finder = new PairFinder(config, names, shapes, attention);
     finder.layers(tensors).forEach(finder::visit);
     return new Couplings(finder.legal, finder.refusals.sentences());
   }
@@ -44,7 +46,7 @@ final class PairFinder {
     Map<String, Layer> layers = new TreeMap<>();
     tensors.forEach((name, info) -> names.locate(name).ifPresent(place -> layers
         .computeIfAbsent(place.prefix(),
-            prefix -> new Layer(config, names, place.start(), place.layer(), new TreeMap<>()))
+            prefix -> new Layer(config, names, shapes, place.start(), place.layer(), new TreeMap<>()))
         .tensors().put(place.name(), info)));
     return layers.values().stream()
         .sorted(Comparator.comparingInt(Layer::number).thenComparing(Layer::start))

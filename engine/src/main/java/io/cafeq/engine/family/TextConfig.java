@@ -71,6 +71,11 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
     return new TextConfig(node, levels.getLast().path(), places, types);
   }
 
+  /** The object in which the text model's own keys are, the whole file where it has no section for them. */
+  static JsonNode sectionOf(JsonNode config) {
+    return levels(new Level("", config), 0).getLast().object();
+  }
+
   /** From the whole file to the text model's own section. */
   private static List<Level> levels(Level level, int depth) {
     List<Level> levels = new ArrayList<>(List.of(level));

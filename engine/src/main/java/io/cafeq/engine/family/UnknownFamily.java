@@ -1,17 +1,24 @@
 package io.cafeq.engine.family;
 
-import java.util.regex.Pattern;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
- * A model whose names nobody has looked at: every matrix that is not called an embedding, a norm, a router or the like is
- * quantized by itself; nothing is shared and nothing is paired.
+ * A model whose names nobody has looked at: every matrix in the text model's layers is quantized by itself, but for those that
+ * steer; nothing outside the layers is touched, nothing is shared and nothing is paired.
  */
-record UnknownFamily() implements ModelFamily {
-  private static final Pattern WEIGHT = Pattern.compile("(.*[._])?weight");
-  /** What is looked up, decides or ends the model, as far as names tell: rounding it does more harm than good. */
-  private static final Pattern LEFT_ALONE = Pattern.compile(
-      ".*(embed|position|token_type|relative|bias|vocab|codebook|norm|router|classifier).*|(.*[._])?(gate|head|score)[._]weight",
-      Pattern.CASE_INSENSITIVE);
+final class UnknownFamily implements ModelFamily {
+  private final ModelStructure structure;
+  private final LayerRoles roles;
+  private final Map<String, List<Long>> shapes;
+
+  UnknownFamily(JsonNode config, Map<String, List<Long>> shapes) {
+    this.structure = ModelStructure.of(config, shapes);
+    this.roles = new LayerRoles(structure, new LayerShapes(structure.layers(), structure.hidden()));
+    this.shapes = shapes;
+  }
 
   @Override
   public String name() {
@@ -24,16 +31,36 @@ record UnknownFamily() implements ModelFamily {
   }
 
   @Override
-  public boolean accepts(String modelType) {
-    return true;
+  public Place place(String tensorName) {
+    List<Long> shape = shapes.getOrDefault(tensorName, List.of());
+    Optional<Role> common = CommonNames.role(tensorName);
+    return switch (structure.region(tensorName, shape)) {
+      case LAYER -> inLayer(tensorName, common);
+      case VOCABULARY -> Place.of(ofVocabulary(tensorName, common));
+      case OUTSIDE -> Place.of(common.orElse(Role.OTHER));
+      case UNUSED_LAYER, OTHER_MODALITY -> Place.of(
+          common.filter(role -> role != Role.EMBEDDING && role != Role.HEAD).orElse(Role.OTHER));
+    };
+  }
+
+  private Place inLayer(String tensorName, Optional<Role> common) {
+    if (common.isPresent() && (common.get() == Role.SCALE || common.get() == Role.BIAS)) {
+      return Place.of(common.get());
+    }
+    return roles.find(tensorName)
+        .flatMap(LayerRoles.Found::place)
+        .orElseGet(() -> Place.of(common.filter(role -> role != Role.EMBEDDING && role != Role.HEAD).orElse(Role.OTHER)));
+  }
+
+  private static Role ofVocabulary(String tensorName, Optional<Role> common) {
+    if (common.isPresent()) {
+      return common.get();
+    }
+    return NameWords.of(tensorName).hasAny(LayerWords.EMBEDDINGS) ? Role.EMBEDDING : Role.HEAD;
   }
 
   @Override
-  public Place place(String tensorName) {
-    return Place.of(CommonNames.role(tensorName).orElseGet(() -> looksLikeMatrix(tensorName) ? Role.MATRIX : Role.OTHER));
-  }
-
-  private static boolean looksLikeMatrix(String name) {
-    return WEIGHT.matcher(name).matches() && !LEFT_ALONE.matcher(name).matches();
+  public KeptReason reason(String tensorName, List<Long> shape) {
+    return KeptReasons.of(structure, roles, place(tensorName).role(), tensorName, shape);
   }
 }

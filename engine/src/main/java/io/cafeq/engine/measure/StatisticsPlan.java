@@ -42,7 +42,7 @@ public record StatisticsPlan(
   public static StatisticsPlan of(StatisticsChoice choice, Checkpoint checkpoint, Plan plan, Recipe recipe) {
     boolean none = choice.used() instanceof StatisticsSource.None;
     MeasuredInputs inputs =
-        none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint.config()));
+        none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
     int experts = TextConfig.of(checkpoint.config()).node().path("num_experts_per_tok").asInt(Integer.MAX_VALUE);
     return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts < 1 ? 1 : experts);
   }
@@ -106,7 +106,7 @@ public record StatisticsPlan(
     if (isEmpty()) {
       return InputStatistics.NONE;
     }
-    MatrixInputs names = MatrixInputs.of(checkpoint.config());
+    MatrixInputs names = MatrixInputs.of(checkpoint);
     return new StoredStatistics(
         folder,
         settings.width(),

@@ -181,7 +181,7 @@ public final class TokenMaker {
 
   /** Entries of the embedding; not all of them need have a token, but those beyond {@code vocab_size} have none. */
   private int vocabulary() {
-    ModelFamily family = Families.of(checkpoint.config());
+    ModelFamily family = Families.of(checkpoint.config(), checkpoint.weights().shapes());
     // a tied embedding may be stored under the name of the head alone
     long entries = Stream.concat(checkpoint.tensors().stream().map(TensorInfo::name), checkpoint.aliases().keySet().stream())
         .filter(name -> family.place(name).role() == Role.EMBEDDING)

@@ -8,9 +8,10 @@ import java.util.List;
  *
  * @param family the model family by which roles were found, or {@code unknown}
  * @param units quantized and copied units in the order of their first tensor on disk
+ * @param coverage how much of the model is quantized
  * @param warnings for the user, each a sentence
  */
-public record Plan(String family, List<Unit> units, List<String> warnings) {
+public record Plan(String family, List<Unit> units, Coverage coverage, List<String> warnings) {
   public Plan {
     units = List.copyOf(units);
     warnings = List.copyOf(warnings);
@@ -24,6 +25,6 @@ public record Plan(String family, List<Unit> units, List<String> warnings) {
   public Plan warning(List<String> sentences) {
     List<String> more = new ArrayList<>(warnings);
     more.addAll(sentences);
-    return new Plan(family, units, more);
+    return new Plan(family, units, coverage, more);
   }
 }

@@ -3,10 +3,13 @@ package io.cafeq.engine.plan;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.KeptReason;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
 import java.util.ArrayList;
@@ -26,16 +29,21 @@ import java.util.TreeMap;
  */
 public final class Planner {
   private final JsonNode config;
+  private final List<TensorInfo> tensors;
+  private final WeightTensors layouts;
   private final ModelFamily family;
   private final Warnings warnings = new Warnings();
   private final Recipe recipe;
   private final Selection selection;
   private final Map<String, List<String>> aliases = new TreeMap<>();
 
-  private Planner(JsonNode config, Map<String, String> aliasToStored, Recipe recipe) {
+  private Planner(
+      JsonNode config, List<TensorInfo> tensors, WeightTensors layouts, Map<String, String> aliasToStored, Recipe recipe) {
     this.config = config;
+    this.tensors = List.copyOf(tensors);
+    this.layouts = layouts;
     this.recipe = recipe;
-    family = Families.of(config);
+    family = Families.of(config, layouts.shapes());
     selection = new Selection(recipe, warnings);
     new TreeMap<>(aliasToStored).forEach(
         (alias, stored) -> aliases.computeIfAbsent(stored, key -> new ArrayList<>()).add(alias));
@@ -50,14 +58,21 @@ public final class Planner {
    * @throws EngineException if a pattern of the recipe matches no tensor
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
-    String name = checkpoint.folder().toString();
-    return plan(name, checkpoint.config(), checkpoint.tensors(), checkpoint.aliases(), recipe);
+    Planner planner = of(checkpoint, recipe);
+    return planner.plan(checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe, Cluster.Chooser chooser) {
-    Planner planner = new Planner(checkpoint.config(), checkpoint.aliases(), recipe);
-    return planner.plan(checkpoint.folder().toString(), checkpoint.tensors(), chooser);
+    return of(checkpoint, recipe).plan(checkpoint.folder().toString(), chooser);
+  }
+
+  private static Planner of(Checkpoint checkpoint, Recipe recipe) {
+    List<String> told = SourceQuantization.check(checkpoint);
+    Planner planner =
+        new Planner(checkpoint.config(), checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
+    told.forEach(planner.warnings::add);
+    return planner;
   }
 
   /**
@@ -71,33 +86,70 @@ public final class Planner {
    */
   public static Plan plan(
       String modelName, JsonNode config, List<TensorInfo> tensors, Map<String, String> aliases, Recipe recipe) {
-    Planner planner = new Planner(config, aliases, recipe);
-    return planner.plan(modelName, tensors, new TreatmentChooser(recipe, planner.warnings));
+    Planner planner = new Planner(config, tensors, WeightTensors.of(tensors, config), aliases, recipe);
+    return planner.plan(modelName, new TreatmentChooser(recipe, planner.warnings));
   }
 
-  private Plan plan(String modelName, List<TensorInfo> tensors, Cluster.Chooser chooser) {
+  private Plan plan(String modelName, Cluster.Chooser chooser) {
     selection.requireUsedPatterns(tensors.stream().map(this::names).toList(), modelName);
     Map<String, TensorInfo> byName = new LinkedHashMap<>();
-    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
-    WeightLayouts layouts = new WeightLayouts(tensors, config);
+    CoverageCounter coverage = new CoverageCounter();
     List<PlannedTensor> planned = new ArrayList<>();
     List<Clusters.Chosen> chosen = new ArrayList<>();
     for (TensorInfo info : tensors) {
       ModelFamily.Place place = place(info);
-      Optional<WeightTensor> weight = layouts.weight(info, place);
+      Optional<WeightTensor> weight = weight(info, place);
+      TensorInfo unquantized = weight.map(WeightTensor::unquantized).orElse(info);
+      byName.put(info.name(), unquantized);
       planned.add(new PlannedTensor(weight.orElseGet(() -> WeightTensor.plain(info)), place.role()));
-      Optional<TensorSettings> settings = layouts.isScales(info)
-          ? Optional.empty()
-          : selection.settings(info, weight, names(info), place.role());
-      if (settings.isPresent()) {
-        chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings.get(), place));
+      if (layouts.companions().containsKey(info.name())) {
+        continue;
+      }
+      long weights = weight.map(WeightTensor::elements).orElseGet(info::elements);
+      switch (selection.choose(info, weight, names(info), place.role())) {
+        case Selection.Choice.Quantized(TensorSettings settings) -> {
+          chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings, place));
+          coverage.quantized(place.role(), weights);
+        }
+        case Selection.Choice.LeftByRecipe left -> coverage.kept(info, KeptReason.RECIPE, weights);
+        case Selection.Choice.Unreadable unreadable -> coverage.kept(info, KeptReason.UNREADABLE, weights);
+        case Selection.Choice.Kept kept -> {
+          KeptReason reason = family.reason(info.name(), unquantized.shape());
+          coverage.kept(info, reason, weights);
+          warn(info, place.role(), reason);
+        }
       }
     }
     ModelFamily.Couplings couplings = family.couplings(config, byName);
     List<Clusters.Draft> drafts = new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
     selection.warnOfPatternsWithoutEffect();
-    return new Plan(family.name(), units, warnings.sentences());
+    return new Plan(family.name(), units, coverage.total(), warnings.sentences());
+  }
+
+  /** Empty where the tensor is no matrix of weights that can be read, or a stack, which only a family can explain. */
+  private Optional<WeightTensor> weight(TensorInfo info, ModelFamily.Place place) {
+    return switch (layouts.read(info, place.transposed())) {
+      case WeightTensors.Reading.Weights(WeightTensor weight) ->
+          weight.isStack() && place.experts().isEmpty() ? Optional.empty() : Optional.of(weight);
+      case WeightTensors.Reading.NoWeights no -> Optional.empty();
+    };
+  }
+
+  /** Of matrices outside what the family and the structure explain. */
+  private void warn(TensorInfo info, Role role, KeptReason reason) {
+    if (info.shape().size() < 2 || role != Role.OTHER || !recipe.include().isEmpty()) {
+      return;
+    }
+    switch (reason) {
+      case OTHER_MODALITY -> warnings.add(
+          "Of another modality, so it keeps its bytes unless include matches it", info.name());
+      case UNREADABLE -> warnings.add(
+          "A tensor in a layer that is no matrix and no stack of experts that is known keeps its bytes", info.name());
+      case OUTSIDE -> warnings.add(
+          "A matrix outside the repeated layers keeps its bytes unless include matches it", info.name());
+      case EMBEDDINGS, STEERING, UNUSED_LAYERS, RECIPE -> {}
+    }
   }
 
   private List<String> names(TensorInfo tensor) {

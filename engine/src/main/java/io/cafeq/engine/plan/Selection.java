@@ -21,6 +21,20 @@ import java.util.stream.Stream;
  * not multiplied, so they never get a transform; neither does a head that {@code embeddings} asks for.
  */
 final class Selection {
+  /** What becomes of a tensor. */
+  sealed interface Choice {
+    record Quantized(TensorSettings settings) implements Choice {}
+
+    /** The recipe takes a matrix out that would be quantized. */
+    record LeftByRecipe() implements Choice {}
+
+    /** It is to be quantized and cannot be read. */
+    record Unreadable() implements Choice {}
+
+    /** The model's family leaves it alone. */
+    record Kept() implements Choice {}
+  }
+
   private final Recipe recipe;
   private final Warnings warnings;
   private final NamePatterns patterns = new NamePatterns();
@@ -45,8 +59,7 @@ final class Selection {
   }
 
   /** Empty where the tensor keeps its bytes. */
-  Optional<TensorSettings> settings(
-      TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
+  Choice choose(TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
     boolean excluded = matchesAny(recipe.exclude(), names);
     boolean included = matchesAny(recipe.include(), names);
     boolean asEmbedding = recipe.embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
@@ -54,15 +67,12 @@ final class Selection {
     if (excluded || weight.isEmpty()) {
       if (!excluded && (included || byDefault)) {
         warnings.add("No matrix of floats that can be read, so it keeps its bytes", tensor.name());
+        return new Choice.Unreadable();
       }
-      return Optional.empty();
+      return role.isLinear() ? new Choice.LeftByRecipe() : new Choice.Kept();
     }
     if (!included && !asEmbedding && !byDefault) {
-      if (role == Role.OTHER && recipe.include().isEmpty()) {
-        warnings.add("A matrix that the model's family does not name keeps its bytes unless include matches it",
-            tensor.name());
-      }
-      return Optional.empty();
+      return role.isLinear() ? new Choice.LeftByRecipe() : new Choice.Kept();
     }
     TensorSettings settings = TensorSettings.of(recipe);
     if (asEmbedding) {
@@ -79,10 +89,10 @@ final class Selection {
       settings = settings.plain();
     }
     if (settings.method() == Method.NONE) {
-      return Optional.empty();
+      return new Choice.LeftByRecipe();
     }
     withoutEffect.removeIf(pattern -> patterns.matches(pattern, names));
-    return Optional.of(settings);
+    return new Choice.Quantized(settings);
   }
 
   /** To be called once all tensors have been asked for. */

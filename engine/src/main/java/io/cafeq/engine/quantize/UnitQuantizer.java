@@ -65,7 +65,7 @@ public final class UnitQuantizer implements AutoCloseable {
       Options options) {
     this.checkpoint = checkpoint;
     this.statistics = statistics;
-    inputs = MatrixInputs.of(checkpoint.config());
+    inputs = MatrixInputs.of(checkpoint);
     this.identity = identity;
     this.lane = lane;
     this.options = options;

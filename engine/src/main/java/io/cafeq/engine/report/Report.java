@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What {@code report.json} holds, and what {@code --json} prints: the same names, in snake case.
  *
+ * @param coverage how much of the model is quantized; null in reports of versions that did not say
  * @param units every unit of the plan, in plan order
  * @param recipe the whole recipe with defaults written out
  * @param statistics in whose metric weights were rounded; left out where there are none
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 public record Report(
     JobStatus status,
     Totals totals,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable CoverageEntry coverage,
     List<UnitEntry> units,
     JsonNode recipe,
     Source source,

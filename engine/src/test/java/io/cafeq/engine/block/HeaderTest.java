@@ -61,12 +61,15 @@ class HeaderTest {
       case PLAIN, TILED -> stack ? List.of((long) experts, (long) out, (long) in) : List.of((long) out, (long) in);
       case TRANSPOSED -> stack ? List.of((long) experts, (long) in, (long) out) : List.of((long) in, (long) out);
       case MICRO_SCALED -> List.of((long) experts, (long) out, (long) in, 16L);
+      case SCALED, SCALED_TRANSPOSED -> List.of((long) out, 7L);
     };
+    List<Long> weights = !layout.statesShape() ? List.of()
+        : stack ? List.of((long) experts, (long) out, (long) in) : List.of((long) out, (long) in);
     Content content = switch (state) {
       case 0 -> new Content.Kept();
       case 1 -> new Content.Folded();
       case 2 -> new Content.Consumed();
-      default -> new Content.Quantized(layout, sections(random, stack ? experts * out : out));
+      default -> new Content.Quantized(layout, weights, sections(random, stack ? experts * out : out));
     };
     TensorHeader header = new TensorHeader("w", Dtype.BF16, shape, content);
 

@@ -46,8 +46,8 @@ class LayoutReadTest {
       WeightLayout layout = switch (kind) {
         case PLAIN -> new WeightLayout.Plain();
         case TRANSPOSED -> new WeightLayout.Transposed();
-        case TILED -> new WeightLayout.Tiled(scaleInfo, tileRows, tileColumns);
-        case MICRO_SCALED -> new WeightLayout.MicroScaled(scaleInfo);
+        case TILED -> LayoutSamples.tiled(info, scaleInfo, tileRows, tileColumns);
+        case MICRO_SCALED -> LayoutSamples.microScaled(info, scaleInfo);
       };
       return new Sample(folder, checkpoint, new WeightTensor(info, layout), stored, scales);
     }

@@ -116,6 +116,22 @@ public final class LayoutSamples {
     Files.delete(folder);
   }
 
+  /** 8-bit floats [out, in] with a scale for each tile. */
+  public static WeightLayout tiled(TensorInfo info, TensorInfo scales, int tileRows, int tileColumns) {
+    return WeightLayout.Quantized.of(
+        LayoutKind.TILED, info.shape(), new WeightLayout.Codes(WeightLayout.CodeKind.FLOAT8, 8),
+        WeightLayout.Scales.of(scales, new WeightLayout.Tiles(tileRows, tileColumns, false, false)));
+  }
+
+  /** MXFP4 [experts, out, in / 32, 16]. */
+  public static WeightLayout microScaled(TensorInfo info, TensorInfo scales) {
+    List<Long> shape = info.shape();
+    return WeightLayout.Quantized.of(
+        LayoutKind.MICRO_SCALED, List.of(shape.get(0), shape.get(1), shape.get(2) * 32),
+        new WeightLayout.Codes(WeightLayout.CodeKind.FLOAT4, 4),
+        WeightLayout.Scales.of(scales, new WeightLayout.Tiles(1, 32, true, false)));
+  }
+
   /** What entry (row, column) must be; {@code scales} is not looked at where the layout has none. */
   public static float expected(WeightTensor weight, Stored stored, Stored scales, long row, long column) {
     long columns = weight.columns();
@@ -124,12 +140,13 @@ public final class LayoutSamples {
       case WeightLayout.Plain plain -> stored.value(row * columns + column);
       case WeightLayout.Transposed transposed ->
           stored.value((expert * columns + column) * weight.rows() + row % weight.rows());
-      case WeightLayout.Tiled tiled -> {
-        long across = (columns + tiled.tileColumns() - 1) / tiled.tileColumns();
+      case WeightLayout.Quantized quantized when quantized.kind() == LayoutKind.TILED -> {
+        WeightLayout.Tiles tiles = quantized.scales().tiles();
+        long across = (columns + tiles.columns() - 1) / tiles.columns();
         yield stored.value(row * columns + column)
-            * scales.value(row / tiled.tileRows() * across + column / tiled.tileColumns());
+            * scales.value(row / tiles.rows() * across + column / tiles.columns());
       }
-      case WeightLayout.MicroScaled scaled -> {
+      case WeightLayout.Quantized quantized -> {
         int two = stored.bytes()[Math.toIntExact((row * columns + column) / 2)];
         int code = column % 2 == 0 ? two & 15 : (two >> 4) & 15;
         yield (code < 8 ? 1 : -1) * E2M1[code % 8] * scales.value(row * (columns / 32) + column / 32);

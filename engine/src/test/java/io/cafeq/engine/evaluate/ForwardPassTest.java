@@ -147,7 +147,7 @@ class ForwardPassTest {
     Map<String, Integer> ofExperts = new LinkedHashMap<>();
     Set<String> shared = new HashSet<>();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      MatrixInputs family = MatrixInputs.of(checkpoint.config());
+      MatrixInputs family = MatrixInputs.of(checkpoint);
       inputs.forEach((matrix, input) -> {
         WeightTensor weight = WeightTensor.plain(checkpoint.tensor(matrix).orElseThrow());
         assertThat(family.of(weight, 0)).contains(input);

@@ -18,6 +18,7 @@ import io.cafeq.engine.checkpoint.LayoutSamples.Stored;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.checkpoint.TensorSource;
 import io.cafeq.engine.checkpoint.WeightLayout;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
@@ -40,6 +41,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DenseExportTest {
+  /** Where only headers matter. */
+  private static final TensorSource NOTHING = new TensorSource() {
+    @Override
+    public void read(TensorInfo tensor, long offset, MemorySegment target) {
+      throw new IllegalStateException(tensor.name());
+    }
+
+    @Override
+    public String place(TensorInfo tensor) {
+      return tensor.name();
+    }
+  };
+
   @TempDir Path folder;
 
   @Test
@@ -86,7 +100,7 @@ class DenseExportTest {
         TensorInfo found = exported.tensor(info.name()).orElseThrow();
         LayoutKind layout = layouts.getOrDefault(info.name(), LayoutKind.PLAIN);
         boolean isTurned = layout == LayoutKind.TRANSPOSED || layout == LayoutKind.MICRO_SCALED;
-        assertThat(found.dtype()).isEqualTo(DenseForm.isUnpacked(layout) ? Dtype.BF16 : info.dtype());
+        assertThat(found.dtype()).isEqualTo(layout.isQuantized() ? Dtype.BF16 : info.dtype());
         assertThat(found.shape()).isEqualTo(isTurned ? info.shape().reversed() : info.shape());
         if (layout == LayoutKind.TRANSPOSED) {
           FloatMatrix before = FloatMatrix.allocate(arena, info.rows(), info.columns());
@@ -163,7 +177,7 @@ class DenseExportTest {
 
   private static List<String> files(Manifest.TensorEntry... tensors) {
     List<DenseTensors.Held> held = Stream.of(tensors).map(DenseExportTest::kept).toList();
-    return new DenseTensors(held, TensorHeader::layout, new JsonMapper().createObjectNode())
+    return new DenseTensors(held, TensorHeader::layout, new JsonMapper().createObjectNode(), NOTHING)
         .shards().stream().map(ShardedWriter.Shard::file).toList();
   }
 
@@ -229,7 +243,7 @@ class DenseExportTest {
     Manifest.TensorEntry other = new Manifest.TensorEntry("w", Dtype.F16, List.of(1L), "f", "u");
     assertThatThrownBy(() -> new DenseTensors(
             List.of(kept(blocks), kept(scales), kept(other)), TensorHeader::layout,
-            new JsonMapper().createObjectNode()))
+            new JsonMapper().createObjectNode(), NOTHING))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("w_blocks and w would both be exported as w");
   }

@@ -4,16 +4,23 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** What a family couples, for tests outside the package. */
 public final class CouplingsBridge {
   private CouplingsBridge() {}
 
   public static List<Coupling> legal(JsonNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config).couplings(config, tensors).legal();
+    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors).legal();
   }
 
   public static List<String> refused(JsonNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config).couplings(config, tensors).refused();
+    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors).refused();
+  }
+
+  static Map<String, List<Long>> shapes(Map<String, TensorInfo> tensors) {
+    Map<String, List<Long>> shapes = new TreeMap<>();
+    tensors.forEach((name, info) -> shapes.put(name, info.shape()));
+    return shapes;
   }
 }

@@ -211,7 +211,7 @@ class FamilyCouplingsTest {
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void pairsStayWithinTheirTensorsAndNeverOverlap(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
-    ModelFamily family = Families.of(shapes.configObject());
+    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
     Map<String, TensorInfo> headers = shapes.headers();
     for (Coupling coupling : couplings(shapes).legal()) {
       boolean values = coupling.kind() == Kind.VALUE_OUTPUT;
@@ -258,6 +258,6 @@ class FamilyCouplingsTest {
   }
 
   private static Couplings couplings(ObjectNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config).couplings(config, tensors);
+    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors);
   }
 }

@@ -55,6 +55,13 @@ public record FamilyShapes(String name, String config, List<Shape> tensors) {
     tensors = List.copyOf(tensors);
   }
 
+  /** The shape of each tensor by its name. */
+  public Map<String, List<Long>> shapes() {
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    tensors.forEach(tensor -> shapes.put(tensor.name(), tensor.dimensions()));
+    return shapes;
+  }
+
   /** The family of that name, one of {@link #NAMES}. */
   public static FamilyShapes of(String name) {
     List<Shape> tensors = new ArrayList<>();

@@ -24,7 +24,7 @@ class PlannerFamiliesTest {
     FamilyShapes shapes = FamilyShapes.of(name);
     Plan plan = plan(shapes);
     assertThat(plan.family()).isEqualTo(name.replaceFirst("_text$|_dense$|^roberta$", "").replaceFirst("^$", "bert"));
-    ModelFamily family = Families.of(shapes.configObject());
+    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
     assertThat(plan.units().stream().flatMap(unit -> unit.tensors().stream()).map(PlannedTensor::name))
         .containsExactlyInAnyOrderElementsOf(shapes.headers().keySet());
     Map<String, Role> quantized = plan.units().stream()
@@ -42,7 +42,7 @@ class PlannerFamiliesTest {
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void theExpertsOfALayerAreInTwoUnits(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
-    ModelFamily family = Families.of(shapes.configObject());
+    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
     Map<String, Long> units = plan(shapes).units().stream()
         .filter(Unit.Quantized.class::isInstance)
         .flatMap(unit -> unit.tensors().stream()

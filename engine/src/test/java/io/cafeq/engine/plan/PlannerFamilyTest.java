@@ -102,6 +102,7 @@ class PlannerFamilyTest {
         .add("model.layers.0.mixer.conv1d.weight", 64, 1, 4)
         .add("model.layers.0.mixer.A_log", 64, 16)
         .add("vision.patch_embedding.weight", 64, 48)
+        .add("middle.weight", 64, 64)
         .add("classifier.weight", 10, 64);
     Plan plan = headers.plan("transform-bits", "2", "pairs", "true");
     assertThat(plan.family()).isEqualTo("unknown");

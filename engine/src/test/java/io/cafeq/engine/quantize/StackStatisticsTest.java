@@ -88,7 +88,7 @@ class StackStatisticsTest {
     double ofSource = 0;
     try (Checkpoint checkpoint = Checkpoint.open(made.source());
         Arena arena = Arena.ofConfined()) {
-      MatrixInputs inputs = MatrixInputs.of(checkpoint.config());
+      MatrixInputs inputs = MatrixInputs.of(checkpoint);
       for (String tensor : new String[] {"q", "k", "v", "o"}) {
         String name = TinyModel.ATTENTION + tensor + "_proj.weight";
         MatrixInput input = inputs.of(weight(checkpoint, name), -1).orElseThrow();
@@ -211,7 +211,7 @@ class StackStatisticsTest {
   void memoryGrowsWithWhatIsKnown() {
     Path source = TinyModel.of(96, 4, 2, 32).write(folder.resolve("memory"));
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
-      MatrixInputs inputs = MatrixInputs.of(checkpoint.config());
+      MatrixInputs inputs = MatrixInputs.of(checkpoint);
       Map<String, String> keys = new HashMap<>(COMMON);
       keys.putAll(Map.of("side", "input", "block", "16"));
       for (Unit unit : Planner.plan(checkpoint, Recipe.of(keys)).units()) {

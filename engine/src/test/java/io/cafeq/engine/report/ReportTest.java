@@ -11,7 +11,9 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.family.KeptReason;
 import io.cafeq.engine.family.Role;
+import io.cafeq.engine.plan.Coverage;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.ErrorFigures;
@@ -22,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -170,6 +173,7 @@ class ReportTest {
     return new Report(
         JobStatus.PARTIAL,
         Totals.of(results, MEASURED),
+        CoverageEntry.of(new Coverage(70, 70, Map.of(KeptReason.EMBEDDINGS, 30L))),
         results.stream().map(UnitEntry::of).toList(),
         JsonMapper.builder().build().createObjectNode().put("bits", 4),
         new Source("/models/a", "llama", List.of(new Source.Shard("model.safetensors", 9)), new TreeMap<>()),

@@ -1,0 +1,145 @@
+package io.cafeq.engine.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * Judges a checkpoint that another program quantized: by what its layers hold, not by what config.json says. Weights that can
+ * be dequantized are a source like any other; others are refused, since nothing but the original helps.
+ */
+public final class SourceQuantization {
+  private static final int LOW_BITS = 4;
+  private static final Pattern LAYER = Pattern.compile("(.*[._])?\\d+[._].*");
+  private static final Pattern TOWER = Pattern.compile(
+      "(?i)(.*[._])?(vision|visual|audio|image|speech|vit|clip|siglip|mm)([._].*|\\w*(tower|model|encoder|projector)\\w*\\..*)");
+  private static final Pattern CACHE_SCALE = Pattern.compile("(.*\\.)?(k|v|kv)_(cache_)?scale");
+  /** Where a transform is part of the model's work, not of its weights. */
+  private static final Set<String> WITHIN_WEIGHTS = Set.of("weight_input", "weight_output");
+
+  private final Checkpoint checkpoint;
+  private final JsonNode config;
+  private final Optional<QuantizationOrigin> origin;
+  private final Map<String, String> unreadable = new LinkedHashMap<>();
+  private final List<WeightTensor> readable = new ArrayList<>();
+  private final ForeignFormats formats;
+
+  private SourceQuantization(Checkpoint checkpoint) {
+    this.checkpoint = checkpoint;
+    this.config = checkpoint.config();
+    this.origin = QuantizationOrigin.find(checkpoint.folder(), config);
+    Map<String, TensorInfo> byName = new HashMap<>();
+    checkpoint.tensors().forEach(info -> byName.put(info.name(), info));
+    this.formats = new ForeignFormats(byName);
+    checkpoint.tensors().forEach(this::visit);
+  }
+
+  /**
+   * Sentences for the user on weights that were quantized before.
+   *
+   * @throws CheckpointException if layers hold quantized weights that cannot be dequantized here
+   */
+  public static List<String> check(Checkpoint checkpoint) {
+    SourceQuantization found = new SourceQuantization(checkpoint);
+    found.refuse();
+    return found.sentences();
+  }
+
+  private void visit(TensorInfo info) {
+    if (checkpoint.weights().companions().containsKey(info.name())) {
+      return;
+    }
+    switch (checkpoint.weights().read(info, false)) {
+      case Reading.Weights(WeightTensor weight) -> {
+        if (weight.layout().kind().isQuantized()) {
+          readable.add(weight);
+        } else if (formats.isPacked(info)) {
+          unreadable.put(info.name(), "is part of packed weights");
+        }
+      }
+      case Reading.NoWeights(String reason) -> {
+        if (formats.isPacked(info)) {
+          unreadable.put(info.name(), reason);
+        }
+      }
+    }
+  }
+
+  private void refuse() {
+    List<String> inLayers = unreadable.keySet().stream()
+        .filter(name -> LAYER.matcher(name).matches() && !TOWER.matcher(name).matches())
+        .toList();
+    if (!inLayers.isEmpty()) {
+      String first = inLayers.getFirst();
+      String others = inLayers.size() == 1 ? "" : " and %d others".formatted(inLayers.size() - 1);
+      throw refused("%s: expected weights that can be dequantized, but tensor %s%s cannot be read: it %s".formatted(
+          method(first), Names.quoted(first), others, unreadable.get(first)));
+    }
+    onlineTransform().ifPresent(location -> {
+      throw refused("%s: its transform_config applies transforms while the model runs (at %s), so the weights alone do not "
+          .formatted(method(""), Names.shortened(location)) + "make the model");
+    });
+  }
+
+  private String method(String tensor) {
+    return origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")")
+        .orElseGet(() -> checkpoint.tensor(tensor).flatMap(formats::method)
+            .map(name -> "by " + name + " (by the tensors' names)")
+            .orElse("by another program (by the tensors' types)"));
+  }
+
+  private CheckpointException refused(String what) {
+    String original = QuantizationOrigin.baseModel(checkpoint.folder(), config)
+        .map(name -> " (" + Names.shortened(name) + ", by what the files say)").orElse("");
+    return new CheckpointException(
+        checkpoint.folder() + ": quantized already " + what,
+        "Take the original checkpoint" + original + ", as it was before it was quantized.");
+  }
+
+  private Optional<String> onlineTransform() {
+    return QuantizationConfig.node(config).stream()
+        .flatMap(node -> node.path("transform_config").findValues("location").stream())
+        .map(JsonNode::asText)
+        .filter(location -> !WITHIN_WEIGHTS.contains(location))
+        .findFirst();
+  }
+
+  private List<String> sentences() {
+    List<String> sentences = new ArrayList<>();
+    List<WeightTensor> low = readable.stream().filter(SourceQuantization::isLow).toList();
+    if (!low.isEmpty()) {
+      sentences.add("The source holds weights of %s bits (%d tensors, such as %s)%s: they are dequantized first, and the "
+          .formatted(bits(low), low.size(), Names.shortened(low.getFirst().name()),
+              origin.map(said -> ", quantized by " + said.method()).orElse(""))
+          + "original checkpoint would give better results.");
+    }
+    if (origin.isPresent() && readable.isEmpty() && unreadable.isEmpty()) {
+      sentences.add("%s describes weights quantized by %s, but all weights are plain floats: they are taken as they are."
+          .formatted(origin.get().place(), origin.get().method()));
+    }
+    if (checkpoint.tensors().stream().anyMatch(info -> CACHE_SCALE.matcher(info.name()).matches())) {
+      sentences.add("The source has scales for a cache of keys and values; pairs change the range of values, so those scales "
+          + "do not hold for the result.");
+    }
+    return sentences;
+  }
+
+  /** gpt-oss is released in MXFP4: there is no other original. */
+  private static boolean isLow(WeightTensor weight) {
+    return weight.layout() instanceof WeightLayout.Quantized quantized && quantized.codes().bits() <= LOW_BITS
+        && quantized.kind() != LayoutKind.MICRO_SCALED;
+  }
+
+  private static String bits(List<WeightTensor> weights) {
+    return weights.stream().map(weight -> ((WeightLayout.Quantized) weight.layout()).codes().bits()).distinct().sorted()
+        .map(String::valueOf).collect(Collectors.joining(" and "));
+  }
+}

@@ -1,0 +1,96 @@
+package io.cafeq.engine.family;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.checkpoint.TensorInfo;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * One model of a family whose names are known. Names may have anything before them, as long as the layers that it stands before
+ * are the text model's; and what the family does not name in those layers, such as experts stored as one stack, is found by
+ * its structure.
+ */
+final class KnownModel implements ModelFamily {
+  private final NamedFamily family;
+  private final OptionalInt layerCount;
+  private final ModelStructure structure;
+  private final LayerRoles roles;
+  private final LayerNames layers;
+  private final Wrapping wrapping;
+  private final LayerShapes layerShapes;
+
+  KnownModel(NamedFamily family, JsonNode config, Map<String, List<Long>> shapes) {
+    this.family = family;
+    this.layerCount = TextConfig.of(config).layers();
+    this.structure = ModelStructure.of(config, shapes);
+    this.wrapping = Wrapping.of(structure.layers(), family.layers());
+    this.layers = family.layers().wrapped(wrapping);
+    this.layerShapes = new LayerShapes(structure.layers(), structure.hidden());
+    this.roles = new LayerRoles(structure, layerShapes);
+  }
+
+  @Override
+  public String name() {
+    return family.name();
+  }
+
+  @Override
+  public Place place(String tensorName) {
+    return layers.locate(tensorName)
+        .flatMap(found -> layers.matrix(found.name()).map(matrix -> place(found, matrix)))
+        .or(() -> outerRole(tensorName).map(Place::of))
+        // A tower's own embeddings are not the text model's, which --embeddings means.
+        .or(() -> CommonNames.role(tensorName)
+            .filter(role -> role != Role.EMBEDDING && role != Role.HEAD)
+            .map(Place::of))
+        .or(() -> byStructure(tensorName))
+        .orElseGet(() -> Place.of(Role.OTHER));
+  }
+
+  private Optional<Role> outerRole(String tensorName) {
+    return family.outer().role(tensorName)
+        .or(() -> wrapping.unwrapped(tensorName).flatMap(family.outer()::role));
+  }
+
+  private Optional<Place> byStructure(String tensorName) {
+    return layerShapes.find(tensorName)
+        .filter(at -> isUsed(at.number()))
+        .flatMap(at -> roles.find(tensorName))
+        .flatMap(LayerRoles.Found::place)
+        .map(place -> place.role() == Role.DOWN ? place : place.experts().map(place::reading).orElse(place));
+  }
+
+  @Override
+  public KeptReason reason(String tensorName, List<Long> shape) {
+    return KeptReasons.of(structure, roles, place(tensorName).role(), tensorName, shape);
+  }
+
+  @Override
+  public OptionalInt layer(String tensorName) {
+    return layers.locate(tensorName)
+        .map(LayerNames.InLayer::layer)
+        .filter(this::isUsed)
+        .map(OptionalInt::of)
+        .orElse(OptionalInt.empty());
+  }
+
+  private boolean isUsed(int layer) {
+    return layerCount.isEmpty() || layer < layerCount.getAsInt();
+  }
+
+  @Override
+  public Couplings couplings(JsonNode config, Map<String, TensorInfo> tensors) {
+    return PairFinder.find(TextConfig.of(config), layers, layerShapes, family.attention(), tensors);
+  }
+
+  private Place place(LayerNames.InLayer found, LayerNames.Matrix matrix) {
+    boolean transposed = layerShapes.isTransposed(found.prefix() + found.name(), matrix.transposed());
+    if (!isUsed(found.layer())) {
+      return new Place(Role.OTHER, Optional.empty(), Optional.empty(), transposed);
+    }
+    return new Place(matrix.role(), matrix.input().map(input -> found.prefix() + input),
+        matrix.experts().map(experts -> found.prefix() + experts), transposed);
+  }
+}
