@@ -14,11 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.stream.Collectors;
 
 /**
  * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files
@@ -51,27 +49,25 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     headers.forEach(header -> header.metadata().forEach(merged::putIfAbsent));
     this.metadata = Collections.unmodifiableSortedMap(merged);
     List<TensorInfo> stored = headers.stream().flatMap(header -> header.tensors().stream()).toList();
-    Set<String> present = stored.stream().map(TensorInfo::name).collect(Collectors.toSet());
-    SortedMap<String, String> tied = new TreeMap<>(merged);
-    tied.entrySet().removeIf(entry -> present.contains(entry.getKey()) || !present.contains(entry.getValue()));
-    this.aliases = Collections.unmodifiableSortedMap(tied);
     List<String> found = new ArrayList<>();
     if (!Files.exists(files.folder().resolve(ModelConfig.FILE))) {
       found.add(files.folder() + " has no config.json, so names and shapes alone tell what the tensors are.");
     }
-    List<TensorInfo> meant = stored;
     if (files.index() != null) {
-      IndexAgreement settled = IndexAgreement.of(files.index(), files.folder(), stored, aliases.keySet(), config);
-      meant = settled.tensors();
+      IndexAgreement settled = IndexAgreement.of(files.index(), files.folder(), stored, merged, config);
+      stored = settled.tensors();
       found.addAll(settled.warnings());
     }
     this.warnings = List.copyOf(found);
-    this.names = StoredNames.of(meant);
+    this.names = StoredNames.of(stored);
     this.tensors = names.tensors();
     this.byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
     this.weights = WeightTensors.of(tensors, config, this);
     this.sideFiles = SideFiles.find(files, PackedTensors.stay(tensors, weights));
+    SortedMap<String, String> tied = new TreeMap<>(merged);
+    tied.entrySet().removeIf(entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
+    this.aliases = Collections.unmodifiableSortedMap(tied);
   }
 
   /**

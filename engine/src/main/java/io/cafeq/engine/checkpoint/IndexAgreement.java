@@ -33,11 +33,11 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
 
   /**
    * @param stored of all shards, in disk order
-   * @param aliases names that stand for another stored tensor
+   * @param metadata of the shards, where a name that stands for a stored tensor has that one's name
    * @throws CheckpointException where something is missing, or two copies could be meant
    */
   static IndexAgreement of(
-      ShardIndex index, Path folder, List<TensorInfo> stored, Set<String> aliases, JsonNode config) {
+      ShardIndex index, Path folder, List<TensorInfo> stored, Map<String, String> metadata, JsonNode config) {
     Map<String, TensorInfo> taken = HashMap.newHashMap(stored.size());
     List<String> copies = new ArrayList<>();
     List<String> unlisted = new ArrayList<>();
@@ -59,11 +59,11 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       }
     }
     List<String> missing = new TreeMap<>(index.files()).keySet().stream()
-        .filter(name -> !taken.containsKey(name) && !aliases.contains(name))
+        .filter(name -> !taken.containsKey(name) && !taken.containsKey(metadata.getOrDefault(name, "")))
         .toList();
     if (!missing.isEmpty()) {
       refuseEmptyShards(index, folder, missing);
-      StoredNames names = StoredNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
+      PresentNames names = PresentNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
       List<String> holes = missing.stream().filter(names::leavesHole).toList();
       if (!holes.isEmpty()) {
         throw hole(index, folder, holes);
@@ -159,13 +159,13 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
    * @param inLayers what stored names have after the number of a layer, with the part before it
    * @param layers 0 where the number is not known
    */
-  private record StoredNames(Set<String> modules, Set<String> inLayers, int layers, boolean tied) {
+  private record PresentNames(Set<String> modules, Set<String> inLayers, int layers, boolean tied) {
     private static final String HEAD = "lm_head.weight";
     private static final Set<String> PARAMETERS = Set.of("weight", "bias");
     /** Real names have fewer dots; those of a hostile file could have thousands, each a beginning to hold. */
     private static final int MOST_DOTS = 16;
 
-    static StoredNames of(Set<String> names, int layers, boolean tied) {
+    static PresentNames of(Set<String> names, int layers, boolean tied) {
       Set<String> modules = new HashSet<>();
       Set<String> inLayers = new TreeSet<>();
       for (String name : names) {
@@ -176,7 +176,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         }
         InLayer.of(name).ifPresent(place -> inLayers.add(place.anyLayer()));
       }
-      return new StoredNames(modules, inLayers, layers, tied);
+      return new PresentNames(modules, inLayers, layers, tied);
     }
 
     /** Whether the model has a use for the tensor, as far as can be told. */

@@ -95,7 +95,8 @@ public final class JsonText {
       case StreamConstraintsException tooMuch -> "a name, text or number is too long, or values are nested too deeply";
       case JsonEOFException early -> "the text ends too early";
       case MismatchedInputException more -> "something follows the value";
-      case JsonProcessingException other -> isDuplicate(other) ? "a key stands twice in an object" : "expected a JSON value or punctuation";
+      case JsonProcessingException other ->
+          isDuplicate(other) ? "a key stands twice in an object" : "expected a JSON value or punctuation";
     };
     return place == null || place.getLineNr() < 1
         ? what

@@ -51,13 +51,13 @@ public final class CheckpointWeights implements ModelWeights {
   }
 
   @Override
-  public Map<String, List<Long>> shapes() {
-    return checkpoint.weights().shapes();
+  public String stored(String tensor) {
+    return find(tensor).map(TensorInfo::name).orElse(tensor);
   }
 
   @Override
-  public String stored(String tensor) {
-    return find(tensor).map(TensorInfo::name).orElse(tensor);
+  public Map<String, List<Long>> shapes() {
+    return checkpoint.weights().shapes();
   }
 
   @Override

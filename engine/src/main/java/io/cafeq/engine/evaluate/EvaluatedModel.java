@@ -74,8 +74,9 @@ public final class EvaluatedModel implements AutoCloseable {
     try {
       SourceQuantization.check(checkpoint);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
-      return new EvaluatedModel(checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES,
-          checkpoint.warnings(), checkpoint::close);
+      return new EvaluatedModel(
+          checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES, checkpoint.warnings(),
+          checkpoint::close);
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;

@@ -16,11 +16,11 @@ public interface ModelWeights extends AutoCloseable {
 
   boolean has(String tensor);
 
-  /** The shape of each stored tensor by its name. */
-  Map<String, List<Long>> shapes();
-
   /** The name under which a tensor is stored: another one for a tied tensor. */
   String stored(String tensor);
+
+  /** The shape of each stored tensor by its name. */
+  Map<String, List<Long>> shapes();
 
   /** Output channels of a matrix [out, in]. */
   int rows(String tensor);

@@ -10,7 +10,8 @@ import java.util.regex.Pattern;
 /** Keys of config.json that no forward pass reads and that are not known to leave the computation as it is. */
 final class UnreadKeys {
   private static final Set<String> READ = Set.of(
-      "architectures", "attention_bias", "attn_logit_softcapping", "auto_map", "decoder_sparse_step", "dtype",
+      "architectures", "attention_bias", "attn_logit_softcapping", "auto_map", "compression_config",
+      "decoder_sparse_step", "dtype",
       "final_logit_softcapping", "head_dim", "hidden_act", "hidden_activation", "hidden_size", "intermediate_size",
       "is_causal", "layer_types", "max_position_embeddings", "max_window_layers", "mlp_bias", "mlp_layer_types",
       "mlp_only_layers", "model_type", "moe_intermediate_size", "norm_topk_prob", "num_attention_heads", "num_experts",

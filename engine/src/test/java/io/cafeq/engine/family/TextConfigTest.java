@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,7 +35,7 @@ class TextConfigTest {
     assertThat(config.layers()).hasValue(2);
     assertThat(config.headSize()).hasValue(16);
     assertThat(config.modelTypes()).last().isEqualTo("llama");
-    assertThat(Families.of(new ObjectMapper().readTree(file.formatted(TEXT))).name()).isEqualTo("llama");
+    assertThat(Families.of(new ObjectMapper().readTree(file.formatted(TEXT)), Map.of()).name()).isEqualTo("llama");
   }
 
   @Test
