@@ -18,7 +18,7 @@ public final class TableSix implements PaperTable {
   /**
    * The rate is constant, and learning bounces around its end by about as much. On the anisotropic weights a rate of .003
    * gives a figure that moves by 4 % with the kernel of the CPU, .01 one that moves by 8 %, .001 a lower one that moves by
-   * 0.1 %. The student weights take .003 and move by 0.2 %.
+   * 0.1 %. The student weights take .003 and move by 0.4 %.
    */
   private static final List<Double> RATES = List.of(.001, .003);
   private static final int STEPS = 1500;
