@@ -34,8 +34,7 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
      * Codes.
      *
      * @param layout of the source; codes are always in the order of [out, in]
-     * @param weights shape of the weights, [out, in] or [experts, out, in], where it does not follow from the stored one;
-     *     else empty
+     * @param weights shape of the weights, [out, in] or [experts, out, in], where the layout states it; else empty
      * @param sections ranges of rows in order, which cover all
      */
     record Quantized(LayoutKind layout, List<Long> weights, List<Section> sections) implements Content {

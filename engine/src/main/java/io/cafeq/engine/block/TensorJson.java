@@ -117,7 +117,8 @@ final class TensorJson {
     List<Long> weights = layout.statesShape() ? fields.longs(WEIGHTS) : List.of();
     List<Long> counted = layout.statesShape() ? weights : shape;
     if (!layout.accepts(counted.size())) {
-      throw new Fields.Bad(fields.path() + ": a quantized tensor that is " + layout.text() + " has the shape " + counted);
+      throw new Fields.Bad(
+          fields.path() + ": a quantized tensor that is " + layout.text() + " has the shape " + counted);
     }
     if (divided) {
       long[] next = {0};

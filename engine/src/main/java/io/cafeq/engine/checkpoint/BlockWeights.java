@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * MXFP4 of stacked experts, as gpt-oss stores it: {@code X_blocks} U8 [experts, out, in / 32, 16], two 4-bit floats a byte,
- * and {@code X_scales} U8 [experts, out, in / 32] with powers of two.
+ * MXFP4 of stacked experts, as gpt-oss stores it: {@code X_blocks} U8 [experts, out, in / 32, 16], two 4-bit floats per
+ * byte, and {@code X_scales} U8 [experts, out, in / 32] with powers of two.
  */
 record BlockWeights(Companions companions) implements QuantizedWeights {
   /** Weights that share a scale. */

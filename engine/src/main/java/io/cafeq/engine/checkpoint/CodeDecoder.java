@@ -2,7 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.checkpoint.WeightLayout.Codes;
 
-/** Turns the codes of quantized weights into the numbers that they stand for, without scales. All are floats exactly. */
+/** Decodes the codes of quantized weights to numbers, without scales. Each is a float exactly. */
 final class CodeDecoder {
   private final EightBitFloats eightBit;
 

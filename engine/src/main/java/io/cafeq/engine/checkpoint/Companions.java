@@ -15,7 +15,7 @@ record Companions(Map<String, TensorInfo> byName) {
     return SCALES.stream().flatMap(ending -> find(weight, ending).stream()).findFirst();
   }
 
-  /** {@code X.weight_ENDING} or {@code X.ENDING} for X.weight, {@code X_ENDING} or {@code X_weight_ENDING} for others. */
+  /** {@code X.weight_ENDING} or {@code X.ENDING} for X.weight; {@code X_ENDING}, {@code X_weight_ENDING} for others. */
   Optional<TensorInfo> find(TensorInfo weight, String ending) {
     return names(weight.name(), ending).stream().flatMap(name -> Optional.ofNullable(byName.get(name)).stream())
         .findFirst();

@@ -12,9 +12,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Weights of 4-bit floats, two in a byte of U8 [out, in / 2]: NVFP4 with a scale of E4M3 for 16 of them and one for the
- * tensor, by which scales are multiplied in {@code weight_scale_2} (ModelOpt) and divided in {@code weight_global_scale}
- * (compressed-tensors); MXFP4 with a power of two for 32 of them. Stacks of experts too, also as [in / 2, out].
+ * Weights of 4-bit floats, two per byte of U8 [out, in / 2]. NVFP4 has a scale of E4M3 for each 16 and a second one for
+ * the tensor, which multiplies the scales as {@code weight_scale_2} (ModelOpt) and divides them as
+ * {@code weight_global_scale} (compressed-tensors); MXFP4 has a power of two for each 32. Stacks of experts too, also as
+ * [experts, in / 2, out].
  */
 record Float4Weights(Companions companions) implements QuantizedWeights {
   private static final Codes CODES = new Codes(CodeKind.FLOAT4, 4);
@@ -52,7 +53,8 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
     TensorInfo scale = companions(info).getFirst();
     List<Long> shape = info.shape();
     if (shape.size() < 2 || shape.size() > 3) {
-      return new Reading.NoWeights("has 4-bit floats of shape " + shape + "; a matrix has 2 dimensions, a stack of them 3");
+      return new Reading.NoWeights(
+          "has 4-bit floats of shape " + shape + "; a matrix has 2 dimensions, a stack of them 3");
     }
     Optional<Reading> obstacle = QuantizedWeights.scaledInputs(companions, info);
     if (obstacle.isPresent()) {

@@ -11,13 +11,14 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * Weights of 8-bit floats: {@code X.weight} with {@code X.weight_scale_inv}, {@code X.weight_scale}, {@code X.scale} or the
- * like, one for the tensor, an output channel, a tile or a group (of powers of two in MXFP8), as DeepSeek, ModelOpt,
+ * Weights of 8-bit floats: {@code X.weight} with {@code X.weight_scale_inv}, {@code X.weight_scale}, {@code X.scale} or
+ * the like, one for the tensor, an output channel, a tile or a group (powers of two in MXFP8), as DeepSeek, ModelOpt,
  * compressed-tensors, FBGEMM and others write them.
  */
 record Float8Weights(Companions companions, QuantizationConfig config) implements QuantizedWeights {
   private static final Codes CODES = new Codes(CodeKind.FLOAT8, Byte.SIZE);
-  private static final Pattern TWO_PARTS = Pattern.compile("(.*[._])?(gate_(and_)?up|w13|gate_up)(_proj)?(_weight|\\.weight)?");
+  private static final Pattern TWO_PARTS =
+      Pattern.compile("(.*[._])?(gate_(and_)?up|w13)(_proj)?([._]weight)?");
   private static final Pattern THREE_PARTS = Pattern.compile("(.*[._])?(qkv|qkv_proj|Wqkv|W_pack)\\.weight");
 
   @Override
@@ -33,7 +34,8 @@ record Float8Weights(Companions companions, QuantizationConfig config) implement
     TensorInfo scale = companions(info).getFirst();
     List<Long> shape = info.shape();
     if (shape.size() < 2 || shape.size() > 3) {
-      return new Reading.NoWeights("has 8-bit floats of shape " + shape + "; a matrix has 2 dimensions, a stack of them 3");
+      return new Reading.NoWeights(
+          "has 8-bit floats of shape " + shape + "; a matrix has 2 dimensions, a stack of them 3");
     }
     boolean isFloat = switch (scale.dtype()) {
       case F64, F32, F16, BF16, F8_E8M0, F8_E4M3, F8_E5M2, U8 -> true;
@@ -53,8 +55,8 @@ record Float8Weights(Companions companions, QuantizationConfig config) implement
     Optional<Tiles> tiles = config.tiles().find(matrix, scale.shape());
     if (tiles.isEmpty()) {
       return QuantizedWeights.mismatch(info, scale, "one for all, for each output channel, for each tile of "
-          + config.tileRows() + " x " + config.tileColumns() + " or of another size that only one fits, or for each group of "
-          + "input channels");
+          + config.tileRows() + " x " + config.tileColumns() + " or of the only other size that fits, or for each "
+          + "group of input channels");
     }
     LayoutKind kind = isStack || transposed ? QuantizedWeights.kind(transposed) : LayoutKind.TILED;
     return QuantizedWeights.counted(new WeightTensor(

@@ -13,8 +13,9 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Integers with {@code weight_scale} and possibly {@code weight_zero_point}, as compressed-tensors stores them: I8 [out, in],
- * or I32 with integers of 1 to 8 bits packed along the input channels, whose shape is in {@code weight_shape}.
+ * Integers with {@code weight_scale} and possibly {@code weight_zero_point}, as compressed-tensors stores them: I8
+ * [out, in], or I32 with integers of 1 to 8 bits packed along the input channels, whose shape is in
+ * {@code weight_shape}.
  *
  * @param extents reads the shape that a tensor holds, where there is data to read
  */
@@ -78,7 +79,8 @@ record IntegerWeights(
     }
     Optional<Long> columns = held.map(List::getLast).or(() -> columns(info));
     if (columns.isEmpty()) {
-      return new Reading.NoWeights("has integers packed into 32-bit words, but neither config.json nor shapes tell how many");
+      return new Reading.NoWeights(
+          "has integers packed into 32-bit words, but neither config.json nor shapes tell how many");
     }
     List<Codes> fitting = codes(info.shape().getLast(), columns.get());
     if (fitting.size() != 1) {
@@ -100,7 +102,10 @@ record IntegerWeights(
         ? Optional.of(info.shape().getLast() * Integer.SIZE / config.bits().getFirst()) : Optional.empty();
   }
 
-  /** The stream without gaps first; before it, words held whole integers. Where several fit, those that config.json names. */
+  /**
+   * A stream without gaps first; older files hold whole integers in words. Where several numbers of bits fit, those that
+   * config.json names.
+   */
   private List<Codes> codes(long words, long columns) {
     for (CodeKind kind : List.of(CodeKind.PACKED, CodeKind.PACKED_BY_WORD)) {
       List<Codes> fitting = new ArrayList<>();

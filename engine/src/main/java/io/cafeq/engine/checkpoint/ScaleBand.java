@@ -11,8 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * The scales and zero points of some tiles of one matrix, read when asked for. Borrows its readers and their buffer; not
- * thread-safe.
+ * Holds the scales and zero points of some tiles of one matrix. Borrows its readers and their buffer; not thread-safe.
  */
 final class ScaleBand {
   /** The most scales that are held at a time. */

@@ -13,14 +13,15 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Judges a checkpoint that another program quantized: by what its layers hold, not by what config.json says. Weights that can
- * be dequantized are a source like any other; others are refused, since nothing but the original helps.
+ * Judges a checkpoint that another program quantized by what its layers hold, not by what config.json says. Weights that
+ * can be dequantized are a source like any other; others are refused, since nothing but the original helps.
  */
 public final class SourceQuantization {
   private static final int LOW_BITS = 4;
   private static final Pattern LAYER = Pattern.compile("(.*[._])?\\d+[._].*");
   private static final Pattern TOWER = Pattern.compile(
-      "(?i)(.*[._])?(vision|visual|audio|image|speech|vit|clip|siglip|mm)([._].*|\\w*(tower|model|encoder|projector)\\w*\\..*)");
+      "(?i)(.*[._])?(vision|visual|audio|image|speech|vit|clip|siglip|mm)"
+          + "([._].*|\\w*(tower|model|encoder|projector)\\w*\\..*)");
   private static final Pattern CACHE_SCALE = Pattern.compile("(.*\\.)?(k|v|kv)_(cache_)?scale");
   /** Where a transform is part of the model's work, not of its weights. */
   private static final Set<String> WITHIN_WEIGHTS = Set.of("weight_input", "weight_output");
@@ -84,8 +85,8 @@ public final class SourceQuantization {
           method(first), Names.quoted(first), others, unreadable.get(first)));
     }
     onlineTransform().ifPresent(location -> {
-      throw refused("%s: its transform_config applies transforms while the model runs (at %s), so the weights alone do not "
-          .formatted(method(""), Names.shortened(location)) + "make the model");
+      throw refused("%s: its transform_config applies transforms while the model runs (at %s), so the weights alone "
+          .formatted(method(""), Names.shortened(location)) + "do not make the model");
     });
   }
 
@@ -116,18 +117,18 @@ public final class SourceQuantization {
     List<String> sentences = new ArrayList<>();
     List<WeightTensor> low = readable.stream().filter(SourceQuantization::isLow).toList();
     if (!low.isEmpty()) {
-      sentences.add("The source holds weights of %s bits (%d tensors, such as %s)%s: they are dequantized first, and the "
+      sentences.add("The source holds weights of %s bits (%d tensors, such as %s)%s: they are dequantized first; the "
           .formatted(bits(low), low.size(), Names.shortened(low.getFirst().name()),
               origin.map(said -> ", quantized by " + said.method()).orElse(""))
           + "original checkpoint would give better results.");
     }
     if (origin.isPresent() && readable.isEmpty() && unreadable.isEmpty()) {
-      sentences.add("%s describes weights quantized by %s, but all weights are plain floats: they are taken as they are."
+      sentences.add("%s describes weights quantized by %s, but all weights are plain floats, which are taken as they are."
           .formatted(origin.get().place(), origin.get().method()));
     }
     if (checkpoint.tensors().stream().anyMatch(info -> CACHE_SCALE.matcher(info.name()).matches())) {
-      sentences.add("The source has scales for a cache of keys and values; pairs change the range of values, so those scales "
-          + "do not hold for the result.");
+      sentences.add("The source has scales for a cache of keys and values. Pairs change the range of values, so these "
+          + "scales do not hold for the result.");
     }
     return sentences;
   }

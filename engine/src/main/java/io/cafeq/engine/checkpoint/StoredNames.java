@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What tensors are called here and in their files. {@code X.weight_packed} beside {@code X.weight_scale} is {@code X.weight}
- * for everybody else, since it stands for that; all other names stay.
+ * What tensors are called here and in their files. {@code X.weight_packed} beside {@code X.weight_scale} is called
+ * {@code X.weight}, by which families know it; all other names stay.
  *
  * @param tensors under the names that are used here
  * @param renamed those names to the ones in the files, where they differ

@@ -67,7 +67,7 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
     return layout.kind().isQuantized() ? Dtype.BF16 : info.dtype();
   }
 
-  /** The tensor as it would be stored had nobody quantized it: same name, same order of dimensions, type and shape of floats. */
+  /** The tensor as it would be stored unquantized: same name and order of dimensions, type and shape of floats. */
   public TensorInfo unquantized() {
     if (!layout.kind().isQuantized() || layout.kind() == LayoutKind.MICRO_SCALED) {
       return info;
@@ -95,13 +95,14 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
         quantized.kind(), quantized.weights(), quantized.codes(),
         new WeightLayout.Scales(
             places.apply(scales.tensor()), scales.dtype(), scales.tiles(),
-            scales.global().map(global -> new WeightLayout.GlobalScale(places.apply(global.tensor()), global.divides())),
+            scales.global().map(
+                global -> new WeightLayout.GlobalScale(places.apply(global.tensor()), global.divides())),
             scales.groupIndex().map(places)),
         quantized.zeroPoints().map(zero -> new WeightLayout.ZeroPoints(places.apply(zero.tensor()), zero.packed())),
         quantized.extent().map(places));
   }
 
-  /** The shape by which the layout counts matrices, rows and columns: the stored one, or that of the weights where stated. */
+  /** The shape by which the layout counts rows and columns: the stored one, or that of the weights where stated. */
   public List<Long> shape() {
     return layout instanceof WeightLayout.Quantized quantized && layout.kind().statesShape()
         ? quantized.weights() : info.shape();

@@ -13,8 +13,8 @@ import java.util.function.Function;
 
 /**
  * Tells from headers and config.json, neither of which is trusted, which tensors are weight matrices and in which layout.
- * Reads no data but shapes of packed integers. Immutable. Each way of storing quantized weights is one {@link
- * QuantizedWeights}.
+ * Reads no data but shapes of packed integers. Immutable. Each way of storing quantized weights is one
+ * {@link QuantizedWeights}.
  */
 public final class WeightTensors {
   /** What a stored tensor is. */
@@ -139,7 +139,7 @@ public final class WeightTensors {
         : ", no weights");
   }
 
-  /** A tensor whose dimensions say how many experts, rows and columns there are. Rows of all experts are counted in an int. */
+  /** A tensor whose dimensions say how many experts, rows and columns there are; all rows are counted in an int. */
   private static Reading stored(TensorInfo info, WeightLayout layout) {
     int dimensions = info.shape().size();
     if (dimensions < 2 || dimensions > 3) {

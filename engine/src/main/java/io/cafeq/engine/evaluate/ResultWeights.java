@@ -115,7 +115,7 @@ public final class ResultWeights implements ModelWeights {
     return values;
   }
 
-  /** All tensors as the source had them, before another program quantized it; where they lie is of no meaning. */
+  /** All tensors as the source had them, unquantized; where they lie is of no meaning. */
   List<TensorInfo> tensors() {
     return result.tensors().stream().map(this::unquantized).toList();
   }

@@ -14,7 +14,7 @@ final class DenseForm {
   private DenseForm() {}
 
   /**
-   * The tensor to write. Plain and transposed tensors keep name and type; quantized ones become BF16, and {@code X_blocks}
+   * The tensor to write. Plain and transposed tensors keep name and type; quantized ones become BF16, {@code X_blocks}
    * becomes {@code X}.
    *
    * @param dtype the source's element type

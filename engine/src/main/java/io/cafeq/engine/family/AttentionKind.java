@@ -17,7 +17,8 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
           + "|(?:\\w+\\.)?(?:q|k|v|kv|prob)_(?:cache_)?(?:scale|zero_point)");
   private static final Pattern HEAD_NORM = Pattern.compile("[qk]_norm\\.\\w+");
   private static final Pattern OF_MATRIX = Pattern.compile(
-      "\\.(?:bias|(?:(?:weight|input|output|activation|q|k|v)_)?(?:global_)?(?:scale(?:s|_inv|_2)?|zero_point|shape|g_idx))$");
+      "\\.(?:bias|(?:(?:weight|input|output|activation|q|k|v)_)?(?:global_)?"
+          + "(?:scale(?:s|_inv|_2|_ub)?|zero_point|shape|g_idx))$");
 
   /** What becomes of the values on their way to the output matrix. */
   enum Values {
