@@ -89,6 +89,60 @@ class OddWeightsTest {
     }
   }
 
+  /** Sizes of values, outputs, and of queries and keys. */
+  @ParameterizedTest
+  @CsvSource({
+    "1e-9, 1e-9, 1e-9", "1e-30, 1e-30, 1e-30", "1e30, 1e30, 1e30", "1e-9, 1e9, 1e9", "1e25, 1e-30, 1e-20", "1, 1e-9, 1e-6",
+    "1e-5, 1e-5, 1e6"
+  })
+  void sizesDoNotMatter(double values, double outputs, double others) {
+    for (Map<String, String> keys : List.of(
+        Map.<String, String>of(), Map.of("scales", "f16-minimum", "group", "channel"), Map.of("pair-reverse", "true"),
+        Map.of("pairs", "false", "side", "output", "block", "16"), Map.of("pairs", "false", "method", "rtn"))) {
+      for (Dtype dtype : List.of(Dtype.F32, Dtype.BF16)) {
+        List<UnitFigures> ordinary = check(sized(1, 1, 1).with(dtype), keys, InputStatistics.NONE);
+        List<UnitFigures> odd = check(sized(values, outputs, others).with(dtype), keys, InputStatistics.NONE);
+        for (int i = 0; i < ordinary.size(); i++) {
+          double usual = ordinary.get(i).result().relativeError(ordinary.get(i).squaredNorm());
+          assertThat(odd.get(i).result().relativeError(odd.get(i).squaredNorm()))
+              .as(keys + " " + odd.get(i))
+              .isCloseTo(usual, within(0.1 * usual));
+        }
+      }
+    }
+  }
+
+  private static TinyModel sized(double values, double outputs, double others) {
+    Map<String, Double> sizes = Map.of("q", others, "k", others, "v", values, "o", outputs);
+    TinyModel model = TinyModel.of(HIDDEN, 4, 2, 16)
+        .with(TinyModel.VALUE_BIAS, index -> 0.05 * values * Math.sin(index));
+    for (String name : MATRICES) {
+      double size = Objects.requireNonNull(sizes.get(name));
+      model = model.with(weight(name), drawn(name, (value, index) -> value * size));
+    }
+    return model;
+  }
+
+  /** Alone, a row far smaller than its matrix would not be noticed; by itself it is as exact as the others. */
+  @ParameterizedTest
+  @ValueSource(strings = {"zero-point", "offset", "f16", "f16-minimum", "symmetric"})
+  void everyRowIsAsExactAsTheOthers(String storage) {
+    Map<String, String> keys = Map.of("pairs", "false", "method", "rtn", "scales", storage);
+    TinyModel model = odd(Oddity.MIXED_ROWS, HIDDEN);
+    MadeResult made = made(model, keys, InputStatistics.NONE);
+    double[] source = made.source(weight("q"));
+    double[] effective = made.effective(weight("q"));
+    for (int row = 0; row < source.length / HIDDEN; row++) {
+      double error = 0;
+      double norm = 0;
+      for (int i = row * HIDDEN; i < (row + 1) * HIDDEN; i++) {
+        error += Math.pow(effective[i] - source[i], 2);
+        norm += source[i] * source[i];
+      }
+      assertThat(Math.sqrt(error / norm)).as("row " + row).isBetween(0.01, 0.2);
+    }
+  }
+
   private static TinyModel odd(Oddity oddity, int hidden) {
     TinyModel model = TinyModel.of(hidden, 4, 2, 16);
     for (String name : MATRICES) {
@@ -132,13 +186,18 @@ class OddWeightsTest {
     return all;
   }
 
-  private List<UnitFigures> figures(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
+  private MadeResult made(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
     Map<String, String> keys = new HashMap<>(Map.of("pair-steps", "10", "steps", "5", "group", "16"));
     keys.putAll(changes);
     Path root = folder.resolve(Integer.toHexString(31 * model.hashCode() + keys.hashCode()) + statistics.hashCode());
     MadeResult made = new MadeResult(model.write(root.resolve("source")), root.resolve("result"));
     QuantizedFolder.make(made.source(), made.result(), keys, true, statistics);
     made.verify();
+    return made;
+  }
+
+  private List<UnitFigures> figures(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
+    MadeResult made = made(model, changes, statistics);
     List<UnitFigures> all = new ArrayList<>();
     for (Path file : made.files()) {
       try (UnitFileReader reader = UnitFileReader.open(file)) {
