@@ -14,8 +14,8 @@ import java.util.Optional;
 /**
  * Weights of 4-bit floats, two per byte of U8 [out, in / 2]. NVFP4 has a scale of E4M3 for each 16 and a second one for
  * the tensor, which multiplies the scales as {@code weight_scale_2} (ModelOpt) and divides them as
- * {@code weight_global_scale} (compressed-tensors); MXFP4 has a power of two for each 32. Stacks of experts too, also as
- * [experts, in / 2, out].
+ * {@code weight_global_scale} (compressed-tensors); MXFP4 has a power of two for each 32. Stacks of experts too, also
+ * as [experts, in / 2, out].
  */
 record Float4Weights(Companions companions) implements QuantizedWeights {
   private static final Codes CODES = new Codes(CodeKind.FLOAT4, 4);

@@ -103,8 +103,8 @@ record IntegerWeights(
   }
 
   /**
-   * A stream without gaps first; older files hold whole integers in words. Where several numbers of bits fit, those that
-   * config.json names.
+   * A stream without gaps first; older files hold whole integers in words. Where several numbers of bits fit, those
+   * that config.json names.
    */
   private List<Codes> codes(long words, long columns) {
     for (CodeKind kind : List.of(CodeKind.PACKED, CodeKind.PACKED_BY_WORD)) {

@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /** One way in which other programs store quantized weights. */
 interface QuantizedWeights {
-  /** What goes into a tensor's weights beside itself, by names and types alone; nothing for tensors stored otherwise. */
+  /** What goes into a tensor's weights beside itself, by names and types alone; none for tensors stored otherwise. */
   List<TensorInfo> companions(TensorInfo info);
 
   /**

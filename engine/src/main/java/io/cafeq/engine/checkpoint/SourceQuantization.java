@@ -13,8 +13,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Judges a checkpoint that another program quantized by what its layers hold, not by what config.json says. Weights that
- * can be dequantized are a source like any other; others are refused, since nothing but the original helps.
+ * Judges a checkpoint that another program quantized by what its layers hold, not by what config.json says. Weights
+ * that can be dequantized are a source like any other; others are refused, since nothing but the original helps.
  */
 public final class SourceQuantization {
   private static final int LOW_BITS = 4;
@@ -123,7 +123,7 @@ public final class SourceQuantization {
           + "original checkpoint would give better results.");
     }
     if (origin.isPresent() && readable.isEmpty() && unreadable.isEmpty()) {
-      sentences.add("%s describes weights quantized by %s, but all weights are plain floats, which are taken as they are."
+      sentences.add("%s describes weights quantized by %s, but all weights are plain floats and taken as they are."
           .formatted(origin.get().place(), origin.get().method()));
     }
     if (checkpoint.tensors().stream().anyMatch(info -> CACHE_SCALE.matcher(info.name()).matches())) {

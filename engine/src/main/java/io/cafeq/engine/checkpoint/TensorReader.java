@@ -9,8 +9,8 @@ import java.util.Objects;
  * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small tiles. One for each
  * worker: not thread-safe. It owns its buffers and borrows the source, which must stay open.
  *
- * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for 64 bits). Quantized ones
- * are one float product of the code, less its zero point, and its scale; with two levels of scales, that is itself one
+ * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for 64 bits). Quantized
+ * ones are one float product of the code, less its zero point, and its scale; with two levels of scales, that is itself one
  * product or quotient.
  */
 public final class TensorReader implements AutoCloseable {

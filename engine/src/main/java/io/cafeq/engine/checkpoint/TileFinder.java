@@ -9,8 +9,8 @@ import java.util.stream.LongStream;
 
 /**
  * Tells by shapes which weights share a scale: all, those of an output channel, of a tile, or of a group of input
- * channels; per expert where there are experts. Sizes that config.json states come first; where it states none, or others
- * than the shapes have, they are taken from the shapes, if only one size fits.
+ * channels; per expert where there are experts. Sizes that config.json states come first; where it states none, or
+ * others than the shapes have, they are taken from the shapes, if only one size fits.
  *
  * @param tileRows of the tiles that config.json states, else the usual ones
  * @param groups sizes of groups that config.json states

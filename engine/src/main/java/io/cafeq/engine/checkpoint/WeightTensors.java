@@ -12,7 +12,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 
 /**
- * Tells from headers and config.json, neither of which is trusted, which tensors are weight matrices and in which layout.
+ * Tells from headers and config.json, neither of which is trusted, which tensors are weight matrices, in which layout.
  * Reads no data but shapes of packed integers. Immutable. Each way of storing quantized weights is one
  * {@link QuantizedWeights}.
  */
@@ -99,8 +99,8 @@ public final class WeightTensors {
   /**
    * What the tensor is.
    *
-   * @param transposed whether the model's family stores this tensor as [in, out]; without meaning for layouts that never
-   *     are
+   * @param transposed whether the model's family stores this tensor as [in, out]; without meaning for layouts that
+   *     never are
    */
   public Reading read(TensorInfo info, boolean transposed) {
     if (companions.containsKey(info.name())) {

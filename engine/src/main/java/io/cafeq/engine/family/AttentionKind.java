@@ -13,8 +13,10 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
   /** Names after the module's that are known to change nothing between V and O. */
   private static final Pattern HARMLESS = Pattern.compile(
       "(?:[qk]_norm|q_a_layernorm|kv_a_layernorm|output\\.LayerNorm)\\.\\w+|sinks|rotary_emb\\.inv_freq"
-          + "|bias|masked_bias|self\\.distance_embedding\\.weight"
-          + "|(?:\\w+\\.)?(?:q|k|v|kv|prob)_(?:cache_)?(?:scale|zero_point)");
+          + "|bias|masked_bias|self\\.distance_embedding\\.weight");
+  /** Scales of caches and activations: one number commutes with any map of a head, a vector of channels does not. */
+  private static final Pattern SCALE =
+      Pattern.compile("(?:\\w+\\.)?(?:q|k|v|kv|prob)_(?:cache_)?(?:scale|zero_point)");
   private static final Pattern HEAD_NORM = Pattern.compile("[qk]_norm\\.\\w+");
   private static final Pattern OF_MATRIX = Pattern.compile(
       "\\.(?:bias|(?:(?:weight|input|output|activation|q|k|v)_)?(?:global_)?"
@@ -107,10 +109,15 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
   /** A tensor in the attention that nobody has looked at could be a norm or a gate. */
   private Optional<String> stranger(Layer layer) {
     return layer.tensors().keySet().stream()
-        .filter(name -> name.startsWith(module + ".") && !inModule(name, HARMLESS))
+        .filter(name -> name.startsWith(module + ".") && !inModule(name, HARMLESS) && !isScaleOfHeads(layer, name))
         .filter(name -> layer.names().matrix(OF_MATRIX.matcher(name).replaceFirst(".weight")).isEmpty())
         .findFirst()
         .map(name -> "what " + name + " does in the attention is not known");
+  }
+
+  private boolean isScaleOfHeads(Layer layer, String name) {
+    return inModule(name, SCALE)
+        && layer.tensor(name).filter(info -> info.elements() <= layer.config().heads().orElse(1)).isPresent();
   }
 
   private boolean inModule(String name, Pattern pattern) {

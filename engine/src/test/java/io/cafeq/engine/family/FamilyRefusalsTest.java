@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.family.Coupling.Kind;
 import io.cafeq.engine.family.ModelFamily.Couplings;
@@ -168,6 +169,20 @@ class FamilyRefusalsTest {
     assertThat(couplings.legal()).noneMatch(coupling -> coupling.left().startsWith(layer)).isNotEmpty();
     assertThat(couplings.refused()).anyMatch(sentence -> sentence.equals(
         "Layer 0 has no value-output pair: what " + stranger + " does in the attention is not known."));
+  }
+
+  /** What quantizers put beside matrices, and one number for a cache, change nothing between V and O. */
+  @ParameterizedTest
+  @CsvSource({"v_scale", "attn.k_scale", "kv_scale", "v_proj.weight_scale", "o_proj.input_scale", "q_proj.activation_scale",
+      "k_proj.weight_zero_point", "o_proj.weight_g_idx", "v_proj.weight_shape", "v_proj.output_scale", "v_proj.scale",
+      "o_proj.weight_scale_2", "v_proj.weight_global_scale", "o_proj.input_global_scale"})
+  void scalesInTheAttentionForbidNothing(String scale) {
+    FamilyShapes shapes = FamilyShapes.of("llama");
+    Map<String, TensorInfo> headers = shapes.headers();
+    String name = "model.layers.0.self_attn." + scale;
+    headers.put(name, new TensorInfo(name, Dtype.F32, List.of(), "f", 0, 4));
+    assertThat(couplings(shapes.configObject(), headers).legal()).anyMatch(
+        coupling -> coupling.left().startsWith("model.layers.0."));
   }
 
   @ParameterizedTest
