@@ -64,6 +64,12 @@ final class DecoderNames {
         Matrix.of("linear_attn.out_proj.weight", Role.MIXER_OUTPUT));
   }
 
+  /** Gemma 3n's embeddings of each layer come in through two small matrices, which are left alone. */
+  static List<Matrix> layerEmbeddings() {
+    return List.of(
+        Matrix.of("per_layer_input_gate.weight", Role.OTHER), Matrix.of("per_layer_projection.weight", Role.OTHER));
+  }
+
   static List<Matrix> gated(String module) {
     return List.of(
         Matrix.of(module + ".gate_proj.weight", Role.GATE).reading(module),

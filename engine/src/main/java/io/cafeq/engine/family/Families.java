@@ -24,7 +24,9 @@ public final class Families {
       plain("gemma2", "gemma2"),
       plain("gemma3", "gemma3", "gemma3_text"),
       decoder("gemma3n", attention(Values.NORMALISED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD)), "gemma3n", "gemma3n_text"),
+          DecoderNames.layers(
+              DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD), DecoderNames.layerEmbeddings()),
+          "gemma3n", "gemma3n_text"),
       decoder("bitnet", attention(Values.NORM_AFTER, Positions.ROTARY),
           DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD)), "bitnet"),
       decoder("phi3", new AttentionKind(ATTENTION, new AttentionLayout.FusedInBlocks(

@@ -4,6 +4,7 @@ package io.cafeq.engine.family;
 public enum KeptReason {
   EMBEDDINGS("embeddings and output heads"),
   STEERING("routers, gates, norms and other matrices that steer"),
+  FAMILY("kept by the family"),
   OTHER_MODALITY("towers and projectors of other modalities"),
   UNUSED_LAYERS("layers that the text model does not run"),
   OUTSIDE("outside the repeated layers"),
@@ -24,7 +25,7 @@ public enum KeptReason {
   /** Whether the matrix stands in a layer of the text model, and whoever ran the program did not ask for it to stay. */
   public boolean isLoss() {
     return switch (this) {
-      case STEERING, UNREADABLE -> true;
+      case STEERING, FAMILY, UNREADABLE -> true;
       case EMBEDDINGS, OTHER_MODALITY, UNUSED_LAYERS, OUTSIDE, RECIPE -> false;
     };
   }

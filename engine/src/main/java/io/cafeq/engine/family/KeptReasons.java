@@ -27,13 +27,19 @@ final class KeptReasons {
 
   private static KeptReason inRegion(Region region, LayerRoles roles, String name) {
     return switch (region) {
-      case LAYER -> roles.find(name)
-          .map(found -> found instanceof LayerRoles.Found.Steering ? KeptReason.STEERING : KeptReason.UNREADABLE)
-          .orElse(KeptReason.UNREADABLE);
+      case LAYER -> roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING);
       case VOCABULARY -> KeptReason.EMBEDDINGS;
       case OUTSIDE -> KeptReason.OUTSIDE;
       case UNUSED_LAYER -> KeptReason.UNUSED_LAYERS;
       case OTHER_MODALITY -> KeptReason.OTHER_MODALITY;
+    };
+  }
+
+  private static KeptReason inLayer(LayerRoles.Found found) {
+    return switch (found) {
+      case LayerRoles.Found.Multiplied multiplied -> KeptReason.FAMILY;
+      case LayerRoles.Found.Steering steering -> KeptReason.STEERING;
+      case LayerRoles.Found.Unclear unclear -> KeptReason.UNREADABLE;
     };
   }
 }

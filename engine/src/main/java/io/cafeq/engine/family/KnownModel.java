@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 
 /**
  * One model of a family whose names are known. Names may have anything before them, as long as the layers that it stands before
- * are the text model's; and what the family does not name in those layers, such as experts stored as one stack, is found by
- * its structure.
+ * are the text model's; and what the family does not name in those layers, such as experts stored as one stack, is found
+ * by its structure.
  */
 final class KnownModel implements ModelFamily {
   private final NamedFamily family;
@@ -54,6 +54,7 @@ final class KnownModel implements ModelFamily {
         .or(() -> wrapping.unwrapped(tensorName).flatMap(family.outer()::role));
   }
 
+  /** Experts read the layer's input together, as those that the family names do. */
   private Optional<Place> byStructure(String tensorName) {
     return layerShapes.find(tensorName)
         .filter(at -> isUsed(at.number()))

@@ -148,6 +148,8 @@ public final class Planner {
           "A tensor in a layer that is no matrix and no stack of experts that is known keeps its bytes", info.name());
       case OUTSIDE -> warnings.add(
           "A matrix outside the repeated layers keeps its bytes unless include matches it", info.name());
+      case FAMILY -> warnings.add(
+          "A matrix that the model's family does not name keeps its bytes unless include matches it", info.name());
       case EMBEDDINGS, STEERING, UNUSED_LAYERS, RECIPE -> {}
     }
   }
