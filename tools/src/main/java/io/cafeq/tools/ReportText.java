@@ -154,7 +154,8 @@ final class ReportText {
         .sorted(Comparator.comparingDouble((Outlier outlier) -> -outlier.error() / outlier.usual()))
         .limit(MOST_OUTLIERS)
         .forEach(outlier -> table.row(
-            outlier.unit(), outlier.measure().toString(), Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
+            outlier.unit(), outlier.measure().toString(),
+            Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
     String more = outliers.size() > MOST_OUTLIERS
         ? (outliers.size() - MOST_OUTLIERS) + " more; report.json names them.\n"
         : "";

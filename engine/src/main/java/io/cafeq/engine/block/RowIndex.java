@@ -117,7 +117,8 @@ final class RowIndex {
   private void addExponents(Entry entry) {
     Entry other = exponents.put(SlabPlace.of(entry), entry);
     if (other != null) {
-      throw damage.of(entry.name(), entry.number(), "the exponents of its slab stand there already in row " + other.number());
+      throw damage.of(
+          entry.name(), entry.number(), "the exponents of its slab are in row " + other.number() + " already");
     }
   }
 

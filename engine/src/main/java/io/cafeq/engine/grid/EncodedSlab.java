@@ -8,8 +8,8 @@ import java.lang.foreign.ValueLayout;
  * its row and group, or code * scale + minimum (see {@link io.cafeq.config.ScaleStorage}). The segments are borrowed from
  * whoever made the slab and hold little-endian values; those that the storage does not have are empty.
  *
- * <p>f16 covers 40 powers of two only. A row that needs others has an exponent e: its row scale, or its f16 scales and f16
- * minimums, stand for 2^e times themselves. Ordinary rows have the exponent 0, and a slab of such rows stores none.
+ * <p>f16 covers 40 powers of two only. A row that needs others has an exponent e: its row scale, or its f16 scales and
+ * f16 minimums, stand for 2^e times themselves. Ordinary rows have the exponent 0, and a slab of such rows stores none.
  *
  * <p>What a slab means, to the bit, is: scale = (float) ((double) scale code * row scale / (2^scaleBits - 1)), or the stored
  * f16; zero = (2^bits - 1) / 2f, the zero point's code, or (offset) that code / 2^(8 - bits), all exact floats; value = (code -

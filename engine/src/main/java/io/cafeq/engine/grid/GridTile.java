@@ -254,7 +254,8 @@ public final class GridTile {
       if (half) {
         scaleCode[l] = nothing(l) ? 0 : HalfFloats.positive(full[l] > 0 ? shrink * full[l] / rowScales.factor(row) : 1);
       } else {
-        scaleCode[l] = (int) Math.clamp(Math.rint(shrink * full[l] / rowScales.scale(row) * levels), nothing(l) ? 0 : 1, levels);
+        double code = Math.rint(shrink * full[l] / rowScales.scale(row) * levels);
+        scaleCode[l] = (int) Math.clamp(code, nothing(l) ? 0 : 1, levels);
       }
       step[l] = scaleOf(l, scaleCode[l]);
       inverse[l] = inverse(step[l]);
@@ -335,7 +336,8 @@ public final class GridTile {
   /** Writes the loaded rows' scales and zero points at {@code firstRow} of {@code buffers}. */
   public void store(SlabBuffers buffers, int firstRow) {
     for (int row = 0; row < rows; row++) {
-      buffers.grid(firstRow + row, rowScales.exponent(row), rowScales.bits(row), bestScaleCode, bestZeroCode, row * groups);
+      buffers.grid(
+          firstRow + row, rowScales.exponent(row), rowScales.bits(row), bestScaleCode, bestZeroCode, row * groups);
     }
   }
 

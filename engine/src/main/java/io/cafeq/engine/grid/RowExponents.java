@@ -1,8 +1,9 @@
 package io.cafeq.engine.grid;
 
 /**
- * Chooses the power of two that a row's f16 scales and minimums are stored with, where f16 alone would lose them: its normal
- * numbers end at 2^-14, and where its subnormal ones end, at 2^-24, so does all of the row. A power of two costs no digit.
+ * Chooses the power of two that a row's f16 scales and minimums are stored with, where f16 alone would lose them: its
+ * normal numbers end at 2^-14, and where its subnormal ones end, at 2^-24, so does all of the row. A power of two costs
+ * no digit.
  */
 public final class RowExponents {
   /** From here on f16 has at least four binary digits for a step, and rows keep the bytes that they have always had. */
@@ -22,7 +23,9 @@ public final class RowExponents {
 
   private RowExponents() {}
 
-  /** Whether a row's largest step, or minimum, is too small for any float to tell its levels apart: it becomes zeros. */
+  /**
+   * Whether a row's largest step, or minimum, is too small for any float to tell its levels apart: it becomes zeros.
+   */
   public static boolean isNothing(double largest) {
     return largest < NOTHING;
   }

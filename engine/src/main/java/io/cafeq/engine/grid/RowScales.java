@@ -14,7 +14,9 @@ final class RowScales {
     factors = new float[rows];
   }
 
-  /** Chooses those of a row by the largest step of its groups and, where minimums are stored, their largest magnitude. */
+  /**
+   * Chooses those of a row by the largest step of its groups and, where minimums are stored, their largest magnitude.
+   */
   void choose(int row, float step, float minimum) {
     exponents[row] = RowExponents.of(step, minimum);
     factors[row] = RowExponents.factor(exponents[row]);

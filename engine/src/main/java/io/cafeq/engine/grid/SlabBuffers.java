@@ -106,8 +106,8 @@ public final class SlabBuffers {
   }
 
   /**
-   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. Where an exponent ends,
-   * f16 itself goes on, as far as it reaches.
+   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. Where an
+   * exponent ends, f16 itself goes on, as far as it reaches.
    */
   public EncodedSlab multiplied(EncodedSlab slab, int exponent) {
     if (exponent == 0) {

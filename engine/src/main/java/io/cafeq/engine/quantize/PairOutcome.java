@@ -88,7 +88,7 @@ final class PairOutcome {
     PairFigures figures = new PairFigures(
         pair.left().name(), pair.right().name(), pair.weights(), written.squaredNorm(), result.relative(),
         relative(plain), relative(clipped), relative(equal), rotation, learned);
-    Optional<Part> fallBack = treatment.fallBack() && equal != null
+    Optional<Part> fallBack = treatment.fallBack() && treatment.basis() != Basis.UNCHANGED && equal != null
         ? better(equal, result, rounded.losesBias(), identities).map(rounding -> plain(equalLeft, equalRight, rounding))
         : Optional.empty();
     return new PartWork.Outcome(
@@ -111,9 +111,9 @@ final class PairOutcome {
   }
 
   /**
-   * How plain rounding is to take the place of the result, where it comes out as well: as it would be written, which with
-   * statistics is in their metrics, or to the nearest where that is better. It does so also where the transform loses what a
-   * bias adds, which no error of the product tells.
+   * How plain rounding is to take the place of the result, where it comes out as well: as it would be written, which
+   * with statistics is in their metrics, or to the nearest where that is better. It does so also where the transform
+   * loses what a bias adds, which no error of the product tells.
    */
   private Optional<PairRounding> better(Measured equal, Measured result, boolean losesBias, List<double[]> identities) {
     PairRounding asked = treatment.settings().rounding();
@@ -131,7 +131,7 @@ final class PairOutcome {
       }
     }
     boolean isNearest = nearest < StackBaselines.CLEARLY_BELOW * least;
-    return losesBias || Math.min(least, isNearest ? nearest : least) <= result.output().orElseThrow()
+    return losesBias || (isNearest ? nearest : least) <= result.output().orElseThrow()
         ? Optional.of(isNearest ? PairRounding.NEAREST : asked)
         : Optional.empty();
   }

@@ -1,9 +1,10 @@
 package io.cafeq.engine.quantize;
 
 /**
- * Powers of two by which the factors of a pair are divided while they are worked on, so that products of them stay within
- * floats, and those that the stored factors are multiplied with. Of a pair only the product counts, so what one factor has
- * too little of, the other may have too much of: each gets half of both together. Ordinary pairs have only zeros.
+ * Powers of two by which the factors of a pair are divided while they are worked on, so that products of them stay
+ * within floats, and those that the stored factors are multiplied with. Of a pair only the product counts, so what one
+ * factor has too little of, the other may have too much of: each gets half of both together. Ordinary pairs have only
+ * zeros.
  *
  * @param left exponent by which the left factor is divided
  * @param right exponent by which the right factor is divided

@@ -20,10 +20,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What rounding without a transform would do to a stack, measured slab by slab beside the result, and whether it is better.
- * Where the inputs are known that is asked of the errors of the outputs, and of plain rounding in their metric, which is what
- * would be written, or to the nearest where that is better, as it can be beside huge outliers: on all slabs of a small stack, else on every fourth of each range of rows from its first on, since matrices
- * of a stack may be unlike; on the same ones of the result. Without, of all squared errors.
+ * What rounding without a transform would do to a stack, measured slab by slab beside the result, and whether it is
+ * better. Where the inputs are known that is asked of the errors of the outputs, and of plain rounding in their metric,
+ * which is what would be written, or to the nearest where that is better, as it can be beside huge outliers: on all
+ * slabs of a small stack, else on every fourth of each range of rows from its first on, since matrices of a stack may
+ * be unlike; on the same ones of the result. Without, of all squared errors.
  */
 final class StackBaselines {
   private static final int COMPARED_SLABS = 4;
@@ -163,10 +164,13 @@ final class StackBaselines {
             usual.map(other -> decisive(other.compared)).orElse(decisive(comparedResult))));
     return nearest.isPresent()
         ? nearest.map(baseline -> plain(baseline.grid, Rounding.NEAREST))
-        : usual.filter(baseline -> !isResult(baseline.grid)).map(baseline -> plain(baseline.grid, treatment.rounding()));
+        : usual.filter(baseline -> !isResult(baseline.grid))
+            .map(baseline -> plain(baseline.grid, treatment.rounding()));
   }
 
-  /** Nearest plane beats nearest rounding by far; where outliers leave it nothing to correct, the sums that tell differ. */
+  /**
+   * Nearest plane beats nearest rounding by far; where outliers leave it nothing to correct, the sums that tell differ.
+   */
   private static boolean isClearlyBelow(double error, double other) {
     return error < CLEARLY_BELOW * other;
   }

@@ -78,8 +78,8 @@ final class TransformLearner {
   }
 
   /**
-   * The blocks of some rows of the output side, {@code firstRow} on a block's edge. Rows of unusual size are divided by a power
-   * of two while their block is learned.
+   * The blocks of some rows of the output side, {@code firstRow} on a block's edge. Rows of unusual size are divided by
+   * a power of two while their block is learned.
    *
    * @param groupWeights of the range that the rows are in
    */

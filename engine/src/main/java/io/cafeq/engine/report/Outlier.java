@@ -43,8 +43,8 @@ public record Outlier(String unit, List<String> tensors, Measure measure, double
   public String warning() {
     return String.format(
         Locale.ROOT,
-        "Unit %s has a %s of %.4f; %.4f is usual for its kind. Quantize again into another folder with more bits for its "
-            + "tensors (overrides in a recipe file), or leave them as they are: --exclude '%s'.",
+        "Unit %s has a %s of %.4f; %.4f is usual for its kind. Quantize again into another folder with more bits for "
+            + "its tensors (overrides in a recipe file), or leave them as they are: --exclude '%s'.",
         unit, measure, error, usual, pattern());
   }
 

@@ -16,8 +16,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds units whose errors are far above those of the units of the same roles. An error halves with each bit, so errors are
- * compared as if all units had the same bits; what a user gave fewer bits is no outlier by that. Medians do not mind outliers.
+ * Finds units whose errors are far above those of the units of the same roles. An error halves with each bit, so errors
+ * are compared as if all units had the same bits; what a user gave fewer bits is no outlier by that. Medians do not
+ * mind outliers.
  */
 public final class Outliers {
   /** Ordinary units of a role are within a factor of two of their median. */

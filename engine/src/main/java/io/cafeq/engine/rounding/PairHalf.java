@@ -170,8 +170,8 @@ final class PairHalf {
   }
 
   /**
-   * How far the rounded other factor makes something else of the factor's biases once they are transformed, in the worst head: see
-   * {@link FoldedBiases#error}. 0 without biases.
+   * How far the rounded other factor makes something else of the factor's biases once they are transformed, in the
+   * worst head: see {@link FoldedBiases#error}. 0 without biases.
    *
    * @param other products of the other factor, rounded
    * @param originals products of the other factor as it was, for each coupling

@@ -16,7 +16,9 @@ public final class FoldedBiases {
    */
   public record Met(double[] self, double[] cross, double[] original) {}
 
-  /** ||f^ b^ - f b||^2 by what f makes of any vector of that length, ||f||_F^2 ||b||^2 / h; 0 where both make nothing. */
+  /**
+   * ||f^ b^ - f b||^2 by what f makes of any vector of that length, ||f||_F^2 ||b||^2 / h; 0 where both make nothing.
+   */
   public static double error(Met met, double[] original, double[] effective) {
     int h = original.length;
     double error = SquareMatrices.form(effective, met.self(), effective)

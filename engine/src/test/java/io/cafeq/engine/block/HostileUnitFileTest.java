@@ -102,7 +102,8 @@ class HostileUnitFileTest {
   @Test
   void exponentsAreNeverLost() throws IOException {
     TensorHeader tensor = new TensorHeader(
-        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(4L, 24L), new TensorHeader.Coding(UnitFiles.GRID, null));
+        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(4L, 24L),
+        new TensorHeader.Coding(UnitFiles.GRID, null));
     UnitHeader header = new UnitHeader("u", UnitFiles.IDENTITY, "k", List.of(tensor));
     try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined();
         UnitFileWriter writer = UnitFileWriter.open(file, header)) {

@@ -34,7 +34,8 @@ class SlabDecoderTest {
     int columns = group == 0 ? 11 * groups : group * groups;
     try (Arena arena = Arena.ofConfined()) {
       EncodedSlab slab = UnitFiles.withExponents(
-          UnitFiles.slab(arena, new Random(seed), grid, 5, columns), (byte) 0, (byte) 1, (byte) exponent, (byte) -7, (byte) 0);
+          UnitFiles.slab(arena, new Random(seed), grid, 5, columns),
+          (byte) 0, (byte) 1, (byte) exponent, (byte) -7, (byte) 0);
       FloatMatrix decoded = FloatMatrix.allocate(arena, 3, columns);
       new SlabDecoder().decode(slab, 2, null, 0, decoded);
       for (int row = 0; row < 3; row++) {

@@ -24,7 +24,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Weights that no training leaves, or that a broken one does: nothing comes out worse than plain rounding at its bits. */
+/**
+ * Weights that no training leaves, or that a broken one does: nothing comes out worse than plain rounding at its bits.
+ */
 class OddWeightsTest {
   private static final int HIDDEN = 64;
   private static final List<String> MATRICES = List.of("q", "k", "v", "o");
