@@ -1,6 +1,5 @@
 package io.cafeq.engine.family;
 
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -90,10 +89,5 @@ record LayerStack(String start, SortedMap<Integer, SortedMap<String, List<Long>>
       counts.addAll(numbered.values());
     }
     return counts;
-  }
-
-  /** The layers from there on. */
-  List<Integer> from(int number) {
-    return new ArrayList<>(layers.tailMap(number).keySet());
   }
 }
