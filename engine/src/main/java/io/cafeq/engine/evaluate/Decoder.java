@@ -12,7 +12,8 @@ import java.util.Optional;
  */
 record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
   /** Throws an {@link EngineException} where no forward pass is written for the model. */
-  static Decoder of(ModelWeights weights) {
+  static Decoder of(ModelWeights stored) {
+    ModelWeights weights = StackedExperts.over(stored);
     DecoderShape shape = DecoderShapes.of(weights.config());
     DecoderTensors names = DecoderTensors.find(weights.config(), weights.shapes(), weights::has).orElseThrow(() -> new EngineException(
         FailureKind.CHECKPOINT,

@@ -93,8 +93,9 @@ public final class EvaluatedModel implements AutoCloseable {
     return folder;
   }
 
+  /** With each expert's matrices by names of their own, however they are stored. */
   public ModelWeights weights() {
-    return weights;
+    return StackedExperts.over(weights);
   }
 
   /** What a user should know of the model's files before its figures are believed, each a sentence. */

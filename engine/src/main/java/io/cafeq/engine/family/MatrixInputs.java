@@ -11,6 +11,8 @@ import java.util.OptionalInt;
 
 /** Which matrices of a model read which inputs, as far as its family's names tell. */
 public final class MatrixInputs {
+  private static final String WEIGHT = ".weight";
+
   private final ModelFamily family;
 
   private MatrixInputs(ModelFamily family) {
@@ -47,13 +49,17 @@ public final class MatrixInputs {
         .orElseGet(() -> new MatrixInput(place.input().orElse(weight.name()), weight.columns(), Optional.empty())));
   }
 
-  /** The tensor's name has the expert's number after what all experts have in common, unless they are stacked. */
+  /**
+   * The tensor's name has the expert's number after what all experts have in common, unless they are stacked; inputs of
+   * stacked ones are called as they would be one by one.
+   */
   private static MatrixInput ofExpert(WeightTensor weight, String experts, boolean shared, int expert) {
     String rest = weight.name().substring(Math.min(weight.name().length(), experts.length() + 1));
     int dot = rest.indexOf('.');
     boolean numbered = !weight.isStack() && dot > 0;
     String number = numbered ? rest.substring(0, dot) : Integer.toString(expert);
-    String matrix = shared ? "" : "." + (numbered ? rest.substring(dot + 1) : rest);
+    String own = numbered ? rest.substring(dot + 1) : rest.endsWith(WEIGHT) ? rest : rest + WEIGHT;
+    String matrix = shared ? "" : "." + own;
     return new MatrixInput(
         experts + "." + number + matrix, weight.columns(), Optional.of(experts + matrix));
   }

@@ -103,7 +103,7 @@ class RenamedKeysTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"llama", "llama-tied", "mistral", "mistral3", "qwen2", "qwen3", "gemma", "gemma2", "gemma3",
-      "gemma3-multimodal", "mixtral", "qwen2_moe", "qwen3_moe"})
+      "gemma3-multimodal", "mixtral", "qwen2_moe", "qwen3_moe", "qwen3_moe-fused"})
   void modelsOfACurrentLibrary(String name) throws IOException {
     Path model = Shared.require("data/families/" + name);
     JsonNode golden = JSON.readTree(model.resolve("golden.json").toFile());
