@@ -107,7 +107,7 @@ record Diagnosis(
     }
     if (backends.stream().noneMatch(Backend::available)) {
       problems.add(new Problem(true, "no compute backend works here",
-          "Mend one of the above; scalar needs nothing but Java, so check that the installation is whole."));
+          "Fix one of the above; scalar needs nothing but Java, so check that the installation is whole."));
     }
     return backends;
   }

@@ -7,7 +7,7 @@ import picocli.CommandLine.Mixin;
 /** {@code cafeq doctor}. */
 @Command(
     name = "doctor",
-    description = "Says what works on this machine, and how to mend what does not. Exit code 0 if quantizing works here.")
+    description = "Reports what works on this machine, and how to fix the rest. Exit code 0 if quantizing works here.")
 final class DoctorCommand implements Callable<Integer> {
   @Mixin CommonOptions common = new CommonOptions();
 

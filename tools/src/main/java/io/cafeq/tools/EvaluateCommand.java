@@ -108,8 +108,9 @@ final class EvaluateCommand implements Callable<Integer> {
         ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
         EvaluatedModel evaluated = EvaluatedModel.open(model);
         @Nullable EvaluatedModel other = reference == null ? null : EvaluatedModel.open(reference)) {
+      MemoryBudget budget = MemoryBudget.of(settings.resolvedMaxMemory());
       Resources resources = new Resources(
-          lane.products(), MemoryBudget.of(settings.resolvedMaxMemory()).pool(),
+          lane.products(), budget.pool(), budget.taken(),
           Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
       EvaluationSummary summary = evaluateOnTheHeap(resources, evaluated, other, start);
       progress.close();

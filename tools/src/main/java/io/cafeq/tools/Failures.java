@@ -62,7 +62,7 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
       case OutOfMemoryError full ->
           new Failure(
               ExitCode.FAILURE, "the program ran out of memory: " + full.getMessage(),
-              "Use fewer --lanes, or a higher --max-memory on a machine that has it.");
+              "Run again with more Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g.");
       default ->
           new Failure(
               ExitCode.FAILURE, "unexpected failure: " + VisibleText.message(thrown.toString()),

@@ -6,6 +6,7 @@ import io.cafeq.config.Settings;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
+import io.cafeq.engine.text.Shell;
 import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
 

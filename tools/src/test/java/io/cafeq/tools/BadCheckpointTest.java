@@ -119,7 +119,7 @@ class BadCheckpointTest {
   @Test
   void configThatIsNoJson() throws Exception {
     Files.writeString(model.resolve("config.json"), "{\"model_type\": llama}");
-    assertThatItIsRefused("config.json", "mend");
+    assertThatItIsRefused("config.json", "fix");
   }
 
   @Test

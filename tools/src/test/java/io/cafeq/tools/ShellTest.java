@@ -2,6 +2,7 @@ package io.cafeq.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cafeq.engine.text.Shell;
 import java.nio.file.Path;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;

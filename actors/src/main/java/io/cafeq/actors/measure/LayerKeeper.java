@@ -140,7 +140,7 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
     failure = new UnitFailure(
         FailureKind.RESULT,
         "the statistics met a fault of this program: " + failed.getCause().getMessage(),
-        "Run again with --statistics none; report it with the log.");
+        "Quantize into another folder with --statistics none, and report this with the log.");
     busy = false;
     ended = true;
     answer();

@@ -30,14 +30,19 @@ public record MemoryBudget(long cap, long heap) {
     return new MemoryBudget(cap, Runtime.getRuntime().maxMemory());
   }
 
+  /** Bytes of the cap that are not the lanes': the Java heap's and the libraries'. */
+  public long taken() {
+    return heap + OVERHEAD;
+  }
+
   /** Bytes that the lanes share. */
   public long pool() {
-    return Math.max(LEAST_POOL, cap - heap - OVERHEAD);
+    return Math.max(LEAST_POOL, cap - taken());
   }
 
   /** Whether the cap is too small for this process's heap, so that it may be exceeded. */
   public boolean isTight() {
-    return cap - heap - OVERHEAD < LEAST_POOL;
+    return cap - taken() < LEAST_POOL;
   }
 
   /** Bytes of the heap that units share: what is left of it beside the libraries' own. */
@@ -67,7 +72,7 @@ public record MemoryBudget(long cap, long heap) {
     }
     long needed = memory.nativeBytes();
     if (needed > pool()) {
-      long enough = Math.ceilDiv(needed + heap + OVERHEAD, 1L << 20);
+      long enough = Math.ceilDiv(needed + taken(), 1L << 20);
       throw new EngineException(
           FailureKind.USAGE,
           String.format(
@@ -86,7 +91,7 @@ public record MemoryBudget(long cap, long heap) {
           String.format(
               Locale.ROOT, "taking statistics needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
               Math.ceilDiv(needed, 1L << 20), cap >> 20, pool() >> 20),
-          "Run again with --max-memory " + Math.ceilDiv(needed + heap + OVERHEAD, 1L << 20)
+          "Run again with --max-memory " + Math.ceilDiv(needed + taken(), 1L << 20)
               + "m or more, with a smaller --statistics-width or --statistics-window, or with --statistics none.");
     }
   }

@@ -86,7 +86,7 @@ final class Worker extends AbstractBehavior<Worker.Run> {
     return new UnitFailure(
         FailureKind.ENVIRONMENT,
         String.format(Locale.ROOT, "unit %s: the process ran out of memory (%s)", unit.id(), error.getMessage()),
-        "Run the same command again with fewer --lanes or a larger --max-memory.");
+        "Run the same command again with fewer --lanes, or with more Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g.");
   }
 
   private Behavior<Run> end() {

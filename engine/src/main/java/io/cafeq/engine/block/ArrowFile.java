@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -272,10 +273,10 @@ final class ArrowFile implements AutoCloseable {
   }
 
   private static EngineException cannotRead(Path path, IOException cause) {
-    return new EngineException(
-        FailureKind.RESULT,
-        "cannot read " + path + ": " + cause.getMessage(),
-        "Check that the file exists and may be read.",
-        cause);
+    return cause instanceof NoSuchFileException
+        ? new Damage(path).missing(cause)
+        : new EngineException(
+            FailureKind.RESULT, "cannot read " + path + ": " + cause.getMessage(),
+            "Check the disk, and that the file may be read.", cause);
   }
 }

@@ -8,6 +8,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.text.Shell;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -161,7 +162,7 @@ public final class ResultReader implements AutoCloseable {
       throw new EngineException(
           FailureKind.USAGE,
           folder + " has no tensor " + name,
-          "\"cafeq inspect " + folder + "\" lists its tensors.");
+          "\"cafeq inspect --all " + Shell.quoted(folder) + "\" lists its tensors.");
     }
     return entry;
   }

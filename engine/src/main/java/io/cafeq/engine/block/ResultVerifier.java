@@ -142,7 +142,7 @@ public final class ResultVerifier {
       }
       return true;
     } catch (NoSuchFileException e) {
-      problems.add(damage.of("is missing", e));
+      problems.add(damage.missing(e));
     } catch (IOException e) {
       problems.add(damage.of("cannot be read: " + e, e));
     } catch (EngineException e) {
@@ -187,7 +187,7 @@ public final class ResultVerifier {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(listed)) {
       for (Path file : files) {
         if (!known.contains(String.valueOf(file.getFileName()))) {
-          problems.add(new Damage(file).of(what));
+          problems.add(new Damage(file).superfluous(what));
         }
       }
     } catch (IOException e) {
@@ -201,10 +201,10 @@ public final class ResultVerifier {
     manifest.tensors().forEach(tensor -> expected.remove(tensor.name()));
     if (!expected.isEmpty()) {
       problems.add(new Damage(folder.resolve(Manifest.FILE))
-          .of("lacks tensors of " + checkpoint.folder() + ": " + expected));
+          .disagrees("lacks tensors of " + checkpoint.folder() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
-      problems.add(new Damage(folder.resolve(Manifest.FILE)).of("has the aliases " + manifest.aliases() + ", "
+      problems.add(new Damage(folder.resolve(Manifest.FILE)).disagrees("has the aliases " + manifest.aliases() + ", "
           + checkpoint.folder() + " has " + checkpoint.aliases()));
     }
   }

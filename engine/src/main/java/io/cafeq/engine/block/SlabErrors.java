@@ -60,11 +60,11 @@ final class SlabErrors {
   void endOfSlab() {
     if (slab != null && compare) {
       if (!agree(slab.slab().squaredError(), slabError, slabNorm)) {
-        throw damage.of(place(slab) + ": the squared error in the file is " + slab.slab().squaredError()
+        throw damage.disagrees(place(slab) + ": the squared error in the file is " + slab.slab().squaredError()
             + ", measured against the source it is " + slabError);
       }
       if (!agree(slab.slab().squaredNorm(), slabNorm, slabNorm)) {
-        throw damage.of(place(slab) + ": the squared norm in the file is " + slab.slab().squaredNorm()
+        throw damage.disagrees(place(slab) + ": the squared norm in the file is " + slab.slab().squaredNorm()
             + ", measured on the source it is " + slabNorm);
       }
     }

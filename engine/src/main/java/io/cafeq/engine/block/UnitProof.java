@@ -132,7 +132,7 @@ public final class UnitProof {
     String recorded = reader.sourceHashes().get(tensor.name());
     String now = source.sha256(stop);
     if (!now.equals(recorded)) {
-      problems.add(damage.of("tensor " + tensor.name() + " was made from a source with SHA-256 " + recorded
+      problems.add(damage.disagrees("tensor " + tensor.name() + " was made from a source with SHA-256 " + recorded
           + ", the checkpoint has " + now));
     }
   }
@@ -223,11 +223,11 @@ public final class UnitProof {
     }
     if (against instanceof Against.Source) {
       if (!SlabErrors.agree(figures.result().squaredError(), squaredError, squaredNorm)) {
-        problems.add(damage.of("its figures have the squared error " + figures.result().squaredError()
+        problems.add(damage.disagrees("its figures have the squared error " + figures.result().squaredError()
             + ", measured against the source it is " + squaredError));
       }
       if (!SlabErrors.agree(figures.squaredNorm(), squaredNorm, squaredNorm)) {
-        problems.add(damage.of("its figures have the squared norm " + figures.squaredNorm()
+        problems.add(damage.disagrees("its figures have the squared norm " + figures.squaredNorm()
             + ", measured on the source it is " + squaredNorm));
       }
     }

@@ -23,7 +23,7 @@ final class ModelConfig {
     if (!Files.exists(path)) {
       return JsonNodeFactory.instance.objectNode();
     }
-    String renew = "Download " + path.getFileName() + " again, or mend it.";
+    String renew = "Download " + path.getFileName() + " again, or fix it.";
     if (!Files.isRegularFile(path)) {
       throw new CheckpointException(path + ": expected a file, found "
           + (Files.isDirectory(path) ? "a folder" : "something else"), renew);

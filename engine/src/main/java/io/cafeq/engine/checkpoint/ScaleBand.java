@@ -75,7 +75,7 @@ final class ScaleBand {
       WeightTensor weight, TensorInfo tensor, Dtype dtype, Tiles tiles, String noun, Area area, float[] values) {
     StoredMatrix grid = new StoredMatrix(
         tensor, dtype, tiles.isPerExpert() && weight.isStack(), Math.ceilDiv(weight.rows(), tiles.rows()),
-        Math.ceilDiv(weight.columns(), tiles.columns()), noun);
+        Math.ceilDiv(weight.columns(), tiles.columns()), new StoredMatrix.Meaning(noun, weight.name()));
     FloatMatrix target = new FloatMatrix(MemorySegment.ofArray(values), area.rows(), area.columns());
     long row = (tiles.isPerExpert() ? area.expert() * grid.rows() : 0) + area.firstRow();
     if (tiles.isTransposed()) {
@@ -87,7 +87,8 @@ final class ScaleBand {
 
   private void multiply(WeightTensor weight, GlobalScale global, Area area) {
     TensorInfo tensor = global.tensor();
-    StoredMatrix vector = new StoredMatrix(tensor, tensor.dtype(), false, tensor.elements(), 1, "scale");
+    StoredMatrix vector = new StoredMatrix(
+        tensor, tensor.dtype(), false, tensor.elements(), 1, new StoredMatrix.Meaning("scale", weight.name()));
     float[] factor = new float[1];
     plain.read(
         vector, tensor.elements() == 1 ? 0 : area.expert(), 0,
@@ -96,7 +97,7 @@ final class ScaleBand {
       throw new CheckpointException(
           source.place(tensor) + ": the scales of tensor " + Names.quoted(weight.name())
               + " are divided by it: expected a number other than 0, found 0",
-          "The weights are broken: use another copy of the checkpoint, or exclude this tensor.");
+          BrokenWeights.remedy(weight.name()));
     }
     for (int i = 0; i < area.rows() * area.columns(); i++) {
       scales[i] = global.divides() ? scales[i] / factor[0] : scales[i] * factor[0];

@@ -119,7 +119,7 @@ final class ScaledRectangles {
         throw new CheckpointException(
             source.place(index) + ": entry " + (column + i) + ": expected a group from 0 to " + (all - 1) + ", found "
                 + group,
-            "The weights are broken: use another copy of the checkpoint, or exclude this tensor.");
+            BrokenWeights.remedy(part.weight().name()));
       }
       groups[i] = group < 0 ? (column + i) / part.tileColumns() : group;
     }

@@ -2,6 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.text.NamePattern;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -31,16 +33,17 @@ public final class SourceQuantization {
   private final Optional<QuantizationOrigin> origin;
   private final Map<String, String> unreadable = new LinkedHashMap<>();
   private final List<WeightTensor> readable = new ArrayList<>();
+  private boolean hasPlainLayers;
   private final ForeignFormats formats;
 
-  private SourceQuantization(Checkpoint checkpoint) {
+  private SourceQuantization(Checkpoint checkpoint, Predicate<TensorInfo> excluded) {
     this.checkpoint = checkpoint;
     this.config = checkpoint.config();
     this.origin = QuantizationOrigin.find(checkpoint.folder(), config);
     Map<String, TensorInfo> byName = new HashMap<>();
     checkpoint.tensors().forEach(info -> byName.put(info.name(), info));
     this.formats = new ForeignFormats(byName);
-    checkpoint.tensors().forEach(this::visit);
+    checkpoint.tensors().stream().filter(excluded.negate()).forEach(this::visit);
   }
 
   /**
@@ -49,7 +52,12 @@ public final class SourceQuantization {
    * @throws CheckpointException if layers hold quantized weights that cannot be dequantized here
    */
   public static List<String> check(Checkpoint checkpoint) {
-    SourceQuantization found = new SourceQuantization(checkpoint);
+    return check(checkpoint, info -> false);
+  }
+
+  /** The same where some tensors keep their bytes whatever they are. */
+  public static List<String> check(Checkpoint checkpoint, Predicate<TensorInfo> excluded) {
+    SourceQuantization found = new SourceQuantization(checkpoint, excluded);
     found.refuse();
     return found.sentences();
   }
@@ -64,6 +72,8 @@ public final class SourceQuantization {
           readable.add(weight);
         } else if (formats.isPacked(info)) {
           unreadable.put(info.name(), "is part of packed weights");
+        } else {
+          hasPlainLayers |= isInLayer(info.name());
         }
       }
       case Reading.NoWeights(String reason) -> {
@@ -76,17 +86,17 @@ public final class SourceQuantization {
 
   private void refuse() {
     List<String> inLayers = unreadable.keySet().stream()
-        .filter(name -> LAYER.matcher(name).matches() && !TOWER.matcher(name).matches())
+        .filter(SourceQuantization::isInLayer)
         .toList();
     if (!inLayers.isEmpty()) {
       String first = inLayers.getFirst();
       String others = inLayers.size() == 1 ? "" : " and %d others".formatted(inLayers.size() - 1);
       throw refused("%s: expected weights that can be dequantized, but tensor %s%s cannot be read: it %s".formatted(
-          method(first), Names.quoted(first), others, unreadable.get(first)));
+          method(first), Names.quoted(first), others, unreadable.get(first)), rest(inLayers));
     }
     onlineTransform().ifPresent(location -> {
       throw refused("%s: its transform_config applies transforms while the model runs (at %s), so the weights alone "
-          .formatted(method(""), Names.shortened(location)) + "do not make the model");
+          .formatted(method(""), Names.shortened(location)) + "do not make the model", "");
     });
   }
 
@@ -97,12 +107,23 @@ public final class SourceQuantization {
             .orElse("by another program (by the tensors' types)"));
   }
 
-  private CheckpointException refused(String what) {
+  private static boolean isInLayer(String name) {
+    return LAYER.matcher(name).matches() && !TOWER.matcher(name).matches();
+  }
+
+  /** Where layers hold other weights too, those can be quantized beside tensors that stay. */
+  private String rest(List<String> inLayers) {
+    return hasPlainLayers || readable.stream().anyMatch(weight -> isInLayer(weight.name()))
+        ? " Or leave what cannot be read as it is, with --exclude '" + NamePattern.of(inLayers) + "'."
+        : "";
+  }
+
+  private CheckpointException refused(String what, String otherwise) {
     String original = QuantizationOrigin.baseModel(checkpoint.folder(), config)
         .map(name -> " (" + Names.shortened(name) + ", by what the files say)").orElse("");
     return new CheckpointException(
         checkpoint.folder() + ": quantized already " + what,
-        "Take the original checkpoint" + original + ", as it was before it was quantized.");
+        "Take the original checkpoint" + original + ", as it was before it was quantized." + otherwise);
   }
 
   private Optional<String> onlineTransform() {

@@ -8,33 +8,49 @@ import java.util.List;
  * @param dtype of the elements; it can differ from the tensor's, which says U8 of packed ones
  * @param stacked whether there are experts, for messages
  * @param rows of one expert's matrix
- * @param noun what an element is, for messages
+ * @param meaning of the elements, for messages
  */
-record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, long columns, String noun) {
-  private static final String WEIGHT = "weight";
+record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, long columns, Meaning meaning) {
+  /**
+   * @param noun what an element is
+   * @param weight the name of the weights that it goes into, which alone can be excluded
+   */
+  record Meaning(String noun, String weight) {
+    private static final String WEIGHT = "weight";
+
+    static Meaning weightOf(TensorInfo info) {
+      return new Meaning(WEIGHT, info.name());
+    }
+
+    boolean isWeight() {
+      return noun.equals(WEIGHT);
+    }
+  }
 
   /** A tensor of two or three dimensions as it is stored. */
   static StoredMatrix of(TensorInfo info) {
     List<Long> shape = info.shape();
     return new StoredMatrix(
-        info, info.dtype(), shape.size() == 3, shape.get(shape.size() - 2), shape.getLast(), WEIGHT);
+        info, info.dtype(), shape.size() == 3, shape.get(shape.size() - 2), shape.getLast(),
+        Meaning.weightOf(info));
   }
 
   /** What a weight tensor means. */
   static StoredMatrix of(WeightTensor weight) {
     return new StoredMatrix(
-        weight.info(), weight.info().dtype(), weight.isStack(), weight.rows(), weight.columns(), WEIGHT);
+        weight.info(), weight.info().dtype(), weight.isStack(), weight.rows(), weight.columns(),
+        Meaning.weightOf(weight.info()));
   }
 
   /** The failure of one element that is not finite as a float; {@code row} is counted through all experts. */
   CheckpointException notFinite(TensorSource source, long row, long column, float value) {
-    boolean isProduct = noun.equals(WEIGHT) && !dtype.isWeight();
+    boolean isProduct = meaning.isWeight() && !dtype.isWeight();
     String infinity =
         dtype == Dtype.F64 || isProduct ? "infinity, or beyond the range of floats" : "infinity";
     return new CheckpointException(
         source.place(info) + ": " + (stacked ? "expert " + row / rows + ", " : "") + "row " + row % rows
-            + ", column " + column + ": expected a finite " + noun + ", found "
+            + ", column " + column + ": expected a finite " + meaning.noun() + ", found "
             + (Float.isNaN(value) ? "NaN" : infinity),
-        "The weights are broken: use another copy of the checkpoint, or exclude this tensor.");
+        BrokenWeights.remedy(meaning.weight()));
   }
 }

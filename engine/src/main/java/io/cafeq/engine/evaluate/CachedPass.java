@@ -61,7 +61,7 @@ final class CachedPass implements AutoCloseable {
           FailureKind.USAGE,
           "writing %,d texts of %,d tokens with this model takes %,d bytes, there are %,d"
               .formatted(windows, length, needed, memory),
-          "Use --statistics text, which reads one layer at a time, or give more with --max-memory.");
+          "Use --statistics text or random, which read one layer at a time, or give more with --max-memory.");
     }
     Arena arena = Arena.ofShared();
     OutputHead head = null;

@@ -74,6 +74,6 @@ record ChoiceTokens(int question, int choice, BeginningToken beginning, int[] co
     return new EngineException(
         FailureKind.USAGE,
         "choice " + choice + " of question " + (question + 1) + " " + what,
-        "Mend or remove that question.");
+        "Fix or remove that question.");
   }
 }

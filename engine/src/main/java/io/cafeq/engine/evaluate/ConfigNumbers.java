@@ -115,7 +115,7 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
         FailureKind.CHECKPOINT,
         "config.json: " + Names.shortened(places.apply(key)) + ": expected " + expected + ", found "
             + Names.shortened(found.length() > 60 ? found.substring(0, 60) + "..." : found),
-        "Download config.json again, or mend it.");
+        "Download config.json again, or fix it.");
   }
 
   /**

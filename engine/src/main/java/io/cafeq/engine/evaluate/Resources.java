@@ -11,10 +11,11 @@ import java.util.List;
  * What an evaluation works with; all of it borrowed, on one thread.
  *
  * @param memory native bytes that it may take; its results do not depend on them
+ * @param taken bytes that the rest of the process may take, so that {@code --max-memory} can be told
  * @param scratchFolder where a scratch file may be made, when the states of all windows are too much
  */
 public record Resources(
-    MatrixProducts products, long memory, Path scratchFolder, StopFlag stop, EvaluationWatcher watcher) {
+    MatrixProducts products, long memory, long taken, Path scratchFolder, StopFlag stop, EvaluationWatcher watcher) {
   /**
    * A pass over windows.
    *
@@ -37,7 +38,7 @@ public record Resources(
           FailureKind.USAGE,
           "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that".formatted(
               model.folder(), Chunk.longest(windows), Math.ceilDiv(least, 1L << 20), memory >> 20),
-          "Run again with --max-memory raised by " + Math.ceilDiv(least - memory, 1L << 20) + "m or more.");
+          "Run again with --max-memory " + Math.ceilDiv(least + taken, 1L << 20) + "m or more.");
     }
     return share;
   }

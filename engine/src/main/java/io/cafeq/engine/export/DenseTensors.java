@@ -103,7 +103,7 @@ final class DenseTensors {
           FailureKind.RESULT,
           "tensors " + other.source() + " and " + tensor.source() + " would both be exported as "
               + tensor.entry().name(),
-          "Mend the names in the source; the result itself is sound.");
+          "Rename one of them in the source and quantize it again; the result itself is sound.");
     }
   }
 

@@ -6,6 +6,7 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.text.NamePattern;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -99,6 +100,6 @@ final class WeightEncoder {
         FailureKind.RESULT,
         "tensor " + tensor.name() + ", row " + (firstRow + where / weights.columns()) + ", column "
             + where % weights.columns() + ": the weight " + largest + " does not fit into " + tensor.dtype(),
-        "Quantize this tensor without a transform or with more bits, or leave it out with --exclude.");
+        "Quantize again into another folder, and leave this tensor as it is: --exclude '" + NamePattern.of(tensor.name()) + "'.");
   }
 }

@@ -70,8 +70,7 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
     } catch (EngineException e) {
       if (e.kind() != FailureKind.CHECKPOINT) {
-        throw new EngineException(
-            e.kind(), String.valueOf(e.getMessage()), e.remedy() + " Or run again with --statistics random or none.", e);
+        throw orElse(e, "random or none");
       }
       return new StatisticsChoice(auto, new StatisticsSource.Random(),
           Optional.of("The statistics of the matrices' inputs are those of random tokens, since there is no tokenizer: "
@@ -92,8 +91,19 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
 
   private static StatisticsChoice tokenized(StatisticsSource source, Checkpoint checkpoint, int window) {
     StatisticsChoice choice = running(source, checkpoint, window);
-    TextTokenizer.open(checkpoint.folder()).close();
+    try {
+      TextTokenizer.open(checkpoint.folder()).close();
+    } catch (EngineException e) {
+      throw orElse(e, "random or none");
+    }
     return choice;
+  }
+
+  /** The failure of what only some sources need, which quantizing can do without. */
+  private static EngineException orElse(EngineException failed, String sources) {
+    return new EngineException(
+        failed.kind(), String.valueOf(failed.getMessage()), failed.remedy() + " Or run again with --statistics " + sources + ".",
+        failed);
   }
 
   private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint, int window) {
@@ -104,7 +114,11 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
           "statistics " + source.text() + " need a model that can be run, but " + support.reason(),
           ForwardModels.supports(checkpoint.config()).supported() ? SHORTER : REMEDY);
     }
-    requireWhole(checkpoint);
+    try {
+      requireWhole(checkpoint);
+    } catch (EngineException e) {
+      throw orElse(e, "none");
+    }
     return new StatisticsChoice(source, source, Optional.empty());
   }
 }

@@ -85,11 +85,11 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
       return;
     }
     if (quantized == 0) {
-      throw refusal(model + ": nothing would be quantized: " + found());
+      throw refusal(model + ": nothing would be quantized: " + found(), canInclude());
     }
     if (inLayers > 0 && layerShare() < least) {
       throw refusal(String.format(Locale.ROOT, "%s: %.0f %% of the repeated layers' matrix weights would be quantized, at least"
-          + " %.0f %% are expected: %s", model, 100 * layerShare(), 100 * least, text()));
+          + " %.0f %% are expected: %s", model, 100 * layerShare(), 100 * least, text()), canInclude());
     }
   }
 
@@ -100,11 +100,20 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
             .collect(Collectors.joining(", "));
   }
 
-  private static EngineException refusal(String message) {
+  /** Whether anything is kept that {@code include} can change. */
+  private boolean canInclude() {
+    return kept.keySet().stream().anyMatch(reason -> switch (reason) {
+      case EMBEDDINGS, STEERING, FAMILY, OTHER_MODALITY, UNUSED_LAYERS, OUTSIDE -> true;
+      case UNREADABLE, RECIPE -> false;
+    });
+  }
+
+  private static EngineException refusal(String message, boolean canInclude) {
     return new EngineException(
         FailureKind.CHECKPOINT,
         message,
-        "See \"cafeq plan --minimum-coverage 0\" and \"cafeq inspect\" for the tensors; name matrices with --include, or"
-            + " give --minimum-coverage 0 to quantize what there is.");
+        (canInclude ? "Name the matrices to quantize with --include, or give" : "Give")
+            + " --minimum-coverage 0 to quantize what there is; \"cafeq plan --minimum-coverage 0\" and \"cafeq inspect --all\""
+            + " show the tensors.");
   }
 }

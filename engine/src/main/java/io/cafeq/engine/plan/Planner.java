@@ -68,9 +68,10 @@ public final class Planner {
   }
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {
-    List<String> told = SourceQuantization.check(checkpoint);
     Planner planner =
         new Planner(checkpoint.config(), checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
+    List<String> told = SourceQuantization.check(
+        checkpoint, info -> planner.selection.isExcluded(planner.names(info)));
     told.forEach(planner.warnings::add);
     return planner;
   }
@@ -115,8 +116,12 @@ public final class Planner {
         case Selection.Choice.Unreadable unreadable -> coverage.kept(info, KeptReason.UNREADABLE, weights);
         case Selection.Choice.Kept kept -> {
           KeptReason reason = family.reason(info.name(), unquantized.shape());
-          coverage.kept(info, reason, weights);
-          warn(info, place.role(), reason);
+          if (reason.isLoss() && selection.isExcluded(names(info))) {
+            coverage.kept(info, KeptReason.RECIPE, weights);
+          } else {
+            coverage.kept(info, reason, weights);
+            warn(info, weight, place.role(), reason);
+          }
         }
       }
     }
@@ -137,21 +142,26 @@ public final class Planner {
   }
 
   /** Of matrices outside what the family and the structure explain. */
-  private void warn(TensorInfo info, Role role, KeptReason reason) {
+  private void warn(TensorInfo info, Optional<WeightTensor> weight, Role role, KeptReason reason) {
     if (info.shape().size() < 2 || role != Role.OTHER || !recipe.include().isEmpty()) {
       return;
     }
     switch (reason) {
       case OTHER_MODALITY -> warnings.add(
-          "Of another modality, so it keeps its bytes unless include matches it", info.name());
+          "Of another modality, so it keeps its bytes" + unlessIncluded(weight), info.name());
       case UNREADABLE -> warnings.add(
           "A tensor in a layer that is no matrix and no stack of experts that is known keeps its bytes", info.name());
       case OUTSIDE -> warnings.add(
-          "A matrix outside the repeated layers keeps its bytes unless include matches it", info.name());
+          "A matrix outside the repeated layers keeps its bytes" + unlessIncluded(weight), info.name());
       case FAMILY -> warnings.add(
-          "A matrix that the model's family does not name keeps its bytes unless include matches it", info.name());
+          "A matrix that the model's family does not name keeps its bytes" + unlessIncluded(weight), info.name());
       case EMBEDDINGS, STEERING, UNUSED_LAYERS, RECIPE -> {}
     }
+  }
+
+  /** Of what cannot be read as a matrix nothing is promised. */
+  private static String unlessIncluded(Optional<WeightTensor> weight) {
+    return weight.isPresent() ? " unless include matches it" : "";
   }
 
   private List<String> names(TensorInfo tensor) {

@@ -58,9 +58,14 @@ final class Selection {
         .forEach(override -> withoutEffect.add(override.pattern()));
   }
 
-  /** Empty where the tensor keeps its bytes. */
+  /** Whether the tensor of these names keeps its bytes whatever it is. */
+  boolean isExcluded(List<String> names) {
+    return matchesAny(recipe.exclude(), names);
+  }
+
+  /** Says what becomes of a tensor; {@code weight} is empty where it cannot be read as weights. */
   Choice choose(TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
-    boolean excluded = matchesAny(recipe.exclude(), names);
+    boolean excluded = isExcluded(names);
     boolean included = matchesAny(recipe.include(), names);
     boolean asEmbedding = recipe.embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
     boolean byDefault = recipe.include().isEmpty() && role.isLinear();

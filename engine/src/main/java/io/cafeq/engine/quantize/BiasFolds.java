@@ -127,6 +127,6 @@ final class BiasFolds {
     return new CheckpointException(
         checkpoint.folder().resolve(info.file()) + ": tensor " + info.name() + ": its entries leave the range of "
             + info.dtype() + " under the transform of its pair",
-        "Quantize with --no-pairs, or exclude the matrix of this bias.");
+        "Quantize into another folder with --no-pairs.");
   }
 }

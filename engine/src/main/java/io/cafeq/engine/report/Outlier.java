@@ -1,8 +1,8 @@
 package io.cafeq.engine.report;
 
+import io.cafeq.engine.text.NamePattern;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /**
  * A unit whose error is far above that of its kind, which sums over all weights would hide. All numbers are finite.
@@ -14,8 +14,6 @@ import java.util.stream.Collectors;
  * @param usual of units of its kind, at its bits
  */
 public record Outlier(String unit, List<String> tensors, Measure measure, double error, double usual) {
-  private static final int MOST_NAMED = 4;
-
   /** What was measured. */
   public enum Measure {
     RELATIVE_ERROR("relative error"),
@@ -48,28 +46,8 @@ public record Outlier(String unit, List<String> tensors, Measure measure, double
         unit, measure, error, usual, pattern());
   }
 
-  /** A regular expression that matches these tensors, or all that begin as they do where they are many. */
+  /** A regular expression that matches these tensors. */
   String pattern() {
-    if (tensors.size() > MOST_NAMED) {
-      String first = tensors.getFirst();
-      int length = first.length();
-      for (String name : tensors) {
-        while (!name.startsWith(first.substring(0, length))) {
-          length--;
-        }
-      }
-      return literal(first.substring(0, length)) + ".*";
-    }
-    return tensors.stream().map(Outlier::literal).collect(Collectors.joining("|"));
-  }
-
-  /** Characters that a shell or a reader could take for another are matched by their class. */
-  private static String literal(String name) {
-    StringBuilder text = new StringBuilder();
-    name.codePoints().forEach(character -> {
-      boolean plain = character < 128 && (Character.isLetterOrDigit(character) || character == '_' || character == '-');
-      text.append(plain ? Character.toString(character) : character == '.' ? "\\." : "\\W");
-    });
-    return text.toString();
+    return NamePattern.of(tensors);
   }
 }

@@ -117,7 +117,7 @@ class ChoiceEvaluationTest {
     };
     try (EvaluatedModel model = EvaluatedModel.open(folder);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      Resources resources = new Resources(lane.products(), memory, folder, new StopFlag(), watcher);
+      Resources resources = new Resources(lane.products(), memory, 0, folder, new StopFlag(), watcher);
       ChoiceEvaluation evaluation = Evaluations.choices(folder, resources, questions);
       assertThatThrownBy(() -> evaluation.score(model)).isInstanceOfSatisfying(EngineException.class, e -> {
         assertThat(e.kind()).isEqualTo(FailureKind.USAGE);

@@ -32,7 +32,7 @@ final class Evaluations {
 
   static <T> T with(Path scratch, long memory, Function<Resources, T> work) {
     try (ComputeLane lane = Backends.open("auto").openLane()) {
-      return work.apply(new Resources(lane.products(), memory, scratch, new StopFlag(), EvaluationWatcher.NONE));
+      return work.apply(new Resources(lane.products(), memory, 0, scratch, new StopFlag(), EvaluationWatcher.NONE));
     }
   }
 

@@ -92,7 +92,7 @@ class StatisticsGainTest {
       List<int[]> windows = IntStream.range(0, 8)
           .mapToObj(window -> random.ints(32, 0, VOCABULARY).toArray())
           .toList();
-      Resources resources = new Resources(lane.products(), 1L << 30, folder, STOP, EvaluationWatcher.NONE);
+      Resources resources = new Resources(lane.products(), 1L << 30, 0, folder, STOP, EvaluationWatcher.NONE);
       return new TextEvaluation(resources, windows).compare(quantized, original).outputErrors().stream()
           .mapToDouble(OutputError::error)
           .map(error -> error * error)

@@ -1,18 +1,17 @@
-package io.cafeq.tools;
+package io.cafeq.engine.text;
 
-import io.cafeq.engine.text.VisibleText;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /** Text that a person can paste into a shell. */
-final class Shell {
+public final class Shell {
   private Shell() {}
 
   /**
    * As it is where a shell reads it as one plain word, else in single quotes; in those of bash and zsh, byte by byte, where
    * it holds what a terminal does not show.
    */
-  static String quoted(Path path) {
+  public static String quoted(Path path) {
     String text = path.toString();
     if (text.matches("[A-Za-z0-9_./:@%+=,-]+")) {
       return text;
