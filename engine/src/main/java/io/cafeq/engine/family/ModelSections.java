@@ -20,14 +20,36 @@ import java.util.stream.Stream;
  * @param heads how many heads of any kind, groups of them and experts there are: a matrix with so few rows steers them
  * @param experts how many experts there are
  * @param others sections of other modalities
- * @param encoderDecoder whether two stacks of layers make one model
+ * @param kind what the layers make together
  */
 record ModelSections(
     OptionalLong hidden, OptionalLong layers, Set<Long> vocabularies, Set<Long> heads, Set<Long> experts,
-    List<Section> others, boolean encoderDecoder) {
+    List<Section> others, Kind kind) {
 
-  /** A model of another modality; 0 where it does not say. */
-  record Section(String name, long hidden, long layers) {}
+  /**
+   * A model of another modality.
+   *
+   * @param words of its name that name its tower too; none where they would fit any model
+   * @param hidden 0 where it does not say, like layers
+   */
+  record Section(String name, Set<String> words, long hidden, long layers) {
+    static Section of(String path, JsonNode node) {
+      Set<String> words = new HashSet<>(NameWords.of(path).last());
+      words.removeAll(LayerWords.ANY_MODEL);
+      words.removeAll(LayerWords.TEXT);
+      return new Section(path, Set.copyOf(words), first(node, HIDDEN).orElse(0), first(node, LAYERS).orElse(0));
+    }
+  }
+
+  /** What the layers make together. */
+  enum Kind {
+    /** One stack of layers that reads or writes text. */
+    ONE_STACK,
+    /** Two stacks of layers that make one model. */
+    ENCODER_DECODER,
+    /** A model of other modalities, which has no text model that it serves. */
+    WITHOUT_TEXT
+  }
 
   private static final List<String> HIDDEN = List.of("hidden_size", "n_embd", "d_model", "dim", "model_dim", "embed_dim");
   private static final List<String> LAYERS = List.of(
@@ -39,6 +61,7 @@ record ModelSections(
   private static final Set<String> OF_OTHER_MODALITIES = Set.of(
       "patch_size", "image_size", "num_mel_bins", "sampling_rate", "sample_rate", "num_channels", "in_channels",
       "in_chans", "input_feat_per_channel", "codebook_size");
+  private static final Set<String> TEXT_KEYS = Set.of("max_position_embeddings", "rope_theta", "bos_token_id");
   private static final int DEEPEST = 4;
 
   static ModelSections of(JsonNode config) {
@@ -62,10 +85,21 @@ record ModelSections(
     boolean both = config.path("is_encoder_decoder").asBoolean() || config.has("num_decoder_layers")
         || config.has("decoder_layers");
     // a model of one modality alone has no towers
-    boolean hasText = !text.section().isEmpty() || !vocabularies.isEmpty();
+    boolean hasText = isUsual(text.section()) || !vocabularies.isEmpty()
+        || TEXT_KEYS.stream().anyMatch(text.node()::has);
+    boolean hasOthers = !others.isEmpty() || OF_OTHER_MODALITIES.stream().anyMatch(config::has);
+    Kind kind = !hasText && hasOthers ? Kind.WITHOUT_TEXT : both ? Kind.ENCODER_DECODER : Kind.ONE_STACK;
     return new ModelSections(
         first(text.node(), HIDDEN), first(text.node(), LAYERS), vocabularies, heads, experts,
-        hasText ? others : List.of(), both);
+        hasText ? others : List.of(), kind);
+  }
+
+  private static boolean isUsual(String section) {
+    return ConfigKeys.SECTIONS.contains(section.substring(section.lastIndexOf('.') + 1));
+  }
+
+  boolean encoderDecoder() {
+    return kind == Kind.ENCODER_DECODER;
   }
 
   ModelSections {
@@ -90,15 +124,23 @@ record ModelSections(
       boolean ofText = text.equals(own) || text.startsWith(own + ".");
       boolean named = NameWords.of(entry.getKey()).endsWithAny(LayerWords.OTHER_MODALITIES, LayerWords.TEXT);
       boolean isOther = value.isObject() && !ofText
-          && (named || OF_OTHER_MODALITIES.stream().anyMatch(value::has));
+          && (named || isModel(entry.getKey(), value) || OF_OTHER_MODALITIES.stream().anyMatch(value::has));
       if (isOther) {
-        others.add(new Section(own, first(value, HIDDEN).orElse(0), first(value, LAYERS).orElse(0)));
+        others.add(Section.of(own, value));
       } else if (value.isObject() && own.chars().filter(c -> c == '.').count() < DEEPEST) {
         visit(value, own, text, others, vocabularies);
       } else if (named && value.isTextual() && entry.getKey().endsWith("tower")) {
-        others.add(new Section(own, 0, 0));
+        others.add(new Section(own, Set.of(), 0, 0));
       }
     }
+  }
+
+  /** Whether it describes layers of its own, and neither a side of the text model nor a text model's encoder. */
+  private static boolean isModel(String key, JsonNode object) {
+    NameWords words = NameWords.of(key);
+    return first(object, HIDDEN).isPresent() && first(object, LAYERS).isPresent()
+        && !LayerWords.ANY_MODEL.containsAll(words.last()) && !words.hasAny(LayerWords.TEXT)
+        && !words.hasAny(LayerWords.DRAFTS);
   }
 
   private static void counts(JsonNode value, Collection<Long> to) {
