@@ -34,10 +34,12 @@ record ModelSections(
    */
   record Section(String name, Set<String> words, long hidden, long layers) {
     static Section of(String path, JsonNode node) {
-      Set<String> words = new HashSet<>(NameWords.of(path).last());
+      List<String> all = NameWords.of(path).last();
+      Set<String> words = new HashSet<>(all);
       words.removeAll(LayerWords.ANY_MODEL);
       words.removeAll(LayerWords.TEXT);
-      return new Section(path, Set.copyOf(words), first(node, HIDDEN).orElse(0), first(node, LAYERS).orElse(0));
+      Set<String> own = words.isEmpty() && all.contains(ENCODER) ? Set.of(ENCODER) : Set.copyOf(words);
+      return new Section(path, own, first(node, WIDTHS).orElse(0), first(node, LAYERS).orElse(0));
     }
   }
 
@@ -52,6 +54,10 @@ record ModelSections(
   }
 
   private static final List<String> HIDDEN = List.of("hidden_size", "n_embd", "d_model", "dim", "model_dim", "embed_dim");
+  /** Those of other modalities have more names for it. */
+  private static final List<String> WIDTHS =
+      Stream.concat(HIDDEN.stream(), Stream.of("hidden_dim", "width", "n_state")).toList();
+  private static final String ENCODER = "encoder";
   private static final List<String> LAYERS = List.of(
       "num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth", "encoder_layers");
   private static final Pattern VOCABULARY = Pattern.compile("(?:.*_)?(?:n_vocab|vocab_size)(?:_.*)?");
@@ -70,7 +76,11 @@ record ModelSections(
     Set<Long> heads = new HashSet<>();
     Set<Long> experts = new HashSet<>();
     List<Section> others = new ArrayList<>();
-    visit(config, "", text.section(), others, vocabularies);
+    boolean both = config.path("is_encoder_decoder").asBoolean() || config.has("num_decoder_layers")
+        || config.has("decoder_layers");
+    // beside a section for the text model, an encoder is not a side of that
+    boolean foreignEncoder = !both && !text.section().isEmpty();
+    visit(config, "", text.section(), foreignEncoder, others, vocabularies);
     for (Map.Entry<String, JsonNode> entry : text.node().properties()) {
       if (SIZE.matcher(entry.getKey()).matches()) {
         continue;
@@ -82,8 +92,6 @@ record ModelSections(
       }
     }
     heads.addAll(experts);
-    boolean both = config.path("is_encoder_decoder").asBoolean() || config.has("num_decoder_layers")
-        || config.has("decoder_layers");
     // a model of one modality alone has no towers
     boolean hasText = isUsual(text.section()) || !vocabularies.isEmpty()
         || TEXT_KEYS.stream().anyMatch(text.node()::has);
@@ -112,9 +120,10 @@ record ModelSections(
   /**
    * @param path of the object, such as {@code thinker_config}; empty for the whole file
    * @param text path of the text model's own object
+   * @param foreignEncoder whether a section called encoder is of another modality
    */
   private static void visit(
-      JsonNode object, String path, String text, List<Section> others, Set<Long> vocabularies) {
+      JsonNode object, String path, String text, boolean foreignEncoder, List<Section> others, Set<Long> vocabularies) {
     for (Map.Entry<String, JsonNode> entry : object.properties()) {
       JsonNode value = entry.getValue();
       if (VOCABULARY.matcher(entry.getKey()).matches()) {
@@ -124,23 +133,25 @@ record ModelSections(
       boolean ofText = text.equals(own) || text.startsWith(own + ".");
       boolean named = NameWords.of(entry.getKey()).endsWithAny(LayerWords.OTHER_MODALITIES, LayerWords.TEXT);
       boolean isOther = value.isObject() && !ofText
-          && (named || isModel(entry.getKey(), value) || OF_OTHER_MODALITIES.stream().anyMatch(value::has));
+          && (named || isModel(entry.getKey(), value, foreignEncoder)
+              || OF_OTHER_MODALITIES.stream().anyMatch(value::has));
       if (isOther) {
         others.add(Section.of(own, value));
       } else if (value.isObject() && own.chars().filter(c -> c == '.').count() < DEEPEST) {
-        visit(value, own, text, others, vocabularies);
+        visit(value, own, text, foreignEncoder, others, vocabularies);
       } else if (named && value.isTextual() && entry.getKey().endsWith("tower")) {
         others.add(new Section(own, Set.of(), 0, 0));
       }
     }
   }
 
-  /** Whether it describes layers of its own, and neither a side of the text model nor a text model's encoder. */
-  private static boolean isModel(String key, JsonNode object) {
+  /** Whether it describes layers of its own, and neither a side of the text model nor drafts for it. */
+  private static boolean isModel(String key, JsonNode object, boolean foreignEncoder) {
     NameWords words = NameWords.of(key);
-    return first(object, HIDDEN).isPresent() && first(object, LAYERS).isPresent()
-        && !LayerWords.ANY_MODEL.containsAll(words.last()) && !words.hasAny(LayerWords.TEXT)
-        && !words.hasAny(LayerWords.DRAFTS);
+    boolean isSide = LayerWords.ANY_MODEL.containsAll(words.last())
+        && !(foreignEncoder && words.last().contains(ENCODER));
+    return first(object, WIDTHS).isPresent() && first(object, LAYERS).isPresent() && !isSide
+        && !words.hasAny(LayerWords.TEXT) && !words.hasAny(LayerWords.DRAFTS);
   }
 
   private static void counts(JsonNode value, Collection<Long> to) {

@@ -81,7 +81,7 @@ final class ModelStructure {
       List<LayerStack> named = without(stacks, isTower);
       return named.isEmpty() ? stacks : named;
     }
-    List<LayerStack> possible = without(stacks, isTower);
+    List<LayerStack> possible = preferring(stacks, isTower.negate());
     if (hidden.isPresent()) {
       possible = preferring(possible, stack -> isCalledText(stack) || stack.touches(hidden.getAsLong()));
     }
