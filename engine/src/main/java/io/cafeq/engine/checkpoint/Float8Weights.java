@@ -8,18 +8,30 @@ import io.cafeq.engine.checkpoint.WeightLayout.Tiles;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Weights of 8-bit floats: {@code X.weight} with {@code X.weight_scale_inv}, {@code X.weight_scale}, {@code X.scale} or
  * the like, one for the tensor, an output channel, a tile or a group (powers of two in MXFP8), as DeepSeek, ModelOpt,
  * compressed-tensors, FBGEMM and others write them.
  */
-record Float8Weights(Companions companions, QuantizationConfig config) implements QuantizedWeights {
+record Float8Weights(Companions companions, QuantizationConfig config, TileFinder tiles) implements QuantizedWeights {
   private static final Codes CODES = new Codes(CodeKind.FLOAT8, Byte.SIZE);
   private static final Pattern TWO_PARTS =
       Pattern.compile("(.*[._])?(gate_(and_)?up|w13)(_proj)?([._]weight)?");
   private static final Pattern THREE_PARTS = Pattern.compile("(.*[._])?(qkv|qkv_proj|Wqkv|W_pack)\\.weight");
+
+  static Float8Weights of(Companions companions, QuantizationConfig config) {
+    Float8Weights weights = new Float8Weights(companions, config, config.tiles());
+    Set<Boolean> told = companions.byName().values().stream()
+        .flatMap(info -> weights.companions(info).stream()
+            .flatMap(scale -> weights.tiles().tellsTransposed(info.shape(), scale.shape()).stream()))
+        .collect(Collectors.toSet());
+    return told.equals(Set.of(true))
+        ? new Float8Weights(companions, config, weights.tiles().withTransposedScales()) : weights;
+  }
 
   @Override
   public List<TensorInfo> companions(TensorInfo info) {
@@ -52,15 +64,15 @@ record Float8Weights(Companions companions, QuantizationConfig config) implement
     boolean isStack = shape.size() > 2;
     TileFinder.Stored matrix = new TileFinder.Stored(
         isStack ? shape.getFirst() : 0, shape.get(shape.size() - 2), shape.getLast(), transposed, parts(info));
-    Optional<Tiles> tiles = config.tiles().find(matrix, scale.shape());
-    if (tiles.isEmpty()) {
+    Optional<Tiles> found = tiles.find(matrix, scale.shape());
+    if (found.isEmpty()) {
       return QuantizedWeights.mismatch(info, scale, "one for all, for each output channel, for each tile of "
           + config.tileRows() + " x " + config.tileColumns() + " or of the only other size that fits, or for each "
           + "group of input channels");
     }
     LayoutKind kind = isStack || transposed ? QuantizedWeights.kind(transposed) : LayoutKind.TILED;
     return QuantizedWeights.counted(new WeightTensor(
-        info, Quantized.of(kind, QuantizedWeights.shape(matrix), CODES, Scales.of(scale, tiles.get()))));
+        info, Quantized.of(kind, QuantizedWeights.shape(matrix), CODES, Scales.of(scale, found.get()))));
   }
 
   private int parts(TensorInfo info) {

@@ -83,6 +83,6 @@ record QuantizationConfig(
   }
 
   TileFinder tiles() {
-    return new TileFinder(tileRows, tileColumns, groups);
+    return new TileFinder(tileRows, tileColumns, groups, false);
   }
 }

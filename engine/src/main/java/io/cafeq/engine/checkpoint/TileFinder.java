@@ -14,8 +14,10 @@ import java.util.stream.LongStream;
  *
  * @param tileRows of the tiles that config.json states, else the usual ones
  * @param groups sizes of groups that config.json states
+ * @param scalesTransposed whether scales of tiles have a row for each column of tiles; square matrices do not tell, so
+ *     all matrices of a checkpoint are asked
  */
-record TileFinder(int tileRows, int tileColumns, List<Integer> groups) {
+record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean scalesTransposed) {
   private static final int SMALLEST = 8;
   private static final int LARGEST = 1 << 12;
 
@@ -34,6 +36,26 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups) {
     long in() {
       return isTransposed ? rows : columns;
     }
+  }
+
+  /** Whether the matrix's scales are stored transposed; empty where they fit both ways or neither. */
+  Optional<Boolean> tellsTransposed(List<Long> matrix, List<Long> scales) {
+    if (matrix.size() != 2 || scales.size() < 2) {
+      return Optional.empty();
+    }
+    long rows = matrix.getFirst();
+    long columns = matrix.getLast();
+    return grid(scales).filter(grid -> grid.get(0) > 1 && grid.get(1) > 1).flatMap(grid -> {
+      boolean turned = sizes(rows, grid.get(1), columns, grid.get(0)).isPresent();
+      boolean isStated = stated(rows, grid.get(1), columns, grid.get(0));
+      boolean straight = sizes(rows, grid.get(0), columns, grid.get(1)).isPresent()
+          || !isStated && oblong(rows, grid.get(0), columns, grid.get(1)).isPresent();
+      return turned == straight ? Optional.empty() : Optional.of(turned);
+    });
+  }
+
+  TileFinder withTransposedScales() {
+    return new TileFinder(tileRows, tileColumns, groups, true);
   }
 
   /** Empty where the shape of the scales does not fit, or fits in more than one way. */
@@ -87,11 +109,13 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups) {
   }
 
   private Optional<Tiles> plane(Stored matrix, List<Long> grid, boolean perExpert) {
-    return sizes(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1))
-        .or(() -> oblong(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1)))
-        .map(size -> oriented(matrix, size, false, perExpert))
-        .or(() -> sizes(matrix.rows(), grid.get(1), matrix.columns(), grid.get(0))
-            .map(size -> oriented(matrix, size, true, perExpert)));
+    Optional<Tiles> turned = sizes(matrix.rows(), grid.get(1), matrix.columns(), grid.get(0))
+        .map(size -> oriented(matrix, size, true, perExpert));
+    return (scalesTransposed ? turned : Optional.<Tiles>empty())
+        .or(() -> sizes(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1))
+            .or(() -> oblong(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1)))
+            .map(size -> oriented(matrix, size, false, perExpert)))
+        .or(() -> turned);
   }
 
   /** Lengths of a tile along the stored rows and columns. */

@@ -40,7 +40,7 @@ public final class WeightTensors {
     this.byName = byName;
     Companions names = new Companions(byName);
     this.conventions = List.of(
-        new Float8Weights(names, config), new BlockWeights(names), new Float4Weights(names),
+        Float8Weights.of(names, config), new BlockWeights(names), new Float4Weights(names),
         new IntegerWeights(names, config, extents));
     SortedMap<String, String> found = new TreeMap<>();
     byName.values().forEach(info -> companionsOf(info).forEach(each -> found.put(each.name(), info.name())));

@@ -21,13 +21,16 @@ final class KeptReasons {
       case ROUTER, NORM, BIAS, SCALE -> KeptReason.STEERING;
       case OTHER, QUERY, QUERY_COMPRESSION, KEY, VALUE, QUERY_KEY_VALUE, KEY_VALUE_COMPRESSION, QUERY_EXPANSION,
           KEY_VALUE_EXPANSION, ATTENTION_OUTPUT, MIXER_INPUT, MIXER_OUTPUT, GATE, UP, GATE_UP, DOWN, MATRIX ->
-          inRegion(region, roles, name);
+          inRegion(region, structure, roles, name, shape);
     };
   }
 
-  private static KeptReason inRegion(Region region, LayerRoles roles, String name) {
+  private static KeptReason inRegion(
+      Region region, ModelStructure structure, LayerRoles roles, String name, List<Long> shape) {
     return switch (region) {
-      case LAYER -> roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING);
+      case LAYER -> structure.isTable(name, shape)
+          ? KeptReason.EMBEDDINGS
+          : roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING);
       case VOCABULARY -> KeptReason.EMBEDDINGS;
       case OUTSIDE -> KeptReason.OUTSIDE;
       case UNUSED_LAYER -> KeptReason.UNUSED_LAYERS;

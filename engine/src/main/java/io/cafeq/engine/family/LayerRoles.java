@@ -66,7 +66,7 @@ final class LayerRoles {
     }
     return switch (shape.size()) {
       case 2 -> isMatrix(at, words) ? new Found.Multiplied(place(at, words)) : new Found.Steering();
-      case 3 -> isStack(words, shape) ? new Found.Multiplied(place(at, words)) : new Found.Steering();
+      case 3 -> isStack(at, words) ? new Found.Multiplied(place(at, words)) : new Found.Steering();
       default -> new Found.Unclear();
     };
   }
@@ -87,11 +87,14 @@ final class LayerRoles {
     boolean perLayer = words.lastText().startsWith(PER_LAYER);
     boolean gatesChannels = words.lastHasAny(LayerWords.GATES) && hasTwin(at);
     boolean named = perLayer || gatesChannels || words.lastHasAny(LayerWords.MATRICES);
+    boolean experts = words.hasAny(LayerWords.EXPERTS);
+    boolean bottleneck = !experts && words.lastHasAny(LayerWords.BOTTLENECK);
     boolean gate = !perLayer && !gatesChannels && words.lastHasAny(LayerWords.GATES);
-    boolean few = shorter <= FEW || structure.steered().contains(shorter)
-        || (shorter <= DOZENS && shorter * MUCH_LONGER <= longer);
-    boolean weighs = shorter < 2 || (few && (gate || !named));
-    return !weighs && !(isTable(at) && !named) && (named || isWeight(at.rest()));
+    boolean fewest = shorter <= FEW || (shorter <= DOZENS && shorter * MUCH_LONGER <= longer);
+    boolean few = fewest || structure.steered().contains(shorter);
+    boolean weighs = shorter < 2 || (few && (gate || !named)) || (fewest && bottleneck);
+    // what mixes channels by a short inner length is a parameter by itself in most models, no module with weights
+    return !weighs && !(isTable(at) && !named) && (isWeight(at.rest()) || (named && experts));
   }
 
   /** Whether a matrix of the same shape goes up beside a gate: then the gate has a row for each channel of that. */
@@ -111,12 +114,20 @@ final class LayerRoles {
         .noneMatch(shape -> shape.getLast() == rows || 2 * shape.getLast() == rows);
   }
 
-  private boolean isStack(NameWords words, List<Long> shape) {
+  private boolean isStack(InLayer at, NameWords words) {
+    List<Long> shape = at.shape();
     long shorter = Math.min(shape.get(1), shape.get(2));
     boolean kernel = words.last().stream().anyMatch(word -> word.startsWith("conv"))
         || words.outer().stream().anyMatch(word -> word.startsWith("conv1")) || shape.get(2) < LONGEST_KERNEL;
     boolean experts = words.hasAny(LayerWords.EXPERTS) || structure.experts().contains(shape.getFirst());
-    return !kernel && shorter >= (experts ? 2 : NARROWEST_EXPERT);
+    return !kernel && (experts ? shorter >= 2 : shorter >= NARROWEST_EXPERT && hasStackBeside(at));
+  }
+
+  /** Experts have a matrix to go up and one to go down. */
+  private static boolean hasStackBeside(InLayer at) {
+    return at.layer().entrySet().stream()
+        .filter(other -> !other.getKey().equals(at.rest()) && other.getValue().size() == 3)
+        .anyMatch(other -> other.getValue().getFirst().equals(at.shape().getFirst()));
   }
 
   private static boolean isWeight(String rest) {

@@ -21,10 +21,22 @@ final class LayerWords {
       "dit", "diffusion", "resampler", "perceiver", "qformer", "projector", "connector", "merger", "aligner", "abstractor",
       "multi", "multimodal", "modal", "modality", "mm", "sensor", "depth", "ocr");
 
+  /** In the names of models of any kind. */
+  static final Set<String> ANY_MODEL = Set.of(
+      "config", "cfg", "model", "encoder", "decoder", "backbone", "transformer", "module", "layer", "layers", "block",
+      "blocks");
+
+  /** Stacks that work on what the layers put out. */
+  static final Set<String> HEADS = Set.of("head", "heads", "classifier", "classifiers", "predictor", "predictors");
+
   /** Tables that tokens are looked up in. */
   static final Set<String> EMBEDDINGS = Set.of(
       "embed", "embedder", "emb", "embedding", "embeddings", "wte", "tok", "token", "tokens", "word", "words", "shared", "table",
       "lookup", "codebook", "vocabulary");
+
+  /** Those of a layer. */
+  static final Set<String> TABLES = Set.of(
+      "embed", "emb", "embedding", "embeddings", "wte", "table", "tables", "lookup", "codebook", "vocab", "vocabulary");
 
   /** Layers that predict further tokens, for drafts of the next ones. */
   static final Set<String> DRAFTS = Set.of("mtp", "nextn", "draft", "drafter", "eagle", "medusa", "speculator", "hydra");
@@ -37,7 +49,7 @@ final class LayerWords {
   /** The same where the matrix itself is called so. */
   static final Set<String> STEERING_LAST = Set.of(
       "conv", "conv1", "conv1d", "conv2d", "decay", "rel", "relative", "position", "positions", "ape", "codebook", "scale", "scales", "bias",
-      "sink", "sinks", "score", "vocab", "temperature", "alpha", "beta", "gamma");
+      "sink", "sinks", "score", "vocab", "vocabulary", "table", "tables", "temperature", "alpha", "beta", "gamma");
 
   /** Modules of which all matrices steer. */
   static final Set<String> STEERING_MODULES = Set.of("gate", "gating", "router", "routing");
@@ -47,6 +59,9 @@ final class LayerWords {
       "x_proj", "dt_proj", "dt", "in_proj_a", "in_proj_b", "in_proj_ba", "ba_proj", "a_proj", "b_proj", "weights_proj",
       "f_a", "f_b", "g_a", "g_b", "f_a_proj", "f_b_proj", "g_a_proj", "g_b_proj", "block_inject_weight",
       "input_mix_weight_down", "input_mix_weight_up");
+
+  /** Both sides of an inner length, which is long but in adapters. */
+  static final Set<String> BOTTLENECK = Set.of("up", "down");
 
   /** Gates, of which only the number of rows tells whether they weigh channels or whole heads and experts. */
   static final Set<String> GATES = Set.of("gate", "gates", "gating", "wg");

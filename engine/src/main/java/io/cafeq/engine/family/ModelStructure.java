@@ -56,7 +56,9 @@ final class ModelStructure {
     ModelSections sections = ModelSections.of(config);
     List<LayerStack> stacks = LayerStack.find(shapes);
     List<LayerStack> drafts = stacks.stream().filter(stack -> words(stack).hasAny(LayerWords.DRAFTS)).toList();
-    List<LayerStack> others = stacks.stream().filter(stack -> !drafts.contains(stack)).toList();
+    List<LayerStack> others = stacks.stream()
+        .filter(stack -> !drafts.contains(stack) && !words(stack).lastHasAny(LayerWords.HEADS))
+        .toList();
     OptionalLong hidden = sections.hidden().isPresent() ? sections.hidden() : embeddingWidth(sections, shapes);
     List<LayerStack> text = textModel(sections, hidden, others);
     List<LayerStack> towers = others.stream().filter(stack -> !text.contains(stack)).toList();
@@ -71,21 +73,26 @@ final class ModelStructure {
   }
 
   private static List<LayerStack> textModel(ModelSections sections, OptionalLong hidden, List<LayerStack> stacks) {
-    Predicate<LayerStack> isTower = ModelStructure::isCalledTower;
+    if (sections.kind() == ModelSections.Kind.WITHOUT_TEXT) {
+      return stacks;
+    }
+    Predicate<LayerStack> isTower = stack -> isCalledTower(sections, stack.start());
     if (sections.others().isEmpty()) {
       List<LayerStack> named = without(stacks, isTower);
       return named.isEmpty() ? stacks : named;
     }
-    List<LayerStack> left = without(stacks, isTower);
+    List<LayerStack> possible = preferring(stacks, isTower.negate());
     if (hidden.isPresent()) {
-      left = preferring(left, stack -> isCalledText(stack) || stack.touches(hidden.getAsLong()));
+      possible = preferring(possible, stack -> isCalledText(stack) || stack.touches(hidden.getAsLong()));
     }
-    left = preferring(left, stack -> isCalledText(stack) || !isOfAnotherSection(sections, hidden, stack));
+    List<LayerStack> found = preferring(
+        possible, stack -> isCalledText(stack) || !isOfAnotherSection(sections, hidden, stack));
     if (sections.layers().isPresent() && !sections.encoderDecoder()) {
       long count = sections.layers().getAsLong();
-      left = preferring(left, stack -> isCalledText(stack) || stack.count() >= count);
+      found = preferring(found, stack -> isCalledText(stack) || stack.count() >= count);
     }
-    return left;
+    List<LayerStack> certain = found;
+    return possible.stream().filter(stack -> certain.contains(stack) || isBeside(stack, certain)).toList();
   }
 
   /** Whether it has the sizes that config.json gives for a model of another modality, and not those of the text model. */
@@ -96,8 +103,21 @@ final class ModelStructure {
         && hidden.isPresent();
   }
 
-  private static boolean isCalledTower(LayerStack stack) {
-    return words(stack).endsWithAny(LayerWords.OTHER_MODALITIES, LayerWords.TEXT);
+  /** Whether it is in the same module as one of them, as layers are that the text model runs between its own. */
+  private static boolean isBeside(LayerStack stack, List<LayerStack> whole) {
+    String module = module(stack);
+    return !module.isEmpty() && whole.stream().anyMatch(other -> module(other).equals(module));
+  }
+
+  private static String module(LayerStack stack) {
+    return stack.start().substring(0, stack.start().lastIndexOf('.', Math.max(0, stack.start().length() - 2)) + 1);
+  }
+
+  /** By words that nearly every maker uses, or by those of config.json's own sections. */
+  private static boolean isCalledTower(ModelSections sections, String name) {
+    NameWords words = NameWords.of(name);
+    return words.endsWithAny(LayerWords.OTHER_MODALITIES, LayerWords.TEXT)
+        || sections.others().stream().anyMatch(other -> words.endsWithAny(other.words(), LayerWords.TEXT));
   }
 
   private static boolean isCalledText(LayerStack stack) {
@@ -128,13 +148,11 @@ final class ModelStructure {
     if (found != null && text.containsKey(found.start())) {
       return isUsed(found) ? Region.LAYER : Region.UNUSED_LAYER;
     }
-    NameWords words = NameWords.of(name);
-    if ((found != null && drafts.contains(found.start())) || words.hasAny(LayerWords.DRAFTS)) {
+    if ((found != null && drafts.contains(found.start())) || NameWords.of(name).hasAny(LayerWords.DRAFTS)) {
       return Region.UNUSED_LAYER;
     }
     boolean inTower = found != null && towers.contains(found.start());
-    boolean called = hasTowers() && words.endsWithAny(LayerWords.OTHER_MODALITIES, LayerWords.TEXT);
-    if (inTower || called) {
+    if (inTower || (hasTowers() && isCalledTower(sections, name))) {
       return Region.OTHER_MODALITY;
     }
     return isOfVocabulary(shape) ? Region.VOCABULARY : Region.OUTSIDE;
@@ -152,6 +170,12 @@ final class ModelStructure {
   /** Whether one of the two dimensions is a vocabulary's. */
   boolean isOfVocabulary(List<Long> shape) {
     return shape.size() == 2 && shape.stream().anyMatch(sections.vocabularies()::contains);
+  }
+
+  /** Whether it is looked up in: it has a vocabulary's rows, or is called so. */
+  boolean isTable(String name, List<Long> shape) {
+    return shape.size() == 2
+        && (sections.vocabularies().contains(shape.getFirst()) || NameWords.of(name).lastHasAny(LayerWords.TABLES));
   }
 
   /** Channels of the text model; empty where neither config.json nor an embedding tells. */

@@ -56,7 +56,8 @@ final class UnknownFamily implements ModelFamily {
     if (common.isPresent()) {
       return common.get();
     }
-    return NameWords.of(tensorName).hasAny(LayerWords.EMBEDDINGS) ? Role.EMBEDDING : Role.HEAD;
+    NameWords words = NameWords.of(tensorName);
+    return words.hasAny(LayerWords.EMBEDDINGS) && !words.hasAny(LayerWords.HEADS) ? Role.EMBEDDING : Role.HEAD;
   }
 
   @Override

@@ -76,6 +76,27 @@ class WeightTensorsTest {
     return ((WeightLayout.Quantized) layout).scales().tiles();
   }
 
+  /** A square matrix fits both ways: the others of its checkpoint tell. */
+  @Test
+  void scalesOfSquareMatricesAreTransposedWhereThoseOfOthersAre() {
+    String stated = "{\"quantization_config\": {\"weight_block_size\": [32, 32]}}";
+    TensorInfo square = tensor("q.weight", Dtype.F8_E4M3, 64L, 64L);
+    TensorInfo scales = tensor("q.weight_scale_inv", Dtype.F32, 2L, 2L);
+    TensorInfo oblong = tensor("gate.weight", Dtype.F8_E4M3, 96L, 64L);
+    TensorInfo turned = tensor("gate.weight_scale_inv", Dtype.F32, 2L, 3L);
+    TensorInfo straight = tensor("gate.weight_scale_inv", Dtype.F32, 3L, 2L);
+    assertThat(transposedScales(stated, square, scales, oblong, turned)).isTrue();
+    assertThat(transposedScales(stated, square, scales, oblong, straight)).isFalse();
+    assertThat(transposedScales(stated, square, scales)).isFalse();
+    String flat = "{\"quantization_config\": {\"weight_block_size\": [16, 32]}}";
+    assertThat(transposedScales(flat, square, tensor("q.weight_scale_inv", Dtype.F32, 2L, 4L))).isTrue();
+    assertThat(transposedScales(flat, square, tensor("q.weight_scale_inv", Dtype.F32, 4L, 2L))).isFalse();
+  }
+
+  private static boolean transposedScales(String config, TensorInfo... tensors) {
+    return ((WeightLayout.Quantized) weight(config, false, tensors).layout()).scales().tiles().isTransposed();
+  }
+
   @Test
   void scalesBelongToTilesRowsOrAll() {
     String nested = "{\"text_config\": " + FINE_TILES + "}";
