@@ -14,7 +14,8 @@ import java.util.regex.Pattern;
  * with gate and up in one matrix, gate first, or apart. Everything else is the wrapped weights'; closing closes them.
  */
 final class StackedExperts implements ModelWeights {
-  private static final Pattern EXPERT = Pattern.compile("(?<module>.*\\.experts)\\.(?<number>\\d{1,6})\\.(?<matrix>\\w+)\\.weight");
+  private static final Pattern EXPERT =
+      Pattern.compile("(?<module>.*\\.experts)\\.(?<number>\\d{1,6})\\.(?<matrix>\\w+)\\.weight");
   private static final String FUSED = "gate_up_proj";
 
   private final ModelWeights weights;

@@ -43,12 +43,14 @@ final class LayerWords {
 
   /** What decides, mixes or looks up rather than multiplies, and all within it. */
   static final Set<String> STEERING = Set.of(
-      "router", "routers", "classifier", "lora", "plora", "adapter", "adapters", "altup", "laurel", "hyper", "hc", "sconv", "ngram",
+      "router", "routers", "classifier", "lora", "plora", "adapter", "adapters", "altup", "laurel", "hyper", "hc", "sconv",
+      "ngram",
       "embedding", "embeddings", "embed", "emb", "wpe", "lru");
 
   /** The same where the matrix itself is called so. */
   static final Set<String> STEERING_LAST = Set.of(
-      "conv", "conv1", "conv1d", "conv2d", "decay", "rel", "relative", "position", "positions", "ape", "codebook", "scale", "scales", "bias",
+      "conv", "conv1", "conv1d", "conv2d", "decay", "rel", "relative", "position", "positions", "ape", "codebook",
+      "scale", "scales", "bias",
       "sink", "sinks", "score", "vocab", "vocabulary", "table", "tables", "temperature", "alpha", "beta", "gamma");
 
   /** Modules of which all matrices steer. */
@@ -68,7 +70,8 @@ final class LayerWords {
 
   /** Matrices that read a layer's input. */
   static final Set<String> INPUTS = Set.of(
-      "q", "k", "v", "qkv", "kv", "qk", "query", "key", "value", "queries", "keys", "values", "wq", "wk", "wv", "wkv", "wqk", "wqkv",
+      "q", "k", "v", "qkv", "kv", "qk", "query", "key", "value", "queries", "keys", "values", "wq", "wk", "wv", "wkv",
+      "wqk", "wqkv",
       "up", "gate", "wg", "w1", "w3", "w13", "v1", "wi", "fc1", "fc0", "in", "input", "fc", "lin1", "linear1");
 
   /** Matrices that write a layer's output. */
@@ -77,7 +80,8 @@ final class LayerWords {
 
   /** Names of matrices that are multiplied, however few rows they have in a small model. */
   static final Set<String> MATRICES = Set.of(
-      "q", "k", "v", "o", "qkv", "kv", "qk", "query", "key", "value", "queries", "keys", "values", "wq", "wk", "wv", "wo", "wkv", "wqk",
+      "q", "k", "v", "o", "qkv", "kv", "qk", "query", "key", "value", "queries", "keys", "values", "wq", "wk", "wv", "wo",
+      "wkv", "wqk",
       "wqkv", "up", "down", "fc", "fc0", "fc1", "fc2", "w1", "w2", "w3", "w13", "v1", "wi", "dense", "lin1", "lin2",
       "linear1", "linear2", "attn", "receptance");
 

@@ -62,7 +62,10 @@ record NameWords(List<List<String>> modules) {
     return last().stream().anyMatch(words::contains);
   }
 
-  /** Of two kinds of words the one that comes last: a tower around a text model is no tower. Within a module {@code first} wins. */
+  /**
+   * Of two kinds of words the one that comes last: a tower around a text model is no tower. Within a module {@code first}
+   * wins.
+   */
   boolean endsWithAny(Set<String> first, Set<String> second) {
     for (List<String> words : modules.reversed()) {
       if (words.stream().anyMatch(first::contains)) {

@@ -65,12 +65,18 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
   }
 
   private String percent(long some) {
-    double percent = 100 * share(some);
+    return percent(share(some));
+  }
+
+  /** A part of all weights for people; less than all is never rounded up to that, and something never down to nothing. */
+  public static String percent(double share) {
+    double percent = 100 * share;
     if (percent > 0 && percent < 0.1) {
       return "below 0.1 %";
     }
-    boolean nearAll = percent > 99 && some < weights();
-    return String.format(Locale.ROOT, percent < 10 || nearAll ? "%.1f %%" : "%.0f %%", Math.min(percent, some < weights() ? 99.9 : 100));
+    boolean nearAll = percent > 99 && share < 1;
+    double shown = nearAll ? Math.min(percent, 99.9) : percent;
+    return String.format(Locale.ROOT, percent < 10 || nearAll ? "%.1f %%" : "%.0f %%", shown);
   }
 
   /**
