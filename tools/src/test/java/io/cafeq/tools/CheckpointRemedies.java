@@ -183,11 +183,24 @@ final class CheckpointRemedies {
         });
   }
 
+  /** Whose model is in a folder below. */
+  private static Remedy folder(String name, String file, String content) {
+    return new Remedy(name,
+        place -> {
+          Files.writeString(place.whole().folder().resolve(file), content);
+          return Place.run("plan", place.folder().toString());
+        },
+        ExitCode.CHECKPOINT, List.of("Give the folder of "),
+        (place, failed) -> Place.run("plan", Place.found(failed, "Give the folder of [^/]*(/.*/model)\\.")));
+  }
+
   private static List<Remedy> otherModels() {
     return List.of(
         otherModel("weights of PyTorch", "pytorch_model.bin", "x", "Convert it to safetensors"),
         otherModel("weights of llama.cpp", "model.gguf", "x", "Take the original model with its safetensors files"),
         otherModel("an adapter", "adapter_config.json", "{\"peft_type\": \"LORA\"}", "Merge it into its base model"),
+        folder("a pipeline", "model_index.json", "{\"_class_name\": \"FluxPipeline\"}"),
+        folder("a model for embeddings", "modules.json", "[{\"idx\": 0, \"path\": \"model\"}]"),
         new Remedy("a result",
             place -> Place.run("plan", place.quantized().out().toString()), ExitCode.CHECKPOINT,
             List.of("cafeq export", "--format dense --out DIR"),

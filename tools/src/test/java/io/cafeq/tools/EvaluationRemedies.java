@@ -66,7 +66,8 @@ final class EvaluationRemedies {
             ExitCode.USAGE, List.of("Give a text in UTF-8"), (place, failed) -> read(place)),
         question("no questions", "\n", "Give a file with one on each line", sound),
         question("a question that is no JSON", "{\n", "Write each question as", sound),
-        question("a choice without tokens", sound.replace("\"ba\"", "\"\""), "Fix or remove that question", sound));
+        question("a choice that is blank", sound.replace("\"ba\"", "\"\""), "Write each question as", sound),
+        question("a choice that is too long", sound.replace("\"ba\"", "\"" + "cb".repeat(5000) + "\""), "Fix or remove that question", sound));
   }
 
   private static List<Remedy> models() {
@@ -114,10 +115,10 @@ final class EvaluationRemedies {
 
   private static List<Remedy> memory() {
     return List.of(new Remedy("windows that need more memory",
-        place -> evaluate(ready(place), "--text", text(place, "abc cab b a".repeat(2000)), "--window", "8192",
+        place -> evaluate(ready(place), "--text", text(place, "abc cab b a".repeat(2000)), "--window", "6144",
             "--max-memory", "768m"),
         ExitCode.USAGE, List.of("Run again with --max-memory"),
-        (place, failed) -> evaluate(place, "--text", text(place, "abc cab b a".repeat(2000)), "--window", "8192",
+        (place, failed) -> evaluate(place, "--text", text(place, "abc cab b a".repeat(2000)), "--window", "6144",
             "--max-memory", Place.found(failed, "--max-memory (\\d+m) or more"))));
   }
 }

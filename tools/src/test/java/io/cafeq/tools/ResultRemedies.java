@@ -160,6 +160,24 @@ final class ResultRemedies {
               Place.delete(place.out());
               return place.quantize();
             }),
+        new Remedy("a report that is damaged",
+            place -> {
+              Files.writeString(place.quantized().out().resolve("report.json"), "{");
+              return Place.run("inspect", place.out().toString());
+            },
+            ExitCode.FAILURE, List.of("Delete this one file and run the same command again"),
+            (place, failed) -> {
+              Files.delete(place.out().resolve("report.json"));
+              return Place.run("inspect", place.out().toString());
+            }),
+        new Remedy("a choice that is damaged",
+            place -> {
+              String[] target = {"--target-bpw", "6"};
+              Files.writeString(place.quantized(target).out().resolve("plan.json"), "{");
+              return place.quantize(target);
+            },
+            ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
+            (place, failed) -> place.quantize(place.another(), "--target-bpw", "6")),
         statistics());
   }
 

@@ -173,7 +173,7 @@ class ReportTest {
     return new Report(
         JobStatus.PARTIAL,
         Totals.of(results, MEASURED),
-        CoverageEntry.of(new Coverage(70, 70, Map.of(KeptReason.EMBEDDINGS, 30L))),
+        CoverageEntry.of(new Coverage(70, 70, Map.of(KeptReason.EMBEDDINGS, 30L), true)),
         results.stream().map(UnitEntry::of).toList(),
         JsonMapper.builder().build().createObjectNode().put("bits", 4),
         new Source("/models/a", "llama", List.of(new Source.Shard("model.safetensors", 9)), new TreeMap<>()),
