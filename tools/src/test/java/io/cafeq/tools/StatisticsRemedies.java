@@ -40,7 +40,8 @@ final class StatisticsRemedies {
     return List.of(
         new Remedy("a model that cannot be run",
             place -> {
-              Place.edit(place.whole().file("config.json"), "\"model_type\"\\s*:\\s*\"[^\"]*\"", "\"model_type\": \"gpt2\"");
+              Place.edit(place.whole().file("config.json"), "\"model_type\"\\s*:\\s*\"[^\"]*\"",
+                  "\"model_type\": \"gpt2\"");
               return few(place, "random");
             },
             ExitCode.USAGE, List.of("--statistics none, which quantizes any model"),
@@ -150,7 +151,8 @@ final class StatisticsRemedies {
         new Remedy("texts of its own that need more memory",
             place -> {
               SampleCheckpoint.write(
-                  new SampleShape(1, 32, 64, 4, 2, 32768, Dtype.BF16, false, SampleShape.Distribution.GAUSSIAN, 0, 1L << 30),
+                  new SampleShape(
+                      1, 32, 64, 4, 2, 32768, Dtype.BF16, false, SampleShape.Distribution.GAUSSIAN, 0, 1L << 30),
                   1, place.model(), new StopFlag());
               return take(
                   place, "self", "--statistics-window", "16", "--statistics-tokens", "17600", "--max-memory", "768m");

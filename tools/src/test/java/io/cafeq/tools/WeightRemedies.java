@@ -104,7 +104,8 @@ final class WeightRemedies {
             },
             ExitCode.FAILURE, List.of("Quantize again into another folder", "--exclude"),
             (place, failed) -> {
-              CommandRun quantized = place.quantize(place.another(), "--bits", "2", "--exclude", Place.excluded(failed));
+              CommandRun quantized =
+                  place.quantize(place.another(), "--bits", "2", "--exclude", Place.excluded(failed));
               return quantized.exitCode() == 0 ? dense(place, place.another()) : quantized;
             }));
   }

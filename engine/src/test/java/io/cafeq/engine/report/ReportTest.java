@@ -120,7 +120,8 @@ class ReportTest {
     JsonNode json = JsonMapper.builder().build().readTree(Files.readString(folder.resolve("report.json")));
 
     assertThat(names(json)).containsExactly(
-        "status", "totals", "units", "recipe", "source", "statistics", "machine", "version", "warnings");
+        "status", "totals", "coverage", "units", "recipe", "source", "statistics", "machine", "version",
+        "warnings");
     assertThat(json.path("status").asText()).isEqualTo("partial");
     assertThat(names(json.path("totals"))).containsExactly(
         "weights", "bits_per_weight", "model_bits_per_weight", "model_bytes", "relative_error", "plain", "plain_clipped",
