@@ -60,7 +60,8 @@ final class CheckpointRemedies {
         again("an index of files elsewhere", INDEX, file -> Place.edit(file, "\"model-00001", "\"../model-00001"),
             "unless you trust its origin"),
         again("an index of another format", INDEX,
-            file -> Files.writeString(file, "{\"weight_map\": {\"a\": \"pytorch_model.bin\"}}"), "Convert the checkpoint"),
+            file -> Files.writeString(file, "{\"weight_map\": {\"a\": \"pytorch_model.bin\"}}"),
+            "Convert the checkpoint"),
         again("a config.json that is no JSON", "config.json", file -> Files.writeString(file, "{x}"),
             "Download config.json again, or fix it"),
         again("a config.json that is a link to nothing", "config.json", file -> {
@@ -69,7 +70,8 @@ final class CheckpointRemedies {
         }, "Download the file again, or copy it in place of the link"),
         new Remedy("tiles of scales of no size",
             place -> {
-              Place.edit(place.whole().file("config.json"), "\\{", "{\"quantization_config\": {\"weight_block_size\": 0},");
+              Place.edit(place.whole().file("config.json"), "\\{",
+                  "{\"quantization_config\": {\"weight_block_size\": 0},");
               return place.plan();
             },
             ExitCode.CHECKPOINT, List.of("or fix it"),
@@ -117,7 +119,8 @@ final class CheckpointRemedies {
                   "\"weight_map\": {\"" + HandMadeModel.down(0) + "\": \"b.safetensors\",");
               return place.plan();
             }),
-        shards("shards without their index, and it is downloaded", "Download " + INDEX + " as well", (place, failed) -> {
+        shards("shards without their index, and it is downloaded", "Download " + INDEX + " as well",
+            (place, failed) -> {
           place.renew();
           return place.plan();
         }),
@@ -183,16 +186,30 @@ final class CheckpointRemedies {
         });
   }
 
+  /** Whose model is in a folder below. */
+  private static Remedy folder(String name, String file, String content) {
+    return new Remedy(name,
+        place -> {
+          Files.writeString(place.whole().folder().resolve(file), content);
+          return Place.run("plan", place.folder().toString());
+        },
+        ExitCode.CHECKPOINT, List.of("Give the folder of "),
+        (place, failed) -> Place.run("plan", Place.found(failed, "Give the folder of [^/]*(/.*/model)\\.")));
+  }
+
   private static List<Remedy> otherModels() {
     return List.of(
         otherModel("weights of PyTorch", "pytorch_model.bin", "x", "Convert it to safetensors"),
         otherModel("weights of llama.cpp", "model.gguf", "x", "Take the original model with its safetensors files"),
         otherModel("an adapter", "adapter_config.json", "{\"peft_type\": \"LORA\"}", "Merge it into its base model"),
+        folder("a pipeline", "model_index.json", "{\"_class_name\": \"FluxPipeline\"}"),
+        folder("a model for embeddings", "modules.json", "[{\"idx\": 0, \"path\": \"model\"}]"),
         new Remedy("a result",
             place -> Place.run("plan", place.quantized().out().toString()), ExitCode.CHECKPOINT,
             List.of("cafeq export", "--format dense --out DIR"),
             (place, failed) -> {
-              String said = Place.found(failed, "cafeq export ('[^']+'|\\S+) --format dense --out DIR").replace("'", "");
+              String said = Place
+                  .found(failed, "cafeq export ('[^']+'|\\S+) --format dense --out DIR").replace("'", "");
               CommandRun export = Place.run("export", said, "--format", "dense", "--out", place.another().toString());
               return export.exitCode() == 0 ? Place.run("plan", place.another().toString()) : export;
             }),

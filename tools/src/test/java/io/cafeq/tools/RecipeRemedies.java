@@ -48,7 +48,7 @@ final class RecipeRemedies {
         recipe("a key given twice", "bits = 3\nrecipe.bits = 4", "Remove one of the two", "bits = 3"),
         recipe("a section that is a value", "recipe = 3", "Put the keys of recipe in braces", "recipe { bits = 3 }"),
         recipe("no HOCON", "bits = {", "Correct the line that is named", "bits = 3"),
-        recipe("a pattern of nothing", "overrides = [{ pattern = \"\", bits = 3 }]", "\".*\" is all of them",
+        recipe("a pattern of nothing", "overrides = [{ bits = 3 }]", "\".*\" is all of them",
             "overrides = [{ pattern = \".*\", bits = 3 }]"),
         recipe("a block that takes too long", "block = 512", "Take a smaller block", "block = 256"),
         recipe("a block for another method", "block = 512", "or method hadamard", "block = 512\nmethod = hadamard"),

@@ -61,14 +61,16 @@ final class ResultRemedies {
 
   private static List<Remedy> folders() {
     return List.of(
-        elsewhere("a result's folder that is a file", out -> Files.writeString(out, "x"), "Choose another folder with --out"),
+        elsewhere("a result's folder that is a file", out -> Files.writeString(out, "x"),
+            "Choose another folder with --out"),
         elsewhere("a result's folder with other files", out -> Files.writeString(
             Files.createDirectory(out).resolve("notes"), "x"), "Choose an empty or a new folder with --out"),
         new Remedy("a result's folder in the checkpoint's",
             place -> place.whole().quantize(place.model().resolve("out")), ExitCode.USAGE,
             List.of("lies beside the checkpoint"), (place, failed) -> place.quantize()),
         new Remedy("a result of another recipe, and another folder",
-            place -> place.quantized().quantize("--bits", "3"), ExitCode.USAGE, List.of("Run again with --out and another folder"),
+            place -> place.quantized().quantize("--bits", "3"), ExitCode.USAGE,
+            List.of("Run again with --out and another folder"),
             (place, failed) -> place.quantize(place.another(), "--bits", "3")),
         new Remedy("a result of another recipe, and its own recipe",
             place -> place.quantized().quantize("--bits", "3"), ExitCode.USAGE,
@@ -135,7 +137,8 @@ final class ResultRemedies {
         new Remedy("another checkpoint to verify against",
             place -> {
               place.quantized();
-              new HandMadeModel().matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(1)).write(place.another());
+              new HandMadeModel().matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(1))
+                  .write(place.another());
               return Place.run("verify", place.out().toString(), "--against", place.another().toString());
             },
             ExitCode.FAILURE, List.of("Compare with the checkpoint that the result was made from"),
@@ -145,14 +148,14 @@ final class ResultRemedies {
             (place, failed) -> again(place, failed)),
         new Remedy("an identity that is damaged, and another folder",
             place -> {
-              Files.writeString(identity(place.quantized()), "{");
+              Files.writeString(named(place.quantized(), "identity"), "{");
               return place.quantize();
             },
             ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
             (place, failed) -> place.quantize(place.another())),
         new Remedy("an identity that is damaged, and the folder is deleted",
             place -> {
-              Files.writeString(identity(place.quantized()), "{");
+              Files.writeString(named(place.quantized(), "identity"), "{");
               return place.quantize();
             },
             ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
@@ -160,12 +163,30 @@ final class ResultRemedies {
               Place.delete(place.out());
               return place.quantize();
             }),
+        new Remedy("a report that is damaged",
+            place -> {
+              Files.writeString(place.quantized().out().resolve("report.json"), "{");
+              return Place.run("inspect", place.out().toString());
+            },
+            ExitCode.FAILURE, List.of("Delete this one file and run the same command again"),
+            (place, failed) -> {
+              Files.delete(place.out().resolve("report.json"));
+              return Place.run("inspect", place.out().toString());
+            }),
+        new Remedy("a choice that is damaged",
+            place -> {
+              String[] target = {"--target-bpw", "6"};
+              Files.writeString(named(place.quantized(target), "plan"), "{");
+              return place.quantize(target);
+            },
+            ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
+            (place, failed) -> place.quantize(place.another(), "--target-bpw", "6")),
         statistics());
   }
 
-  private static Path identity(Place place) throws IOException {
+  private static Path named(Place place, String part) throws IOException {
     try (var files = Files.walk(place.out())) {
-      return files.filter(file -> file.getFileName().toString().contains("identity")).findFirst().orElseThrow();
+      return files.filter(file -> file.getFileName().toString().contains(part)).findFirst().orElseThrow();
     }
   }
 

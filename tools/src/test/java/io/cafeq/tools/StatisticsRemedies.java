@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 /** What taking statistics asks of a model, its tokenizer, a text and the memory. */
 final class StatisticsRemedies {
   private static final String[] WIDE = {
-      "--statistics-window", "8192", "--statistics-tokens", "8192", "--max-memory", "768m"};
+      "--statistics-window", "6144", "--statistics-tokens", "6144", "--max-memory", "768m"};
 
   private StatisticsRemedies() {}
 
@@ -40,7 +40,8 @@ final class StatisticsRemedies {
     return List.of(
         new Remedy("a model that cannot be run",
             place -> {
-              Place.edit(place.whole().file("config.json"), "\"model_type\"\\s*:\\s*\"[^\"]*\"", "\"model_type\": \"gpt2\"");
+              Place.edit(place.whole().file("config.json"), "\"model_type\"\\s*:\\s*\"[^\"]*\"",
+                  "\"model_type\": \"gpt2\"");
               return few(place, "random");
             },
             ExitCode.USAGE, List.of("--statistics none, which quantizes any model"),
@@ -51,29 +52,7 @@ final class StatisticsRemedies {
               return few(place, "random");
             },
             ExitCode.CHECKPOINT, List.of("Or run again with --statistics none"),
-            (place, failed) -> place.quantize()),
-        new Remedy("inputs that are too large to be squared",
-            place -> {
-              Place copy = place.model(Dtype.F32, 1_000_000);
-              Files.write(copy.file(".safetensors"), hugeNorms(Files.readAllBytes(copy.file(".safetensors"))));
-              return few(place, "random");
-            },
-            ExitCode.CHECKPOINT, List.of("quantize it into another folder with --statistics none"),
-            (place, failed) -> place.quantize(place.another(), "--statistics", "none")));
-  }
-
-  /** A norm of the sample is ones throughout; 1e30 passes the forward pass, and its square does not. */
-  private static byte[] hugeNorms(byte[] file) {
-    byte[] one = {0, 0, (byte) 0x80, 0x3F};
-    int bits = Float.floatToIntBits(1e30f);
-    for (int i = 0; i + 4 <= file.length; i++) {
-      if (file[i] == one[0] && file[i + 1] == one[1] && file[i + 2] == one[2] && file[i + 3] == one[3]) {
-        for (int b = 0; b < 4; b++) {
-          file[i + b] = (byte) (bits >>> 8 * b);
-        }
-      }
-    }
-    return file;
+            (place, failed) -> place.quantize()));
   }
 
   private static void withoutNorm(Place place) throws IOException {
@@ -163,7 +142,7 @@ final class StatisticsRemedies {
   private static List<Remedy> memory() {
     return List.of(
         wide("statistics that need more memory, and it is given", "--max-memory", (place, failed) ->
-            take(place, "random", "--statistics-window", "8192", "--statistics-tokens", "8192", "--max-memory",
+            take(place, "random", "--statistics-window", "6144", "--statistics-tokens", "6144", "--max-memory",
                 Place.found(failed, "--max-memory (\\d+m) or more"))),
         wide("statistics that need more memory, and a smaller window", "--statistics-window", (place, failed) ->
             take(place, "random", "--statistics-window", "64", "--statistics-tokens", "128", "--max-memory", "768m")),
@@ -172,12 +151,14 @@ final class StatisticsRemedies {
         new Remedy("texts of its own that need more memory",
             place -> {
               SampleCheckpoint.write(
-                  new SampleShape(1, 32, 64, 4, 2, 32768, Dtype.BF16, false, SampleShape.Distribution.GAUSSIAN, 0, 1L << 30),
+                  new SampleShape(
+                      1, 32, 64, 4, 2, 32768, Dtype.BF16, false, SampleShape.Distribution.GAUSSIAN, 0, 1L << 30),
                   1, place.model(), new StopFlag());
-              return take(place, "self", "--statistics-window", "16", "--statistics-tokens", "32768", "--max-memory", "768m");
+              return take(
+                  place, "self", "--statistics-window", "16", "--statistics-tokens", "17600", "--max-memory", "768m");
             },
             ExitCode.USAGE, List.of("Use --statistics text or random"),
-            (place, failed) -> take(place, "random", "--statistics-window", "16", "--statistics-tokens", "32768",
+            (place, failed) -> take(place, "random", "--statistics-window", "16", "--statistics-tokens", "17600",
                 "--max-memory", "768m")));
   }
 }

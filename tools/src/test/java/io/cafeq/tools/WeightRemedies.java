@@ -17,6 +17,8 @@ import java.util.stream.Stream;
 final class WeightRemedies {
   private static final String BROKEN = "use another copy of the checkpoint, or quantize the rest into another folder";
   private static final int NAN = 0x7FC0;
+  /** BF16 whose square is beyond floats. */
+  private static final int HUGE = 0x7149;
 
   private WeightRemedies() {}
 
@@ -36,8 +38,19 @@ final class WeightRemedies {
             ExitCode.CHECKPOINT, List.of(BROKEN),
             (place, failed) -> {
               Place.delete(place.model());
-              return place.whole().quantize();
+              sound(place);
+              return place.quantize();
             }),
+        new Remedy("inputs that are too large to be squared",
+            place -> {
+              List<Stored> tensors = sound();
+              tensors.replaceAll(tensor -> tensor.name().endsWith("post_attention_layernorm.weight")
+                  ? tensor.with(0, HUGE) : tensor);
+              write(place, tensors, "");
+              return place.quantize("--statistics", "random", "--statistics-tokens", "64");
+            },
+            ExitCode.CHECKPOINT, List.of("quantize it into another folder with --statistics none"),
+            (place, failed) -> place.quantize(place.another(), "--statistics", "none")),
         new Remedy("a weight that is no number, met while taking statistics",
             place -> {
               withoutNumber(place);
@@ -91,7 +104,8 @@ final class WeightRemedies {
             },
             ExitCode.FAILURE, List.of("Quantize again into another folder", "--exclude"),
             (place, failed) -> {
-              CommandRun quantized = place.quantize(place.another(), "--bits", "2", "--exclude", Place.excluded(failed));
+              CommandRun quantized =
+                  place.quantize(place.another(), "--bits", "2", "--exclude", Place.excluded(failed));
               return quantized.exitCode() == 0 ? dense(place, place.another()) : quantized;
             }));
   }
@@ -107,10 +121,19 @@ final class WeightRemedies {
 
   /** In a model of which the forward pass needs every matrix. */
   private static void withoutNumber(Place place) throws IOException {
-    List<Stored> tensors = new ArrayList<>(outer());
-    tensors.addAll(layer(0));
+    List<Stored> tensors = sound();
     tensors.replaceAll(tensor -> tensor.name().endsWith("up_proj.weight") ? tensor.with(5, NAN) : tensor);
     write(place, tensors, "");
+  }
+
+  private static void sound(Place place) throws IOException {
+    write(place, sound(), "");
+  }
+
+  private static List<Stored> sound() {
+    List<Stored> tensors = new ArrayList<>(outer());
+    tensors.addAll(layer(0));
+    return tensors;
   }
 
   private static Remedy scaled(String name, String ending, int value) {
@@ -149,8 +172,7 @@ final class WeightRemedies {
   }
 
   private static void biased(Place place) throws IOException {
-    List<Stored> tensors = new ArrayList<>(outer());
-    tensors.addAll(layer(0));
+    List<Stored> tensors = sound();
     Stored bias = LayoutSamples.random("model.layers.0.self_attn.v_proj.bias", Dtype.F16, List.of(16L), new Random(5));
     for (int i = 0; i < 16; i++) {
       bias = bias.with(i, 0x7BFF);
@@ -162,8 +184,7 @@ final class WeightRemedies {
 
   /** F16 ends at 65504; two bits have steps that go beyond. */
   private static void nearTheEnd(Place place) throws IOException {
-    List<Stored> tensors = new ArrayList<>(outer());
-    tensors.addAll(layer(0));
+    List<Stored> tensors = sound();
     Random random = new Random(8);
     Stored wide = LayoutSamples.random("model.layers.0.mlp.down_proj.weight", Dtype.F16, List.of(32L, 64L), random);
     for (int i = 0; i < 32 * 64; i++) {

@@ -61,7 +61,8 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
       return new Failed(new UnitFailure(
           FailureKind.ENVIRONMENT,
           "the process ran out of memory while it took statistics (" + error.getMessage() + ")",
-          "Run the same command again with a larger --max-memory, or into another folder with a smaller --statistics-width."));
+          "Run the same command again with a larger --max-memory, or into another folder "
+              + "with a smaller --statistics-width."));
     } catch (Throwable broken) {
       // Pekko takes some errors for the end of the whole system; wrapped, they end the statistics alone.
       closeWork();

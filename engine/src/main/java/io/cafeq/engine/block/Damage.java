@@ -25,7 +25,8 @@ record Damage(Path file) {
 
   /** The result is whole without the file. */
   EngineException superfluous(String what) {
-    return new EngineException(FailureKind.RESULT, file + ": " + what, "Move it elsewhere; the result does without it.");
+    return new EngineException(
+        FailureKind.RESULT, file + ": " + what, "Move it elsewhere; the result does without it.");
   }
 
   /** The file and a checkpoint do not agree, and either can be the wrong one. */
@@ -33,8 +34,8 @@ record Damage(Path file) {
     return new EngineException(
         FailureKind.RESULT,
         file + ": " + what,
-        "Compare with the checkpoint that the result was made from. Where it is this one, delete the file and run the same "
-            + "quantize command again, which makes it anew.");
+        "Compare with the checkpoint that the result was made from. Where it is this one, delete the file and run the "
+            + "same quantize command again, which makes it anew.");
   }
 
   /** About one row of a tensor; {@code row} counts the file's rows from 0. */

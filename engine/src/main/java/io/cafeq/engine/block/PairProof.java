@@ -74,13 +74,13 @@ final class PairProof {
     }
     double found = products.relativeError();
     if (!(Math.abs(found - said.result()) <= TOLERANCE * said.result() + 1e-6)) {
-      throw damage.disagrees("the product of " + coupling.left() + " and " + coupling.right() + ": its figures have the relative "
-          + "error " + said.result() + ", measured against the source it is " + found);
+      throw damage.disagrees("the product of " + coupling.left() + " and " + coupling.right() + ": its figures have "
+          + "the relative error " + said.result() + ", measured against the source it is " + found);
     }
     double norm = products.weightNorm();
     if (!SlabErrors.agree(said.squaredNorm(), norm, norm)) {
-      throw damage.disagrees("the pair " + coupling.left() + " and " + coupling.right() + ": its figures have the squared norm "
-          + said.squaredNorm() + ", measured on the source it is " + norm);
+      throw damage.disagrees("the pair " + coupling.left() + " and " + coupling.right() + ": its figures have "
+          + "the squared norm " + said.squaredNorm() + ", measured on the source it is " + norm);
     }
     return new Outcome(said.squaredError(found), norm);
   }

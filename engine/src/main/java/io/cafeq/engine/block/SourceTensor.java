@@ -51,7 +51,8 @@ final class SourceTensor implements AutoCloseable {
           "tensor " + header.name() + " is " + layout.text() + ", in " + checkpoint.folder() + " it is "
               + weight.layout().kind().text());
       case WeightTensors.Reading.NoWeights(String reason) ->
-          throw damage.disagrees("tensor " + header.name() + " is quantized, in " + checkpoint.folder() + " it " + reason);
+          throw damage.disagrees(
+              "tensor " + header.name() + " is quantized, in " + checkpoint.folder() + " it " + reason);
     };
   }
 

@@ -7,8 +7,8 @@ final class BrokenWeights {
   private BrokenWeights() {}
 
   /**
-   * The folder must be another, since patterns belong to the recipe; statistics need a forward pass, which would read the
-   * same weights.
+   * The folder must be another, since patterns belong to the recipe; statistics need a forward pass, which would read
+   * the same weights.
    *
    * @param weight the name of the weights, also where their scales are broken
    */

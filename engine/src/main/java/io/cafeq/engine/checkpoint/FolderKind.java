@@ -20,8 +20,8 @@ enum FolderKind {
     CheckpointException refusal(Path folder) {
       return Files.exists(folder.resolve(MANIFEST))
           ? new CheckpointException(folder + ": is a result of cafeq, which is quantized already",
-              "Give the checkpoint that it was made from, or make one of it first with \"cafeq export " + Shell.quoted(folder)
-                  + " --format dense --out DIR\".")
+              "Give the checkpoint that it was made from, or make one of it first with \"cafeq export "
+                  + Shell.quoted(folder) + " --format dense --out DIR\".")
           : new CheckpointException(folder + ": is an unfinished result of cafeq",
               "Give the checkpoint that it is made from; the same quantize command as before finishes the result.");
     }

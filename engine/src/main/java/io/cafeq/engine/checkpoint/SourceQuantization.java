@@ -33,7 +33,8 @@ public final class SourceQuantization {
   private final Optional<QuantizationOrigin> origin;
   private final Map<String, String> unreadable = new LinkedHashMap<>();
   private final List<WeightTensor> readable = new ArrayList<>();
-  private boolean hasPlainLayers;
+  private long readableBytes;
+  private long unreadableBytes;
   private final ForeignFormats formats;
 
   private SourceQuantization(Checkpoint checkpoint, Predicate<TensorInfo> excluded) {
@@ -70,15 +71,18 @@ public final class SourceQuantization {
       case Reading.Weights(WeightTensor weight) -> {
         if (weight.layout().kind().isQuantized()) {
           readable.add(weight);
+          count(info, true);
         } else if (formats.isPacked(info)) {
           unreadable.put(info.name(), "is part of packed weights");
+          count(info, false);
         } else {
-          hasPlainLayers |= isInLayer(info.name());
+          count(info, true);
         }
       }
       case Reading.NoWeights(String reason) -> {
         if (formats.isPacked(info)) {
           unreadable.put(info.name(), reason);
+          count(info, false);
         }
       }
     }
@@ -111,9 +115,16 @@ public final class SourceQuantization {
     return LAYER.matcher(name).matches() && !TOWER.matcher(name).matches();
   }
 
-  /** Where layers hold other weights too, those can be quantized beside tensors that stay. */
+  private void count(TensorInfo info, boolean isReadable) {
+    if (isInLayer(info.name())) {
+      readableBytes += isReadable ? info.bytes() : 0;
+      unreadableBytes += isReadable ? 0 : info.bytes();
+    }
+  }
+
+  /** Where most of the layers can be read, that can be quantized beside tensors that stay. */
   private String rest(List<String> inLayers) {
-    return hasPlainLayers || readable.stream().anyMatch(weight -> isInLayer(weight.name()))
+    return readableBytes > unreadableBytes
         ? " Or leave what cannot be read as it is, with --exclude '" + NamePattern.of(inLayers) + "'."
         : "";
   }

@@ -100,6 +100,7 @@ final class WeightEncoder {
         FailureKind.RESULT,
         "tensor " + tensor.name() + ", row " + (firstRow + where / weights.columns()) + ", column "
             + where % weights.columns() + ": the weight " + largest + " does not fit into " + tensor.dtype(),
-        "Quantize again into another folder, and leave this tensor as it is: --exclude '" + NamePattern.of(tensor.name()) + "'.");
+        "Quantize again into another folder, and leave this tensor as it is: --exclude '"
+            + NamePattern.of(tensor.name()) + "'.");
   }
 }

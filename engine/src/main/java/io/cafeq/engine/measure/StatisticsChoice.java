@@ -102,8 +102,8 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   /** The failure of what only some sources need, which quantizing can do without. */
   private static EngineException orElse(EngineException failed, String sources) {
     return new EngineException(
-        failed.kind(), String.valueOf(failed.getMessage()), failed.remedy() + " Or run again with --statistics " + sources + ".",
-        failed);
+        failed.kind(), String.valueOf(failed.getMessage()),
+        failed.remedy() + " Or run again with --statistics " + sources + ".", failed);
   }
 
   private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint, int window) {

@@ -19,8 +19,9 @@ import java.util.stream.Collectors;
  * @param quantized weights in units that are quantized
  * @param inLayers those of them that are neither embeddings nor heads
  * @param kept weights that keep their bytes; no entry where there are none
+ * @param canInclude whether any of these could be quantized where {@code include} asks for it
  */
-public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept) {
+public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept, boolean canInclude) {
   public Coverage {
     Map<KeptReason, Long> copy = new EnumMap<>(KeptReason.class);
     copy.putAll(kept);
@@ -91,11 +92,11 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
       return;
     }
     if (quantized == 0) {
-      throw refusal(model + ": nothing would be quantized: " + found(), canInclude());
+      throw refusal(model + ": nothing would be quantized: " + found());
     }
     if (inLayers > 0 && layerShare() < least) {
       throw refusal(String.format(Locale.ROOT, "%s: %.0f %% of the repeated layers' matrix weights would be quantized, at least"
-          + " %.0f %% are expected: %s", model, 100 * layerShare(), 100 * least, text()), canInclude());
+          + " %.0f %% are expected: %s", model, 100 * layerShare(), 100 * least, text()));
     }
   }
 
@@ -106,20 +107,12 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
             .collect(Collectors.joining(", "));
   }
 
-  /** Whether anything is kept that {@code include} can change. */
-  private boolean canInclude() {
-    return kept.keySet().stream().anyMatch(reason -> switch (reason) {
-      case EMBEDDINGS, STEERING, FAMILY, OTHER_MODALITY, UNUSED_LAYERS, OUTSIDE -> true;
-      case UNREADABLE, RECIPE -> false;
-    });
-  }
-
-  private static EngineException refusal(String message, boolean canInclude) {
+  private EngineException refusal(String message) {
     return new EngineException(
         FailureKind.CHECKPOINT,
         message,
         (canInclude ? "Name the matrices to quantize with --include, or give" : "Give")
-            + " --minimum-coverage 0 to quantize what there is; \"cafeq plan --minimum-coverage 0\" and \"cafeq inspect --all\""
-            + " show the tensors.");
+            + " --minimum-coverage 0 to quantize what there is; \"cafeq plan --minimum-coverage 0\" and"
+            + " \"cafeq inspect --all\" show the tensors.");
   }
 }

@@ -10,6 +10,7 @@ import java.util.Map;
 final class CoverageCounter {
   private long quantized;
   private long inLayers;
+  private boolean canInclude;
   private final Map<KeptReason, Long> kept = new EnumMap<>(KeptReason.class);
 
   void quantized(Role role, long weights) {
@@ -19,14 +20,19 @@ final class CoverageCounter {
     }
   }
 
-  /** Vectors are no matrix weights and do not count. */
-  void kept(TensorInfo tensor, KeptReason reason, long weights) {
+  /**
+   * Vectors are no matrix weights and do not count.
+   *
+   * @param readable whether it could be quantized
+   */
+  void kept(TensorInfo tensor, KeptReason reason, long weights, boolean readable) {
     if (tensor.shape().size() > 1 && weights > 0) {
       kept.merge(reason, weights, Long::sum);
+      canInclude |= readable && reason != KeptReason.RECIPE;
     }
   }
 
   Coverage total() {
-    return new Coverage(quantized, inLayers, kept);
+    return new Coverage(quantized, inLayers, kept, canInclude);
   }
 }

@@ -112,14 +112,14 @@ public final class Planner {
           chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings, place));
           coverage.quantized(place.role(), weights);
         }
-        case Selection.Choice.LeftByRecipe left -> coverage.kept(info, KeptReason.RECIPE, weights);
-        case Selection.Choice.Unreadable unreadable -> coverage.kept(info, KeptReason.UNREADABLE, weights);
+        case Selection.Choice.LeftByRecipe left -> coverage.kept(info, KeptReason.RECIPE, weights, weight.isPresent());
+        case Selection.Choice.Unreadable unreadable -> coverage.kept(info, KeptReason.UNREADABLE, weights, false);
         case Selection.Choice.Kept kept -> {
           KeptReason reason = family.reason(info.name(), unquantized.shape());
           if (reason.isLoss() && selection.isExcluded(names(info))) {
-            coverage.kept(info, KeptReason.RECIPE, weights);
+            coverage.kept(info, KeptReason.RECIPE, weights, weight.isPresent());
           } else {
-            coverage.kept(info, reason, weights);
+            coverage.kept(info, reason, weights, weight.isPresent());
             warn(info, weight, place.role(), reason);
           }
         }

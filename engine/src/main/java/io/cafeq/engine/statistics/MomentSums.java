@@ -132,7 +132,8 @@ public final class MomentSums {
       throw new EngineException(
           FailureKind.CHECKPOINT,
           "the input " + input.name() + " has values that are not finite, or too large to be squared",
-          "Check that the checkpoint is one of a trained model, or quantize it into another folder with --statistics none.");
+          "Check that the checkpoint is one of a trained model, or quantize it into another folder "
+              + "with --statistics none.");
     }
     MemorySegment.copy(row, 0, target, MomentFile.FLOATS, 0, count);
   }

@@ -82,7 +82,7 @@ class HostileUnitFileTest {
     Files.writeString(file, "not an Arrow file at all, but long enough to be one");
     refused("not a complete Arrow file");
     Files.delete(file);
-    refused("cannot read");
+    refused("is missing");
   }
 
   @Test

@@ -113,9 +113,9 @@ class PlannerStructureTest {
 
   @Test
   void theShareIsNeverRoundedUpToAll() {
-    assertThat(new Coverage(99_999, 99_999, Map.of(KeptReason.STEERING, 1L)).text())
+    assertThat(new Coverage(99_999, 99_999, Map.of(KeptReason.STEERING, 1L), true).text())
         .isEqualTo("99.9 % quantized; routers, gates, norms and other matrices that steer below 0.1 %");
-    assertThat(new Coverage(5, 5, Map.of()).text()).isEqualTo("100 % quantized");
+    assertThat(new Coverage(5, 5, Map.of(), true).text()).isEqualTo("100 % quantized");
   }
 
   private static Plan plan(ModelTable table) {

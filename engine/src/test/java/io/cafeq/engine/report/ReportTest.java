@@ -120,7 +120,8 @@ class ReportTest {
     JsonNode json = JsonMapper.builder().build().readTree(Files.readString(folder.resolve("report.json")));
 
     assertThat(names(json)).containsExactly(
-        "status", "totals", "coverage", "units", "recipe", "source", "statistics", "machine", "version", "warnings");
+        "status", "totals", "coverage", "units", "recipe", "source", "statistics", "machine", "version",
+        "warnings");
     assertThat(json.path("status").asText()).isEqualTo("partial");
     assertThat(names(json.path("totals"))).containsExactly(
         "weights", "bits_per_weight", "model_bits_per_weight", "model_bytes", "relative_error", "plain", "plain_clipped",
@@ -173,7 +174,7 @@ class ReportTest {
     return new Report(
         JobStatus.PARTIAL,
         Totals.of(results, MEASURED),
-        CoverageEntry.of(new Coverage(70, 70, Map.of(KeptReason.EMBEDDINGS, 30L))),
+        CoverageEntry.of(new Coverage(70, 70, Map.of(KeptReason.EMBEDDINGS, 30L), true)),
         results.stream().map(UnitEntry::of).toList(),
         JsonMapper.builder().build().createObjectNode().put("bits", 4),
         new Source("/models/a", "llama", List.of(new Source.Shard("model.safetensors", 9)), new TreeMap<>()),
