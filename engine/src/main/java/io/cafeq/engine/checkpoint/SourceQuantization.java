@@ -41,6 +41,27 @@ public final class SourceQuantization {
     checkpoint.tensors().forEach(info -> byName.put(info.name(), info));
     this.formats = new ForeignFormats(byName);
     checkpoint.tensors().forEach(this::visit);
+    if (unreadable.isEmpty() && readable.isEmpty()) {
+      unnamed().forEach(info -> unreadable.put(info.name(), "has elements of " + info.dtype()
+          + ", which are most of the layers, and a name that no known program gives to weights"));
+    }
+  }
+
+  /** Integers that are most of the layers, whatever they are called; none where most are floats. */
+  private List<TensorInfo> unnamed() {
+    List<TensorInfo> inLayers = checkpoint.tensors().stream()
+        .filter(info -> isInLayers(info.name()) && !checkpoint.weights().companions().containsKey(info.name()))
+        .toList();
+    List<TensorInfo> integers = inLayers.stream().filter(PackedTensors::mayHoldCodes).toList();
+    return 2 * bytes(integers) > bytes(inLayers) ? integers : List.of();
+  }
+
+  private static long bytes(List<TensorInfo> tensors) {
+    return tensors.stream().mapToLong(TensorInfo::bytes).sum();
+  }
+
+  private static boolean isInLayers(String name) {
+    return LAYER.matcher(name).matches() && !TOWER.matcher(name).matches();
   }
 
   /**
@@ -76,7 +97,7 @@ public final class SourceQuantization {
 
   private void refuse() {
     List<String> inLayers = unreadable.keySet().stream()
-        .filter(name -> LAYER.matcher(name).matches() && !TOWER.matcher(name).matches())
+        .filter(SourceQuantization::isInLayers)
         .toList();
     if (!inLayers.isEmpty()) {
       String first = inLayers.getFirst();
