@@ -112,10 +112,13 @@ public final class SourceQuantization {
   }
 
   private String method(String tensor) {
-    return origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")")
-        .orElseGet(() -> checkpoint.tensor(tensor).flatMap(formats::method)
-            .map(name -> "by " + name + " (by the tensors' names)")
-            .orElse("by another program (by the tensors' types)"));
+    Optional<String> stated =
+        origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")");
+    return stated.filter(text -> origin.stream().anyMatch(QuantizationOrigin::isNamed))
+        .or(() -> checkpoint.tensor(tensor).flatMap(formats::method)
+            .map(name -> "by " + name + " (by the tensors' names)"))
+        .or(() -> stated)
+        .orElse("by another program (by the tensors' types)");
   }
 
   private CheckpointException refused(String what) {

@@ -99,6 +99,6 @@ final class WeightEncoder {
         FailureKind.RESULT,
         "tensor " + tensor.name() + ", row " + (firstRow + where / weights.columns()) + ", column "
             + where % weights.columns() + ": the weight " + largest + " does not fit into " + tensor.dtype(),
-        "Quantize this tensor without a transform or with more bits, or leave it out with --exclude.");
+        "Quantize the model again into another folder and leave this tensor out with --exclude.");
   }
 }

@@ -136,6 +136,16 @@ class SourceQuantizationTest {
     }
   }
 
+  /** MLX states sizes and no name. */
+  @Test
+  void theTensorsNamesTellWhereConfigNamesNoProgram() {
+    String config = "{'quantization': {'group_size': 32, 'bits': 4}}".replace('\'', '"');
+    assertThat(refused(config, tensor(AT + ".weight", Dtype.U32, 32, 8), tensor(AT + ".scales", Dtype.BF16, 32, 1),
+        tensor(AT + ".biases", Dtype.BF16, 32, 1))).hasMessageContaining("by MLX (by the tensors' names)");
+    assertThat(refused(config, tensor(AT + ".weight", Dtype.I32, 32, 8)))
+        .hasMessageContaining("by another program (quantization stated in config.json)");
+  }
+
   /** Names that nobody knows, in one dimension: most of the layers are no floats. */
   @Test
   void layersOfIntegersAreRefusedWhateverTheirNames() throws IOException {
