@@ -17,9 +17,9 @@ final class Adapter {
       Pattern.compile("(adapter_model|adapters|pytorch_lora_weights)\\b.*\\.(safetensors|bin|npz)");
   /** What peft, its forerunners and MLX call the tensors of adapters. */
   private static final Pattern TENSOR = Pattern.compile(
-      "(.*[._])?(lora_\\w+|ia3_l|vera_lambda_[bd]|hada_[wt]\\w+|lokr_[wt]\\w+|oft_[rR]|oft_blocks|boft_[RS]|hra_u|"
-          + "fourierft_spectrum|randlora_\\w+|bone_\\w+|miss_\\w+|shira_\\w+|c3a_\\w+|road_\\w+|prompt_embeddings|"
-          + "prompt_encoder|adaption_prompt|adaption_gate|trainable_tokens_\\w+)([._].*)?");
+      "(.*[._])?(lora_\\w+|lora\\.(down|up)|ia3_l|vera_lambda_[bd]|hada_[wt]\\w+|lokr_[wt]\\w+|oft_[rR]|oft_blocks|"
+          + "boft_[RS]|hra_u|fourierft_spectrum|randlora_\\w+|bone_\\w+|miss_\\w+|shira_\\w+|c3a_\\w+|road_\\w+|"
+          + "prompt_embeddings|prompt_encoder|adaption_prompt|adaption_gate|trainable_tokens_\\w+)([._].*)?");
   /** What peft puts before the names of all tensors that were trained, whole modules too. */
   private static final String WRAPPER = "base_model.model.";
   /** Those that act beside the weights, so that no weights could take them in. */

@@ -20,6 +20,15 @@ public final class PackedTensors {
     };
   }
 
+  /** Whether it holds numbers in which a program could have packed weights, whatever its name and shape. */
+  static boolean mayHoldCodes(TensorInfo tensor) {
+    String last = tensor.name().substring(tensor.name().lastIndexOf('.') + 1);
+    return switch (tensor.dtype()) {
+      case F64, F32, F16, BF16, F8_E8M0, F8_E4M3, F8_E5M2, BOOL -> false;
+      case I64, I32, I16, I8, U64, U32, U16, U8 -> !OTHER_NUMBERS.matcher(last).matches();
+    };
+  }
+
   /** Whether some quantized weights are none that can be read here, so that they stay as they are in whatever is made. */
   static boolean stay(Collection<TensorInfo> tensors, WeightTensors weights) {
     return tensors.stream().anyMatch(

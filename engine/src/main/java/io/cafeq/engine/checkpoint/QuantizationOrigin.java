@@ -20,6 +20,7 @@ import java.util.stream.Stream;
  */
 record QuantizationOrigin(String method, String place) {
   private static final String CONFIG = "config.json";
+  private static final String UNNAMED = "another program";
   private static final long MOST_BYTES = 1L << 20;
   private static final List<String> SIDE_FILES =
       List.of("hf_quant_config.json", "quantize_config.json", "quant_config.json", "quantization_config.json");
@@ -30,10 +31,15 @@ record QuantizationOrigin(String method, String place) {
   /** Empty where no file says that weights are quantized. */
   static Optional<QuantizationOrigin> find(Path folder, JsonNode config) {
     Optional<QuantizationOrigin> stated = QuantizationConfig.node(config)
-        .map(node -> new QuantizationOrigin(method(node).orElse("another program"), CONFIG));
+        .map(node -> new QuantizationOrigin(method(node).orElse(UNNAMED), CONFIG));
     return stated.or(() -> SIDE_FILES.stream()
         .flatMap(name -> json(folder.resolve(name)).map(node -> ofSideFile(name, node)).stream())
         .findFirst());
+  }
+
+  /** Whether the files name the program, and do not only say that there was one. */
+  boolean isNamed() {
+    return !method.equals(UNNAMED);
   }
 
   private static QuantizationOrigin ofSideFile(String name, JsonNode node) {
@@ -41,7 +47,7 @@ record QuantizationOrigin(String method, String place) {
     String producer = node.path("producer").path("name").asText("");
     String method = method(node).or(() -> method(quantization))
         .map(found -> producer.isEmpty() ? found : Names.shortened(producer) + " (" + found + ")")
-        .orElse(node.has("w_bit") ? "AWQ" : node.has("bits") ? "GPTQ" : "another program");
+        .orElse(node.has("w_bit") ? "AWQ" : node.has("bits") ? "GPTQ" : UNNAMED);
     return new QuantizationOrigin(method, name);
   }
 

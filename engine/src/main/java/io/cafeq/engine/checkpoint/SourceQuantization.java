@@ -44,7 +44,25 @@ public final class SourceQuantization {
     Map<String, TensorInfo> byName = new HashMap<>();
     checkpoint.tensors().forEach(info -> byName.put(info.name(), info));
     this.formats = new ForeignFormats(byName);
-    checkpoint.tensors().stream().filter(excluded.negate()).forEach(this::visit);
+    List<TensorInfo> wanted = checkpoint.tensors().stream().filter(excluded.negate()).toList();
+    wanted.forEach(this::visit);
+    if (unreadable.isEmpty() && readable.isEmpty()) {
+      unnamed(wanted).forEach(info -> unreadable.put(info.name(), "has elements of " + info.dtype()
+          + ", which are most of the layers, and a name that no known program gives to weights"));
+    }
+  }
+
+  /** Integers that are most of the layers, whatever they are called; none where most are floats. */
+  private List<TensorInfo> unnamed(List<TensorInfo> wanted) {
+    List<TensorInfo> inLayers = wanted.stream()
+        .filter(info -> isInLayer(info.name()) && !checkpoint.weights().companions().containsKey(info.name()))
+        .toList();
+    List<TensorInfo> integers = inLayers.stream().filter(PackedTensors::mayHoldCodes).toList();
+    return 2 * bytes(integers) > bytes(inLayers) ? integers : List.of();
+  }
+
+  private static long bytes(List<TensorInfo> tensors) {
+    return tensors.stream().mapToLong(TensorInfo::bytes).sum();
   }
 
   /**
@@ -105,10 +123,13 @@ public final class SourceQuantization {
   }
 
   private String method(String tensor) {
-    return origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")")
-        .orElseGet(() -> checkpoint.tensor(tensor).flatMap(formats::method)
-            .map(name -> "by " + name + " (by the tensors' names)")
-            .orElse("by another program (by the tensors' types)"));
+    Optional<String> stated =
+        origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")");
+    return stated.filter(text -> origin.stream().anyMatch(QuantizationOrigin::isNamed))
+        .or(() -> checkpoint.tensor(tensor).flatMap(formats::method)
+            .map(name -> "by " + name + " (by the tensors' names)"))
+        .or(() -> stated)
+        .orElse("by another program (by the tensors' types)");
   }
 
   private static boolean isInLayer(String name) {

@@ -76,6 +76,7 @@ class FolderKindTest {
   @ValueSource(strings = {"base_model.model.model.layers.0.mlp.up_proj.lora_B.weight",
       "base_model.model.model.layers.0.mlp.down_proj.ia3_l", "prompt_embeddings",
       "model.layers.0.self_attn.q_proj.lora_a",
+      "unet.down_blocks.0.attentions.0.to_q.lora.down.weight", "unet.mid_block.processor.to_k_lora.up.weight",
       "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", "base_model.model.layers.0.attn.hada_w1_a"})
   void anAdapterByItsTensors(String tensor) throws IOException {
     adapter("model.safetensors", tensor);

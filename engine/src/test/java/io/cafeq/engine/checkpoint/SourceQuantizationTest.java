@@ -136,6 +136,28 @@ class SourceQuantizationTest {
     }
   }
 
+  /** MLX states sizes and no name. */
+  @Test
+  void theTensorsNamesTellWhereConfigNamesNoProgram() {
+    String config = "{'quantization': {'group_size': 32, 'bits': 4}}".replace('\'', '"');
+    assertThat(refused(config, tensor(AT + ".weight", Dtype.U32, 32, 8), tensor(AT + ".scales", Dtype.BF16, 32, 1),
+        tensor(AT + ".biases", Dtype.BF16, 32, 1))).hasMessageContaining("by MLX (by the tensors' names)");
+    assertThat(refused(config, tensor(AT + ".weight", Dtype.I32, 32, 8)))
+        .hasMessageContaining("by another program (quantization stated in config.json)");
+  }
+
+  /** Names that nobody knows, in one dimension: most of the layers are no floats. */
+  @Test
+  void layersOfIntegersAreRefusedWhateverTheirNames() throws IOException {
+    Stored codes = tensor("model.layers.0.self_attn.k_proj.blob", Dtype.U8, 1024);
+    Stored norm = tensor("model.layers.0.norm.weight", Dtype.F32, 64);
+    assertThat(refused("{'quantization_config': {'quant_method': 'of_tomorrow'}}".replace('\'', '"'), codes, norm))
+        .hasMessageContaining("by of_tomorrow").hasMessageContaining("k_proj.blob");
+    assertThat(refused("{}", codes, norm)).hasMessageContaining("by another program");
+    assertThat(check("{}", codes, norm, tensor("model.layers.0.up.weight", Dtype.F32, 64, 64))).isEmpty();
+    assertThat(check("{}", tensor("h.0.attn.bias", Dtype.U8, 1, 1, 64, 64), norm)).isEmpty();
+  }
+
   @Test
   void whatIsPackedDecidesAndNotWhatConfigSays() throws IOException {
     String config = "{\"quantization_config\": {\"quant_method\": \"gptq\"}}";
