@@ -26,6 +26,10 @@ final class LayerWords {
       "config", "cfg", "model", "encoder", "decoder", "backbone", "transformer", "module", "layer", "layers", "block",
       "blocks");
 
+  /** What layers are made of: settings of these describe no other model. */
+  static final Set<String> PARTS_OF_LAYERS = Set.of(
+      "attn", "attention", "mlp", "ffn", "moe", "experts", "ssm", "mixer", "mamba", "rope", "norm", "router", "cache");
+
   /** Stacks that work on what the layers put out. */
   static final Set<String> HEADS = Set.of("head", "heads", "classifier", "classifiers", "predictor", "predictors");
 

@@ -151,7 +151,8 @@ record ModelSections(
     boolean isSide = LayerWords.ANY_MODEL.containsAll(words.last())
         && !(foreignEncoder && words.last().contains(ENCODER));
     return first(object, WIDTHS).isPresent() && first(object, LAYERS).isPresent() && !isSide
-        && !words.hasAny(LayerWords.TEXT) && !words.hasAny(LayerWords.DRAFTS);
+        && !words.hasAny(LayerWords.TEXT) && !words.hasAny(LayerWords.DRAFTS)
+        && !words.hasAny(LayerWords.PARTS_OF_LAYERS);
   }
 
   private static void counts(JsonNode value, Collection<Long> to) {
