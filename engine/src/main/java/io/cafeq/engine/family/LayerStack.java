@@ -27,12 +27,15 @@ record LayerStack(String start, SortedMap<Integer, SortedMap<String, List<Long>>
    */
   record Numbered(String start, int number, String rest) {}
 
-  /** Empty for a name without a number between full stops. */
+  /**
+   * Empty for a name without a number between full stops. One that a name begins with counts modules of a pipeline, as in
+   * {@code 0.auto_model.}, and no layers.
+   */
   static Optional<Numbered> locate(String name) {
     int from = 0;
     for (int stop = name.indexOf('.'); stop >= 0; stop = name.indexOf('.', from)) {
       String module = name.substring(from, stop);
-      if (!module.isEmpty() && module.length() <= MOST_DIGITS && module.chars().allMatch(c -> c >= '0' && c <= '9')) {
+      if (from > 0 && !module.isEmpty() && module.length() <= MOST_DIGITS && module.chars().allMatch(c -> c >= '0' && c <= '9')) {
         return Optional.of(new Numbered(name.substring(0, from), Integer.parseInt(module), name.substring(stop + 1)));
       }
       from = stop + 1;

@@ -23,7 +23,7 @@ class PlannerStructureTest {
   @ValueSource(strings = {"wrapped_llama", "wrapped_gpt2", "fused_experts_out_in", "fused_experts_in_out",
       "experts_other_order", "unlisted_mixture", "unlisted_conv1d", "encoder_decoder", "encoder_with_positions",
       "speech_recognizer", "speech_encoder", "vision_encoder", "tower_by_name", "tower_by_width", "tower_by_depth",
-      "speech_and_text", "picture_reader", "steering", "norm_within", "tower_by_section", "layers_between_layers",
+      "speech_and_text", "picture_reader", "steering", "norm_within", "numbered_pipeline", "tower_by_section", "layers_between_layers",
       "pictures_alone", "short_inner_lengths", "tables_in_layers", "tower_called_encoder",
       "settings_of_parts"})
   void matricesOfTheTextModelsLayersAndNothingElse(String name) {
