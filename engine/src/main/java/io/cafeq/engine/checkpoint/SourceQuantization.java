@@ -146,7 +146,7 @@ public final class SourceQuantization {
   /** Where most of the layers can be read, that can be quantized beside tensors that stay. */
   private String rest(List<String> inLayers) {
     return readableBytes > unreadableBytes
-        ? " Or leave what cannot be read as it is, with --exclude '" + NamePattern.of(inLayers) + "'."
+        ? " Or leave what cannot be read as it is, with --exclude '" + NamePattern.ofKinds(inLayers) + "'."
         : "";
   }
 

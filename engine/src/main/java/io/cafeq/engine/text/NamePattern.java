@@ -29,6 +29,12 @@ public final class NamePattern {
     return names.stream().map(NamePattern::literal).collect(Collectors.joining("|"));
   }
 
+  /** Matches these names and those that differ from them in their numbers alone, such as those of other layers. */
+  public static String ofKinds(List<String> names) {
+    return names.stream().map(name -> literal(name).replaceAll("[0-9]+", "\\\\d+")).distinct()
+        .collect(Collectors.joining("|"));
+  }
+
   /** Characters that a shell or a reader could take for another are matched by their class. */
   private static String literal(String name) {
     StringBuilder text = new StringBuilder();
