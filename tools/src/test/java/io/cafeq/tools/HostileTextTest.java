@@ -38,6 +38,7 @@ class HostileTextTest {
   void writeModel() throws IOException {
     model = new HandMadeModel()
         .matrix(escaped(NAME), 32, 64, HandMadeModel.ordinary(1))
+        .matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(3))
         .matrix(HandMadeModel.down(1), 32, 64, HandMadeModel.ordinary(2))
         .tensor(escaped("norm" + HOSTILE), "[64]", 64, index -> 1)
         .tensor(LONG, "[4]", 4, index -> 1)

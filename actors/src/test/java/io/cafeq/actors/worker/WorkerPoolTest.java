@@ -97,7 +97,7 @@ class WorkerPoolTest {
     assertThat(failed().failure().message()).contains("no blas");
     Outcome.Failed memory = failed();
     assertThat(memory.failure().kind()).isEqualTo(FailureKind.ENVIRONMENT);
-    assertThat(memory.failure().remedy()).contains("--max-memory");
+    assertThat(memory.failure().remedy()).contains("--lanes", "CAFEQ_JAVA_OPTS");
     assertThat(completed().unit().id()).isEqualTo("good");
   }
 
