@@ -3,6 +3,7 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -45,8 +46,8 @@ final class Adapter {
     String kind = config.path("peft_type").asText(config.path("fine_tune_type").asText(""));
     String base = config.path("base_model_name_or_path").asText("");
     return new CheckpointException(
-        place + ": is an adapter" + (kind.isEmpty() ? "" : " (" + Names.shortened(kind) + ")")
-            + (base.isEmpty() ? "" : " for the model " + Names.quoted(base)) + ", not a model",
+        place + ": is an adapter" + (kind.isEmpty() ? "" : " (" + VisibleText.shortened(kind) + ")")
+            + (base.isEmpty() ? "" : " for the model " + VisibleText.quoted(base)) + ", not a model",
         UNMERGEABLE.contains(kind.toLowerCase(Locale.ROOT))
             ? "Quantize its base model instead: an adapter of this kind cannot be merged, and is used beside the model."
             : "Merge it into its base model first (in peft: merge_and_unload, then save_pretrained), and give the "

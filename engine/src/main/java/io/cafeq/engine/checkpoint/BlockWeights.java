@@ -6,6 +6,7 @@ import io.cafeq.engine.checkpoint.WeightLayout.Quantized;
 import io.cafeq.engine.checkpoint.WeightLayout.Scales;
 import io.cafeq.engine.checkpoint.WeightLayout.Tiles;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.text.VisibleText;
 import java.util.List;
 import java.util.Optional;
 
@@ -43,7 +44,7 @@ record BlockWeights(Companions companions) implements QuantizedWeights {
     List<Long> shape = info.shape();
     if (shape.size() != 4 || shape.getLast() != BLOCK_BYTES) {
       return new Reading.NoWeights(
-          "has scales " + Names.quoted(scale.name()) + " (" + scale.file() + "): expected the shape "
+          "has scales " + VisibleText.quoted(scale.name()) + " (" + scale.file() + "): expected the shape "
               + "[experts, out, in / 32, " + BLOCK_BYTES + "], found " + shape);
     }
     if (!scale.shape().equals(shape.subList(0, 3))) {

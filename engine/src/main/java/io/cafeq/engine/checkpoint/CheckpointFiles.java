@@ -2,6 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,7 +47,7 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
       Path absolute = path.toAbsolutePath().normalize();
       String name = Objects.requireNonNull(absolute.getFileName()).toString();
       if (!name.endsWith(EXTENSION)) {
-        throw new CheckpointException(path + ": expected a .safetensors file, found " + Names.quoted(name),
+        throw new CheckpointException(path + ": expected a .safetensors file, found " + VisibleText.quoted(name),
             WeightFormat.of(name).map(WeightFormat::remedy).orElse(HOW));
       }
       Path folder = Objects.requireNonNull(absolute.getParent()).toRealPath();
@@ -65,7 +66,7 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
       String target;
       try {
-        target = Names.quoted(Files.readSymbolicLink(file).toString());
+        target = VisibleText.quoted(Files.readSymbolicLink(file).toString());
       } catch (IOException e) {
         target = "a place that cannot be read";
       }
@@ -111,7 +112,7 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     throw new CheckpointException(
         folder + ": expected " + SINGLE + " or " + INDEX + ", found "
             + (others.isEmpty() ? "no weights at all" : "only weights of other formats: "
-                + Names.shortened(others.getFirst())
+                + VisibleText.shortened(others.getFirst())
                 + (others.size() > 1 ? " and " + (others.size() - 1) + " more" : "")),
         WeightFormat.best(others).map(WeightFormat::remedy).orElse(HOW));
   }
@@ -119,14 +120,14 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
   private static CheckpointException withoutIndex(Path folder, FolderNames names) {
     List<String> candidates = names.candidates();
     String found = candidates.size() == 1
-        ? Names.shortened(candidates.getFirst())
-        : candidates.size() + " .safetensors files (" + Names.shortened(candidates.getFirst()) + " ... "
-            + Names.shortened(candidates.getLast()) + ")";
+        ? VisibleText.shortened(candidates.getFirst())
+        : candidates.size() + " .safetensors files (" + VisibleText.shortened(candidates.getFirst()) + " ... "
+            + VisibleText.shortened(candidates.getLast()) + ")";
     return new CheckpointException(
         folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
         names.otherIndex()
             .map(index ->
-                "Rename " + Names.shortened(index) + " to " + INDEX + " if it is the index of these files, or ")
+                "Rename " + VisibleText.shortened(index) + " to " + INDEX + " if it is the index of these files, or ")
             .orElse("Download " + INDEX + " as well, or ")
             + "give the path of one of the files.");
   }

@@ -52,11 +52,8 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
   public Reading read(TensorInfo info, boolean transposed) {
     TensorInfo scale = companions(info).getFirst();
     List<Long> shape = info.shape();
-    if (shape.size() < 2 || shape.size() > 3) {
-      return new Reading.NoWeights(
-          "has 4-bit floats of shape " + shape + "; a matrix has 2 dimensions, a stack of them 3");
-    }
-    Optional<Reading> obstacle = QuantizedWeights.scaledInputs(companions, info);
+    Optional<Reading> obstacle = QuantizedWeights.noMatrix(info, "4-bit floats")
+        .or(() -> QuantizedWeights.scaledInputs(companions, info));
     if (obstacle.isPresent()) {
       return obstacle.get();
     }

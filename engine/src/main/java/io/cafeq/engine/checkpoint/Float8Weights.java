@@ -6,6 +6,7 @@ import io.cafeq.engine.checkpoint.WeightLayout.Quantized;
 import io.cafeq.engine.checkpoint.WeightLayout.Scales;
 import io.cafeq.engine.checkpoint.WeightLayout.Tiles;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.text.VisibleText;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -45,19 +46,16 @@ record Float8Weights(Companions companions, QuantizationConfig config, TileFinde
   public Reading read(TensorInfo info, boolean transposed) {
     TensorInfo scale = companions(info).getFirst();
     List<Long> shape = info.shape();
-    if (shape.size() < 2 || shape.size() > 3) {
-      return new Reading.NoWeights(
-          "has 8-bit floats of shape " + shape + "; a matrix has 2 dimensions, a stack of them 3");
-    }
     boolean isFloat = switch (scale.dtype()) {
       case F64, F32, F16, BF16, F8_E8M0, F8_E4M3, F8_E5M2, U8 -> true;
       case I64, I32, I16, I8, U64, U32, U16, BOOL -> false;
     };
     if (!isFloat) {
       return new Reading.NoWeights(
-          "has scales " + Names.quoted(scale.name()) + " of " + scale.dtype() + ", which are no floats");
+          "has scales " + VisibleText.quoted(scale.name()) + " of " + scale.dtype() + ", which are no floats");
     }
-    Optional<Reading> obstacle = QuantizedWeights.scaledInputs(companions, info);
+    Optional<Reading> obstacle = QuantizedWeights.noMatrix(info, "8-bit floats")
+        .or(() -> QuantizedWeights.scaledInputs(companions, info));
     if (obstacle.isPresent()) {
       return obstacle.get();
     }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -104,10 +105,10 @@ final class HeaderParser {
       String name = json.currentName();
       if (!Names.isWellFormed(name)) {
         throw new CheckpointException(
-            file.path() + ": tensor " + Names.quoted(name) + ": half a surrogate pair in the name", MADE_WRONG);
+            file.path() + ": tensor " + VisibleText.quoted(name) + ": half a surrogate pair in the name", MADE_WRONG);
       }
       if (!names.add(name)) {
-        throw new CheckpointException(file.path() + ": duplicate key " + Names.quoted(name) + " in the header",
+        throw new CheckpointException(file.path() + ": duplicate key " + VisibleText.quoted(name) + " in the header",
             MADE_WRONG);
       }
       json.nextToken();
@@ -136,18 +137,18 @@ final class HeaderParser {
       String key = json.currentName();
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw new CheckpointException(
-            file.path() + ": __metadata__ " + Names.quoted(key) + " must be a string, found " + JsonText.found(json),
+            file.path() + ": __metadata__ " + VisibleText.quoted(key) + " must be a string, found " + JsonText.found(json),
             MADE_WRONG);
       }
       String value = json.getText();
       if (!Names.isWellFormed(key) || !Names.isWellFormed(value)) {
         throw new CheckpointException(
-            file.path() + ": __metadata__ " + Names.quoted(key) + ": half a surrogate pair", MADE_WRONG);
+            file.path() + ": __metadata__ " + VisibleText.quoted(key) + ": half a surrogate pair", MADE_WRONG);
       }
       budget.takeMetadata(file.path(), key, value);
       if (metadata.put(key, value) != null) {
         throw new CheckpointException(
-            file.path() + ": duplicate key " + Names.quoted(key) + " in __metadata__", MADE_WRONG);
+            file.path() + ": duplicate key " + VisibleText.quoted(key) + " in __metadata__", MADE_WRONG);
       }
     }
   }
@@ -163,7 +164,7 @@ final class HeaderParser {
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
       if (!keys.add(key)) {
-        throw wrong(name, "duplicate key " + Names.quoted(key));
+        throw wrong(name, "duplicate key " + VisibleText.quoted(key));
       }
       if (keys.size() > HeaderBudget.RANK) {
         throw wrong(name, "more than " + HeaderBudget.RANK + " keys");
@@ -201,8 +202,8 @@ final class HeaderParser {
     String text = json.getText();
     return Dtype.named(text).orElseThrow(() -> new CheckpointException(
         place(name) + (text.startsWith("F4") || text.startsWith("F6")
-            ? "dtype " + Names.quoted(text) + " has elements smaller than a byte, which cannot be read"
-            : "unknown dtype " + Names.quoted(text)),
+            ? "dtype " + VisibleText.quoted(text) + " has elements smaller than a byte, which cannot be read"
+            : "unknown dtype " + VisibleText.quoted(text)),
         "Use a checkpoint whose tensors have one of the types "
             + "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL."));
   }
@@ -281,7 +282,7 @@ final class HeaderParser {
                 + before + ", which ends at " + (covered - dataStart));
       }
       covered += tensor.bytes();
-      before = "tensor " + Names.quoted(tensor.name());
+      before = "tensor " + VisibleText.quoted(tensor.name());
     }
     if (covered != file.length()) {
       throw new CheckpointException(
@@ -292,7 +293,7 @@ final class HeaderParser {
   }
 
   private String place(String name) {
-    return file.path() + ": tensor " + Names.quoted(name) + ": ";
+    return file.path() + ": tensor " + VisibleText.quoted(name) + ": ";
   }
 
   private CheckpointException wrong(String name, String what) {

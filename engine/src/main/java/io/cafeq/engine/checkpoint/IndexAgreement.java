@@ -1,6 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -86,7 +87,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       return other;
     }
     throw new CheckpointException(
-        folder.resolve(other.file()) + ": tensor " + Names.quoted(one.name()) + " is stored in " + one.file()
+        folder.resolve(other.file()) + ": tensor " + VisibleText.quoted(one.name()) + " is stored in " + one.file()
             + " as well, and the index " + index.path() + (file == null ? " does not name it" : " names neither"),
         "Write into weight_map of the index which of the two files the tensor is to be read from.");
   }
@@ -102,7 +103,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       if (names.size() == listed.getOrDefault(file, 0L)) {
         throw new CheckpointException(
             folder.resolve(file) + ": holds none of the tensors that the index " + index.path() + " gives it ("
-                + names.size() + ", such as " + Names.quoted(names.getFirst()) + ")",
+                + names.size() + ", such as " + VisibleText.quoted(names.getFirst()) + ")",
             remedy(file));
       }
     });
@@ -112,13 +113,13 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
     String name = names.getFirst();
     String file = String.valueOf(index.files().get(name));
     return new CheckpointException(
-        folder.resolve(file) + ": tensor " + Names.quoted(name) + " is missing; the index " + index.path()
+        folder.resolve(file) + ": tensor " + VisibleText.quoted(name) + " is missing; the index " + index.path()
             + " says it is there" + (names.size() > 1 ? ", and " + (names.size() - 1) + " more are missing" : ""),
         remedy(file));
   }
 
   private static String remedy(String file) {
-    return "Download or copy " + Names.shortened(file)
+    return "Download or copy " + VisibleText.shortened(file)
         + " again; if the model is whole without these tensors, remove their names from the index.";
   }
 
@@ -127,7 +128,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         ? Optional.empty()
         : Optional.of("%d %s %s (%s%s).".formatted(
             names.size(), names.size() == 1 ? "tensor is" : "tensors are", what, names.size() == 1 ? "" : "such as ",
-            Names.quoted(names.getFirst())));
+            VisibleText.quoted(names.getFirst())));
   }
 
   /**

@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.WeightLayout.Scales;
 import io.cafeq.engine.checkpoint.WeightLayout.Tiles;
 import io.cafeq.engine.checkpoint.WeightLayout.ZeroPoints;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -75,7 +76,7 @@ record IntegerWeights(
     if (held.filter(shape -> shape.size() != rows.size() + 1 || !shape.subList(0, rows.size()).equals(rows)
         || shape.getLast() < 1 || shape.getLast() > Integer.MAX_VALUE).isPresent()) {
       return new Reading.NoWeights(
-          "has the shape " + info.shape() + ", but " + Names.quoted(extent.name()) + " says " + held.get());
+          "has the shape " + info.shape() + ", but " + VisibleText.quoted(extent.name()) + " says " + held.get());
     }
     Optional<Long> columns = held.map(List::getLast).or(() -> columns(info));
     if (columns.isEmpty()) {

@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.text.VisibleText;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -114,7 +115,7 @@ public final class JsonText {
       case null -> "the end";
       case START_OBJECT -> "an object";
       case START_ARRAY -> "an array";
-      case VALUE_STRING, FIELD_NAME -> Names.quoted(parser.getText());
+      case VALUE_STRING, FIELD_NAME -> VisibleText.quoted(parser.getText());
       case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT, VALUE_TRUE, VALUE_FALSE, VALUE_NULL -> parser.getText();
       case END_OBJECT, END_ARRAY, NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT -> "nothing";
     };

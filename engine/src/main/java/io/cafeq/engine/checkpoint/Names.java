@@ -1,20 +1,8 @@
 package io.cafeq.engine.checkpoint;
 
-import io.cafeq.engine.text.VisibleText;
-
-/** Names out of files that nobody has vouched for. */
-public final class Names {
+/** Checks names from untrusted files. */
+final class Names {
   private Names() {}
-
-  /** As {@link VisibleText#quoted}. */
-  public static String quoted(String name) {
-    return VisibleText.quoted(name);
-  }
-
-  /** As {@link VisibleText#shortened}. */
-  public static String shortened(String name) {
-    return VisibleText.shortened(name);
-  }
 
   /** False where a surrogate stands alone: such a name cannot be written as UTF-8. */
   static boolean isWellFormed(String name) {

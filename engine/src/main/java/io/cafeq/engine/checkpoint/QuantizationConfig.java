@@ -1,6 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -68,7 +69,7 @@ record QuantizationConfig(
     if (!size.isArray() || size.size() != 2 || !isLength(size.get(0)) || !isLength(size.get(1))) {
       throw new CheckpointException(
           "config.json: quantization_config." + BLOCK_SIZE + ": expected two whole numbers above 0, found "
-              + Names.shortened(size.toString()),
+              + VisibleText.shortened(size.toString()),
           "Download config.json again, or fix it.");
     }
     return new int[] {size.get(0).intValue(), size.get(1).intValue()};

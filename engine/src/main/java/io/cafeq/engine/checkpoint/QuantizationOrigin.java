@@ -2,6 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -46,7 +47,7 @@ record QuantizationOrigin(String method, String place) {
     JsonNode quantization = node.path("quantization");
     String producer = node.path("producer").path("name").asText("");
     String method = method(node).or(() -> method(quantization))
-        .map(found -> producer.isEmpty() ? found : Names.shortened(producer) + " (" + found + ")")
+        .map(found -> producer.isEmpty() ? found : VisibleText.shortened(producer) + " (" + found + ")")
         .orElse(node.has("w_bit") ? "AWQ" : node.has("bits") ? "GPTQ" : UNNAMED);
     return new QuantizationOrigin(method, name);
   }
@@ -58,7 +59,7 @@ record QuantizationOrigin(String method, String place) {
         .map(node::path).filter(JsonNode::isTextual).map(JsonNode::textValue).findFirst();
     Optional<String> both = method.isPresent() && detail.isPresent()
         ? Optional.of(method.get() + " (" + detail.get() + ")") : method.or(() -> detail);
-    return both.map(Names::shortened);
+    return both.map(VisibleText::shortened);
   }
 
   /** Where the weights came from, as far as the files tell: {@code owner/name}. */

@@ -1,6 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.text.VisibleText;
 import java.util.List;
 import java.util.Optional;
 
@@ -42,13 +43,22 @@ interface QuantizedWeights {
   /** Scales of a shape that does not go with that of the weights. */
   static Reading.NoWeights mismatch(TensorInfo info, TensorInfo scales, String expected) {
     return new Reading.NoWeights(
-        "has the shape " + info.shape() + ", and its scales " + Names.quoted(scales.name()) + " (" + scales.file()
+        "has the shape " + info.shape() + ", and its scales " + VisibleText.quoted(scales.name()) + " (" + scales.file()
             + ") have " + scales.shape() + ": expected " + expected);
+  }
+
+  /** Where the shape is that of neither a matrix nor a stack of them. */
+  static Optional<Reading> noMatrix(TensorInfo info, String elements) {
+    int dimensions = info.shape().size();
+    return dimensions < 2 || dimensions > 3
+        ? Optional.of(new Reading.NoWeights("has " + elements + " of shape " + info.shape()
+            + "; a matrix has 2 dimensions, a stack of them 3"))
+        : Optional.empty();
   }
 
   /** Why the weights are not those of the model by themselves. */
   static Optional<Reading> scaledInputs(Companions companions, TensorInfo info) {
     return companions.find(info, "pre_quant_scale").map(scale -> new Reading.NoWeights(
-        "is to be multiplied with inputs that are scaled by " + Names.quoted(scale.name()) + ", as AWQ does"));
+        "is to be multiplied with inputs that are scaled by " + VisibleText.quoted(scale.name()) + ", as AWQ does"));
   }
 }

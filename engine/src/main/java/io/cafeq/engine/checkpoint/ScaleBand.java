@@ -6,6 +6,7 @@ import io.cafeq.engine.checkpoint.WeightLayout.Quantized;
 import io.cafeq.engine.checkpoint.WeightLayout.Scales;
 import io.cafeq.engine.checkpoint.WeightLayout.Tiles;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.text.VisibleText;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -95,7 +96,7 @@ final class ScaleBand {
         new FloatMatrix(MemorySegment.ofArray(factor), 1, 1));
     if (global.divides() && factor[0] == 0) {
       throw new CheckpointException(
-          source.place(tensor) + ": the scales of tensor " + Names.quoted(weight.name())
+          source.place(tensor) + ": the scales of tensor " + VisibleText.quoted(weight.name())
               + " are divided by it: expected a number other than 0, found 0",
           BrokenWeights.remedy(weight.name()));
     }

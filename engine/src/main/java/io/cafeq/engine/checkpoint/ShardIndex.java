@@ -3,6 +3,7 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Path;
@@ -62,7 +63,7 @@ record ShardIndex(Path path, Map<String, String> files) {
         throw new CheckpointException(path + ": the index has more than " + MOST_KEYS + " keys", RENEW);
       }
       if (!keys.add(key)) {
-        throw new CheckpointException(path + ": duplicate key " + Names.quoted(key) + " in the index", RENEW);
+        throw new CheckpointException(path + ": duplicate key " + VisibleText.quoted(key) + " in the index", RENEW);
       }
       json.nextToken();
       if (key.equals("weight_map")) {
@@ -91,7 +92,7 @@ record ShardIndex(Path path, Map<String, String> files) {
       budget.takeTensor(path, tensor);
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw new CheckpointException(
-            path + ": tensor " + Names.quoted(tensor) + ": expected a file name, found " + JsonText.found(json), RENEW);
+            path + ": tensor " + VisibleText.quoted(tensor) + ": expected a file name, found " + JsonText.found(json), RENEW);
       }
       String name = json.getText();
       String file = known.get(name);
@@ -102,7 +103,7 @@ record ShardIndex(Path path, Map<String, String> files) {
         file = name;
       }
       if (files.put(tensor, file) != null) {
-        throw new CheckpointException(path + ": duplicate key " + Names.quoted(tensor) + " in weight_map", RENEW);
+        throw new CheckpointException(path + ": duplicate key " + VisibleText.quoted(tensor) + " in weight_map", RENEW);
       }
     }
     return files;
@@ -111,13 +112,13 @@ record ShardIndex(Path path, Map<String, String> files) {
   private static void checkFileName(Path path, String tensor, String name) {
     if (!Names.isPlainFileName(name)) {
       throw new CheckpointException(
-          path + ": tensor " + Names.quoted(tensor) + ": expected the plain name of a file in the same folder, found "
-              + Names.quoted(name),
+          path + ": tensor " + VisibleText.quoted(tensor) + ": expected the plain name of a file in the same folder, found "
+              + VisibleText.quoted(name),
           "Do not use this checkpoint unless you trust its origin; a sound index names files of its own folder.");
     }
     if (!name.endsWith(".safetensors")) {
       throw new CheckpointException(
-          path + ": tensor " + Names.quoted(tensor) + ": expected a .safetensors file, found " + Names.quoted(name),
+          path + ": tensor " + VisibleText.quoted(tensor) + ": expected a .safetensors file, found " + VisibleText.quoted(name),
           "Convert the checkpoint to safetensors.");
     }
   }

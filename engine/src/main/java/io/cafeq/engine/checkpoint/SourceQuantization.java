@@ -3,6 +3,7 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
 import io.cafeq.engine.text.NamePattern;
+import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -114,11 +115,11 @@ public final class SourceQuantization {
       String first = inLayers.getFirst();
       String others = inLayers.size() == 1 ? "" : " and %d others".formatted(inLayers.size() - 1);
       throw refused("%s: expected weights that can be dequantized, but tensor %s%s cannot be read: it %s".formatted(
-          method(first), Names.quoted(first), others, unreadable.get(first)), rest(inLayers));
+          method(first), VisibleText.quoted(first), others, unreadable.get(first)), rest(inLayers));
     }
     onlineTransform().ifPresent(location -> {
       throw refused("%s: its transform_config applies transforms while the model runs (at %s), so the weights alone "
-          .formatted(method(""), Names.shortened(location)) + "do not make the model", "");
+          .formatted(method(""), VisibleText.shortened(location)) + "do not make the model", "");
     });
   }
 
@@ -152,7 +153,7 @@ public final class SourceQuantization {
 
   private CheckpointException refused(String what, String otherwise) {
     String original = QuantizationOrigin.baseModel(checkpoint.folder(), config)
-        .map(name -> " (" + Names.shortened(name) + ", by what the files say)").orElse("");
+        .map(name -> " (" + VisibleText.shortened(name) + ", by what the files say)").orElse("");
     return new CheckpointException(
         checkpoint.folder() + ": quantized already " + what,
         "Take the original checkpoint" + original + ", as it was before it was quantized." + otherwise);
@@ -171,7 +172,7 @@ public final class SourceQuantization {
     List<WeightTensor> low = readable.stream().filter(SourceQuantization::isLow).toList();
     if (!low.isEmpty()) {
       sentences.add("The source holds weights of %s bits (%d tensors, such as %s)%s: they are dequantized first; the "
-          .formatted(bits(low), low.size(), Names.shortened(low.getFirst().name()),
+          .formatted(bits(low), low.size(), VisibleText.shortened(low.getFirst().name()),
               origin.map(said -> ", quantized by " + said.method()).orElse(""))
           + "original checkpoint would give better results.");
     }

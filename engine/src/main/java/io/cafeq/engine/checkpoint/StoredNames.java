@@ -1,5 +1,6 @@
 package io.cafeq.engine.checkpoint;
 
+import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -39,6 +40,6 @@ record StoredNames(List<TensorInfo> tensors, Map<String, String> renamed) {
   /** For messages. */
   String quoted(String name) {
     String stored = renamed.get(name);
-    return Names.quoted(name) + (stored == null ? "" : " (stored as " + Names.quoted(stored) + ")");
+    return VisibleText.quoted(name) + (stored == null ? "" : " (stored as " + VisibleText.quoted(stored) + ")");
   }
 }

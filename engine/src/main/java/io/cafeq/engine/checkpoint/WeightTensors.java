@@ -1,6 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.text.VisibleText;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
@@ -104,7 +105,7 @@ public final class WeightTensors {
    */
   public Reading read(TensorInfo info, boolean transposed) {
     if (companions.containsKey(info.name())) {
-      return new Reading.NoWeights("goes into the weights of " + Names.quoted(companions.get(info.name())));
+      return new Reading.NoWeights("goes into the weights of " + VisibleText.quoted(companions.get(info.name())));
     }
     for (long length : info.shape()) {
       if (length == 0 || length > Integer.MAX_VALUE) {
@@ -125,10 +126,10 @@ public final class WeightTensors {
   private static String withoutScales(TensorInfo info) {
     return switch (info.dtype()) {
       case F8_E4M3, F8_E5M2 -> "has 8-bit floats, but there are no scales of them, such as "
-          + Names.quoted(Companions.names(info.name(), "scale").getFirst());
+          + VisibleText.quoted(Companions.names(info.name(), "scale").getFirst());
       case F8_E8M0 -> "has powers of two (F8_E8M0), which are scales";
       case U8 -> BlockWeights.isNamedSo(info)
-          ? "has no scales " + Names.quoted(BlockWeights.scalesName(info)) + " of U8 beside it" : integers(info);
+          ? "has no scales " + VisibleText.quoted(BlockWeights.scalesName(info)) + " of U8 beside it" : integers(info);
       case I64, I32, I16, I8, U64, U32, U16, BOOL -> integers(info);
       case F64, F32, F16, BF16 -> throw new IllegalArgumentException("floats have no scales: " + info.dtype());
     };

@@ -1,10 +1,10 @@
 package io.cafeq.engine.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.cafeq.engine.checkpoint.Names;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.text.VisibleText;
 import java.util.function.UnaryOperator;
 
 /**
@@ -106,15 +106,15 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
     if (!section.isEmpty() && value.isMissingNode()) {
       return new EngineException(
           FailureKind.CHECKPOINT,
-          "config.json: " + Names.shortened(section) + " leaves " + key
+          "config.json: " + VisibleText.shortened(section) + " leaves " + key
               + " to the library's default for this kind of model, which is not known here",
-          "Write " + key + " into " + Names.shortened(section) + ", with the value that the library assumes.");
+          "Write " + key + " into " + VisibleText.shortened(section) + ", with the value that the library assumes.");
     }
     String found = value.isMissingNode() ? "nothing" : value.toString();
     return new EngineException(
         FailureKind.CHECKPOINT,
-        "config.json: " + Names.shortened(places.apply(key)) + ": expected " + expected + ", found "
-            + Names.shortened(found.length() > 60 ? found.substring(0, 60) + "..." : found),
+        "config.json: " + VisibleText.shortened(places.apply(key)) + ": expected " + expected + ", found "
+            + VisibleText.shortened(found.length() > 60 ? found.substring(0, 60) + "..." : found),
         "Download config.json again, or fix it.");
   }
 
@@ -126,8 +126,8 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
   EngineException unknown(String key, String what, String found, String known) {
     return new EngineException(
         FailureKind.USAGE,
-        "config.json: " + Names.shortened(places.apply(key)) + ": " + what + (what.isEmpty() ? "" : " ")
-            + Names.quoted(found) + " is not known to the forward pass, which knows " + known,
+        "config.json: " + VisibleText.shortened(places.apply(key)) + ": " + what + (what.isEmpty() ? "" : " ")
+            + VisibleText.quoted(found) + " is not known to the forward pass, which knows " + known,
         "Take a model that the forward pass knows; this one can be quantized, but not run.");
   }
 

@@ -15,7 +15,7 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
   static Decoder of(ModelWeights stored) {
     ModelWeights weights = StackedExperts.over(stored);
     DecoderShape shape = DecoderShapes.of(weights.config());
-    Optional<DecoderTensors> found = DecoderTensors.find(weights.config(), weights.shapes(), weights::has);
+    Optional<DecoderTensors> found = DecoderTensors.find(weights.config(), weights::shapes, weights::has);
     DecoderTensors names = found.orElseThrow(() -> new EngineException(
         FailureKind.CHECKPOINT,
         "found no tensor \"layers.0.input_layernorm.weight\" with an \"embed_tokens.weight\" or \"lm_head.weight\""

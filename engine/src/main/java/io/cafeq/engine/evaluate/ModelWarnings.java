@@ -1,11 +1,11 @@
 package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.checkpoint.Names;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.family.DecoderTensors;
 import io.cafeq.engine.family.TextConfig;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.text.VisibleText;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +43,7 @@ public final class ModelWarnings {
     if (keys.isEmpty()) {
       return Optional.empty();
     }
-    String named = keys.stream().limit(NAMED_KEYS).map(Names::shortened).collect(Collectors.joining(", "));
+    String named = keys.stream().limit(NAMED_KEYS).map(VisibleText::shortened).collect(Collectors.joining(", "));
     String more = keys.size() > NAMED_KEYS ? " and " + (keys.size() - NAMED_KEYS) + " more" : "";
     return Optional.of("config.json has " + (keys.size() == 1 ? "a key" : "keys")
         + " that no forward pass of this kind of model reads: " + named + more
@@ -54,12 +54,12 @@ public final class ModelWarnings {
   private static Optional<String> head(ModelWeights weights, TextConfig config) {
     boolean tied = config.node().path(TIED)
         .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
-    return DecoderTensors.find(weights.config(), weights.shapes(), weights::has)
+    return DecoderTensors.find(weights.config(), weights::shapes, weights::has)
         .filter(names -> tied && names.head().isPresent())
         .filter(names -> !same(weights, names.embedding(), names.head().orElseThrow()))
-        .map(names -> "config.json ties the head to the embeddings (" + Names.shortened(config.place(TIED)) + "), but "
-            + Names.quoted(names.head().orElseThrow()) + " is stored with other values than "
-            + Names.quoted(names.embedding()) + ": the stored head is taken, as in transformers 5.");
+        .map(names -> "config.json ties the head to the embeddings (" + VisibleText.shortened(config.place(TIED)) + "), but "
+            + VisibleText.quoted(names.head().orElseThrow()) + " is stored with other values than "
+            + VisibleText.quoted(names.embedding()) + ": the stored head is taken, as in transformers 5.");
   }
 
   private static boolean same(ModelWeights weights, String embedding, String head) {

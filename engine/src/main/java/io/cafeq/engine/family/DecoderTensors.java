@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -25,11 +26,15 @@ public record DecoderTensors(String prefix, String embedding, Optional<String> h
    * Empty where no prefix leads to both a first layer and embeddings. Those of the text model's layers, found by structure,
    * are tried after the usual ones.
    *
-   * @param shapes of all tensors, by name
+   * @param shapes of all tensors, by name; asked for only where the usual prefixes lead nowhere
    * @param has whether there is a tensor of that name, tied ones included
    */
-  public static Optional<DecoderTensors> find(JsonNode config, Map<String, List<Long>> shapes, Predicate<String> has) {
-    List<String> prefixes = prefixes(config, shapes);
+  public static Optional<DecoderTensors> find(
+      JsonNode config, Supplier<Map<String, List<Long>>> shapes, Predicate<String> has) {
+    return find(DecoderNames.PREFIXES, has).or(() -> find(prefixes(config, shapes.get()), has));
+  }
+
+  private static Optional<DecoderTensors> find(List<String> prefixes, Predicate<String> has) {
     Optional<String> head = prefixes.stream().map(prefix -> prefix + HEAD).filter(has).findFirst();
     return prefixes.stream()
         .filter(prefix -> has.test(prefix + "layers.0.input_layernorm.weight"))

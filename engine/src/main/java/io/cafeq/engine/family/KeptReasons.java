@@ -1,7 +1,7 @@
 package io.cafeq.engine.family;
 
-import io.cafeq.engine.family.ModelStructure.Region;
 import java.util.List;
+import java.util.Optional;
 
 /** Finds the reason for which a tensor keeps its bytes. */
 final class KeptReasons {
@@ -9,32 +9,25 @@ final class KeptReasons {
 
   static KeptReason of(
       ModelStructure structure, LayerRoles roles, Role role, String name, List<Long> shape) {
-    Region region = structure.region(name, shape);
-    if (region == Region.OTHER_MODALITY) {
-      return KeptReason.OTHER_MODALITY;
-    }
-    if (region == Region.UNUSED_LAYER) {
-      return KeptReason.UNUSED_LAYERS;
-    }
-    return switch (role) {
-      case EMBEDDING, HEAD -> KeptReason.EMBEDDINGS;
-      case ROUTER, NORM, BIAS, SCALE -> KeptReason.STEERING;
-      case OTHER, QUERY, QUERY_COMPRESSION, KEY, VALUE, QUERY_KEY_VALUE, KEY_VALUE_COMPRESSION, QUERY_EXPANSION,
-          KEY_VALUE_EXPANSION, ATTENTION_OUTPUT, MIXER_INPUT, MIXER_OUTPUT, GATE, UP, GATE_UP, DOWN, MATRIX ->
-          inRegion(region, structure, roles, name, shape);
+    return switch (structure.region(name, shape)) {
+      case OTHER_MODALITY -> KeptReason.OTHER_MODALITY;
+      case UNUSED_LAYER -> KeptReason.UNUSED_LAYERS;
+      case LAYER -> byRole(role).orElseGet(() -> structure.isTable(name, shape)
+          ? KeptReason.EMBEDDINGS
+          : roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING));
+      case VOCABULARY -> byRole(role).orElse(KeptReason.EMBEDDINGS);
+      case OUTSIDE -> byRole(role).orElse(KeptReason.OUTSIDE);
     };
   }
 
-  private static KeptReason inRegion(
-      Region region, ModelStructure structure, LayerRoles roles, String name, List<Long> shape) {
-    return switch (region) {
-      case LAYER -> structure.isTable(name, shape)
-          ? KeptReason.EMBEDDINGS
-          : roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING);
-      case VOCABULARY -> KeptReason.EMBEDDINGS;
-      case OUTSIDE -> KeptReason.OUTSIDE;
-      case UNUSED_LAYER -> KeptReason.UNUSED_LAYERS;
-      case OTHER_MODALITY -> KeptReason.OTHER_MODALITY;
+  /** Empty for matrices, and for what has no role. */
+  private static Optional<KeptReason> byRole(Role role) {
+    return switch (role) {
+      case EMBEDDING, HEAD -> Optional.of(KeptReason.EMBEDDINGS);
+      case ROUTER, NORM, BIAS, SCALE -> Optional.of(KeptReason.STEERING);
+      case OTHER, QUERY, QUERY_COMPRESSION, KEY, VALUE, QUERY_KEY_VALUE, KEY_VALUE_COMPRESSION, QUERY_EXPANSION,
+          KEY_VALUE_EXPANSION, ATTENTION_OUTPUT, MIXER_INPUT, MIXER_OUTPUT, GATE, UP, GATE_UP, DOWN, MATRIX ->
+          Optional.empty();
     };
   }
 

@@ -21,7 +21,7 @@ public interface ModelFamily {
   Place place(String tensorName);
 
   /**
-   * Why a tensor keeps its bytes where nobody asked for it.
+   * Returns why a tensor keeps its bytes by default.
    *
    * @param shape [out, in] or [experts, out, in] where it is packed
    */
@@ -56,10 +56,6 @@ public interface ModelFamily {
 
     public static Place of(Role role) {
       return new Place(role, Optional.empty());
-    }
-
-    Place stored(boolean asInOut) {
-      return new Place(role, input, experts, asInOut);
     }
 
     Place reading(String sharedInput) {

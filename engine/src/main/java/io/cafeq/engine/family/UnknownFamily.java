@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A model whose names nobody has looked at: every matrix in the text model's layers is quantized by itself, but for those that
+ * A model of a family that is not listed: every matrix in the text model's layers is quantized by itself, but for those that
  * steer; nothing outside the layers is touched, nothing is shared and nothing is paired.
  */
 final class UnknownFamily implements ModelFamily {

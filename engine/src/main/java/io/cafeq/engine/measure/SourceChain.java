@@ -32,7 +32,7 @@ final class SourceChain {
   /** Of the embedding and of the layers up to this one, whether or not anything is measured in them. */
   synchronized String upTo(int layer, StopFlag stop) {
     DecoderTensors names = DecoderTensors.find(
-        checkpoint.config(), checkpoint.weights().shapes(), this::has).orElseThrow(
+        checkpoint.config(), checkpoint.weights()::shapes, this::has).orElseThrow(
         () -> new IllegalStateException(checkpoint.folder() + " has no layers, and its statistics are asked for"));
     if (chain.isEmpty()) {
       String embedding = checkpoint.aliases().getOrDefault(names.embedding(), names.embedding());

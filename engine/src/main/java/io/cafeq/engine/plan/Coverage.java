@@ -43,7 +43,7 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
     return all == 0 ? 1 : (double) some / all;
   }
 
-  /** Part of the repeated layers' matrix weights that is quantized, of those that nobody asked to leave alone. */
+  /** Part of the repeated layers' matrix weights that is quantized, without those that the recipe leaves alone. */
   double layerShare() {
     long lost = kept.entrySet().stream().filter(entry -> entry.getKey().isLoss()).mapToLong(Map.Entry::getValue).sum();
     return inLayers + lost == 0 ? 0 : (double) inLayers / (inLayers + lost);

@@ -5,8 +5,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Escapes text from files before people or terminals see it. Whatever does not print as itself becomes {@code \}{@code
- * uXXXX}, in UTF-16 units as in JSON: control characters (escape sequences of terminals begin with one), line and
+ * Escapes text from files before people or terminals see it. Whatever does not print as itself becomes its escape in JSON, a
+ * backslash, a u and four hexadecimal digits for each UTF-16 unit: control characters (escape sequences of terminals begin with one), line and
  * paragraph separators, format characters (bidirectional overrides, zero-width joiners, tags), characters that are
  * drawn as nothing, spaces other than the usual one, halves of surrogate pairs, private and unassigned characters.
  *

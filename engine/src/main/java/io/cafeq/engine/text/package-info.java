@@ -1,5 +1,5 @@
 /**
- * Text from files that nobody has vouched for, made safe to show. Start at {@link io.cafeq.engine.text.VisibleText}.
+ * Untrusted text, made safe to show. Start at {@link io.cafeq.engine.text.VisibleText}.
  */
 @NullMarked
 package io.cafeq.engine.text;

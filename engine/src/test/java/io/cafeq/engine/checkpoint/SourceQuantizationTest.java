@@ -146,7 +146,7 @@ class SourceQuantizationTest {
         .hasMessageContaining("by another program (quantization stated in config.json)");
   }
 
-  /** Names that nobody knows, in one dimension: most of the layers are no floats. */
+  /** Unknown names, in one dimension: most of the layers are not floats. */
   @Test
   void layersOfIntegersAreRefusedWhateverTheirNames() throws IOException {
     Stored codes = tensor("model.layers.0.self_attn.k_proj.blob", Dtype.U8, 1024);

@@ -89,7 +89,7 @@ class PlannerStructureTest {
     assertThatCode(() -> headers.plan("include", "first.*").coverage().require(.5, "MODEL")).doesNotThrowAnyException();
   }
 
-  /** Experts of a shape that nobody can read are most of the layers. */
+  /** Most of the layers are experts of a shape that cannot be read. */
   @Test
   void layersThatAreMostlyLeftAreRefused() {
     Headers headers = Headers.of("folded_moe");
