@@ -2,9 +2,15 @@ package io.cafeq.config;
 
 /** How the two factors of a pair are rounded. */
 public enum PairRounding {
-  /** Nearest plane of each factor in the metric of the other, on clipped grids, in turns; the best is kept. */
+  /**
+   * Nearest plane of each factor in the metric of the other, on clipped grids, in turns; the best
+   * is kept.
+   */
   NEAREST_PLANE("nearest-plane"),
-  /** In turns each factor becomes the rounded product times the other's pseudo-inverse; the best is kept. */
+  /**
+   * In turns each factor becomes the rounded product times the other's pseudo-inverse; the best is
+   * kept.
+   */
   ALGORITHM_1("algorithm-1"),
   /** Each factor by itself, each entry to its nearest level. */
   NEAREST("nearest");

@@ -4,8 +4,9 @@ import java.util.OptionalDouble;
 import java.util.SortedMap;
 
 /**
- * How two matrices whose product is all that counts are learned and rounded together: value and output, query and key.
- * {@code reference.conf} says what each key means; there they begin with {@code pair-}.
+ * How two matrices whose product is all that counts are learned and rounded together: value and
+ * output, query and key. {@code reference.conf} says what each key means; there they begin with
+ * {@code pair-}.
  *
  * @param enabled the key {@code pairs}: whether there are pairs at all
  * @param temperature t of LogSumExp
@@ -32,13 +33,23 @@ public record PairSettings(
   /** The learning rate as set, else that of {@code auto} for heads of {@code head} channels. */
   public double resolvedRate(int head) {
     boolean expectedError = loss == PairLoss.EXPECTED_ERROR && optimizer == PairOptimizer.ADAM;
-    return rate.orElseGet(() -> expectedError ? RATE_OF_EXPECTED_ERROR / Math.sqrt(head) : RATE_OF_OTHERS);
+    return rate.orElseGet(
+        () -> expectedError ? RATE_OF_EXPECTED_ERROR / Math.sqrt(head) : RATE_OF_OTHERS);
   }
 
   /** The same with another rounding. */
   public PairSettings with(PairRounding other) {
     return new PairSettings(
-        enabled, loss, temperature, optimizer, orthogonality, steps, rate, other, iterations, reverse);
+        enabled,
+        loss,
+        temperature,
+        optimizer,
+        orthogonality,
+        steps,
+        rate,
+        other,
+        iterations,
+        reverse);
   }
 
   /** Adds key and value of each setting, as they stand in a recipe's canonical form. */

@@ -13,15 +13,17 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Everything that changes the bytes of a result. {@code reference.conf} says what each key means. Checked by {@link
- * Settings}, which is how recipes are made; an empty optional is {@code auto} (for {@code embeddings} and {@code
- * target-bpw}: {@code none}).
+ * Everything that changes the bytes of a result. {@code reference.conf} says what each key means.
+ * Checked by {@link Settings}, which is how recipes are made; an empty optional is {@code auto}
+ * (for {@code embeddings} and {@code target-bpw}: {@code none}).
  *
  * @param group input channels that share a scale, 0 for the whole row
- * @param targetBitsPerWeight the key {@code target-bpw}: all bits of the quantized tensors, a weight. Where it is set,
- *     what is empty among bits, group, scales, block, side and transform storage is chosen for each unit
+ * @param targetBitsPerWeight the key {@code target-bpw}: all bits of the quantized tensors, a
+ *     weight. Where it is set, what is empty among bits, group, scales, block, side and transform
+ *     storage is chosen for each unit
  * @param transformBits the most that stored transforms may add, in bits a weight
- * @param baselines whether plain rounding is measured beside the result; the figures stand in the units' files
+ * @param baselines whether plain rounding is measured beside the result; the figures stand in the
+ *     units' files
  * @param include regular expressions, sorted, each once
  * @param exclude regular expressions, sorted, each once
  * @param overrides in the order in which they apply
@@ -69,7 +71,8 @@ public record Recipe(
   }
 
   /**
-   * The defaults with some keys changed, named as in {@code reference.conf}: {@code bits}, {@code scale-bits}.
+   * The defaults with some keys changed, named as in {@code reference.conf}: {@code bits}, {@code
+   * scale-bits}.
    *
    * @throws ConfigException on unknown keys and bad values
    */
@@ -105,13 +108,18 @@ public record Recipe(
 
   /** Baselines as set, else on for the methods with a transform, whose gain they show. */
   public boolean measuresBaselines() {
-    return baselines.orElseGet(() -> switch (method) {
-      case CAFEQ, ROTATION, HADAMARD -> true;
-      case RTN, NONE -> false;
-    });
+    return baselines.orElseGet(
+        () ->
+            switch (method) {
+              case CAFEQ, ROTATION, HADAMARD -> true;
+              case RTN, NONE -> false;
+            });
   }
 
-  /** JSON with sorted keys and every default written out, the same however the recipe was given; it holds no paths. */
+  /**
+   * JSON with sorted keys and every default written out, the same however the recipe was given; it
+   * holds no paths.
+   */
   public String canonical() {
     SortedMap<String, String> entries = entries();
     entries.put(StatisticsSettings.SOURCE, CanonicalText.quoted(statistics.source().text()));
@@ -121,7 +129,8 @@ public record Recipe(
   /** SHA-256 of {@link #canonical()} in lower-case hexadecimal. */
   public String hash() {
     try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(canonical().getBytes(StandardCharsets.UTF_8));
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(canonical().getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest);
     } catch (NoSuchAlgorithmException impossible) {
       throw new IllegalStateException("every Java platform has SHA-256", impossible);
@@ -151,9 +160,13 @@ public record Recipe(
     entries.put("baselines", CanonicalText.wordOr(baselines.map(on -> on ? "on" : "off"), "auto"));
     pair.addTo(entries);
     statistics.addTo(entries);
-    entries.put("include", CanonicalText.list(include.stream().map(CanonicalText::quoted).toList()));
-    entries.put("exclude", CanonicalText.list(exclude.stream().map(CanonicalText::quoted).toList()));
-    entries.put("overrides", CanonicalText.list(overrides.stream().map(TensorOverride::canonical).toList()));
+    entries.put(
+        "include", CanonicalText.list(include.stream().map(CanonicalText::quoted).toList()));
+    entries.put(
+        "exclude", CanonicalText.list(exclude.stream().map(CanonicalText::quoted).toList()));
+    entries.put(
+        "overrides",
+        CanonicalText.list(overrides.stream().map(TensorOverride::canonical).toList()));
     return entries;
   }
 }

@@ -4,9 +4,15 @@ package io.cafeq.config;
 public enum Rounding {
   /** Each entry to its nearest level. */
   NEAREST("nearest"),
-  /** Rows last to first, each corrected for the rows already rounded, in the metric of the inverse transform. */
+  /**
+   * Rows last to first, each corrected for the rows already rounded, in the metric of the inverse
+   * transform.
+   */
   NEAREST_PLANE("nearest-plane"),
-  /** Each entry up with a probability equal to its fraction, else down: no bias, twice the squared error. */
+  /**
+   * Each entry up with a probability equal to its fraction, else down: no bias, twice the squared
+   * error.
+   */
   STOCHASTIC("stochastic");
 
   private final String text;

@@ -7,8 +7,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What does not change the bytes of a result. {@code reference.conf} says what each key means; an empty optional is
- * {@code auto}.
+ * What does not change the bytes of a result. {@code reference.conf} says what each key means; an
+ * empty optional is {@code auto}.
  *
  * @param maxMemory bytes, at least {@link #LEAST_MEMORY}
  * @param backend the name of a compute backend
@@ -30,9 +30,14 @@ public record RunSettings(
     return Settings.load(Optional.empty(), new TreeMap<>()).run();
   }
 
-  /** The memory cap in bytes: as set, else a quarter of the machine's memory, but never below {@link #LEAST_MEMORY}. */
+  /**
+   * The memory cap in bytes: as set, else a quarter of the machine's memory, but never below {@link
+   * #LEAST_MEMORY}.
+   */
   public long resolvedMaxMemory() {
-    return maxMemory.isPresent() ? maxMemory.getAsLong() : Math.max(LEAST_MEMORY, MachineMemory.totalBytes() / 4);
+    return maxMemory.isPresent()
+        ? maxMemory.getAsLong()
+        : Math.max(LEAST_MEMORY, MachineMemory.totalBytes() / 4);
   }
 
   /** Lanes as set, else one for each processor. */
@@ -42,8 +47,11 @@ public record RunSettings(
 
   SortedMap<String, String> entries() {
     SortedMap<String, String> entries = new TreeMap<>();
-    entries.put("max-memory",
-        maxMemory.isPresent() ? Long.toString(maxMemory.getAsLong()) : CanonicalText.quoted("auto"));
+    entries.put(
+        "max-memory",
+        maxMemory.isPresent()
+            ? Long.toString(maxMemory.getAsLong())
+            : CanonicalText.quoted("auto"));
     entries.put("lanes", CanonicalText.numberOr(lanes, "auto"));
     entries.put("backend", CanonicalText.wordOr(backend, "auto"));
     entries.put("verify", Boolean.toString(verify));

@@ -1,8 +1,14 @@
 package io.cafeq.config;
 
-/** How the scales and zero points of a grid are stored. The value of a code is (code - zero) * scale unless said otherwise. */
+/**
+ * How the scales and zero points of a grid are stored. The value of a code is (code - zero) * scale
+ * unless said otherwise.
+ */
 public enum ScaleStorage {
-  /** Zero is (2^bits - 1) / 2 and is not stored. Scales of scale-bits bits are relative to one f16 a row. */
+  /**
+   * Zero is (2^bits - 1) / 2 and is not stored. Scales of scale-bits bits are relative to one f16 a
+   * row.
+   */
   SYMMETRIC("symmetric"),
   /** Integer zero point of bits bits, 0 inside the range. Scales as in symmetric. */
   ZERO_POINT("zero-point"),
@@ -10,7 +16,10 @@ public enum ScaleStorage {
   OFFSET("offset"),
   /** f16 scale and integer zero point of bits bits in every group. */
   F16("f16"),
-  /** f16 scale and f16 minimum in every group. The value is code * scale + minimum: Eq. (1) as printed. */
+  /**
+   * f16 scale and f16 minimum in every group. The value is code * scale + minimum: Eq. (1) as
+   * printed.
+   */
   F16_MINIMUM("f16-minimum");
 
   private final String text;

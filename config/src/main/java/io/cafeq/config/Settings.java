@@ -9,9 +9,11 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * All settings of a run, and where each came from. Neither the environment nor system properties are read.
+ * All settings of a run, and where each came from. Neither the environment nor system properties
+ * are read.
  *
- * @param origins key such as {@code recipe.bits} to {@code default}, {@code FILE:LINE} or {@code command line}
+ * @param origins key such as {@code recipe.bits} to {@code default}, {@code FILE:LINE} or {@code
+ *     command line}
  */
 public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String> origins) {
 
@@ -23,10 +25,11 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
   /**
    * reference.conf, under the user's file, under the command line.
    *
-   * @param file HOCON or JSON; its keys stand at the top level, in {@code recipe} and {@code run}, or in
-   *     {@code cafeq}
-   * @param overrides full key, such as {@code recipe.bits}, to the text of the option; several patterns of {@code
-   *     include} or {@code exclude} are one a line, {@code overrides} is a HOCON list
+   * @param file HOCON or JSON; its keys stand at the top level, in {@code recipe} and {@code run},
+   *     or in {@code cafeq}
+   * @param overrides full key, such as {@code recipe.bits}, to the text of the option; several
+   *     patterns of {@code include} or {@code exclude} are one a line, {@code overrides} is a HOCON
+   *     list
    * @throws ConfigException with everything that is wrong
    */
   public static Settings load(Optional<Path> file, Map<String, String> overrides) {
@@ -75,11 +78,17 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
 
   private void section(StringBuilder text, String name, SortedMap<String, String> entries) {
     text.append("  ").append(name).append(" {\n");
-    entries.forEach((key, value) -> {
-      String shown = value.matches("\"[a-z0-9][a-z0-9-]*\"") ? value.substring(1, value.length() - 1) : value;
-      String origin = origins.getOrDefault(name + "." + key, "set by the program");
-      text.append("    %-40s # %s\n".formatted(quotedIfKeyword(key) + " = " + shown, origin.replaceAll("\\R", " ")));
-    });
+    entries.forEach(
+        (key, value) -> {
+          String shown =
+              value.matches("\"[a-z0-9][a-z0-9-]*\"")
+                  ? value.substring(1, value.length() - 1)
+                  : value;
+          String origin = origins.getOrDefault(name + "." + key, "set by the program");
+          text.append(
+              "    %-40s # %s\n"
+                  .formatted(quotedIfKeyword(key) + " = " + shown, origin.replaceAll("\\R", " ")));
+        });
     text.append("  }\n");
   }
 

@@ -37,8 +37,10 @@ final class SettingsReader {
     Method method = reader.choice("recipe.method", Method.class).orElse(Method.NONE);
     List<TensorOverride> overrides = overrides();
     OptionalInt block = reader.powerOfTwoOr("recipe.block", "auto", LEAST_BLOCK, LARGEST_HADAMARD);
-    boolean hadamardSomewhere = method == Method.HADAMARD
-        || overrides.stream().anyMatch(override -> override.method().equals(Optional.of(Method.HADAMARD)));
+    boolean hadamardSomewhere =
+        method == Method.HADAMARD
+            || overrides.stream()
+                .anyMatch(override -> override.method().equals(Optional.of(Method.HADAMARD)));
     if (block.orElse(0) > LARGEST_BLOCK && !hadamardSomewhere) {
       blockNeedsHadamard("recipe.block", given("recipe.block"), block.getAsInt());
     }
@@ -125,30 +127,46 @@ final class SettingsReader {
     ValueReader one = new ValueReader(entries, problems);
     String pattern = path + ".pattern";
     if (!one.has(pattern)) {
-      problems.add(new Problem(pattern, whole.origin(), "nothing", "a regular expression in quotes",
-          "Say which tensors are meant; \".*\" is all of them."));
+      problems.add(
+          new Problem(
+              pattern,
+              whole.origin(),
+              "nothing",
+              "a regular expression in quotes",
+              "Say which tensors are meant; \".*\" is all of them."));
     }
     String block = path + ".block";
     OptionalInt blockSize =
         one.has(block) ? one.powerOfTwo(block, LEAST_BLOCK, LARGEST_HADAMARD) : OptionalInt.empty();
     Optional<Method> method =
         one.has(path + ".method") ? one.choice(path + ".method", Method.class) : Optional.empty();
-    if (blockSize.orElse(0) > LARGEST_BLOCK && method.isPresent() && method.get() != Method.HADAMARD) {
+    if (blockSize.orElse(0) > LARGEST_BLOCK
+        && method.isPresent()
+        && method.get() != Method.HADAMARD) {
       blockNeedsHadamard(block, Objects.requireNonNull(entries.get(block)), blockSize.getAsInt());
     }
     return new TensorOverride(
         one.has(pattern) ? one.pattern(pattern).orElse("") : "",
         one.has(path + ".bits") ? one.integer(path + ".bits", 2, 8) : OptionalInt.empty(),
-        one.has(path + ".group") ? one.integerOrZero(path + ".group", "channel", LARGEST_GROUP) : OptionalInt.empty(),
+        one.has(path + ".group")
+            ? one.integerOrZero(path + ".group", "channel", LARGEST_GROUP)
+            : OptionalInt.empty(),
         blockSize,
         one.has(path + ".side") ? one.choice(path + ".side", Side.class) : Optional.empty(),
         method,
-        one.has(path + ".scales") ? one.choice(path + ".scales", ScaleStorage.class) : Optional.empty());
+        one.has(path + ".scales")
+            ? one.choice(path + ".scales", ScaleStorage.class)
+            : Optional.empty());
   }
 
   private void blockNeedsHadamard(String key, Given given, int block) {
-    problems.add(new Problem(key, given.origin(), Integer.toString(block), "at most " + LARGEST_BLOCK
-        + " unless the method is hadamard", "Take a smaller block, or method hadamard."));
+    problems.add(
+        new Problem(
+            key,
+            given.origin(),
+            Integer.toString(block),
+            "at most " + LARGEST_BLOCK + " unless the method is hadamard",
+            "Take a smaller block, or method hadamard."));
   }
 
   private Given given(String key) {

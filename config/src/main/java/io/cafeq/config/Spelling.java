@@ -12,9 +12,11 @@ public final class Spelling {
   public static Optional<String> suggestion(String word, Collection<String> candidates) {
     String plain = normalised(word);
     return candidates.stream()
-        .filter(candidate -> distance(plain, normalised(candidate)) <= Math.max(2, word.length() / 3))
-        .min(Comparator.<String>comparingInt(candidate -> distance(plain, normalised(candidate)))
-            .thenComparing(Comparator.naturalOrder()));
+        .filter(
+            candidate -> distance(plain, normalised(candidate)) <= Math.max(2, word.length() / 3))
+        .min(
+            Comparator.<String>comparingInt(candidate -> distance(plain, normalised(candidate)))
+                .thenComparing(Comparator.naturalOrder()));
   }
 
   /** Insertions, deletions and substitutions that turn {@code from} into {@code to}. */
@@ -22,7 +24,10 @@ public final class Spelling {
     return lastRow(from, to, false)[to.length()];
   }
 
-  /** Insertions, deletions and substitutions that turn {@code part} into the most similar piece of {@code whole}. */
+  /**
+   * Insertions, deletions and substitutions that turn {@code part} into the most similar piece of
+   * {@code whole}.
+   */
   public static int distanceWithin(String part, String whole) {
     int least = Integer.MAX_VALUE;
     for (int distance : lastRow(part, whole, true)) {

@@ -3,8 +3,8 @@ package io.cafeq.config;
 import java.util.SortedMap;
 
 /**
- * How the inputs of the matrices are got to know. {@code reference.conf} says what each key means; there they begin with {@code
- * statistics}.
+ * How the inputs of the matrices are got to know. {@code reference.conf} says what each key means;
+ * there they begin with {@code statistics}.
  *
  * @param source the key {@code statistics}
  * @param tokens that go through the model
@@ -12,7 +12,8 @@ import java.util.SortedMap;
  * @param width the most input channels whose second moments are kept whole
  * @param damping part of the mean diagonal that is added to the diagonal
  */
-public record StatisticsSettings(StatisticsSource source, int tokens, int window, int width, double damping) {
+public record StatisticsSettings(
+    StatisticsSource source, int tokens, int window, int width, double damping) {
   /** The key whose value is not the same in a recipe's canonical form. */
   static final String SOURCE = "statistics";
 

@@ -8,7 +8,10 @@ public sealed interface StatisticsSource {
   /** Nothing: rounding counts every input channel alike. */
   record None() implements StatisticsSource {}
 
-  /** The built-in text, random tokens where there is no tokenizer, nothing where the model cannot be run. */
+  /**
+   * The built-in text, random tokens where there is no tokenizer, nothing where the model cannot be
+   * run.
+   */
   record Auto() implements StatisticsSource {}
 
   /** Random tokens. */
@@ -20,7 +23,9 @@ public sealed interface StatisticsSource {
   /** Text that the model writes. */
   record Self() implements StatisticsSource {}
 
-  /** @param path of a UTF-8 text, as given */
+  /**
+   * @param path of a UTF-8 text, as given
+   */
   record TextFile(String path) implements StatisticsSource {
     /** Of the file without its folders. */
     public String name() {
@@ -29,7 +34,10 @@ public sealed interface StatisticsSource {
     }
   }
 
-  /** As it stands in results: of a text's path the name alone, since a result must not depend on where it was made. */
+  /**
+   * As it stands in results: of a text's path the name alone, since a result must not depend on
+   * where it was made.
+   */
   default String text() {
     return switch (this) {
       case TextFile file -> "file:" + file.name();
@@ -53,7 +61,10 @@ public sealed interface StatisticsSource {
     };
   }
 
-  /** Back from {@link #given()}, and as far as that goes from {@link #text()}; empty where it is none of them. */
+  /**
+   * Back from {@link #given()}, and as far as that goes from {@link #text()}; empty where it is
+   * none of them.
+   */
   static Optional<StatisticsSource> parse(String text) {
     return switch (text) {
       case "none" -> Optional.of(new None());
@@ -61,9 +72,10 @@ public sealed interface StatisticsSource {
       case "random" -> Optional.of(new Random());
       case "text" -> Optional.of(new BuiltInText());
       case "self" -> Optional.of(new Self());
-      default -> text.startsWith("file:") && text.length() > "file:".length()
-          ? Optional.of(new TextFile(text.substring("file:".length())))
-          : Optional.empty();
+      default ->
+          text.startsWith("file:") && text.length() > "file:".length()
+              ? Optional.of(new TextFile(text.substring("file:".length())))
+              : Optional.empty();
     };
   }
 }

@@ -19,8 +19,8 @@ import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 
 /**
- * Reads typed values and notes everything that is wrong with them. After a problem the answer is empty or false, and
- * means nothing: the caller looks at the problems before it uses what it read.
+ * Reads typed values and notes everything that is wrong with them. After a problem the answer is
+ * empty or false, and means nothing: the caller looks at the problems before it uses what it read.
  */
 final class ValueReader {
   private final Map<String, Given> values;
@@ -50,8 +50,10 @@ final class ValueReader {
 
   /** Empty for {@code word}. */
   OptionalInt integerOr(String key, String word, int least, int most) {
-    return word(key).equals(Optional.of(word)) ? OptionalInt.empty()
-        : number(key, least, most, "%s or a whole number from %d to %d".formatted(word, least, most));
+    return word(key).equals(Optional.of(word))
+        ? OptionalInt.empty()
+        : number(
+            key, least, most, "%s or a whole number from %d to %d".formatted(word, least, most));
   }
 
   /** Zero for {@code word}. */
@@ -61,12 +63,14 @@ final class ValueReader {
 
   /** Empty for {@code absent}, zero for {@code word}. */
   OptionalInt integerOrZeroOr(String key, String absent, String word, int most) {
-    return word(key).equals(Optional.of(absent)) ? OptionalInt.empty()
+    return word(key).equals(Optional.of(absent))
+        ? OptionalInt.empty()
         : integerOrZero(key, word, most, absent + ", " + word);
   }
 
   private OptionalInt integerOrZero(String key, String word, int most, String words) {
-    return word(key).equals(Optional.of(word)) ? OptionalInt.of(0)
+    return word(key).equals(Optional.of(word))
+        ? OptionalInt.of(0)
         : number(key, 0, most, "%s or a whole number from 0 to %d".formatted(words, most));
   }
 
@@ -75,7 +79,8 @@ final class ValueReader {
     if (word(key).equals(Optional.of(word))) {
       return OptionalInt.empty();
     }
-    return powerOfTwo(key, least, most, "%s or a power of two from %d to %d".formatted(word, least, most));
+    return powerOfTwo(
+        key, least, most, "%s or a power of two from %d to %d".formatted(word, least, most));
   }
 
   OptionalInt powerOfTwo(String key, int least, int most) {
@@ -91,7 +96,9 @@ final class ValueReader {
   }
 
   OptionalLong wide(String key) {
-    return parsed(key, "a whole number of 64 bits", Long::parseLong).map(OptionalLong::of).orElse(OptionalLong.empty());
+    return parsed(key, "a whole number of 64 bits", Long::parseLong)
+        .map(OptionalLong::of)
+        .orElse(OptionalLong.empty());
   }
 
   OptionalDouble decimal(String key, double least, double most) {
@@ -100,12 +107,14 @@ final class ValueReader {
 
   /** Empty for {@code word}. */
   OptionalDouble decimalOr(String key, String word, double least, double most) {
-    return word(key).equals(Optional.of(word)) ? OptionalDouble.empty()
+    return word(key).equals(Optional.of(word))
+        ? OptionalDouble.empty()
         : decimal(key, least, most, word + " or " + interval(least, most));
   }
 
   private static String interval(double least, double most) {
-    return "a number from %s to %s".formatted(CanonicalText.plain(least), CanonicalText.plain(most));
+    return "a number from %s to %s"
+        .formatted(CanonicalText.plain(least), CanonicalText.plain(most));
   }
 
   private OptionalDouble decimal(String key, double least, double most, String expected) {
@@ -113,7 +122,9 @@ final class ValueReader {
     if (number.isPresent() && !(number.get() >= least && number.get() <= most)) {
       wrong(key, number.get().toString(), expected);
     }
-    return number.isPresent() ? OptionalDouble.of(number.get() + 0.0) : OptionalDouble.empty(); // no minus zero
+    return number.isPresent()
+        ? OptionalDouble.of(number.get() + 0.0)
+        : OptionalDouble.empty(); // no minus zero
   }
 
   boolean flag(String key) {
@@ -122,7 +133,9 @@ final class ValueReader {
 
   /** Empty for {@code word}. */
   Optional<Boolean> flagOr(String key, String word) {
-    return word(key).equals(Optional.of(word)) ? Optional.empty() : flagFrom(key, word + ", on or off");
+    return word(key).equals(Optional.of(word))
+        ? Optional.empty()
+        : flagFrom(key, word + ", on or off");
   }
 
   <E extends Enum<E>> Optional<E> choice(String key, Class<E> type) {
@@ -131,8 +144,11 @@ final class ValueReader {
 
   /** Empty for {@code word}. */
   <E extends Enum<E>> Optional<E> choiceOr(String key, String word, Class<E> type) {
-    Object[] words = Stream.concat(Stream.of(word), Arrays.stream(type.getEnumConstants())).toArray();
-    return word(key).equals(Optional.of(word)) ? Optional.empty() : choice(key, type, Layers.alternatives(words));
+    Object[] words =
+        Stream.concat(Stream.of(word), Arrays.stream(type.getEnumConstants())).toArray();
+    return word(key).equals(Optional.of(word))
+        ? Optional.empty()
+        : choice(key, type, Layers.alternatives(words));
   }
 
   /** A name of letters, digits and hyphens; empty for {@code word}. */
@@ -148,7 +164,9 @@ final class ValueReader {
   Optional<StatisticsSource> statisticsSource(String key) {
     Optional<StatisticsSource> source = word(key).flatMap(StatisticsSource::parse);
     if (source.isEmpty()) {
-      wrong(key, word(key).map(ValueReader::quoted).orElseGet(() -> rendered(key)),
+      wrong(
+          key,
+          word(key).map(ValueReader::quoted).orElseGet(() -> rendered(key)),
           "none, auto, random, text, self or file:PATH");
     }
     return source;
@@ -163,7 +181,8 @@ final class ValueReader {
       }
       return OptionalLong.empty();
     }
-    String expected = "%s or a size of at least %dm, such as 1g or 1500 MB".formatted(word, least >> 20);
+    String expected =
+        "%s or a size of at least %dm, such as 1g or 1500 MB".formatted(word, least >> 20);
     OptionalLong bytes = ByteSize.parse(text.get());
     if (bytes.isPresent() && bytes.getAsLong() >= least) {
       return bytes;
@@ -222,7 +241,11 @@ final class ValueReader {
     try {
       Pattern.compile(text.get());
     } catch (PatternSyntaxException bad) {
-      wrong(key, given, quoted(text.get()) + " (" + bad.getDescription() + ")", "a regular expression");
+      wrong(
+          key,
+          given,
+          quoted(text.get()) + " (" + bad.getDescription() + ")",
+          "a regular expression");
     }
     return text;
   }
@@ -237,18 +260,26 @@ final class ValueReader {
   }
 
   private Optional<Boolean> flagFrom(String key, String expected) {
-    return parsed(key, expected, text -> switch (text) {
-      case "true", "on", "yes" -> true;
-      case "false", "off", "no" -> false;
-      default -> throw new IllegalArgumentException(text);
-    });
+    return parsed(
+        key,
+        expected,
+        text ->
+            switch (text) {
+              case "true", "on", "yes" -> true;
+              case "false", "off", "no" -> false;
+              default -> throw new IllegalArgumentException(text);
+            });
   }
 
   private <E extends Enum<E>> Optional<E> choice(String key, Class<E> type, String expected) {
-    return parsed(key, expected, text -> Arrays.stream(type.getEnumConstants())
-        .filter(constant -> constant.toString().equals(text))
-        .findFirst()
-        .orElseThrow(IllegalArgumentException::new));
+    return parsed(
+        key,
+        expected,
+        text ->
+            Arrays.stream(type.getEnumConstants())
+                .filter(constant -> constant.toString().equals(text))
+                .findFirst()
+                .orElseThrow(IllegalArgumentException::new));
   }
 
   private <T> Optional<T> parsed(String key, String expected, Function<String, T> parse) {
@@ -273,7 +304,9 @@ final class ValueReader {
   private static Optional<String> word(Given given) {
     ConfigValueType type = given.value().valueType();
     boolean scalar =
-        type == ConfigValueType.STRING || type == ConfigValueType.NUMBER || type == ConfigValueType.BOOLEAN;
+        type == ConfigValueType.STRING
+            || type == ConfigValueType.NUMBER
+            || type == ConfigValueType.BOOLEAN;
     return scalar ? Optional.of(given.value().unwrapped().toString()) : Optional.empty();
   }
 
@@ -294,6 +327,7 @@ final class ValueReader {
   }
 
   void wrong(String key, Given given, String found, String expected) {
-    problems.add(new Problem(key, given.origin(), found, expected, "Correct it, or leave the key out."));
+    problems.add(
+        new Problem(key, given.origin(), found, expected, "Correct it, or leave the key out."));
   }
 }

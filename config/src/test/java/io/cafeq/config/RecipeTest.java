@@ -16,22 +16,61 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class RecipeTest {
-  static final Recipe EXPLICIT = new Recipe(
-      Method.HADAMARD, OptionalInt.of(3), OptionalInt.of(0), OptionalDouble.of(4.25),
-      Optional.of(ScaleStorage.F16_MINIMUM), 6, OptionalInt.of(1024), Optional.of(Side.OUTPUT), 0.5,
-      Optional.of(TransformStorage.BF16), Loss.HARD, 7, false, Rounding.NEAREST, false, -9_000_000_000L,
-      OptionalInt.of(8), Optional.of(false),
-      new PairSettings(false, PairLoss.WEIGHTED_SUM_OF_SQUARES, 2.5, PairOptimizer.CAYLEY, 0.01, 1500,
-          OptionalDouble.of(0.003), PairRounding.ALGORITHM_1, 5, true),
-      new StatisticsSettings(new StatisticsSource.TextFile("some/ text.txt"), 512, 128, 1024, 0.05),
-      List.of("a\\.b", "c"), List.of("[qk]_proj"),
-      List.of(
-          new TensorOverride(".*\"down\".*é", OptionalInt.of(8), OptionalInt.of(32), OptionalInt.of(16),
-              Optional.of(Side.INPUT), Optional.of(Method.CAFEQ), Optional.of(ScaleStorage.OFFSET)),
-          new TensorOverride("rest", OptionalInt.empty(), OptionalInt.empty(), OptionalInt.empty(), Optional.empty(),
-              Optional.empty(), Optional.empty())));
+  static final Recipe EXPLICIT =
+      new Recipe(
+          Method.HADAMARD,
+          OptionalInt.of(3),
+          OptionalInt.of(0),
+          OptionalDouble.of(4.25),
+          Optional.of(ScaleStorage.F16_MINIMUM),
+          6,
+          OptionalInt.of(1024),
+          Optional.of(Side.OUTPUT),
+          0.5,
+          Optional.of(TransformStorage.BF16),
+          Loss.HARD,
+          7,
+          false,
+          Rounding.NEAREST,
+          false,
+          -9_000_000_000L,
+          OptionalInt.of(8),
+          Optional.of(false),
+          new PairSettings(
+              false,
+              PairLoss.WEIGHTED_SUM_OF_SQUARES,
+              2.5,
+              PairOptimizer.CAYLEY,
+              0.01,
+              1500,
+              OptionalDouble.of(0.003),
+              PairRounding.ALGORITHM_1,
+              5,
+              true),
+          new StatisticsSettings(
+              new StatisticsSource.TextFile("some/ text.txt"), 512, 128, 1024, 0.05),
+          List.of("a\\.b", "c"),
+          List.of("[qk]_proj"),
+          List.of(
+              new TensorOverride(
+                  ".*\"down\".*é",
+                  OptionalInt.of(8),
+                  OptionalInt.of(32),
+                  OptionalInt.of(16),
+                  Optional.of(Side.INPUT),
+                  Optional.of(Method.CAFEQ),
+                  Optional.of(ScaleStorage.OFFSET)),
+              new TensorOverride(
+                  "rest",
+                  OptionalInt.empty(),
+                  OptionalInt.empty(),
+                  OptionalInt.empty(),
+                  Optional.empty(),
+                  Optional.empty(),
+                  Optional.empty())));
 
-  static final String EXPLICIT_FILE = """
+  static final String EXPLICIT_FILE =
+      """
       method = hadamard
       bits = 3
       group = channel
@@ -78,14 +117,42 @@ class RecipeTest {
 
   @Test
   void defaults() {
-    assertThat(Recipe.defaults()).isEqualTo(new Recipe(
-        Method.CAFEQ, OptionalInt.empty(), OptionalInt.empty(), OptionalDouble.empty(), Optional.empty(), 8,
-        OptionalInt.empty(), Optional.empty(), 0.25, Optional.empty(), Loss.P_NORM, 100, true, Rounding.NEAREST_PLANE,
-        true, 0, OptionalInt.empty(), Optional.empty(),
-        new PairSettings(true, PairLoss.EXPECTED_ERROR, 5, PairOptimizer.ADAM, 0, 200, OptionalDouble.empty(),
-            PairRounding.NEAREST_PLANE, 3, false),
-        new StatisticsSettings(new StatisticsSource.Auto(), 4096, 256, 4096, 0.01),
-        List.of(), List.of(), List.of()));
+    assertThat(Recipe.defaults())
+        .isEqualTo(
+            new Recipe(
+                Method.CAFEQ,
+                OptionalInt.empty(),
+                OptionalInt.empty(),
+                OptionalDouble.empty(),
+                Optional.empty(),
+                8,
+                OptionalInt.empty(),
+                Optional.empty(),
+                0.25,
+                Optional.empty(),
+                Loss.P_NORM,
+                100,
+                true,
+                Rounding.NEAREST_PLANE,
+                true,
+                0,
+                OptionalInt.empty(),
+                Optional.empty(),
+                new PairSettings(
+                    true,
+                    PairLoss.EXPECTED_ERROR,
+                    5,
+                    PairOptimizer.ADAM,
+                    0,
+                    200,
+                    OptionalDouble.empty(),
+                    PairRounding.NEAREST_PLANE,
+                    3,
+                    false),
+                new StatisticsSettings(new StatisticsSource.Auto(), 4096, 256, 4096, 0.01),
+                List.of(),
+                List.of(),
+                List.of()));
   }
 
   @Test
@@ -96,15 +163,32 @@ class RecipeTest {
     assertThat(EXPLICIT.usualBits()).isEqualTo(3);
     assertThat(EXPLICIT.usualGroup()).isZero();
     assertThat(EXPLICIT.usualTransformStorage()).isEqualTo(TransformStorage.BF16);
-    assertThat(Recipe.of(Map.of("bits", "auto", "group", "auto", "transform-storage", "auto", "target-bpw", "none")))
+    assertThat(
+            Recipe.of(
+                Map.of(
+                    "bits",
+                    "auto",
+                    "group",
+                    "auto",
+                    "transform-storage",
+                    "auto",
+                    "target-bpw",
+                    "none")))
         .isEqualTo(Recipe.defaults());
   }
 
   @ParameterizedTest
-  @CsvSource({"expected-error, adam, auto, 0.0125", "expected-error, cayley, auto, 0.003",
-      "log-sum-exp, adam, auto, 0.003", "expected-error, adam, 0.5, 0.5", "log-sum-exp, cayley, 0.01, 0.01"})
-  void theRateOfAPairFollowsLossAndOptimizer(String loss, String optimizer, String rate, double expected) {
-    Recipe recipe = Recipe.of(Map.of("pair-loss", loss, "pair-optimizer", optimizer, "pair-rate", rate));
+  @CsvSource({
+    "expected-error, adam, auto, 0.0125",
+    "expected-error, cayley, auto, 0.003",
+    "log-sum-exp, adam, auto, 0.003",
+    "expected-error, adam, 0.5, 0.5",
+    "log-sum-exp, cayley, 0.01, 0.01"
+  })
+  void theRateOfAPairFollowsLossAndOptimizer(
+      String loss, String optimizer, String rate, double expected) {
+    Recipe recipe =
+        Recipe.of(Map.of("pair-loss", loss, "pair-optimizer", optimizer, "pair-rate", rate));
     assertThat(recipe.pair().resolvedRate(64)).isEqualTo(expected);
   }
 
@@ -116,41 +200,68 @@ class RecipeTest {
 
   @Test
   void explicitMappingsFromOptions() {
-    Recipe recipe = Recipe.of(Map.ofEntries(
-        Map.entry("method", "hadamard"), Map.entry("bits", "3"), Map.entry("group", "0"),
-        Map.entry("scales", "f16-minimum"), Map.entry("scale-bits", "6"), Map.entry("block", "1024"),
-        Map.entry("side", "output"), Map.entry("transform-bits", "0.5"), Map.entry("transform-storage", "bf16"),
-        Map.entry("target-bpw", "4.25"), Map.entry("loss", "hard"), Map.entry("pairs", "false"),
-        Map.entry("pair-loss", "weighted-sum-of-squares"), Map.entry("pair-temperature", "2.5"),
-        Map.entry("pair-optimizer", "cayley"), Map.entry("pair-orthogonality", "0.01"), Map.entry("pair-steps", "1500"),
-        Map.entry("pair-rate", "3e-3"), Map.entry("pair-rounding", "algorithm-1"), Map.entry("pair-iterations", "5"),
-        Map.entry("pair-reverse", "true"), Map.entry("statistics", "file:some/ text.txt"),
-        Map.entry("statistics-tokens", "512"), Map.entry("statistics-window", "128"),
-        Map.entry("statistics-width", "1024"), Map.entry("statistics-damping", "5e-2"),
-        Map.entry("steps", "7"), Map.entry("clip", "false"), Map.entry("rounding", "nearest"),
-        Map.entry("fall-back", "false"), Map.entry("seed", "-9000000000"), Map.entry("embeddings", "8"),
-        Map.entry("baselines", "off"),
-        Map.entry("include", "a\\.b\nc"), Map.entry("exclude", "[qk]_proj"),
-        Map.entry("overrides", """
-            [{pattern = ".*\\"down\\".*é", bits = 8, group = 32, block = 16, side = input,
-              method = cafeq, scales = offset},
-             {pattern = rest}]""")));
+    Recipe recipe =
+        Recipe.of(
+            Map.ofEntries(
+                Map.entry("method", "hadamard"),
+                Map.entry("bits", "3"),
+                Map.entry("group", "0"),
+                Map.entry("scales", "f16-minimum"),
+                Map.entry("scale-bits", "6"),
+                Map.entry("block", "1024"),
+                Map.entry("side", "output"),
+                Map.entry("transform-bits", "0.5"),
+                Map.entry("transform-storage", "bf16"),
+                Map.entry("target-bpw", "4.25"),
+                Map.entry("loss", "hard"),
+                Map.entry("pairs", "false"),
+                Map.entry("pair-loss", "weighted-sum-of-squares"),
+                Map.entry("pair-temperature", "2.5"),
+                Map.entry("pair-optimizer", "cayley"),
+                Map.entry("pair-orthogonality", "0.01"),
+                Map.entry("pair-steps", "1500"),
+                Map.entry("pair-rate", "3e-3"),
+                Map.entry("pair-rounding", "algorithm-1"),
+                Map.entry("pair-iterations", "5"),
+                Map.entry("pair-reverse", "true"),
+                Map.entry("statistics", "file:some/ text.txt"),
+                Map.entry("statistics-tokens", "512"),
+                Map.entry("statistics-window", "128"),
+                Map.entry("statistics-width", "1024"),
+                Map.entry("statistics-damping", "5e-2"),
+                Map.entry("steps", "7"),
+                Map.entry("clip", "false"),
+                Map.entry("rounding", "nearest"),
+                Map.entry("fall-back", "false"),
+                Map.entry("seed", "-9000000000"),
+                Map.entry("embeddings", "8"),
+                Map.entry("baselines", "off"),
+                Map.entry("include", "a\\.b\nc"),
+                Map.entry("exclude", "[qk]_proj"),
+                Map.entry(
+                    "overrides",
+                    """
+                    [{pattern = ".*\\"down\\".*é", bits = 8, group = 32, block = 16, side = input,
+                      method = cafeq, scales = offset},
+                     {pattern = rest}]\
+                    """)));
     assertThat(recipe).isEqualTo(EXPLICIT);
   }
 
   @Test
   void canonicalFormIsStable() {
-    assertThat(Recipe.defaults().canonical()).isEqualTo(
-        "{\"baselines\":\"auto\",\"bits\":\"auto\",\"block\":\"auto\",\"clip\":true,"
-        + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":\"auto\",\"include\":[],"
-        + "\"loss\":\"p-norm\",\"method\":\"cafeq\",\"overrides\":[],\"pair-iterations\":3,"
-        + "\"pair-loss\":\"expected-error\",\"pair-optimizer\":\"adam\",\"pair-orthogonality\":0.0,\"pair-rate\":\"auto\","
-        + "\"pair-reverse\":false,"
-        + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
-        + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
-        + "\"statistics\":\"auto\",\"statistics-damping\":0.01,\"statistics-tokens\":4096,"
-        + "\"statistics-width\":4096,\"statistics-window\":256,"
-        + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");
+    assertThat(Recipe.defaults().canonical())
+        .isEqualTo(
+            "{\"baselines\":\"auto\",\"bits\":\"auto\",\"block\":\"auto\",\"clip\":true,"
+                + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":\"auto\",\"include\":[],"
+                + "\"loss\":\"p-norm\",\"method\":\"cafeq\",\"overrides\":[],\"pair-iterations\":3,"
+                + "\"pair-loss\":\"expected-error\",\"pair-optimizer\":\"adam\",\"pair-orthogonality\":0.0,\"pair-rate\":\"auto\","
+                + "\"pair-reverse\":false,"
+                + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
+                + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
+                + "\"statistics\":\"auto\",\"statistics-damping\":0.01,\"statistics-tokens\":4096,"
+                + "\"statistics-width\":4096,\"statistics-window\":256,"
+                + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");
     assertThat(Recipe.defaults().hash())
         .isEqualTo("207166b77ce6cf02ae4e303f2661456fc4387c854105b19a307613b835acc04b");
   }
@@ -173,8 +284,10 @@ class RecipeTest {
 
   @Test
   void hashTellsRecipesApartAndNotTheWayTheyWereWritten() {
-    assertThat(Recipe.of(Map.of("group", "channel")).hash()).isEqualTo(Recipe.of(Map.of("group", "0")).hash());
-    assertThat(Recipe.of(Map.of("include", "b\na\nb")).hash()).isEqualTo(Recipe.of(Map.of("include", "a\nb")).hash());
+    assertThat(Recipe.of(Map.of("group", "channel")).hash())
+        .isEqualTo(Recipe.of(Map.of("group", "0")).hash());
+    assertThat(Recipe.of(Map.of("include", "b\na\nb")).hash())
+        .isEqualTo(Recipe.of(Map.of("include", "a\nb")).hash());
     assertThat(Recipe.of(Map.of("transform-bits", "-0.0")).hash())
         .isEqualTo(Recipe.of(Map.of("transform-bits", "0")).hash());
     assertThat(Recipe.of(Map.of("seed", "1")).hash()).isNotEqualTo(Recipe.defaults().hash());
@@ -185,10 +298,14 @@ class RecipeTest {
     Map<String, String> there = Map.of("recipe.statistics", "file:/home/me/ text.txt");
     Recipe recipe = Settings.load(Optional.empty(), there).recipe();
 
-    assertThat(recipe.canonical()).contains("\"statistics\":\"file: text.txt\"").doesNotContain("home");
+    assertThat(recipe.canonical())
+        .contains("\"statistics\":\"file: text.txt\"")
+        .doesNotContain("home");
     assertThat(recipe.hash()).isEqualTo(Recipe.of(Map.of("statistics", "file: text.txt")).hash());
-    assertThat(recipe.hash()).isNotEqualTo(Recipe.of(Map.of("statistics", "file:/home/me/other.txt")).hash());
-    assertThat(recipe.statistics().source()).isEqualTo(new StatisticsSource.TextFile("/home/me/ text.txt"));
+    assertThat(recipe.hash())
+        .isNotEqualTo(Recipe.of(Map.of("statistics", "file:/home/me/other.txt")).hash());
+    assertThat(recipe.statistics().source())
+        .isEqualTo(new StatisticsSource.TextFile("/home/me/ text.txt"));
     assertThat(Settings.load(Optional.empty(), there).entries())
         .containsEntry("recipe.statistics", "\"file:/home/me/ text.txt\"");
     assertThat(Settings.load(Optional.empty(), there).render()).contains("file:/home/me/ text.txt");
@@ -196,7 +313,8 @@ class RecipeTest {
 
   @Test
   void textThatIsNoRecipeIsRefused() {
-    assertThatThrownBy(() -> Recipe.parse("{\"baselines\":\"auto\",\"bits\":4,")).isInstanceOf(ConfigException.class);
+    assertThatThrownBy(() -> Recipe.parse("{\"baselines\":\"auto\",\"bits\":4,"))
+        .isInstanceOf(ConfigException.class);
     assertThatThrownBy(() -> Recipe.parse("{\"bitz\":4}")).isInstanceOf(ConfigException.class);
     assertThatThrownBy(() -> Recipe.parse("{\"lanes\":4}")).isInstanceOf(ConfigException.class);
   }

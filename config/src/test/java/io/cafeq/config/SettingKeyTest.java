@@ -14,14 +14,17 @@ class SettingKeyTest {
     List<SettingKey> keys = SettingKey.all();
 
     assertThat(keys.stream().map(SettingKey::key))
-        .containsExactlyInAnyOrderElementsOf(Settings.load(Optional.empty(), Map.of()).entries().keySet());
+        .containsExactlyInAnyOrderElementsOf(
+            Settings.load(Optional.empty(), Map.of()).entries().keySet());
     assertThat(keys.getFirst().key()).isEqualTo("recipe.method");
-    assertThat(keys).allSatisfy(key -> assertThat(key.comment()).endsWith(".").doesNotContain("\n"));
+    assertThat(keys)
+        .allSatisfy(key -> assertThat(key.comment()).endsWith(".").doesNotContain("\n"));
   }
 
   @Test
   void kindsFollowTheDefaults() {
-    assertThat(key("bits")).extracting(SettingKey::kind, SettingKey::defaultText)
+    assertThat(key("bits"))
+        .extracting(SettingKey::kind, SettingKey::defaultText)
         .containsExactly(SettingKey.Kind.VALUE, "\"auto\"");
     assertThat(key("clip").kind()).isEqualTo(SettingKey.Kind.SWITCH);
     assertThat(key("exclude").kind()).isEqualTo(SettingKey.Kind.PATTERNS);
@@ -29,6 +32,9 @@ class SettingKeyTest {
   }
 
   private static SettingKey key(String name) {
-    return SettingKey.all().stream().filter(key -> key.name().equals(name)).findFirst().orElseThrow();
+    return SettingKey.all().stream()
+        .filter(key -> key.name().equals(name))
+        .findFirst()
+        .orElseThrow();
   }
 }

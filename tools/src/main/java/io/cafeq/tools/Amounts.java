@@ -41,13 +41,15 @@ final class Amounts {
       return duration.toSeconds() + " s";
     }
     return duration.toHours() < 1
-        ? String.format(Locale.ROOT, "%d min %02d s", duration.toMinutes(), duration.toSecondsPart())
+        ? String.format(
+            Locale.ROOT, "%d min %02d s", duration.toMinutes(), duration.toSecondsPart())
         : String.format(Locale.ROOT, "%d h %02d min", duration.toHours(), duration.toMinutesPart());
   }
 
   /** A relative error with four digits: {@code 0.0766}. */
   static String error(double relativeError) {
-    return String.format(Locale.ROOT, relativeError > 0 && relativeError < 0.00095 ? "%.2e" : "%.4f", relativeError);
+    return String.format(
+        Locale.ROOT, relativeError > 0 && relativeError < 0.00095 ? "%.2e" : "%.4f", relativeError);
   }
 
   /** {@code 4.33}. */
@@ -61,6 +63,7 @@ final class Amounts {
       return "";
     }
     double share = value / other - 1;
-    return String.format(Locale.ROOT, "%.1f %% %s", Math.abs(share) * 100, share > 0 ? "above" : "below");
+    return String.format(
+        Locale.ROOT, "%.1f %% %s", Math.abs(share) * 100, share > 0 ? "above" : "below");
   }
 }

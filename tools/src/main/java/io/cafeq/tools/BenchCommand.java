@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = {
-      "Measures how fast this machine learns and streams, each figure beside its limit in the same run.",
+      "Measures how fast this machine learns and streams, each figure beside its limit in the same"
+          + " run.",
       "Takes some minutes; anything else that runs meanwhile shows."
     })
 final class BenchCommand implements Callable<Integer> {
@@ -45,25 +46,33 @@ final class BenchCommand implements Callable<Integer> {
       description = "One of: ${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
   Part part = Part.all;
 
-  @Option(names = "--backend", paramLabel = "NAME", description = "Where to learn (default ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      description = "Where to learn (default ${DEFAULT-VALUE}).")
   String backend = "auto";
 
   @Option(
       names = "--megabytes",
       paramLabel = "N",
-      description = "Size of the checkpoint that is streamed; twice that is needed on disk (default ${DEFAULT-VALUE}).")
+      description =
+          "Size of the checkpoint that is streamed; twice that is needed on disk (default"
+              + " ${DEFAULT-VALUE}).")
   long megabytes = 1000;
 
   @Option(
       names = "--folder",
       paramLabel = "DIR",
-      description = "Where the checkpoint is made, in a folder that is deleted again (default: the temporary folder).")
+      description =
+          "Where the checkpoint is made, in a folder that is deleted again (default: the temporary"
+              + " folder).")
   Path folder = Path.of(System.getProperty("java.io.tmpdir"));
 
   @Option(
       names = "--runs",
       paramLabel = "N",
-      description = "How often each figure is taken; the best one counts (default ${DEFAULT-VALUE}).")
+      description =
+          "How often each figure is taken; the best one counts (default ${DEFAULT-VALUE}).")
   int runs = 5;
 
   @Mixin CommonOptions common = new CommonOptions();
@@ -106,7 +115,10 @@ final class BenchCommand implements Callable<Integer> {
       table.row(each.name(), amount(each, each.value()), amount(each, each.limit()), ratio(each));
       Measured.Layer layer = each.layer();
       if (layer != null) {
-        layers.row(each.name(), Amounts.time(layer.seconds()) + " a layer on one lane", "from " + layer.measured());
+        layers.row(
+            each.name(),
+            Amounts.time(layer.seconds()) + " a layer on one lane",
+            "from " + layer.measured());
       }
     }
     return layers.isEmpty() ? table.render() : table.render() + "\n" + layers.render();
@@ -135,7 +147,8 @@ final class BenchCommand implements Callable<Integer> {
     double limit = bench.limit() / lanes;
     double learning = bench.inputSide(64, limit).value() / lanes;
     try (WorkFolder work = WorkFolder.below(folder)) {
-      figures.addAll(new StatisticsBench(work.path(), opened, interruption.stopFlag()).run(limit, learning));
+      figures.addAll(
+          new StatisticsBench(work.path(), opened, interruption.stopFlag()).run(limit, learning));
     }
   }
 
@@ -144,7 +157,11 @@ final class BenchCommand implements Callable<Integer> {
     try (WorkFolder work = WorkFolder.below(folder)) {
       figures.addAll(
           new StreamingBench(
-                  work.path(), megabytes * 1_000_000, runs, Version.current(), interruption.stopFlag())
+                  work.path(),
+                  megabytes * 1_000_000,
+                  runs,
+                  Version.current(),
+                  interruption.stopFlag())
               .run());
     }
   }

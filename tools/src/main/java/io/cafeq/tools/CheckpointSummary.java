@@ -55,10 +55,14 @@ record CheckpointSummary(
       dtypes.put(dtype, dtypes.getOrDefault(dtype, new DtypeTotal(0, 0, 0)).plus(tensor));
       tensorsOfShards.merge(tensor.file(), 1L, Long::sum);
     }
-    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
+    SortedMap<String, String> leftOut =
+        LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
     List<Shard> shards =
         checkpoint.shards().stream()
-            .map(shard -> new Shard(name(shard), size(shard), tensorsOfShards.getOrDefault(name(shard), 0L)))
+            .map(
+                shard ->
+                    new Shard(
+                        name(shard), size(shard), tensorsOfShards.getOrDefault(name(shard), 0L)))
             .toList();
     return new CheckpointSummary(
         "checkpoint",
@@ -69,25 +73,49 @@ record CheckpointSummary(
         shards,
         dtypes,
         checkpoint.aliases(),
-        checkpoint.sideFiles().stream().map(file -> checkpoint.folder().relativize(file).toString()).toList(),
+        checkpoint.sideFiles().stream()
+            .map(file -> checkpoint.folder().relativize(file).toString())
+            .toList(),
         List.copyOf(leftOut.keySet()),
         leftOut,
         checkpoint.tensors().stream()
-            .map(t -> new Tensor(t.name(), t.dtype().name().toLowerCase(Locale.ROOT), t.shape(), t.file(), t.bytes()))
+            .map(
+                t ->
+                    new Tensor(
+                        t.name(),
+                        t.dtype().name().toLowerCase(Locale.ROOT),
+                        t.shape(),
+                        t.file(),
+                        t.bytes()))
             .toList());
   }
 
   /** For people; with {@code all} every tensor has a line. */
   String text(boolean all) {
-    TextTable overview = new TextTable(2)
-        .row("checkpoint", path)
-        .row("model type", modelType.isEmpty() ? "unknown" : modelType)
-        .row("parameters", Amounts.count(parameters) + " in " + tensors.size() + " tensors, " + Amounts.bytes(bytes));
-    dtypes.forEach((dtype, total) ->
-        overview.row(dtype, total.tensors() + " tensors, " + Amounts.count(total.elements()) + " elements, "
-            + Amounts.bytes(total.bytes())));
-    shards.forEach(shard ->
-        overview.row(shard.name(), shard.tensors() + " tensors, " + Amounts.bytes(shard.bytes())));
+    TextTable overview =
+        new TextTable(2)
+            .row("checkpoint", path)
+            .row("model type", modelType.isEmpty() ? "unknown" : modelType)
+            .row(
+                "parameters",
+                Amounts.count(parameters)
+                    + " in "
+                    + tensors.size()
+                    + " tensors, "
+                    + Amounts.bytes(bytes));
+    dtypes.forEach(
+        (dtype, total) ->
+            overview.row(
+                dtype,
+                total.tensors()
+                    + " tensors, "
+                    + Amounts.count(total.elements())
+                    + " elements, "
+                    + Amounts.bytes(total.bytes())));
+    shards.forEach(
+        shard ->
+            overview.row(
+                shard.name(), shard.tensors() + " tensors, " + Amounts.bytes(shard.bytes())));
     aliases.forEach((alias, stored) -> overview.row("tied", alias + " is " + stored));
     overview.row("side files", sideFiles.isEmpty() ? "none" : String.join(", ", sideFiles));
     if (!leftOut.isEmpty()) {
@@ -97,7 +125,13 @@ record CheckpointSummary(
       return overview.render();
     }
     TextTable table = new TextTable(3);
-    tensors.forEach(tensor -> table.row(tensor.name(), tensor.dtype(), tensor.shape().toString(), Amounts.bytes(tensor.bytes())));
+    tensors.forEach(
+        tensor ->
+            table.row(
+                tensor.name(),
+                tensor.dtype(),
+                tensor.shape().toString(),
+                Amounts.bytes(tensor.bytes())));
     return overview.render() + "\n" + table.render();
   }
 

@@ -10,6 +10,9 @@ final class CommonOptions {
   @Option(names = "--stacktrace", description = "Show where in the program a failure arose.")
   boolean stacktrace;
 
-  @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help.")
   boolean help;
 }

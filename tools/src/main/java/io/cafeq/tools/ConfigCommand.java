@@ -12,7 +12,9 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq config}. */
 @Command(
     name = "config",
-    description = "Shows every setting that a command with these options would run with, and where it comes from.")
+    description =
+        "Shows every setting that a command with these options would run with, and where it comes"
+            + " from.")
 final class ConfigCommand implements Callable<Integer>, TakesSettings {
   @Mixin CommonOptions common = new CommonOptions();
   @Spec CommandSpec spec;
@@ -36,7 +38,12 @@ final class ConfigCommand implements Callable<Integer>, TakesSettings {
       console.json(
           new Document(
               settings.entries().entrySet().stream()
-                  .map(entry -> new Setting(entry.getKey(), entry.getValue(), settings.origins().getOrDefault(entry.getKey(), "")))
+                  .map(
+                      entry ->
+                          new Setting(
+                              entry.getKey(),
+                              entry.getValue(),
+                              settings.origins().getOrDefault(entry.getKey(), "")))
                   .toList()));
     } else {
       console.result(settings.render());

@@ -5,9 +5,10 @@ import java.io.PrintStream;
 import java.util.OptionalInt;
 
 /**
- * Where a command prints: results on stdout, which scripts read, all else on stderr. Everything passes {@link VisibleText}
- * here, so that no name from a file reaches a terminal as it is; what a line is made of is escaped before lines are put
- * together, by {@link TextTable} and by failures, or a name with a line feed would forge one.
+ * Where a command prints: results on stdout, which scripts read, all else on stderr. Everything
+ * passes {@link VisibleText} here, so that no name from a file reaches a terminal as it is; what a
+ * line is made of is escaped before lines are put together, by {@link TextTable} and by failures,
+ * or a name with a line feed would forge one.
  */
 final class Console {
   private static final int USUAL_COLUMNS = 80;
@@ -17,14 +18,19 @@ final class Console {
   private final PrintStream messages;
   private final OptionalInt columns;
 
-  /** @param columns width of the terminal that messages go to; empty where they go to a file or a pipe */
+  /**
+   * @param columns width of the terminal that messages go to; empty where they go to a file or a
+   *     pipe
+   */
   Console(PrintStream results, PrintStream messages, OptionalInt columns) {
     this.results = results;
     this.messages = messages;
     this.columns = columns;
   }
 
-  /** The launcher finds out about the terminal, since Java cannot, and says so in a system property. */
+  /**
+   * The launcher finds out about the terminal, since Java cannot, and says so in a system property.
+   */
   static OptionalInt terminalColumns() {
     String said = System.getProperty("cafeq.terminal.columns");
     if (said == null) {

@@ -23,20 +23,26 @@ import picocli.CommandLine.TypeConversionException;
 /** {@code cafeq demo}. */
 @Command(
     name = "demo",
-    description = "Writes a Llama-shaped checkpoint of random weights with outliers, and quantizes it.",
+    description =
+        "Writes a Llama-shaped checkpoint of random weights with outliers, and quantizes it.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class DemoCommand implements Callable<Integer>, TakesSettings {
   private static final long SEED = 1;
   private static final long LEAST_SIZE = 1_000_000;
 
-  @Option(names = "--out", paramLabel = "DIR", description = "Where model and result go. Default: a new temporary folder")
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "Where model and result go. Default: a new temporary folder")
   @Nullable Path out;
 
   @Option(
       names = "--size",
       paramLabel = "SIZE",
       converter = Size.class,
-      description = "Bytes of the model's weights at most, from 1 MB: 500MB or 12GB, in files of 4 GB. Default: 28 MB")
+      description =
+          "Bytes of the model's weights at most, from 1 MB: 500MB or 12GB, in files of 4 GB."
+              + " Default: 28 MB")
   @Nullable Long size;
 
   @Option(names = "--model-only", description = "Writes the model and quantizes nothing.")
@@ -56,8 +62,14 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
   private static final class Size implements ITypeConverter<Long> {
     @Override
     public Long convert(String text) {
-      return ByteSize.parse(text).stream().filter(bytes -> bytes >= LEAST_SIZE).boxed().findFirst()
-          .orElseThrow(() -> new TypeConversionException("expected a size of at least 1 MB such as 12GB, found '" + text + "'"));
+      return ByteSize.parse(text).stream()
+          .filter(bytes -> bytes >= LEAST_SIZE)
+          .boxed()
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new TypeConversionException(
+                      "expected a size of at least 1 MB such as 12GB, found '" + text + "'"));
     }
   }
 
@@ -83,7 +95,8 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
       tell(model);
       return ExitCode.OK;
     }
-    return new QuantizeRun(console, interruption, common.json).run(model, folder.resolve("quantized"), settings);
+    return new QuantizeRun(console, interruption, common.json)
+        .run(model, folder.resolve("quantized"), settings);
   }
 
   private void tell(Path model) {
@@ -99,8 +112,10 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
       return Files.createTempDirectory("cafeq-demo-");
     } catch (IOException e) {
       throw new EngineException(
-          FailureKind.ENVIRONMENT, "no temporary folder can be made: " + e.getMessage(),
-          "Set TMPDIR to a folder that can be written, or name one with --out.", e);
+          FailureKind.ENVIRONMENT,
+          "no temporary folder can be made: " + e.getMessage(),
+          "Set TMPDIR to a folder that can be written, or name one with --out.",
+          e);
     }
   }
 }

@@ -39,8 +39,11 @@ record Diagnosis(
 
   private static final List<String> JVM_FLAGS =
       List.of(
-          "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
-          "--add-opens=java.base/java.nio=ALL-UNNAMED", "-XX:+UseSerialGC", "-Dorg.bytedeco.javacpp.maxphysicalbytes=0");
+          "--enable-native-access=ALL-UNNAMED",
+          "--sun-misc-unsafe-memory-access=allow",
+          "--add-opens=java.base/java.nio=ALL-UNNAMED",
+          "-XX:+UseSerialGC",
+          "-Dorg.bytedeco.javacpp.maxphysicalbytes=0");
   private static final List<String> ENVIRONMENT =
       List.of("MALLOC_ARENA_MAX=2", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1");
 
@@ -64,50 +67,82 @@ record Diagnosis(
     List<Problem> problems = new ArrayList<>();
     int feature = Runtime.version().feature();
     if (feature != 25) {
-      problems.add(new Problem(feature < 25, "this is Java " + feature + ", and CafeQ is tested on Java 25",
-          "Install a JDK 25 and point CAFEQ_JAVA_HOME to it."));
+      problems.add(
+          new Problem(
+              feature < 25,
+              "this is Java " + feature + ", and CafeQ is tested on Java 25",
+              "Install a JDK 25 and point CAFEQ_JAVA_HOME to it."));
     }
     long memory = MachineMemory.totalBytes();
     if (memory < RunSettings.LEAST_MEMORY) {
-      problems.add(new Problem(true,
-          "%s of memory is less than the %s that a run needs at least".formatted(
-              Amounts.bytes(memory), Amounts.bytes(RunSettings.LEAST_MEMORY)),
-          "Use a machine with more memory."));
+      problems.add(
+          new Problem(
+              true,
+              "%s of memory is less than the %s that a run needs at least"
+                  .formatted(Amounts.bytes(memory), Amounts.bytes(RunSettings.LEAST_MEMORY)),
+              "Use a machine with more memory."));
     }
     List<Backend> backends = backends(problems);
     Tokenizers tokenizers = tokenizers(problems);
     Path temporary = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
     long free = free(temporary);
     if (free < UNPACKED_LIBRARIES) {
-      problems.add(new Problem(false, temporary + " has only " + Amounts.bytes(free) + " free",
-          "Free some space there, or set TMPDIR to a folder on another disk."));
+      problems.add(
+          new Problem(
+              false,
+              temporary + " has only " + Amounts.bytes(free) + " free",
+              "Free some space there, or set TMPDIR to a folder on another disk."));
     }
     List<String> missing = flagsNotSet();
     if (!missing.isEmpty()) {
-      problems.add(new Problem(false, "this process was started without " + String.join(" ", missing),
-          "Start with the launcher (bin/cafeq), which sets them."));
+      problems.add(
+          new Problem(
+              false,
+              "this process was started without " + String.join(" ", missing),
+              "Start with the launcher (bin/cafeq), which sets them."));
     }
     return new Diagnosis(
-        problems.stream().noneMatch(Problem::fatal), Version.current(),
-        Runtime.version() + " (" + System.getProperty("java.vendor") + ", " + System.getProperty("java.home") + ")",
-        System.getProperty("os.name"), System.getProperty("os.arch"), Runtime.getRuntime().availableProcessors(),
-        memory, temporary.toString(), free, backends, tokenizers, missing, problems);
+        problems.stream().noneMatch(Problem::fatal),
+        Version.current(),
+        Runtime.version()
+            + " ("
+            + System.getProperty("java.vendor")
+            + ", "
+            + System.getProperty("java.home")
+            + ")",
+        System.getProperty("os.name"),
+        System.getProperty("os.arch"),
+        Runtime.getRuntime().availableProcessors(),
+        memory,
+        temporary.toString(),
+        free,
+        backends,
+        tokenizers,
+        missing,
+        problems);
   }
 
   private static List<Backend> backends(List<Problem> problems) {
     List<Backend> backends = new ArrayList<>();
     for (ComputeBackend.Provider provider : Backends.providers()) {
       switch (provider.probe()) {
-        case ComputeBackend.Probe.Available(String detail) -> backends.add(new Backend(provider.id(), true, detail));
+        case ComputeBackend.Probe.Available(String detail) ->
+            backends.add(new Backend(provider.id(), true, detail));
         case ComputeBackend.Probe.Unavailable(String reason, String remedy) -> {
           backends.add(new Backend(provider.id(), false, reason));
-          problems.add(new Problem(false, "backend " + provider.id() + " does not work here: " + reason, remedy));
+          problems.add(
+              new Problem(
+                  false, "backend " + provider.id() + " does not work here: " + reason, remedy));
         }
       }
     }
     if (backends.stream().noneMatch(Backend::available)) {
-      problems.add(new Problem(true, "no compute backend works here",
-          "Fix one of the above; scalar needs nothing but Java, so check that the installation is whole."));
+      problems.add(
+          new Problem(
+              true,
+              "no compute backend works here",
+              "Fix one of the above; scalar needs nothing but Java, so check that the installation"
+                  + " is whole."));
     }
     return backends;
   }
@@ -117,7 +152,11 @@ record Diagnosis(
       return new Tokenizers(true, TokenizerLibrary.load());
     } catch (EngineException e) {
       String reason = String.valueOf(e.getMessage());
-      problems.add(new Problem(false, reason + "; without it no text is evaluated or taken for statistics", e.remedy()));
+      problems.add(
+          new Problem(
+              false,
+              reason + "; without it no text is evaluated or taken for statistics",
+              e.remedy()));
       return new Tokenizers(false, reason);
     }
   }

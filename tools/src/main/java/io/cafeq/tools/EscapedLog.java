@@ -7,8 +7,9 @@ import ch.qos.logback.classic.spi.ThrowableProxy;
 import io.cafeq.engine.text.VisibleText;
 
 /**
- * The message of a log line and the stack trace that belongs to it, with what files name escaped. For logback.xml, which
- * knows it as {@code %escaped}; logback adds no trace of its own where a pattern has one that handles them.
+ * The message of a log line and the stack trace that belongs to it, with what files name escaped.
+ * For logback.xml, which knows it as {@code %escaped}; logback adds no trace of its own where a
+ * pattern has one that handles them.
  */
 public final class EscapedLog extends ThrowableHandlingConverter {
   @Override
@@ -18,7 +19,8 @@ public final class EscapedLog extends ThrowableHandlingConverter {
     if (thrown instanceof ThrowableProxy known) {
       StackTraces.lines(known.getThrowable()).forEach(line -> text.append('\n').append(line));
     } else if (thrown != null) {
-      text.append('\n').append(VisibleText.message(thrown.getClassName() + ": " + thrown.getMessage()));
+      text.append('\n')
+          .append(VisibleText.message(thrown.getClassName() + ": " + thrown.getMessage()));
     }
     return text.toString();
   }

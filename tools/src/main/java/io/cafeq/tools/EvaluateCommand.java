@@ -39,20 +39,26 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "evaluate",
     description = {
-      "Runs a checkpoint, or a result decoded as it goes, on a text or on multiple-choice questions.",
+      "Runs a checkpoint, or a result decoded as it goes, on a text or on multiple-choice"
+          + " questions.",
       "Give --text, --choices or both."
     })
 final class EvaluateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "MODEL", description = "A checkpoint, or the folder of a result.")
   Path model;
 
-  @Option(names = "--text", paramLabel = "FILE", description = "A text in UTF-8, whose perplexity is measured.")
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description = "A text in UTF-8, whose perplexity is measured.")
   @Nullable Path text;
 
   @Option(
       names = "--choices",
       paramLabel = "FILE",
-      description = "Questions, a line each: {\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}.")
+      description =
+          "Questions, a line each: {\"context\": \"...\", \"choices\": [\"...\", \"...\"],"
+              + " \"answer\": 0}.")
   @Nullable Path choices;
 
   @Option(
@@ -70,16 +76,22 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(
       names = "--against",
       paramLabel = "MODEL",
-      description = "A reference, such as the checkpoint that a result was made from: how far the model is from it.")
+      description =
+          "A reference, such as the checkpoint that a result was made from: how far the model is"
+              + " from it.")
   @Nullable Path reference;
 
   @Option(
       names = "--max-memory",
       paramLabel = "SIZE",
-      description = "Memory that the process may take, such as 2g (default: a quarter of the machine's).")
+      description =
+          "Memory that the process may take, such as 2g (default: a quarter of the machine's).")
   @Nullable String maxMemory;
 
-  @Option(names = "--backend", paramLabel = "NAME", description = "Where to compute (default: auto).")
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      description = "Where to compute (default: auto).")
   @Nullable String backend;
 
   @Mixin CommonOptions common = new CommonOptions();
@@ -100,18 +112,25 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), "give --text, --choices or both");
     }
     if (windows < 1 || window < 2) {
-      throw new ParameterException(spec.commandLine(), "--windows must be at least 1, --window at least 2");
+      throw new ParameterException(
+          spec.commandLine(), "--windows must be at least 1, --window at least 2");
     }
     long start = System.nanoTime();
     RunSettings settings = settings();
     try (EvaluationProgress progress = new EvaluationProgress(console);
         ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
         EvaluatedModel evaluated = EvaluatedModel.open(model);
-        @Nullable EvaluatedModel other = reference == null ? null : EvaluatedModel.open(reference)) {
+        @Nullable EvaluatedModel other =
+            reference == null ? null : EvaluatedModel.open(reference)) {
       MemoryBudget budget = MemoryBudget.of(settings.resolvedMaxMemory());
-      Resources resources = new Resources(
-          lane.products(), budget.pool(), budget.taken(),
-          Path.of(System.getProperty("java.io.tmpdir")), interruption.stopFlag(), progress);
+      Resources resources =
+          new Resources(
+              lane.products(),
+              budget.pool(),
+              budget.taken(),
+              Path.of(System.getProperty("java.io.tmpdir")),
+              interruption.stopFlag(),
+              progress);
       EvaluationSummary summary = evaluateOnTheHeap(resources, evaluated, other, start);
       progress.close();
       if (common.json) {
@@ -161,7 +180,8 @@ final class EvaluateCommand implements Callable<Integer> {
     try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
       beginning = evaluated.beginningToken();
       if (choices != null) {
-        ChoiceQuestions questions = new ChoiceQuestions(tokenizer, evaluated.longestInput(), beginning);
+        ChoiceQuestions questions =
+            new ChoiceQuestions(tokenizer, evaluated.longestInput(), beginning);
         QuestionFile.forEach(choices, questions::add);
         ofChoices = new ChoiceEvaluation(resources, questions);
         ofChoices.require(evaluated);
@@ -174,7 +194,8 @@ final class EvaluateCommand implements Callable<Integer> {
     if (other == null) {
       TextScore score = ofText == null ? null : ofText.score(evaluated);
       ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      return EvaluationSummary.of(model.toString(), beginning, score, chosen, null, warnings, seconds(start));
+      return EvaluationSummary.of(
+          model.toString(), beginning, score, chosen, null, warnings, seconds(start));
     }
     if (ofChoices != null) {
       ofChoices.require(other);
@@ -183,18 +204,31 @@ final class EvaluateCommand implements Callable<Integer> {
     ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
     ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
     return EvaluationSummary.of(
-        model.toString(), beginning, comparison == null ? null : comparison.model(), chosen,
-        EvaluationSummary.Against.of(String.valueOf(reference), comparison, ofOther), warnings, seconds(start));
+        model.toString(),
+        beginning,
+        comparison == null ? null : comparison.model(),
+        chosen,
+        EvaluationSummary.Against.of(String.valueOf(reference), comparison, ofOther),
+        warnings,
+        seconds(start));
   }
 
   /** The last token of a window is only predicted. */
   private void warnOfLength(EvaluatedModel evaluated) {
-    evaluated.longestInput().ifPresent(longest -> {
-      if (window - 1 > longest) {
-        warn("windows of " + window + " tokens go beyond the " + longest + " positions that the model was trained for"
-            + " (max_position_embeddings); what it predicts there counts too");
-      }
-    });
+    evaluated
+        .longestInput()
+        .ifPresent(
+            longest -> {
+              if (window - 1 > longest) {
+                warn(
+                    "windows of "
+                        + window
+                        + " tokens go beyond the "
+                        + longest
+                        + " positions that the model was trained for"
+                        + " (max_position_embeddings); what it predicts there counts too");
+              }
+            });
   }
 
   private void warn(String warning) {
@@ -206,7 +240,8 @@ final class EvaluateCommand implements Callable<Integer> {
     int ofText = window - beginning.count();
     int wanted = (int) Math.min(Integer.MAX_VALUE, (long) windows * ofText);
     int[] tokens = tokenizer.beginning(file, wanted);
-    List<int[]> cut = TextEvaluation.windows(tokens, ofText, windows).stream().map(beginning::before).toList();
+    List<int[]> cut =
+        TextEvaluation.windows(tokens, ofText, windows).stream().map(beginning::before).toList();
     if (cut.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
@@ -214,7 +249,13 @@ final class EvaluateCommand implements Callable<Integer> {
           "Give a longer text, or a smaller --window.");
     }
     if (cut.size() < windows) {
-      warn(file + " has only " + cut.size() + " whole windows of " + window + " tokens; they are evaluated");
+      warn(
+          file
+              + " has only "
+              + cut.size()
+              + " whole windows of "
+              + window
+              + " tokens; they are evaluated");
     }
     return cut;
   }

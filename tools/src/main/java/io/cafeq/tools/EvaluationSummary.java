@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The JSON document of {@code cafeq evaluate}; what was not asked for is left out.
  *
- * @param beginningToken what each window and each context begins with; left out where the model has none
+ * @param beginningToken what each window and each context begins with; left out where the model has
+ *     none
  * @param tokens of all windows of the text; the first of each is not predicted
  * @param warnings what was also told while it ran
  */
@@ -39,8 +40,12 @@ record EvaluationSummary(
       double normalisedAccuracy,
       @Nullable Double normalisedAccuracyStandardError) {
     static Choices of(ChoiceScore score) {
-      return new Choices(score.questions(), score.accuracy(), score.standardError().orElse(null),
-          score.normalisedAccuracy(), score.normalisedStandardError().orElse(null));
+      return new Choices(
+          score.questions(),
+          score.accuracy(),
+          score.standardError().orElse(null),
+          score.normalisedAccuracy(),
+          score.normalisedStandardError().orElse(null));
     }
   }
 
@@ -54,26 +59,49 @@ record EvaluationSummary(
       @Nullable Double topAgreement,
       @Nullable List<OutputError> outputErrors,
       @Nullable Choices choices) {
-    static Against of(String model, @Nullable Comparison comparison, @Nullable ChoiceScore choices) {
+    static Against of(
+        String model, @Nullable Comparison comparison, @Nullable ChoiceScore choices) {
       Choices ofChoices = choices == null ? null : Choices.of(choices);
       if (comparison == null) {
         return new Against(model, null, null, null, null, null, ofChoices);
       }
       TextScore reference = comparison.reference();
-      return new Against(model, reference.perplexity(), reference.standardError().orElse(null), comparison.divergence(),
-          comparison.topAgreement(), comparison.outputErrors(), ofChoices);
+      return new Against(
+          model,
+          reference.perplexity(),
+          reference.standardError().orElse(null),
+          comparison.divergence(),
+          comparison.topAgreement(),
+          comparison.outputErrors(),
+          ofChoices);
     }
   }
 
   static EvaluationSummary of(
-      String model, BeginningToken beginning, @Nullable TextScore text, @Nullable ChoiceScore choices,
-      @Nullable Against against, List<String> warnings, double seconds) {
+      String model,
+      BeginningToken beginning,
+      @Nullable TextScore text,
+      @Nullable ChoiceScore choices,
+      @Nullable Against against,
+      List<String> warnings,
+      double seconds) {
     Choices ofChoices = choices == null ? null : Choices.of(choices);
     Integer token = beginning.id().isPresent() ? beginning.id().getAsInt() : null;
     List<String> told = warnings.isEmpty() ? null : List.copyOf(warnings);
     return text == null
-        ? new EvaluationSummary(model, token, null, null, null, null, null, ofChoices, against, told, seconds)
-        : new EvaluationSummary(model, token, text.tokens(), text.windows(), text.window(), text.perplexity(),
-            text.standardError().orElse(null), ofChoices, against, told, seconds);
+        ? new EvaluationSummary(
+            model, token, null, null, null, null, null, ofChoices, against, told, seconds)
+        : new EvaluationSummary(
+            model,
+            token,
+            text.tokens(),
+            text.windows(),
+            text.window(),
+            text.perplexity(),
+            text.standardError().orElse(null),
+            ofChoices,
+            against,
+            told,
+            seconds);
   }
 }

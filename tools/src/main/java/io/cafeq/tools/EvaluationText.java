@@ -23,12 +23,20 @@ final class EvaluationText {
     TextTable table = new TextTable(2);
     EvaluationSummary.Against against = summary.against();
     if (summary.perplexity() != null) {
-      table.row("tokens", "%d, in windows of %d%s".formatted(summary.tokens(), summary.window(),
-          summary.beginningToken() == null ? "" : " that begin with token " + summary.beginningToken()));
+      table.row(
+          "tokens",
+          "%d, in windows of %d%s"
+              .formatted(
+                  summary.tokens(),
+                  summary.window(),
+                  summary.beginningToken() == null
+                      ? ""
+                      : " that begin with token " + summary.beginningToken()));
       table.row("perplexity", number(summary.perplexity(), summary.perplexityStandardError()));
     }
     if (against != null && against.perplexity() != null) {
-      table.row("of the reference", number(against.perplexity(), against.perplexityStandardError()));
+      table.row(
+          "of the reference", number(against.perplexity(), against.perplexityStandardError()));
       table.row("KL divergence", format("%.4f nats a token", against.klDivergence()));
       table.row("same likeliest token", percent(against.topAgreement(), null));
     }
@@ -37,15 +45,18 @@ final class EvaluationText {
       choices(table, "of the reference: ", against.choices());
     }
     table.row("time", Amounts.time(summary.seconds()));
-    String errors = against == null || against.outputErrors() == null ? "" : errors(against.outputErrors());
+    String errors =
+        against == null || against.outputErrors() == null ? "" : errors(against.outputErrors());
     return table.render() + errors;
   }
 
-  private static void choices(TextTable table, String of, EvaluationSummary.@Nullable Choices choices) {
+  private static void choices(
+      TextTable table, String of, EvaluationSummary.@Nullable Choices choices) {
     if (choices != null) {
       table.row(of + "questions", Integer.toString(choices.questions()));
       table.row(of + "right", percent(choices.accuracy(), choices.accuracyStandardError()));
-      table.row(of + "right, by length",
+      table.row(
+          of + "right, by length",
           percent(choices.normalisedAccuracy(), choices.normalisedAccuracyStandardError()));
     }
   }
@@ -56,17 +67,22 @@ final class EvaluationText {
     Map<Integer, Map<String, Double>> layers = new TreeMap<>();
     for (OutputError error : errors) {
       matrices.add(error.matrix());
-      layers.computeIfAbsent(error.layer(), layer -> new LinkedHashMap<>()).put(error.matrix(), error.error());
+      layers
+          .computeIfAbsent(error.layer(), layer -> new LinkedHashMap<>())
+          .put(error.matrix(), error.error());
     }
     TextTable table = new TextTable(1);
     List<String> head = new ArrayList<>(List.of("layer"));
     matrices.forEach(matrix -> head.add(shortened(matrix)));
     table.row(head.toArray(String[]::new));
-    layers.forEach((layer, found) -> {
-      List<String> row = new ArrayList<>(List.of(Integer.toString(layer)));
-      matrices.forEach(matrix -> row.add(found.containsKey(matrix) ? Amounts.error(found.get(matrix)) : "-"));
-      table.row(row.toArray(String[]::new));
-    });
+    layers.forEach(
+        (layer, found) -> {
+          List<String> row = new ArrayList<>(List.of(Integer.toString(layer)));
+          matrices.forEach(
+              matrix ->
+                  row.add(found.containsKey(matrix) ? Amounts.error(found.get(matrix)) : "-"));
+          table.row(row.toArray(String[]::new));
+        });
     return "\nrelative output errors\n" + table.render();
   }
 
@@ -80,7 +96,8 @@ final class EvaluationText {
 
   private static String percent(@Nullable Double share, @Nullable Double standardError) {
     return format("%.2f", share == null ? 0 : 100 * share)
-        + (standardError == null ? "" : format(" +- %.2f", 100 * standardError)) + " %";
+        + (standardError == null ? "" : format(" +- %.2f", 100 * standardError))
+        + " %";
   }
 
   private static String format(String pattern, @Nullable Double value) {

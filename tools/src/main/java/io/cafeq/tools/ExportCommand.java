@@ -26,11 +26,19 @@ final class ExportCommand implements Callable<Integer> {
   Path result;
 
   @Option(
-      names = "--format", required = true, paramLabel = "FORMAT",
-      description = "dense: an ordinary safetensors checkpoint of the effective weights, in the source's types and names.")
+      names = "--format",
+      required = true,
+      paramLabel = "FORMAT",
+      description =
+          "dense: an ordinary safetensors checkpoint of the effective weights, in the source's"
+              + " types and names.")
   Format format;
 
-  @Option(names = "--out", required = true, paramLabel = "DIR", description = "The folder to make, new or empty.")
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "DIR",
+      description = "The folder to make, new or empty.")
   Path out;
 
   @Mixin CommonOptions common = new CommonOptions();
@@ -40,7 +48,12 @@ final class ExportCommand implements Callable<Integer> {
 
   /** The JSON document; {@code leftBehind} is what of the result the export does not hold. */
   private record Document(
-      Format format, String path, int tensors, long bytes, double seconds, List<LeftBehind> leftBehind,
+      Format format,
+      String path,
+      int tensors,
+      long bytes,
+      double seconds,
+      List<LeftBehind> leftBehind,
       List<String> warnings) {}
 
   ExportCommand(Console console, Interruption interruption) {
@@ -52,19 +65,36 @@ final class ExportCommand implements Callable<Integer> {
   public Integer call() {
     long start = System.nanoTime();
     Exported exported;
-    try (StepProgress progress = new StepProgress(console, "exporting", Manifest.read(result).totals().weights())) {
-      exported = switch (format) {
-        case dense -> DenseExport.run(result, out, interruption.stopFlag(), progress::advance);
-      };
+    try (StepProgress progress =
+        new StepProgress(console, "exporting", Manifest.read(result).totals().weights())) {
+      exported =
+          switch (format) {
+            case dense -> DenseExport.run(result, out, interruption.stopFlag(), progress::advance);
+          };
     }
     double seconds = (System.nanoTime() - start) / (double) TimeUnit.SECONDS.toNanos(1);
     if (common.json) {
-      console.json(new Document(
-          format, out.toString(), exported.tensors(), exported.bytes(), seconds, exported.leftBehind(),
-          exported.warnings()));
+      console.json(
+          new Document(
+              format,
+              out.toString(),
+              exported.tensors(),
+              exported.bytes(),
+              seconds,
+              exported.leftBehind(),
+              exported.warnings()));
     } else {
-      console.result("Wrote " + exported.tensors() + " tensors, " + Amounts.bytes(exported.bytes()) + ", to "
-          + VisibleText.line(out.toString()) + " in " + Amounts.time(seconds) + ".\n" + leftBehind(exported));
+      console.result(
+          "Wrote "
+              + exported.tensors()
+              + " tensors, "
+              + Amounts.bytes(exported.bytes())
+              + ", to "
+              + VisibleText.line(out.toString())
+              + " in "
+              + Amounts.time(seconds)
+              + ".\n"
+              + leftBehind(exported));
     }
     exported.warnings().forEach(warning -> console.message("cafeq: warning: " + warning));
     return ExitCode.OK;

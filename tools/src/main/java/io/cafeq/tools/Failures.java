@@ -9,7 +9,8 @@ import java.util.stream.Collectors;
 import picocli.CommandLine;
 
 /** Turns whatever went wrong into a message, a remedy and an exit code. */
-final class Failures implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
+final class Failures
+    implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
   private final Console console;
   private final Interruption interruption;
 
@@ -27,7 +28,8 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
     if (command.getParseResult().hasMatchedOption("--stacktrace")) {
       StackTraces.lines(exception).forEach(console::message);
     }
-    return tell(describe(exception, command.getCommandSpec().exitCodeOnExecutionException()),
+    return tell(
+        describe(exception, command.getCommandSpec().exitCodeOnExecutionException()),
         command.getParseResult().hasMatchedOption("--json"));
   }
 
@@ -35,12 +37,16 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
   public int handleParseException(CommandLine.ParameterException exception, String[] arguments) {
     String name = exception.getCommandLine().getCommandSpec().qualifiedName();
     return tell(
-        new Failure(ExitCode.USAGE, message(exception), suggestion(exception) + "\"" + name + " --help\" shows what it understands."),
+        new Failure(
+            ExitCode.USAGE,
+            message(exception),
+            suggestion(exception) + "\"" + name + " --help\" shows what it understands."),
         Arrays.asList(arguments).contains("--json"));
   }
 
   private static String suggestion(CommandLine.ParameterException exception) {
-    return exception instanceof CommandLine.UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()
+    return exception instanceof CommandLine.UnmatchedArgumentException unmatched
+            && !unmatched.getSuggestions().isEmpty()
         ? "Did you mean " + unmatched.getSuggestions().getFirst() + "? "
         : "";
   }
@@ -53,19 +59,25 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
   private Failure describe(Throwable thrown, int environment) {
     return switch (thrown) {
       case EngineException known ->
-          new Failure(ExitCode.of(known.kind(), environment, interruption), message(known), known.remedy());
+          new Failure(
+              ExitCode.of(known.kind(), environment, interruption), message(known), known.remedy());
       case ConfigException settings ->
           new Failure(
-              ExitCode.USAGE, settings(settings), "\"cafeq config\" shows every setting and where it comes from.");
+              ExitCode.USAGE,
+              settings(settings),
+              "\"cafeq config\" shows every setting and where it comes from.");
       case CommandLine.ParameterException usage ->
-          new Failure(ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
+          new Failure(
+              ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
       case OutOfMemoryError full ->
           new Failure(
-              ExitCode.FAILURE, "the program ran out of memory: " + full.getMessage(),
+              ExitCode.FAILURE,
+              "the program ran out of memory: " + full.getMessage(),
               "Run again with more Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g.");
       default ->
           new Failure(
-              ExitCode.FAILURE, "unexpected failure: " + VisibleText.message(thrown.toString()),
+              ExitCode.FAILURE,
+              "unexpected failure: " + VisibleText.message(thrown.toString()),
               "Please report this with the command and what --stacktrace adds.");
     };
   }
@@ -84,7 +96,9 @@ final class Failures implements CommandLine.IExecutionExceptionHandler, CommandL
         ? message(thrown)
         : thrown.problems().stream()
             .map(problem -> "\n  " + VisibleText.message(problem.toString()))
-            .collect(Collectors.joining("", thrown.problems().size() + " problems with the settings:", ""));
+            .collect(
+                Collectors.joining(
+                    "", thrown.problems().size() + " problems with the settings:", ""));
   }
 
   private static String message(Throwable thrown) {

@@ -9,9 +9,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code cafeq inspect}. */
-@Command(name = "inspect", description = "Shows what a checkpoint or a quantized result holds, from headers alone.")
+@Command(
+    name = "inspect",
+    description = "Shows what a checkpoint or a quantized result holds, from headers alone.")
 final class InspectCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "PATH", description = "A checkpoint's folder or single file, or a result's folder.")
+  @Parameters(
+      paramLabel = "PATH",
+      description = "A checkpoint's folder or single file, or a result's folder.")
   Path path;
 
   @Option(names = "--all", description = "Show every unit and tensor, not only sums.")

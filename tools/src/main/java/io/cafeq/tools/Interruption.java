@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import sun.misc.Signal;
 
 /**
- * Ctrl-C and its kin. The first signal asks the work to stop; a second one, or work that takes too long to stop, ends the
- * process at once. Either way the exit code is 128 and the signal's number.
+ * Ctrl-C and its kin. The first signal asks the work to stop; a second one, or work that takes too
+ * long to stop, ends the process at once. Either way the exit code is 128 and the signal's number.
  */
 final class Interruption {
   private static final Duration PATIENCE = Duration.ofMillis(4500);
@@ -34,13 +34,17 @@ final class Interruption {
     return number == 0 ? OptionalInt.empty() : OptionalInt.of(128 + number);
   }
 
-  /** Takes the signals over from the JVM, whose own handlers cannot tell a second one from the first. */
+  /**
+   * Takes the signals over from the JVM, whose own handlers cannot tell a second one from the
+   * first.
+   */
   void install(Console console) {
     for (String name : new String[] {"INT", "TERM", "HUP"}) {
       try {
         Signal.handle(new Signal(name), signal -> handle(signal.getNumber(), console));
       } catch (IllegalArgumentException notHere) {
-        // No such signal on this system, or the JVM was told to leave signals alone: its default action remains.
+        // No such signal on this system, or the JVM was told to leave signals alone: its default
+        // action remains.
         continue;
       }
     }

@@ -69,7 +69,12 @@ final class JobProgress {
     if (allWeights == 0) {
       return counts();
     }
-    String share = String.format(Locale.ROOT, "%.0f %% of %s weights, ", 100.0 * doneWeights / allWeights, Amounts.count(allWeights));
+    String share =
+        String.format(
+            Locale.ROOT,
+            "%.0f %% of %s weights, ",
+            100.0 * doneWeights / allWeights,
+            Amounts.count(allWeights));
     return share + counts() + remaining();
   }
 

@@ -21,7 +21,8 @@ final class Json {
     try {
       return MAPPER.writeValueAsString(document) + "\n";
     } catch (JsonProcessingException e) {
-      throw new IllegalStateException("no JSON can be made of a " + document.getClass().getName(), e);
+      throw new IllegalStateException(
+          "no JSON can be made of a " + document.getClass().getName(), e);
     }
   }
 }

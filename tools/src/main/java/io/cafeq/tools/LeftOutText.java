@@ -15,14 +15,16 @@ final class LeftOutText {
   /** From the path in the checkpoint to the reason. */
   static SortedMap<String, String> reasons(Path folder, List<LeftOut> files) {
     SortedMap<String, String> reasons = new TreeMap<>();
-    files.forEach(file -> reasons.put(folder.relativize(file.path()).toString(), file.reason().text()));
+    files.forEach(
+        file -> reasons.put(folder.relativize(file.path()).toString(), file.reason().text()));
     return Collections.unmodifiableSortedMap(reasons);
   }
 
   /** Grouped by reason: {@code a.bin, b.gguf (other weights); .git (hidden)}. */
   static String of(SortedMap<String, String> reasons) {
     SortedMap<String, List<String>> groups = new TreeMap<>();
-    reasons.forEach((path, reason) -> groups.computeIfAbsent(reason, key -> new ArrayList<>()).add(path));
+    reasons.forEach(
+        (path, reason) -> groups.computeIfAbsent(reason, key -> new ArrayList<>()).add(path));
     List<String> parts = new ArrayList<>();
     groups.forEach((reason, paths) -> parts.add(String.join(", ", paths) + " (" + reason + ")"));
     return parts.isEmpty() ? "nothing" : String.join("; ", parts);

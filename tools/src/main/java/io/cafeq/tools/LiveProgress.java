@@ -29,7 +29,8 @@ final class LiveProgress implements ProgressView {
     progress.note(event);
     switch (event) {
       case JobEvent.PhaseChanged changed -> begin(changed.phase());
-      case JobEvent.UnitFailed one -> console.message("cafeq: " + PlainProgress.failure(one.entry()));
+      case JobEvent.UnitFailed one ->
+          console.message("cafeq: " + PlainProgress.failure(one.entry()));
       case JobEvent.Warned warned -> console.message("cafeq: warning: " + warned.warning());
       case JobEvent.StatisticsAdvanced advanced -> {
         if (bar == null) {
@@ -38,7 +39,8 @@ final class LiveProgress implements ProgressView {
       }
       case JobEvent.WeightsAdvanced advanced -> draw();
       case JobEvent.UnitFinished done -> draw();
-      case JobEvent.UnitKept kept -> console.live(ProgressView.name(Phase.CHECKING) + ": " + progress.counts());
+      case JobEvent.UnitKept kept ->
+          console.live(ProgressView.name(Phase.CHECKING) + ": " + progress.counts());
       case JobEvent.Planned planned -> {}
       case JobEvent.UnitStarted started -> {}
     }
@@ -50,7 +52,8 @@ final class LiveProgress implements ProgressView {
       console.live(ProgressView.name(phase));
       return;
     }
-    // The library can ask a terminal itself, but only by starting another one: the launcher has said all that is needed.
+    // The library can ask a terminal itself, but only by starting another one: the launcher has
+    // said all that is needed.
     Consumer<String> line = console::live;
     bar =
         new ProgressBarBuilder()
@@ -59,7 +62,9 @@ final class LiveProgress implements ProgressView {
             .setUnit("M", MILLION)
             .setStyle(ProgressBarStyle.ASCII)
             .setUpdateIntervalMillis(REDRAW_MILLIS)
-            .setConsumer(new DelegatingProgressBarConsumer(line, console.columns().orElse(USUAL_COLUMNS) - 1))
+            .setConsumer(
+                new DelegatingProgressBarConsumer(
+                    line, console.columns().orElse(USUAL_COLUMNS) - 1))
             .startsFrom(0, Duration.ZERO)
             .build();
   }

@@ -72,7 +72,10 @@ public final class Main {
       root.addSubcommand(subcommand);
     }
     PrintWriter help = new PrintWriter(console.results(), true, console.results().charset());
-    root.setOut(help).setUsageHelpWidth(100).setExecutionExceptionHandler(failures).setParameterExceptionHandler(failures);
+    root.setOut(help)
+        .setUsageHelpWidth(100)
+        .setExecutionExceptionHandler(failures)
+        .setParameterExceptionHandler(failures);
     for (CommandLine each : root.getSubcommands().values()) {
       each.getCommandSpec().usageMessage().sortOptions(false).abbreviateSynopsis(true);
     }

@@ -40,14 +40,20 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq plan}. */
 @Command(
     name = "plan",
-    description = "Says what quantize would do with the same options, and what it takes; writes nothing. Reads headers, and with "
-        + "--target-bpw samples of the weights.",
+    description =
+        "Says what quantize would do with the same options, and what it takes; writes nothing."
+            + " Reads headers, and with --target-bpw samples of the weights.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class PlanCommand implements Callable<Integer>, TakesSettings {
-  @Parameters(paramLabel = "MODEL", description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
+  @Parameters(
+      paramLabel = "MODEL",
+      description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
   Path model;
 
-  @Option(names = "--out", paramLabel = "DIR", description = "Where the result would go. Default: the current folder")
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "Where the result would go. Default: the current folder")
   Path out = Path.of("");
 
   @Option(names = "--all", description = "Show every unit by itself.")
@@ -86,7 +92,8 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
     Plan byCost = Planner.plan(checkpoint, settings.recipe());
     Optional<EngineException> tooLittle = tooLittle(byCost, checkpoint, settings);
-    Optional<BudgetPlan> budget = tooLittle.isPresent() ? Optional.empty() : budget(checkpoint, settings, backend);
+    Optional<BudgetPlan> budget =
+        tooLittle.isPresent() ? Optional.empty() : budget(checkpoint, settings, backend);
     StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
     Plan chosen = budget.map(BudgetPlan::plan).orElse(byCost);
     Plan plan = warned(chosen.warning(ModelWarnings.of(checkpoint)), choice, budget);
@@ -95,42 +102,73 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     InputStatistics stored = statistics.stored(folder, checkpoint, new StopFlag());
     MatrixInputs inputs = MatrixInputs.of(checkpoint);
     Function<Unit, UnitMemory> needed = unit -> UnitQuantizer.memoryNeeded(unit, stored, inputs);
-    PlanSummary.Memory memory = PlanSummary.Memory.of(plan, settings.run(), unit -> needed.apply(unit).nativeBytes());
+    PlanSummary.Memory memory =
+        PlanSummary.Memory.of(plan, settings.run(), unit -> needed.apply(unit).nativeBytes());
     PlanSummary.Disk disk =
         new PlanSummary.Disk(
             folder.toString(),
-            PlanEstimate.of(plan).outputBytes() + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes()
+            PlanEstimate.of(plan).outputBytes()
+                + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes()
                 + statistics.fileBytes(),
             DiskSpace.usable(folder));
     Speed speed = Speed.measure(backend);
     return PlanSummary.of(
-        checkpoint, plan, budget, memory, disk, speed.seconds(plan, settings.run().resolvedLanes()), statistics,
-        tooLittle.map(PlanCommand::failure).orElseGet(() -> refusal(
-            plan, memory, disk, needed, choice,
-            statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics))));
+        checkpoint,
+        plan,
+        budget,
+        memory,
+        disk,
+        speed.seconds(plan, settings.run().resolvedLanes()),
+        statistics,
+        tooLittle
+            .map(PlanCommand::failure)
+            .orElseGet(
+                () ->
+                    refusal(
+                        plan,
+                        memory,
+                        disk,
+                        needed,
+                        choice,
+                        statistics.isEmpty()
+                            ? 0
+                            : StatisticsPass.memoryNeeded(checkpoint, statistics))));
   }
 
   private static Plan warned(Plan plan, StatisticsChoice choice, Optional<BudgetPlan> budget) {
     Plan noted = choice.note().map(plan::warning).orElse(plan);
     return budget.isPresent() && !(choice.used() instanceof StatisticsSource.None)
-        ? noted.warning("Quantize chooses by the errors of outputs, after it has taken statistics; this choice is by those of "
-            + "weights and may be another.")
+        ? noted.warning(
+            "Quantize chooses by the errors of outputs, after it has taken statistics; this choice"
+                + " is by those of weights and may be another.")
         : noted;
   }
 
-  private static Optional<BudgetPlan> budget(Checkpoint checkpoint, Settings settings, ComputeBackend backend) {
+  private static Optional<BudgetPlan> budget(
+      Checkpoint checkpoint, Settings settings, ComputeBackend backend) {
     if (settings.recipe().targetBitsPerWeight().isEmpty()) {
       return Optional.empty();
     }
     long pool = MemoryBudget.of(settings.run().resolvedMaxMemory()).pool();
-    return Optional.of(BudgetPlan.measure(
-        checkpoint, settings.recipe(), InputStatistics.NONE, backend, settings.run().resolvedLanes(), pool, new StopFlag()));
+    return Optional.of(
+        BudgetPlan.measure(
+            checkpoint,
+            settings.recipe(),
+            InputStatistics.NONE,
+            backend,
+            settings.run().resolvedLanes(),
+            pool,
+            new StopFlag()));
   }
 
   /** What would stop quantize; the plan is shown all the same. */
   private static @Nullable Failure refusal(
-      Plan plan, PlanSummary.Memory memory, PlanSummary.Disk disk, Function<Unit, UnitMemory> needed,
-      StatisticsChoice choice, long statistics) {
+      Plan plan,
+      PlanSummary.Memory memory,
+      PlanSummary.Disk disk,
+      Function<Unit, UnitMemory> needed,
+      StatisticsChoice choice,
+      long statistics) {
     try {
       MemoryBudget budget = MemoryBudget.of(memory.capBytes());
       plan.units().forEach(unit -> budget.requireFits(unit, needed.apply(unit)));
@@ -143,7 +181,8 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     }
   }
 
-  private static Optional<EngineException> tooLittle(Plan plan, Checkpoint checkpoint, Settings settings) {
+  private static Optional<EngineException> tooLittle(
+      Plan plan, Checkpoint checkpoint, Settings settings) {
     try {
       plan.coverage().require(settings.run().minimumCoverage(), checkpoint.folder().toString());
       return Optional.empty();
@@ -153,12 +192,13 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   }
 
   private static Failure failure(EngineException e) {
-    int code = switch (e.kind()) {
-      case USAGE -> ExitCode.USAGE;
-      case CHECKPOINT -> ExitCode.CHECKPOINT;
-      case ENVIRONMENT, STOPPED -> ExitCode.UNITS_MISSING;
-      case RESULT -> ExitCode.FAILURE;
-    };
+    int code =
+        switch (e.kind()) {
+          case USAGE -> ExitCode.USAGE;
+          case CHECKPOINT -> ExitCode.CHECKPOINT;
+          case ENVIRONMENT, STOPPED -> ExitCode.UNITS_MISSING;
+          case RESULT -> ExitCode.FAILURE;
+        };
     return new Failure(code, String.valueOf(e.getMessage()), e.remedy());
   }
 

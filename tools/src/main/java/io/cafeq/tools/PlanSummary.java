@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A plan as {@code plan --json} prints it.
  *
  * @param seconds about how long the arithmetic takes, without reading and writing
- * @param leftOut files and folders of the checkpoint that the result does not take along, relative to it
+ * @param leftOut files and folders of the checkpoint that the result does not take along, relative
+ *     to it
  * @param leftOutReasons why, for each
  * @param statistics which quantize will take, for people; left out of the JSON where it takes none
  * @param error what would stop quantize; left out of the JSON where nothing would
@@ -48,7 +49,8 @@ record PlanSummary(
   /**
    * Sums over all units. {@code weights} and {@code bitsPerWeight} are those of quantized tensors.
    *
-   * @param predictedError relative, root of the mean over weights of the squares; only where errors were measured for a target
+   * @param predictedError relative, root of the mean over weights of the squares; only where errors
+   *     were measured for a target
    */
   record Totals(
       int units,
@@ -78,8 +80,11 @@ record PlanSummary(
       return plan.isEmpty()
           ? null
           : new Statistics(
-              plan.choice().used().text(), plan.settings().tokens(), plan.settings().window(),
-              plan.inputs().layers().size(), plan.fileBytes());
+              plan.choice().used().text(),
+              plan.settings().tokens(),
+              plan.settings().window(),
+              plan.inputs().layers().size(),
+              plan.fileBytes());
     }
   }
 
@@ -109,14 +114,18 @@ record PlanSummary(
           UnitEstimate.describe(unit),
           estimate.bitsPerWeight(),
           estimate.bytes(),
-          budget.flatMap(measured -> measured.predicted(unit)).map(Predicted::relativeError).orElse(null));
+          budget
+              .flatMap(measured -> measured.predicted(unit))
+              .map(Predicted::relativeError)
+              .orElse(null));
     }
 
     private static List<PlannedTensor> withoutCompanions(List<PlannedTensor> tensors) {
-      Set<String> companions = tensors.stream()
-          .flatMap(tensor -> tensor.weight().sources().stream().skip(1))
-          .map(TensorInfo::name)
-          .collect(Collectors.toSet());
+      Set<String> companions =
+          tensors.stream()
+              .flatMap(tensor -> tensor.weight().sources().stream().skip(1))
+              .map(TensorInfo::name)
+              .collect(Collectors.toSet());
       return tensors.stream().filter(tensor -> !companions.contains(tensor.name())).toList();
     }
   }
@@ -131,14 +140,20 @@ record PlanSummary(
       StatisticsPlan statistics,
       @Nullable Failure error) {
     PlanEstimate estimate = PlanEstimate.of(plan);
-    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
+    SortedMap<String, String> leftOut =
+        LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
         checkpoint.folder().toString(),
         plan.family(),
         new Totals(
-            estimate.units(), estimate.tensors(), estimate.quantized().weights(), estimate.bitsPerWeight(),
-            estimate.modelBitsPerWeight(), sourceBytes, estimate.modelBytes(),
+            estimate.units(),
+            estimate.tensors(),
+            estimate.quantized().weights(),
+            estimate.bitsPerWeight(),
+            estimate.modelBitsPerWeight(),
+            sourceBytes,
+            estimate.modelBytes(),
             budget.map(BudgetPlan::predicted).map(Predicted::relativeError).orElse(null)),
         CoverageEntry.of(plan.coverage()),
         memory,

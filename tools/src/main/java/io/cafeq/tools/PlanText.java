@@ -19,8 +19,17 @@ final class PlanText {
 
   /** The table and the sums; with {@code all} every unit has a line of its own. */
   String render(boolean all) {
-    TextTable table = new TextTable(3).row("tensors", "treatment", "shape", "units", "weights", "bits", "size",
-        plan.totals().predictedError() == null ? "" : "error");
+    TextTable table =
+        new TextTable(3)
+            .row(
+                "tensors",
+                "treatment",
+                "shape",
+                "units",
+                "weights",
+                "bits",
+                "size",
+                plan.totals().predictedError() == null ? "" : "error");
     if (all) {
       plan.units().forEach(unit -> line(table, tensors(unit.tensors()), List.of(unit)));
     } else {
@@ -37,8 +46,10 @@ final class PlanText {
   private Map<Alike, List<PlanSummary.UnitLine>> groups() {
     Map<Alike, List<PlanSummary.UnitLine>> groups = new LinkedHashMap<>();
     for (PlanSummary.UnitLine unit : plan.units()) {
-      List<String> names = unit.tensors().stream().map(name -> name.replaceAll("(?<=\\.)\\d+(?=\\.)", "*")).toList();
-      Alike alike = new Alike(tensors(names), unit.treatment(), unit.quantized() ? unit.shapes() : List.of());
+      List<String> names =
+          unit.tensors().stream().map(name -> name.replaceAll("(?<=\\.)\\d+(?=\\.)", "*")).toList();
+      Alike alike =
+          new Alike(tensors(names), unit.treatment(), unit.quantized() ? unit.shapes() : List.of());
       groups.computeIfAbsent(alike, key -> new ArrayList<>()).add(unit);
     }
     return groups;
@@ -53,7 +64,11 @@ final class PlanText {
     int prefix = first.lastIndexOf('.') + 1;
     return names.stream()
         .map(name -> name.replaceAll("\\.weight$", ""))
-        .map(name -> !name.equals(first) && name.startsWith(first.substring(0, prefix)) ? name.substring(prefix) : name)
+        .map(
+            name ->
+                !name.equals(first) && name.startsWith(first.substring(0, prefix))
+                    ? name.substring(prefix)
+                    : name)
         .collect(Collectors.joining(" + "));
   }
 
@@ -61,9 +76,16 @@ final class PlanText {
     PlanSummary.UnitLine first = units.getFirst();
     long weights = units.stream().mapToLong(PlanSummary.UnitLine::weights).sum();
     long bytes = units.stream().mapToLong(PlanSummary.UnitLine::bytes).sum();
-    List<String> cells = new ArrayList<>(List.of(
-        tensors, first.treatment(), shape(first), Integer.toString(units.size()), Amounts.count(weights),
-        Amounts.bits(weights == 0 ? 0 : 8.0 * bytes / weights), Amounts.bytes(bytes)));
+    List<String> cells =
+        new ArrayList<>(
+            List.of(
+                tensors,
+                first.treatment(),
+                shape(first),
+                Integer.toString(units.size()),
+                Amounts.count(weights),
+                Amounts.bits(weights == 0 ? 0 : 8.0 * bytes / weights),
+                Amounts.bytes(bytes)));
     predictedError(units).ifPresent(error -> cells.add(Amounts.error(error)));
     table.row(cells.toArray(String[]::new));
   }
@@ -85,7 +107,9 @@ final class PlanText {
 
   private static String shape(PlanSummary.UnitLine unit) {
     if (!unit.quantized()) {
-      return unit.tensors().size() == 1 ? times(unit.shapes().getFirst()) : unit.tensors().size() + " tensors";
+      return unit.tensors().size() == 1
+          ? times(unit.shapes().getFirst())
+          : unit.tensors().size() + " tensors";
     }
     // Scales come with their matrices, and can have any shape, none too.
     List<List<Long>> matrices = unit.shapes().stream().filter(shape -> shape.size() > 1).toList();
@@ -93,7 +117,11 @@ final class PlanText {
       return "";
     }
     long columns = matrices.getFirst().getLast();
-    long rows = matrices.stream().filter(shape -> shape.getLast() == columns).mapToLong(List::getFirst).sum();
+    long rows =
+        matrices.stream()
+            .filter(shape -> shape.getLast() == columns)
+            .mapToLong(List::getFirst)
+            .sum();
     return rows + " x " + columns;
   }
 
@@ -107,26 +135,50 @@ final class PlanText {
     table.row("family", plan.family());
     table.row("quantized weights", Amounts.count(totals.weights()));
     table.row("of all matrices", CoverageText.of(plan.coverage()));
-    table.row("bits per weight",
-        Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
-            + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
+    table.row(
+        "bits per weight",
+        Amounts.bits(totals.bitsPerWeight())
+            + " with scales and transforms, "
+            + Amounts.bits(totals.modelBitsPerWeight())
+            + " over the whole model");
     if (totals.predictedError() != null) {
-      table.row("predicted error", Amounts.error(totals.predictedError()) + " relative to the quantized weights");
+      table.row(
+          "predicted error",
+          Amounts.error(totals.predictedError()) + " relative to the quantized weights");
     }
-    table.row("model size", Amounts.bytes(totals.sourceBytes()) + " -> " + Amounts.bytes(totals.modelBytes()));
-    table.row("memory",
-        "up to " + Amounts.bytes(plan.memory().largestUnitBytes()) + " a lane, " + plan.memory().lanes()
-            + " lanes, cap " + Amounts.bytes(plan.memory().capBytes()));
-    table.row("disk",
-        Amounts.bytes(plan.disk().neededBytes()) + " needed, " + Amounts.bytes(plan.disk().freeBytes()) + " free in "
+    table.row(
+        "model size",
+        Amounts.bytes(totals.sourceBytes()) + " -> " + Amounts.bytes(totals.modelBytes()));
+    table.row(
+        "memory",
+        "up to "
+            + Amounts.bytes(plan.memory().largestUnitBytes())
+            + " a lane, "
+            + plan.memory().lanes()
+            + " lanes, cap "
+            + Amounts.bytes(plan.memory().capBytes()));
+    table.row(
+        "disk",
+        Amounts.bytes(plan.disk().neededBytes())
+            + " needed, "
+            + Amounts.bytes(plan.disk().freeBytes())
+            + " free in "
             + plan.disk().folder());
     PlanSummary.Statistics statistics = plan.statistics();
     if (statistics != null) {
-      table.row("statistics",
-          statistics.tokens() + " tokens, source " + statistics.source() + ", " + statistics.layers() + " layers, up to "
-              + Amounts.bytes(statistics.bytes()) + " of files");
+      table.row(
+          "statistics",
+          statistics.tokens()
+              + " tokens, source "
+              + statistics.source()
+              + ", "
+              + statistics.layers()
+              + " layers, up to "
+              + Amounts.bytes(statistics.bytes())
+              + " of files");
     }
-    table.row("time", "about " + Amounts.time(plan.seconds()) + ", reading and writing not counted");
+    table.row(
+        "time", "about " + Amounts.time(plan.seconds()) + ", reading and writing not counted");
     table.row("left out", LeftOutText.of(plan.leftOutReasons()));
     return table;
   }

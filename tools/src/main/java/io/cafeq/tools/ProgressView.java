@@ -7,13 +7,15 @@ import io.cafeq.config.ProgressStyle;
 import java.util.Optional;
 
 /** Shows a person how far a job is. */
-sealed interface ProgressView extends JobListener, AutoCloseable permits LiveProgress, PlainProgress, ProgressView.Silent {
+sealed interface ProgressView extends JobListener, AutoCloseable
+    permits LiveProgress, PlainProgress, ProgressView.Silent {
   @Override
   void close();
 
   /** As asked for; where nothing was asked for, live on a terminal and in lines elsewhere. */
   static ProgressView of(Optional<ProgressStyle> style, Console console) {
-    ProgressStyle auto = console.columns().isPresent() ? ProgressStyle.TERMINAL : ProgressStyle.PLAIN;
+    ProgressStyle auto =
+        console.columns().isPresent() ? ProgressStyle.TERMINAL : ProgressStyle.PLAIN;
     return switch (style.orElse(auto)) {
       case TERMINAL -> new LiveProgress(console);
       case PLAIN -> new PlainProgress(console);

@@ -12,13 +12,21 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq quantize}. */
 @Command(
     name = "quantize",
-    description = "Quantizes a checkpoint. The same command continues after an interruption, and confirms a finished result.",
+    description =
+        "Quantizes a checkpoint. The same command continues after an interruption, and confirms a"
+            + " finished result.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class QuantizeCommand implements Callable<Integer>, TakesSettings {
-  @Parameters(paramLabel = "MODEL", description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
+  @Parameters(
+      paramLabel = "MODEL",
+      description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
   Path model;
 
-  @Option(names = "--out", required = true, paramLabel = "DIR", description = "The result's folder, new or from an earlier run.")
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "DIR",
+      description = "The result's folder, new or from an earlier run.")
   Path out;
 
   @Mixin CommonOptions common = new CommonOptions();

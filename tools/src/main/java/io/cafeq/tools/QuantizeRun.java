@@ -10,7 +10,10 @@ import io.cafeq.engine.text.Shell;
 import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
 
-/** A job as the command line runs it: shown while it runs, told at its end, and turned into an exit code. */
+/**
+ * A job as the command line runs it: shown while it runs, told at its end, and turned into an exit
+ * code.
+ */
 final class QuantizeRun {
   private final Console console;
   private final Interruption interruption;
@@ -37,7 +40,10 @@ final class QuantizeRun {
         tell(partial.report());
         boolean hopeless = partial.cause().kind() == FailureKind.CHECKPOINT;
         console.message("cafeq: units are missing in " + out + ": " + partial.cause().message());
-        console.message("       " + partial.cause().remedy() + (hopeless ? "" : " What is finished is kept, and the same command continues."));
+        console.message(
+            "       "
+                + partial.cause().remedy()
+                + (hopeless ? "" : " What is finished is kept, and the same command continues."));
         yield hopeless ? ExitCode.CHECKPOINT : ExitCode.UNITS_MISSING;
       }
       case JobResult.Stopped(Report report) -> {
@@ -63,9 +69,20 @@ final class QuantizeRun {
 
   private void tellNext(Path model, Path out) {
     if (!json) {
-      console.result("\nThe result is in " + VisibleText.line(out.toString()) + ". Next:\n"
-          + "  cafeq verify " + Shell.quoted(out) + " --against " + Shell.quoted(model) + "\n"
-          + "  cafeq export " + Shell.quoted(out) + " --format dense --out " + Shell.quoted(Path.of(out + "-dense")) + "\n");
+      console.result(
+          "\nThe result is in "
+              + VisibleText.line(out.toString())
+              + ". Next:\n"
+              + "  cafeq verify "
+              + Shell.quoted(out)
+              + " --against "
+              + Shell.quoted(model)
+              + "\n"
+              + "  cafeq export "
+              + Shell.quoted(out)
+              + " --format dense --out "
+              + Shell.quoted(Path.of(out + "-dense"))
+              + "\n");
     }
   }
 }

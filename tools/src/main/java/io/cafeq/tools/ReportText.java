@@ -50,22 +50,34 @@ final class ReportText {
       table.row("of all matrices", CoverageText.of(report.coverage()));
     }
     if (report.status() == JobStatus.COMPLETE) {
-      table.row("bits per weight",
-          Amounts.bits(totals.bitsPerWeight()) + " with scales and transforms, "
-              + Amounts.bits(totals.modelBitsPerWeight()) + " over the whole model");
+      table.row(
+          "bits per weight",
+          Amounts.bits(totals.bitsPerWeight())
+              + " with scales and transforms, "
+              + Amounts.bits(totals.modelBitsPerWeight())
+              + " over the whole model");
       table.row("model size", Amounts.bytes(before) + " -> " + Amounts.bytes(totals.modelBytes()));
     }
     TakenStatistics statistics = report.statistics();
     if (statistics != null) {
-      table.row("statistics", Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source());
+      table.row(
+          "statistics",
+          Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source());
     } else if (totals.weights() > 0) {
       table.row("statistics", "none: calibration-free");
     }
-    table.row("time",
-        Amounts.time(totals.seconds()) + ", read " + Amounts.bytes(totals.bytesRead()) + ", wrote "
+    table.row(
+        "time",
+        Amounts.time(totals.seconds())
+            + ", read "
+            + Amounts.bytes(totals.bytesRead())
+            + ", wrote "
             + Amounts.bytes(totals.bytesWritten()));
-    table.row("peak memory",
-        Amounts.bytes(totals.peakMemoryBytes()) + " of " + Amounts.bytes(report.machine().maxMemoryBytes())
+    table.row(
+        "peak memory",
+        Amounts.bytes(totals.peakMemoryBytes())
+            + " of "
+            + Amounts.bytes(report.machine().maxMemoryBytes())
             + (report.machine().memoryCapExceeded() ? ", over the cap" : ""));
     return table.render();
   }
@@ -84,24 +96,38 @@ final class ReportText {
     boolean outputs = totals.relativeOutputError() != null;
     TextTable table = new TextTable(1);
     row(table, outputs, "", "relative error", "output error", "bits per weight", "this result is");
-    row(table, outputs, "this result", Amounts.error(totals.relativeError()), error(totals.relativeOutputError()),
-        Amounts.bits(totals.bitsPerWeight()), "");
+    row(
+        table,
+        outputs,
+        "this result",
+        Amounts.error(totals.relativeError()),
+        error(totals.relativeOutputError()),
+        Amounts.bits(totals.bitsPerWeight()),
+        "");
     baseline(table, "plain rounding", totals.plain(), totals);
     baseline(table, "plain, clipped", totals.plainClipped(), totals);
     baseline(table, "plain, equal bits", totals.plainEqualBits(), totals);
     return table.render();
   }
 
-  private static void baseline(TextTable table, String name, @Nullable PlainFigures plain, Totals totals) {
+  private static void baseline(
+      TextTable table, String name, @Nullable PlainFigures plain, Totals totals) {
     if (plain != null) {
       Double output = totals.relativeOutputError();
       Double plainOutput = plain.relativeOutputError();
       // what counts is the output's error, where it is known
-      String comparison = output != null && plainOutput != null
-          ? Amounts.comparison(output, plainOutput)
-          : Amounts.comparison(totals.relativeError(), plain.relativeError());
-      row(table, output != null, name, Amounts.error(plain.relativeError()), error(plainOutput),
-          Amounts.bits(plain.bitsPerWeight()), comparison);
+      String comparison =
+          output != null && plainOutput != null
+              ? Amounts.comparison(output, plainOutput)
+              : Amounts.comparison(totals.relativeError(), plain.relativeError());
+      row(
+          table,
+          output != null,
+          name,
+          Amounts.error(plain.relativeError()),
+          error(plainOutput),
+          Amounts.bits(plain.bitsPerWeight()),
+          comparison);
     }
   }
 
@@ -111,7 +137,13 @@ final class ReportText {
 
   /** The third column is there only with statistics. */
   private static void row(
-      TextTable table, boolean outputs, String name, String error, String output, String bits, String comparison) {
+      TextTable table,
+      boolean outputs,
+      String name,
+      String error,
+      String output,
+      String bits,
+      String comparison) {
     if (outputs) {
       table.row(name, error, output, bits, comparison);
     } else {
@@ -153,12 +185,15 @@ final class ReportText {
     outliers.stream()
         .sorted(Comparator.comparingDouble((Outlier outlier) -> -outlier.error() / outlier.usual()))
         .limit(MOST_OUTLIERS)
-        .forEach(outlier -> table.row(
-            outlier.unit(), outlier.measure().toString(),
-            Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
-    String more = outliers.size() > MOST_OUTLIERS
-        ? (outliers.size() - MOST_OUTLIERS) + " more; report.json names them.\n"
-        : "";
+        .forEach(
+            outlier ->
+                table.row(
+                    outlier.unit(), outlier.measure().toString(),
+                    Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
+    String more =
+        outliers.size() > MOST_OUTLIERS
+            ? (outliers.size() - MOST_OUTLIERS) + " more; report.json names them.\n"
+            : "";
     return "\n" + table.render() + more;
   }
 
@@ -171,7 +206,9 @@ final class ReportText {
       text.append("\n  ").append(error.remedy()).append('\n');
     }
     if (failed.size() > MOST_FAILURES) {
-      text.append("\n").append(failed.size() - MOST_FAILURES).append(" more units failed; report.json names them.\n");
+      text.append("\n")
+          .append(failed.size() - MOST_FAILURES)
+          .append(" more units failed; report.json names them.\n");
     }
     return text.toString();
   }

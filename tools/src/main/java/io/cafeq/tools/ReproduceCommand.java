@@ -22,20 +22,31 @@ import picocli.CommandLine.Parameters;
 /** {@code cafeq reproduce}. */
 @Command(
     name = "reproduce",
-    description = "Makes a table of the paper again on seeded weights of the same geometry, and prints both.")
+    description =
+        "Makes a table of the paper again on seeded weights of the same geometry, and prints both.")
 final class ReproduceCommand implements Callable<Integer> {
   /** What can be reproduced. */
   enum Table {
-    table1, table6, table8, blocksize, toy
+    table1,
+    table6,
+    table8,
+    blocksize,
+    toy
   }
 
   @Parameters(paramLabel = "TABLE", description = "One of: ${COMPLETION-CANDIDATES}.")
   Table table = Table.table1;
 
-  @Option(names = "--seed", paramLabel = "N", description = "Seed of the weights (default ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Seed of the weights (default ${DEFAULT-VALUE}).")
   long seed;
 
-  @Option(names = "--backend", paramLabel = "NAME", description = "Where to learn (default ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      description = "Where to learn (default ${DEFAULT-VALUE}).")
   String backend = "auto";
 
   @Mixin CommonOptions common = new CommonOptions();

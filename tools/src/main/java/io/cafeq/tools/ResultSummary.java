@@ -26,7 +26,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the manifest of a result and the headers of its files say, with the errors from its report where that is still there.
+ * What the manifest of a result and the headers of its files say, with the errors from its report
+ * where that is still there.
  *
  * @param statistics of the inputs that it was made with; left out where there are none
  * @param relativeError null without a report
@@ -71,7 +72,8 @@ record ResultSummary(
    */
   record Pair(String kind, String left, String right, int heads) {
     private static Pair of(Coupling coupling) {
-      return new Pair(coupling.kind().text(), coupling.left(), coupling.right(), coupling.heads().size());
+      return new Pair(
+          coupling.kind().text(), coupling.left(), coupling.right(), coupling.heads().size());
     }
   }
 
@@ -83,7 +85,8 @@ record ResultSummary(
    */
   record Tensor(String name, String unit, String stored, boolean coupled) {
     private static Tensor of(UnitHeader unit, TensorHeader tensor) {
-      return new Tensor(tensor.name(), unit.id(), StoredForm.of(tensor), StoredForm.isCoupled(tensor));
+      return new Tensor(
+          tensor.name(), unit.id(), StoredForm.of(tensor), StoredForm.isCoupled(tensor));
     }
   }
 
@@ -107,9 +110,12 @@ record ResultSummary(
     Manifest manifest = Manifest.read(folder);
     Report report = Files.exists(folder.resolve(ReportFile.NAME)) ? ReportFile.read(folder) : null;
     Map<String, UnitEntry> entries =
-        report == null ? Map.of() : report.units().stream().collect(Collectors.toMap(UnitEntry::id, Function.identity()));
+        report == null
+            ? Map.of()
+            : report.units().stream().collect(Collectors.toMap(UnitEntry::id, Function.identity()));
     Manifest.Totals totals = manifest.totals();
-    List<UnitHeader> headers = manifest.units().stream().map(unit -> header(folder.resolve(unit.file()))).toList();
+    List<UnitHeader> headers =
+        manifest.units().stream().map(unit -> header(folder.resolve(unit.file()))).toList();
     return new ResultSummary(
         "result",
         folder.toString(),
@@ -120,7 +126,9 @@ record ResultSummary(
         manifest.recipeHash(),
         totals.weights(),
         totals.quantizedWeights(),
-        totals.quantizedWeights() == 0 ? 0 : (double) totals.quantizedBits() / totals.quantizedWeights(),
+        totals.quantizedWeights() == 0
+            ? 0
+            : (double) totals.quantizedBits() / totals.quantizedWeights(),
         totals.unitBytes(),
         Statistics.of(manifest.statistics()),
         report == null ? null : report.totals().relativeError(),
@@ -133,10 +141,15 @@ record ResultSummary(
             .toList());
   }
 
-  /** A manifest can say anything: what is no JSON must not become a part of ours but as a string. */
+  /**
+   * A manifest can say anything: what is no JSON must not become a part of ours but as a string.
+   */
   private static String json(String recipe) {
     try {
-      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build().readTree(recipe);
+      JsonMapper.builder()
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build()
+          .readTree(recipe);
       return recipe;
     } catch (JsonProcessingException e) {
       return TextNode.valueOf(recipe).toString();
@@ -153,41 +166,74 @@ record ResultSummary(
     return entry == null || !entry.quantized()
         ? new Unit(unit.id(), unit.tensors(), unit.bytes(), unit.kernel(), null, null, null, null)
         : new Unit(
-            unit.id(), unit.tensors(), unit.bytes(), unit.kernel(), entry.description(), entry.bitsPerWeight(),
-            entry.relativeError(), entry.fellBack());
+            unit.id(),
+            unit.tensors(),
+            unit.bytes(),
+            unit.kernel(),
+            entry.description(),
+            entry.bitsPerWeight(),
+            entry.relativeError(),
+            entry.fellBack());
   }
 
   /** For people; with {@code all} every unit has a line. */
   String text(boolean all) {
-    TextTable overview = new TextTable(2)
-        .row("result", path)
-        .row("made from", source)
-        .row("made by", String.join(", ", kernels) + ", algorithm version " + algorithmVersion)
-        .row("recipe", recipeHash)
-        .row("weights", Amounts.count(quantizedWeights) + " of " + Amounts.count(weights) + " quantized")
-        .row("bits per weight", Amounts.bits(bitsPerWeight) + " with scales and transforms")
-        .row("statistics", statistics == null
-            ? "none: calibration-free"
-            : Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source())
-        .row("relative error", relativeError == null ? "unknown without report.json" : Amounts.error(relativeError))
-        .row("files", units.size() + " units, " + Amounts.bytes(unitBytes) + "; side files: " + sideFiles.size());
+    TextTable overview =
+        new TextTable(2)
+            .row("result", path)
+            .row("made from", source)
+            .row("made by", String.join(", ", kernels) + ", algorithm version " + algorithmVersion)
+            .row("recipe", recipeHash)
+            .row(
+                "weights",
+                Amounts.count(quantizedWeights) + " of " + Amounts.count(weights) + " quantized")
+            .row("bits per weight", Amounts.bits(bitsPerWeight) + " with scales and transforms")
+            .row(
+                "statistics",
+                statistics == null
+                    ? "none: calibration-free"
+                    : Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source())
+            .row(
+                "relative error",
+                relativeError == null
+                    ? "unknown without report.json"
+                    : Amounts.error(relativeError))
+            .row(
+                "files",
+                units.size()
+                    + " units, "
+                    + Amounts.bytes(unitBytes)
+                    + "; side files: "
+                    + sideFiles.size());
     if (!pairs.isEmpty()) {
-      overview.row("pairs", pairs.size() + ", whose matrices stand for those of the source only as a product");
+      overview.row(
+          "pairs",
+          pairs.size() + ", whose matrices stand for those of the source only as a product");
     }
     aliases.forEach((alias, stored) -> overview.row("tied", alias + " is " + stored));
     if (!all) {
       return overview.render();
     }
     TextTable table = new TextTable(2).row("unit", "stored as", "bits", "error", "size");
-    units.forEach(unit -> table.row(
-        unit.id(),
-        unit.description() == null ? "bytes of " + unit.tensors().size() + " tensors" : unit.description(),
-        unit.bitsPerWeight() == null ? "" : Amounts.bits(unit.bitsPerWeight()),
-        unit.relativeError() == null ? "" : Amounts.error(unit.relativeError()),
-        Amounts.bytes(unit.bytes())));
+    units.forEach(
+        unit ->
+            table.row(
+                unit.id(),
+                unit.description() == null
+                    ? "bytes of " + unit.tensors().size() + " tensors"
+                    : unit.description(),
+                unit.bitsPerWeight() == null ? "" : Amounts.bits(unit.bitsPerWeight()),
+                unit.relativeError() == null ? "" : Amounts.error(unit.relativeError()),
+                Amounts.bytes(unit.bytes())));
     TextTable forms = new TextTable(2).row("tensor", "stored as");
     tensors.forEach(tensor -> forms.row(tensor.name(), tensor.stored()));
-    return overview.render() + VisibleText.line(recipe) + "\n\n" + table.render() + "\n" + forms.render() + pairsText();
+    return overview.render()
+        + VisibleText.line(recipe)
+        + "\n\n"
+        + table.render()
+        + "\n"
+        + forms.render()
+        + pairsText();
   }
 
   private String pairsText() {
@@ -195,7 +241,8 @@ record ResultSummary(
       return "";
     }
     TextTable table = new TextTable(3).row("pair", "left", "right", "heads");
-    pairs.forEach(pair -> table.row(pair.kind(), pair.left(), pair.right(), Integer.toString(pair.heads())));
+    pairs.forEach(
+        pair -> table.row(pair.kind(), pair.left(), pair.right(), Integer.toString(pair.heads())));
     return "\n" + table.render();
   }
 }

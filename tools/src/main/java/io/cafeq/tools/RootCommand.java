@@ -14,9 +14,11 @@ import picocli.CommandLine.Spec;
     versionProvider = Version.class,
     footer = {
       "",
-      "Exit codes: 0 ok, 1 failure, 2 usage, 3 the checkpoint is at fault, 4 units are missing and the same",
+      "Exit codes: 0 ok, 1 failure, 2 usage, 3 the checkpoint is at fault, 4 units are missing and"
+          + " the same",
       "command continues, 130 and 143 stopped by SIGINT and SIGTERM.",
-      "\"cafeq COMMAND --help\" tells more. \"cafeq demo\" shows it all on a small model that it makes."
+      "\"cafeq COMMAND --help\" tells more. \"cafeq demo\" shows it all on a small model that it"
+          + " makes."
     })
 final class RootCommand implements Runnable {
   @Spec CommandSpec spec;
@@ -24,7 +26,10 @@ final class RootCommand implements Runnable {
   @Option(names = "--version", versionHelp = true, description = "Show the version.")
   boolean version;
 
-  @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help.")
   boolean help;
 
   @Override

@@ -13,8 +13,9 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The settings as options, made from {@code reference.conf}: {@code recipe.transform-bits} is {@code --transform-bits}, with
- * the comment and the default of that file as its help. Values are read and checked by {@link Settings} alone.
+ * The settings as options, made from {@code reference.conf}: {@code recipe.transform-bits} is
+ * {@code --transform-bits}, with the comment and the default of that file as its help. Values are
+ * read and checked by {@link Settings} alone.
  */
 final class SettingOptions {
   private static final String RECIPE_FILE = "--recipe";
@@ -36,11 +37,16 @@ final class SettingOptions {
 
   private static Optional<OptionSpec> option(SettingKey key) {
     OptionSpec.Builder option =
-        OptionSpec.builder(name(key)).description((key.comment() + " Default: " + key.defaultText().replace("\"", "")).replace("%", "%%"));
+        OptionSpec.builder(name(key))
+            .description(
+                (key.comment() + " Default: " + key.defaultText().replace("\"", ""))
+                    .replace("%", "%%"));
     return switch (key.kind()) {
       case VALUE -> Optional.of(option.type(String.class).paramLabel("VALUE").build());
       case SWITCH -> Optional.of(option.type(boolean.class).arity("0").negatable(true).build());
-      case PATTERNS -> Optional.of(option.type(List.class).auxiliaryTypes(String.class).paramLabel("REGEX").build());
+      case PATTERNS ->
+          Optional.of(
+              option.type(List.class).auxiliaryTypes(String.class).paramLabel("REGEX").build());
       // A list of objects is for a file.
       case OBJECTS -> Optional.empty();
     };

@@ -7,7 +7,10 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 
-/** Stack traces as Java prints them, but with messages on one line each, since they can hold names from files. */
+/**
+ * Stack traces as Java prints them, but with messages on one line each, since they can hold names
+ * from files.
+ */
 final class StackTraces {
   private StackTraces() {}
 

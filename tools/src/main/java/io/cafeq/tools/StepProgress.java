@@ -2,7 +2,10 @@ package io.cafeq.tools;
 
 import java.util.concurrent.TimeUnit;
 
-/** How far a command is that goes through things one by one: a live line on a terminal, a line now and then elsewhere. */
+/**
+ * How far a command is that goes through things one by one: a live line on a terminal, a line now
+ * and then elsewhere.
+ */
 final class StepProgress implements AutoCloseable {
   private static final long LIVE_INTERVAL = TimeUnit.MILLISECONDS.toNanos(200);
   private static final long LINE_INTERVAL = TimeUnit.SECONDS.toNanos(10);
@@ -13,7 +16,9 @@ final class StepProgress implements AutoCloseable {
   private long done;
   private long lastShown = System.nanoTime();
 
-  /** @param all how much there is to do, in any unit that the steps have too */
+  /**
+   * @param all how much there is to do, in any unit that the steps have too
+   */
   StepProgress(Console console, String doing, long all) {
     this.console = console;
     this.doing = doing;

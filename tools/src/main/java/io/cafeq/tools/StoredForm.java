@@ -37,9 +37,10 @@ final class StoredForm {
   }
 
   private static String section(Section section) {
-    String rows = section.rows() == 1
-        ? "row " + section.firstRow()
-        : "rows " + section.firstRow() + " to " + (section.end() - 1);
+    String rows =
+        section.rows() == 1
+            ? "row " + section.firstRow()
+            : "rows " + section.firstRow() + " to " + (section.end() - 1);
     return rows + ": " + coding(section.coding());
   }
 

@@ -6,18 +6,24 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Columns of text, the first to the left, the others to the right unless they are said to be words. Each row is one line:
- * cells, which often are names from files, are escaped.
+ * Columns of text, the first to the left, the others to the right unless they are said to be words.
+ * Each row is one line: cells, which often are names from files, are escaped.
  */
 final class TextTable {
   private static final String GAP = "  ";
-  /** A cell beyond it juts out; to widen all rows for one name could make the table larger than memory. */
+
+  /**
+   * A cell beyond it juts out; to widen all rows for one name could make the table larger than
+   * memory.
+   */
   private static final int WIDEST = 120;
 
   private final List<List<String>> rows = new ArrayList<>();
   private final int leftColumns;
 
-  /** @param leftColumns how many columns from the left are words and so lie to the left */
+  /**
+   * @param leftColumns how many columns from the left are words and so lie to the left
+   */
   TextTable(int leftColumns) {
     this.leftColumns = leftColumns;
   }
@@ -48,7 +54,8 @@ final class TextTable {
       StringBuilder line = new StringBuilder();
       for (int i = 0; i < row.size(); i++) {
         String padding = " ".repeat(Math.max(0, widths.get(i) - row.get(i).length()));
-        line.append(i == 0 ? "" : GAP).append(i < leftColumns ? row.get(i) + padding : padding + row.get(i));
+        line.append(i == 0 ? "" : GAP)
+            .append(i < leftColumns ? row.get(i) + padding : padding + row.get(i));
       }
       text.append(line.toString().stripTrailing()).append('\n');
     }

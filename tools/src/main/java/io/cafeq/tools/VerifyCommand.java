@@ -17,14 +17,19 @@ import picocli.CommandLine.Parameters;
 /** {@code cafeq verify}. */
 @Command(
     name = "verify",
-    description = "Reopens a result, checks all checksums, decodes everything, and with --against recomputes the errors.")
+    description =
+        "Reopens a result, checks all checksums, decodes everything, and with --against recomputes"
+            + " the errors.")
 final class VerifyCommand implements Callable<Integer> {
   private static final int MOST_PROBLEMS = 20;
 
   @Parameters(paramLabel = "DIR", description = "The result's folder.")
   Path result;
 
-  @Option(names = "--against", paramLabel = "MODEL", description = "The checkpoint that the result was made from.")
+  @Option(
+      names = "--against",
+      paramLabel = "MODEL",
+      description = "The checkpoint that the result was made from.")
   @Nullable Path model;
 
   @Mixin CommonOptions common = new CommonOptions();
@@ -68,9 +73,11 @@ final class VerifyCommand implements Callable<Integer> {
 
   private Document verify(@Nullable Checkpoint checkpoint) {
     long start = System.nanoTime();
-    try (StepProgress progress = new StepProgress(console, "verifying", Manifest.read(result).units().size())) {
+    try (StepProgress progress =
+        new StepProgress(console, "verifying", Manifest.read(result).units().size())) {
       ResultVerifier.Verdict verdict =
-          ResultVerifier.verify(result, checkpoint, interruption.stopFlag(), unit -> progress.advance(1));
+          ResultVerifier.verify(
+              result, checkpoint, interruption.stopFlag(), unit -> progress.advance(1));
       return new Document(
           verdict.isSound(),
           verdict.units(),
@@ -78,11 +85,16 @@ final class VerifyCommand implements Callable<Integer> {
           checkpoint == null ? null : verdict.relativeError(),
           statistics(verdict.statistics()),
           (System.nanoTime() - start) / (double) TimeUnit.SECONDS.toNanos(1),
-          verdict.problems().stream().map(e -> new Problem(String.valueOf(e.getMessage()), e.remedy())).toList());
+          verdict.problems().stream()
+              .map(e -> new Problem(String.valueOf(e.getMessage()), e.remedy()))
+              .toList());
     }
   }
 
-  /** Those of a finished result are for people and tools that want to know; without them it is none the worse. */
+  /**
+   * Those of a finished result are for people and tools that want to know; without them it is none
+   * the worse.
+   */
   private static @Nullable String statistics(ResultVerifier.StatisticsFiles files) {
     return switch (files) {
       case NONE -> null;
@@ -92,12 +104,16 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   private void print(Document document) {
-    TextTable table = new TextTable(2)
-        .row("units", Integer.toString(document.units()))
-        .row("quantized weights", Amounts.count(document.weights()))
-        .row("relative error",
-            document.relativeError() == null ? "not measured without --against" : Amounts.error(document.relativeError()))
-        .row("time", Amounts.time(document.seconds()));
+    TextTable table =
+        new TextTable(2)
+            .row("units", Integer.toString(document.units()))
+            .row("quantized weights", Amounts.count(document.weights()))
+            .row(
+                "relative error",
+                document.relativeError() == null
+                    ? "not measured without --against"
+                    : Amounts.error(document.relativeError()))
+            .row("time", Amounts.time(document.seconds()));
     if (document.statistics() != null) {
       table.row("statistics", document.statistics());
     }
@@ -107,7 +123,8 @@ final class VerifyCommand implements Callable<Integer> {
       console.result("\nproblem: " + problem.message() + "\n  " + problem.remedy() + "\n");
     }
     if (problems.size() > MOST_PROBLEMS) {
-      console.result("\n" + (problems.size() - MOST_PROBLEMS) + " more problems; --json lists all.\n");
+      console.result(
+          "\n" + (problems.size() - MOST_PROBLEMS) + " more problems; --json lists all.\n");
     }
     console.result(document.sound() ? "\nThe result is sound.\n" : "\nThe result is not sound.\n");
   }

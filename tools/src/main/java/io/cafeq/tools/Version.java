@@ -12,7 +12,8 @@ final class Version implements CommandLine.IVersionProvider {
   /** Such as {@code 0.1.0}. */
   static String current() {
     Properties properties = new Properties();
-    try (InputStream in = Objects.requireNonNull(Version.class.getResourceAsStream("version.properties"))) {
+    try (InputStream in =
+        Objects.requireNonNull(Version.class.getResourceAsStream("version.properties"))) {
       properties.load(in);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -1,6 +1,6 @@
 /**
- * The command line: one class a command, each of which reads options, calls the same operations that other programs can
- * call, and prints. Start at {@link io.cafeq.tools.Main}.
+ * The command line: one class a command, each of which reads options, calls the same operations
+ * that other programs can call, and prints. Start at {@link io.cafeq.tools.Main}.
  */
 @NullMarked
 package io.cafeq.tools;

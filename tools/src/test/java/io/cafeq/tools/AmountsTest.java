@@ -9,8 +9,16 @@ class AmountsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0, 0 B", "999, 999 B", "1000, 1.00 kB", "9994, 9.99 kB", "9996, 10.0 kB", "99960, 100 kB", "999499, 999 kB",
-    "999500, 1.00 MB", "1530000000, 1.53 GB", "9223372036854775807, 9223 PB"
+    "0, 0 B",
+    "999, 999 B",
+    "1000, 1.00 kB",
+    "9994, 9.99 kB",
+    "9996, 10.0 kB",
+    "99960, 100 kB",
+    "999499, 999 kB",
+    "999500, 1.00 MB",
+    "1530000000, 1.53 GB",
+    "9223372036854775807, 9223 PB"
   })
   void bytes(long bytes, String text) {
     assertThat(Amounts.bytes(bytes)).isEqualTo(text);
@@ -23,7 +31,14 @@ class AmountsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0.04, 0.0 s", "9.9, 9.9 s", "9.96, 10 s", "59.6, 1 min 00 s", "200, 3 min 20 s", "7500, 2 h 05 min"})
+  @CsvSource({
+    "0.04, 0.0 s",
+    "9.9, 9.9 s",
+    "9.96, 10 s",
+    "59.6, 1 min 00 s",
+    "200, 3 min 20 s",
+    "7500, 2 h 05 min"
+  })
   void times(double seconds, String text) {
     assertThat(Amounts.time(seconds)).isEqualTo(text);
   }
@@ -35,7 +50,12 @@ class AmountsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0.09, 0.1, 10.0 % below", "0.11, 0.1, 10.0 % above", "0.1, 0.1, 0.0 % below", "0.1, 0, ''"})
+  @CsvSource({
+    "0.09, 0.1, 10.0 % below",
+    "0.11, 0.1, 10.0 % above",
+    "0.1, 0.1, 0.0 % below",
+    "0.1, 0, ''"
+  })
   void comparisons(double value, double other, String text) {
     assertThat(Amounts.comparison(value, other)).isEqualTo(text);
   }

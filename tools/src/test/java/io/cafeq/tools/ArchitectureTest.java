@@ -30,29 +30,55 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule CONFIG_IMPORTS_NOTHING_OF_OURS =
-      noClasses().that().resideInAPackage("io.cafeq.config..")
-          .should().dependOnClassesThat().resideInAnyPackage("io.cafeq.engine..", "io.cafeq.actors..", "io.cafeq.tools..");
+      noClasses()
+          .that()
+          .resideInAPackage("io.cafeq.config..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("io.cafeq.engine..", "io.cafeq.actors..", "io.cafeq.tools..");
 
   @ArchTest
   static final ArchRule ENGINE_IS_A_LIBRARY_WITHOUT_ACTORS =
-      noClasses().that().resideInAPackage("io.cafeq.engine..")
-          .should().dependOnClassesThat().resideInAnyPackage(
-              "io.cafeq.actors..", "io.cafeq.tools..", "org.apache.pekko..", "scala..",
-              "java.net.http..", "com.sun.net.httpserver..", "picocli..");
+      noClasses()
+          .that()
+          .resideInAPackage("io.cafeq.engine..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "io.cafeq.actors..",
+              "io.cafeq.tools..",
+              "org.apache.pekko..",
+              "scala..",
+              "java.net.http..",
+              "com.sun.net.httpserver..",
+              "picocli..");
 
   @ArchTest
   static final ArchRule ACTORS_HOLD_NO_NUMERICS =
-      noClasses().that().resideInAPackage("io.cafeq.actors..")
-          .should().dependOnClassesThat(
+      noClasses()
+          .that()
+          .resideInAPackage("io.cafeq.actors..")
+          .should()
+          .dependOnClassesThat(
               resideInAnyPackage(
-                      "io.cafeq.engine.compute..", "io.cafeq.engine.rounding..", "io.cafeq.engine.grid..",
-                      "io.cafeq.engine.transform..", "org.nd4j..", "org.bytedeco..", "org.apache.arrow..")
-                  .and(not(belongToAnyOf(ComputeBackend.class, ComputeLane.class, Backends.class))));
+                      "io.cafeq.engine.compute..",
+                      "io.cafeq.engine.rounding..",
+                      "io.cafeq.engine.grid..",
+                      "io.cafeq.engine.transform..",
+                      "org.nd4j..",
+                      "org.bytedeco..",
+                      "org.apache.arrow..")
+                  .and(
+                      not(belongToAnyOf(ComputeBackend.class, ComputeLane.class, Backends.class))));
 
   @ArchTest
   static final ArchRule NOTHING_REACHES_UP_TO_TOOLS =
-      noClasses().that().resideOutsideOfPackage("io.cafeq.tools..")
-          .should().dependOnClassesThat().resideInAPackage("io.cafeq.tools..");
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.cafeq.tools..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.cafeq.tools..");
 
   @ArchTest
   static final ArchRule ENGINE_PACKAGES_HAVE_NO_CYCLES =
@@ -60,55 +86,98 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule FAILURE_STANDS_BELOW_EVERYTHING =
-      noClasses().that().resideInAPackage("io.cafeq.engine.failure..")
-          .should().dependOnClassesThat(
+      noClasses()
+          .that()
+          .resideInAPackage("io.cafeq.engine.failure..")
+          .should()
+          .dependOnClassesThat(
               resideInAnyPackage("io.cafeq..")
-                  .and(not(resideInAnyPackage("io.cafeq.engine.failure..", "io.cafeq.engine.text.."))));
+                  .and(
+                      not(
+                          resideInAnyPackage(
+                              "io.cafeq.engine.failure..", "io.cafeq.engine.text.."))));
 
   @ArchTest
   static final ArchRule TEXT_STANDS_BELOW_EVERYTHING =
-      noClasses().that().resideInAPackage("io.cafeq.engine.text..")
-          .should().dependOnClassesThat(
-              resideInAnyPackage("io.cafeq..").and(not(resideInAnyPackage("io.cafeq.engine.text.."))));
+      noClasses()
+          .that()
+          .resideInAPackage("io.cafeq.engine.text..")
+          .should()
+          .dependOnClassesThat(
+              resideInAnyPackage("io.cafeq..")
+                  .and(not(resideInAnyPackage("io.cafeq.engine.text.."))));
 
   @ArchTest
   static final ArchRule THE_NUMERICS_KNOW_NO_FILES_OR_PLANS =
-      noClasses().that().resideInAnyPackage(
-              "io.cafeq.engine.grid..", "io.cafeq.engine.transform..", "io.cafeq.engine.rounding..", "io.cafeq.engine.compute..")
-          .should().dependOnClassesThat().resideInAnyPackage(
-              "io.cafeq.engine.family..", "io.cafeq.engine.plan..", "io.cafeq.engine.block..",
+      noClasses()
+          .that()
+          .resideInAnyPackage(
+              "io.cafeq.engine.grid..",
+              "io.cafeq.engine.transform..",
+              "io.cafeq.engine.rounding..",
+              "io.cafeq.engine.compute..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "io.cafeq.engine.family..",
+              "io.cafeq.engine.plan..",
+              "io.cafeq.engine.block..",
               "io.cafeq.engine.quantize..",
-              "io.cafeq.engine.report..", "io.cafeq.engine.export..", "io.cafeq.engine.budget..");
+              "io.cafeq.engine.report..",
+              "io.cafeq.engine.export..",
+              "io.cafeq.engine.budget..");
 
   @ArchTest
   static final ArchRule NOTHING_IN_THE_ENGINE_NEEDS_A_BUDGET =
-      noClasses().that().resideInAPackage("io.cafeq.engine..").and().resideOutsideOfPackage("io.cafeq.engine.budget..")
-          .should().dependOnClassesThat().resideInAPackage("io.cafeq.engine.budget..");
+      noClasses()
+          .that()
+          .resideInAPackage("io.cafeq.engine..")
+          .and()
+          .resideOutsideOfPackage("io.cafeq.engine.budget..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.cafeq.engine.budget..");
 
   @ArchTest
   static final ArchRule ONLY_MAIN_ENDS_THE_PROCESS =
-      noClasses().that().doNotHaveFullyQualifiedName("io.cafeq.tools.Main")
-          .should().callMethod(System.class, "exit", int.class)
-          .orShould().callMethod(Runtime.class, "exit", int.class);
+      noClasses()
+          .that()
+          .doNotHaveFullyQualifiedName("io.cafeq.tools.Main")
+          .should()
+          .callMethod(System.class, "exit", int.class)
+          .orShould()
+          .callMethod(Runtime.class, "exit", int.class);
 
   @ArchTest
   static final ArchRule ONLY_TOOLS_PRINT =
-      noClasses().that().resideOutsideOfPackage("io.cafeq.tools..")
-          .should().accessField(System.class, "out").orShould().accessField(System.class, "err");
-
-  @ArchTest static final ArchRule NO_STATIC_FIELD_CHANGES = fields().that().areStatic().should().beFinal();
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.cafeq.tools..")
+          .should()
+          .accessField(System.class, "out")
+          .orShould()
+          .accessField(System.class, "err");
 
   @ArchTest
-  static final ArchRule ONE_LOGGING_API = GeneralCodingRules.NO_CLASSES_SHOULD_USE_JAVA_UTIL_LOGGING;
+  static final ArchRule NO_STATIC_FIELD_CHANGES = fields().that().areStatic().should().beFinal();
+
+  @ArchTest
+  static final ArchRule ONE_LOGGING_API =
+      GeneralCodingRules.NO_CLASSES_SHOULD_USE_JAVA_UTIL_LOGGING;
 
   @ArchTest
   static void everyPackageIsDescribedAndNullMarked(JavaClasses classes) {
     Set<String> described =
         classes.stream()
-            .filter(c -> c.getSimpleName().equals("package-info") && c.isAnnotatedWith(NullMarked.class))
+            .filter(
+                c ->
+                    c.getSimpleName().equals("package-info") && c.isAnnotatedWith(NullMarked.class))
             .map(JavaClass::getPackageName)
             .collect(Collectors.toSet());
-    Set<String> bare = classes.stream().map(JavaClass::getPackageName).collect(Collectors.toCollection(TreeSet::new));
+    Set<String> bare =
+        classes.stream()
+            .map(JavaClass::getPackageName)
+            .collect(Collectors.toCollection(TreeSet::new));
     assertThat(bare).isNotEmpty();
     bare.removeAll(described);
     assertThat(bare).as("packages without a @NullMarked package-info").isEmpty();

@@ -19,7 +19,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Checkpoints that are broken in one way each, through {@code plan} and {@code quantize}: what is said, and what is left. */
+/**
+ * Checkpoints that are broken in one way each, through {@code plan} and {@code quantize}: what is
+ * said, and what is left.
+ */
 class BadCheckpointTest {
   private static final String FIRST = "model-00001-of-00002.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
@@ -34,8 +37,11 @@ class BadCheckpointTest {
     model = folder.resolve("model");
     out = folder.resolve("out");
     SampleCheckpoint.write(
-        new SampleShape(2, 64, 128, 4, 2, 128, Dtype.BF16, false, SampleShape.Distribution.STUDENT, 0, 100_000), 3,
-        model, new StopFlag());
+        new SampleShape(
+            2, 64, 128, 4, 2, 128, Dtype.BF16, false, SampleShape.Distribution.STUDENT, 0, 100_000),
+        3,
+        model,
+        new StopFlag());
   }
 
   @Test
@@ -72,14 +78,24 @@ class BadCheckpointTest {
         "F32 | [2,-2] | 0 | 16 | 'b' | 16 | 32",
         "F32 | [2,2] | 0 | 16 | 'model.layers.0.mlp.down_proj.weight' | 16 | 32"
       })
-  void headersThatLie(String dtype, String shape, long begin, long end, String other, long otherBegin, long otherEnd)
+  void headersThatLie(
+      String dtype,
+      String shape,
+      long begin,
+      long end,
+      String other,
+      long otherBegin,
+      long otherEnd)
       throws IOException {
     Path single = Files.createDirectory(folder.resolve("single"));
     Files.writeString(single.resolve("config.json"), HandMadeModel.CONFIG);
     RawSafetensors.write(
         single,
-        "{" + RawSafetensors.entry(HandMadeModel.down(0), dtype, shape, begin, end) + ","
-            + RawSafetensors.entry(other, "F32", "[2,2]", otherBegin, otherEnd) + "}",
+        "{"
+            + RawSafetensors.entry(HandMadeModel.down(0), dtype, shape, begin, end)
+            + ","
+            + RawSafetensors.entry(other, "F32", "[2,2]", otherBegin, otherEnd)
+            + "}",
         32);
     model = single;
     CommandRun run = assertThatItIsRefused("model.safetensors");
@@ -128,11 +144,13 @@ class BadCheckpointTest {
     Path result = out;
     model = result;
     out = folder.resolve("again");
-    CommandRun refused = assertThatItIsRefused(
-        "is a result of cafeq", "cafeq export " + result.toRealPath() + " --format dense");
+    CommandRun refused =
+        assertThatItIsRefused(
+            "is a result of cafeq", "cafeq export " + result.toRealPath() + " --format dense");
     assertThat(refused.err()).contains("--out DIR");
     Path dense = folder.resolve("dense");
-    CommandRun export = CommandRun.of("export", result.toString(), "--format", "dense", "--out", dense.toString());
+    CommandRun export =
+        CommandRun.of("export", result.toString(), "--format", "dense", "--out", dense.toString());
     assertThat(export.exitCode()).as(export.toString()).isZero();
     model = dense;
     assertThat(quantize().exitCode()).isZero();
@@ -141,8 +159,12 @@ class BadCheckpointTest {
   @Test
   void whatAnIndexNamesInVainIsSaidAndNotInTheWay() throws Exception {
     Path index = model.resolve(INDEX);
-    Files.writeString(index, Files.readString(index).replace("\"weight_map\"", "\"x\": NaN, \"weight_map\"")
-        .replaceFirst("(\"weight_map\"\\s*:\\s*\\{)", "$1\"mtp.fc.weight\": \"" + FIRST + "\","));
+    Files.writeString(
+        index,
+        Files.readString(index)
+            .replace("\"weight_map\"", "\"x\": NaN, \"weight_map\"")
+            .replaceFirst(
+                "(\"weight_map\"\\s*:\\s*\\{)", "$1\"mtp.fc.weight\": \"" + FIRST + "\","));
     CommandRun plan = command("plan");
     assertThat(plan.exitCode()).as(plan.toString()).isZero();
     assertThat(plan.out()).contains("mtp.fc.weight");
@@ -153,12 +175,22 @@ class BadCheckpointTest {
   @Test
   void whatPythonWritesGoesThrough() throws Exception {
     Path config = model.resolve("config.json");
-    Files.writeString(config,
-        "\uFEFF" + Files.readString(config).replaceFirst("\\{", "{\"time_step_limit\": [0.0, Infinity],"));
+    Files.writeString(
+        config,
+        "\uFEFF"
+            + Files.readString(config)
+                .replaceFirst("\\{", "{\"time_step_limit\": [0.0, Infinity],"));
     assertThat(quantize().exitCode()).isZero();
-    assertThat(CommandRun.of("verify", out.toString(), "--against", model.toString()).exitCode()).isZero();
-    CommandRun export = CommandRun.of(
-        "export", out.toString(), "--format", "dense", "--out", folder.resolve("dense").toString());
+    assertThat(CommandRun.of("verify", out.toString(), "--against", model.toString()).exitCode())
+        .isZero();
+    CommandRun export =
+        CommandRun.of(
+            "export",
+            out.toString(),
+            "--format",
+            "dense",
+            "--out",
+            folder.resolve("dense").toString());
     assertThat(export.exitCode()).as(export.toString()).isZero();
     assertThat(folder.resolve("dense/config.json")).hasSameBinaryContentAs(config);
   }
@@ -179,27 +211,47 @@ class BadCheckpointTest {
 
   @ParameterizedTest
   @CsvSource({"NaN, NaN", "Infinity, infinity", "-Infinity, infinity"})
-  void aWeightThatIsNoNumberIsNamedAndTheOtherUnitsAreDone(double value, String word) throws Exception {
+  void aWeightThatIsNoNumberIsNamedAndTheOtherUnitsAreDone(double value, String word)
+      throws Exception {
     for (String method : new String[] {"rtn", "cafeq"}) {
       Path broken =
           new HandMadeModel()
               .matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(1))
-              .matrix(HandMadeModel.down(1), 32, 64, index -> index == 17 * 64 + 5 ? value : index % 7 * 0.01)
+              .matrix(
+                  HandMadeModel.down(1),
+                  32,
+                  64,
+                  index -> index == 17 * 64 + 5 ? value : index % 7 * 0.01)
               .matrix(HandMadeModel.down(2), 32, 64, HandMadeModel.ordinary(2))
               .write(folder.resolve("broken-" + method));
       Path partial = folder.resolve("partial-" + method);
 
       CommandRun run =
           CommandRun.of(
-              "quantize", broken.toString(), "--out", partial.toString(), "--backend", "scalar", "--method", method,
-              "--steps", "2", "--block", "8", "--max-memory", "2g", "--json");
+              "quantize",
+              broken.toString(),
+              "--out",
+              partial.toString(),
+              "--backend",
+              "scalar",
+              "--method",
+              method,
+              "--steps",
+              "2",
+              "--block",
+              "8",
+              "--max-memory",
+              "2g",
+              "--json");
 
       assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.CHECKPOINT);
       assertThat(run.err())
-          .contains("model.safetensors", HandMadeModel.down(1), "row 17, column 5", word, "exclude");
+          .contains(
+              "model.safetensors", HandMadeModel.down(1), "row 17, column 5", word, "exclude");
       JsonNode report = JsonMapper.builder().build().readTree(run.out());
       assertThat(report.get("status").asText()).isEqualTo("partial");
-      assertThat(report.get("units")).extracting(unit -> unit.get("status").asText())
+      assertThat(report.get("units"))
+          .extracting(unit -> unit.get("status").asText())
           .containsExactly("done", "failed", "done");
       assertThat(partial.resolve("manifest.json")).doesNotExist();
       try (var units = Files.list(partial.resolve("units"))) {
@@ -207,7 +259,12 @@ class BadCheckpointTest {
       }
       CommandRun export =
           CommandRun.of(
-              "export", partial.toString(), "--format", "dense", "--out", folder.resolve("no-" + method).toString());
+              "export",
+              partial.toString(),
+              "--format",
+              "dense",
+              "--out",
+              folder.resolve("no-" + method).toString());
       assertThat(export.exitCode()).as(export.toString()).isEqualTo(ExitCode.FAILURE);
     }
   }
@@ -245,10 +302,21 @@ class BadCheckpointTest {
   }
 
   private CommandRun command(String name, String... more) {
-    String[] arguments = java.util.Arrays.copyOf(
-        new String[] {name, model.toString(), "--out", out.toString(), "--method", "rtn", "--backend", "scalar",
-            "--max-memory", "2g"},
-        10 + more.length);
+    String[] arguments =
+        java.util.Arrays.copyOf(
+            new String[] {
+              name,
+              model.toString(),
+              "--out",
+              out.toString(),
+              "--method",
+              "rtn",
+              "--backend",
+              "scalar",
+              "--max-memory",
+              "2g"
+            },
+            10 + more.length);
     System.arraycopy(more, 0, arguments, 10, more.length);
     return CommandRun.of(arguments);
   }
@@ -259,7 +327,9 @@ class BadCheckpointTest {
     assertThat(plan.exitCode()).as(plan.toString()).isEqualTo(ExitCode.CHECKPOINT);
     CommandRun run = quantize();
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.CHECKPOINT);
-    assertThat(run.err()).startsWith("cafeq: ").doesNotContain("Exception", " at io.cafeq", "unexpected");
+    assertThat(run.err())
+        .startsWith("cafeq: ")
+        .doesNotContain("Exception", " at io.cafeq", "unexpected");
     assertThat(run.err().lines()).hasSizeGreaterThan(1);
     for (String word : words) {
       assertThat(run.err()).containsIgnoringCase(word);

@@ -13,9 +13,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every choice of a recipe with every other one on a tiny model: done, and proven against the source. */
+/**
+ * Every choice of a recipe with every other one on a tiny model: done, and proven against the
+ * source.
+ */
 class CombinationsTest {
-  private static final List<String> SCALES = List.of("symmetric", "zero-point", "offset", "f16", "f16-minimum");
+  private static final List<String> SCALES =
+      List.of("symmetric", "zero-point", "offset", "f16", "f16-minimum");
   private static final List<String> STORAGES = List.of("int8", "bf16");
   private static final List<String> ROUNDINGS = List.of("nearest", "nearest-plane", "stochastic");
 
@@ -32,7 +36,8 @@ class CombinationsTest {
         .matrix(attention + "k_proj.weight", 16, 40, HandMadeModel.ordinary(2))
         .matrix(attention + "v_proj.weight", 16, 40, HandMadeModel.ordinary(3))
         .matrix(attention + "o_proj.weight", 40, 48, HandMadeModel.ordinary(5))
-        .config("""
+        .config(
+            """
             {"model_type": "llama", "hidden_size": 40, "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 8,
              "num_hidden_layers": 1}
             """)
@@ -46,19 +51,39 @@ class CombinationsTest {
     int number = 0;
     for (String method : List.of("cafeq", "rotation", "hadamard", "rtn")) {
       for (String scales : SCALES) {
-        for (String side : method.equals("rtn") ? List.of("auto") : List.of("input", "output", "auto")) {
-          for (String rounding : method.equals("rtn") ? List.of("nearest", "stochastic") : ROUNDINGS) {
+        for (String side :
+            method.equals("rtn") ? List.of("auto") : List.of("input", "output", "auto")) {
+          for (String rounding :
+              method.equals("rtn") ? List.of("nearest", "stochastic") : ROUNDINGS) {
             for (String storage : method.equals("rtn") ? List.of("int8") : STORAGES) {
               // The other choices change from case to case, so that each meets each several times.
               all.add(
-                  new ArrayList<>(List.of(
-                      "--method", method, "--scales", scales, "--side", side, "--rounding", rounding,
-                      "--loss", number % 4 == 1 ? "hard" : "p-norm",
-                      "--transform-storage", storage, "--bits", Integer.toString(2 + number % 7), "--scale-bits",
-                      number % 3 == 0 ? "6" : "8", "--group", List.of("8", "channel", "20", "64").get(number % 4),
-                      "--block", List.of("8", "16", "32", "auto").get(number / 4 % 4), number % 5 == 0 ? "--no-clip" : "--clip",
-                      number % 2 == 0 ? "--no-fall-back" : "--fall-back", "--backend",
-                      number % 11 == 0 ? "nd4j" : "scalar")));
+                  new ArrayList<>(
+                      List.of(
+                          "--method",
+                          method,
+                          "--scales",
+                          scales,
+                          "--side",
+                          side,
+                          "--rounding",
+                          rounding,
+                          "--loss",
+                          number % 4 == 1 ? "hard" : "p-norm",
+                          "--transform-storage",
+                          storage,
+                          "--bits",
+                          Integer.toString(2 + number % 7),
+                          "--scale-bits",
+                          number % 3 == 0 ? "6" : "8",
+                          "--group",
+                          List.of("8", "channel", "20", "64").get(number % 4),
+                          "--block",
+                          List.of("8", "16", "32", "auto").get(number / 4 % 4),
+                          number % 5 == 0 ? "--no-clip" : "--clip",
+                          number % 2 == 0 ? "--no-fall-back" : "--fall-back",
+                          "--backend",
+                          number % 11 == 0 ? "nd4j" : "scalar")));
               all.getLast().addAll(pair(number));
               number++;
             }
@@ -73,16 +98,30 @@ class CombinationsTest {
   /** What is done to the pair of values and outputs. */
   private static List<String> pair(int number) {
     boolean cayley = number % 3 == 1;
-    List<String> options = new ArrayList<>(List.of(
-        number % 6 == 5 ? "--no-pairs" : "--pairs",
-        "--pair-steps", "3",
-        "--pair-loss", List.of("expected-error", "log-sum-exp", "sum-of-squares", "weighted-sum-of-squares").get(number % 4),
-        "--pair-optimizer", cayley ? "cayley" : "adam",
-        "--pair-rounding", List.of("nearest-plane", "algorithm-1", "nearest").get(number / 2 % 3),
-        "--pair-iterations", Integer.toString(1 + number % 3),
-        "--pair-temperature", List.of("5", "0.5").get(number % 2),
-        "--pair-rate", List.of("auto", "0.01").get(number / 3 % 2),
-        number % 5 == 2 ? "--pair-reverse" : "--no-pair-reverse"));
+    List<String> options =
+        new ArrayList<>(
+            List.of(
+                number % 6 == 5 ? "--no-pairs" : "--pairs",
+                "--pair-steps",
+                "3",
+                "--pair-loss",
+                List.of(
+                        "expected-error",
+                        "log-sum-exp",
+                        "sum-of-squares",
+                        "weighted-sum-of-squares")
+                    .get(number % 4),
+                "--pair-optimizer",
+                cayley ? "cayley" : "adam",
+                "--pair-rounding",
+                List.of("nearest-plane", "algorithm-1", "nearest").get(number / 2 % 3),
+                "--pair-iterations",
+                Integer.toString(1 + number % 3),
+                "--pair-temperature",
+                List.of("5", "0.5").get(number % 2),
+                "--pair-rate",
+                List.of("auto", "0.01").get(number / 3 % 2),
+                number % 5 == 2 ? "--pair-reverse" : "--no-pair-reverse"));
     if (!cayley) {
       options.addAll(List.of("--pair-orthogonality", number % 7 == 0 ? "0.5" : "0"));
     }
@@ -96,8 +135,17 @@ class CombinationsTest {
     List<String> arguments =
         new ArrayList<>(
             List.of(
-                "quantize", model.toString(), "--out", out.toString(), "--steps", "3",
-                "--lanes", "2", "--max-memory", "2g", "--json"));
+                "quantize",
+                model.toString(),
+                "--out",
+                out.toString(),
+                "--steps",
+                "3",
+                "--lanes",
+                "2",
+                "--max-memory",
+                "2g",
+                "--json"));
     arguments.addAll(options);
 
     CommandRun run = CommandRun.of(arguments.toArray(String[]::new));

@@ -28,15 +28,75 @@ class CommandLineTest {
 
   @Test
   void everyOptionOfTheIssueReachesItsSetting() throws Exception {
-    TreeMap<String, String> values = settings(
-        "--bits", "3", "--group", "64", "--scales", "offset", "--scale-bits", "6", "--method", "hadamard", "--block", "32",
-        "--side", "output", "--transform-bits", "0.5", "--transform-storage", "bf16", "--steps", "7", "--no-clip",
-        "--target-bpw", "4.5", "--loss", "hard",
-        "--rounding", "nearest", "--no-fall-back", "--seed", "-5", "--embeddings", "8", "--include", "a.*",
-        "--include", "b[0,1]{2}", "--exclude", "c", "--max-memory", "1g", "--lanes", "3", "--backend", "scalar", "--no-verify",
-        "--baselines", "off", "--progress", "plain", "--no-pairs", "--pair-loss", "log-sum-exp",
-        "--pair-temperature", "1", "--pair-optimizer", "cayley", "--pair-orthogonality", "0.1", "--pair-steps", "9",
-        "--pair-rate", "0.01", "--pair-rounding", "algorithm-1", "--pair-iterations", "2", "--pair-reverse");
+    TreeMap<String, String> values =
+        settings(
+            "--bits",
+            "3",
+            "--group",
+            "64",
+            "--scales",
+            "offset",
+            "--scale-bits",
+            "6",
+            "--method",
+            "hadamard",
+            "--block",
+            "32",
+            "--side",
+            "output",
+            "--transform-bits",
+            "0.5",
+            "--transform-storage",
+            "bf16",
+            "--steps",
+            "7",
+            "--no-clip",
+            "--target-bpw",
+            "4.5",
+            "--loss",
+            "hard",
+            "--rounding",
+            "nearest",
+            "--no-fall-back",
+            "--seed",
+            "-5",
+            "--embeddings",
+            "8",
+            "--include",
+            "a.*",
+            "--include",
+            "b[0,1]{2}",
+            "--exclude",
+            "c",
+            "--max-memory",
+            "1g",
+            "--lanes",
+            "3",
+            "--backend",
+            "scalar",
+            "--no-verify",
+            "--baselines",
+            "off",
+            "--progress",
+            "plain",
+            "--no-pairs",
+            "--pair-loss",
+            "log-sum-exp",
+            "--pair-temperature",
+            "1",
+            "--pair-optimizer",
+            "cayley",
+            "--pair-orthogonality",
+            "0.1",
+            "--pair-steps",
+            "9",
+            "--pair-rate",
+            "0.01",
+            "--pair-rounding",
+            "algorithm-1",
+            "--pair-iterations",
+            "2",
+            "--pair-reverse");
 
     assertThat(values)
         .containsEntry("recipe.bits", "3")
@@ -80,7 +140,8 @@ class CommandLineTest {
   void withoutOptionsAllIsAsInReferenceConf() throws Exception {
     assertThat(run("config", "--json")).isZero();
 
-    assertThat(json().get("settings")).allSatisfy(setting -> assertThat(setting.get("origin").asText()).isEqualTo("default"));
+    assertThat(json().get("settings"))
+        .allSatisfy(setting -> assertThat(setting.get("origin").asText()).isEqualTo("default"));
   }
 
   @Test
@@ -100,7 +161,8 @@ class CommandLineTest {
     Path recipe = Files.writeString(folder.resolve("recipe.conf"), "clip = false\n");
 
     assertThat(settings("--recipe", recipe.toString())).containsEntry("recipe.clip", "false");
-    assertThat(settings("--recipe", recipe.toString(), "--clip")).containsEntry("recipe.clip", "true");
+    assertThat(settings("--recipe", recipe.toString(), "--clip"))
+        .containsEntry("recipe.clip", "true");
   }
 
   @ParameterizedTest
@@ -110,7 +172,9 @@ class CommandLineTest {
 
     assertThat(run(all)).isEqualTo(ExitCode.USAGE);
     assertThat(out.toString(StandardCharsets.UTF_8)).isEmpty();
-    assertThat(messages()).startsWith("cafeq: ").contains("\"cafeq config --help\"")
+    assertThat(messages())
+        .startsWith("cafeq: ")
+        .contains("\"cafeq config --help\"")
         .doesNotContain("Exception", " at io.cafeq");
   }
 
@@ -145,7 +209,10 @@ class CommandLineTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "config --bits 99 --json", "config --bitz --json", "inspect /nowhere/at/all --json", "plan /nowhere/at/all --json",
+        "config --bits 99 --json",
+        "config --bitz --json",
+        "inspect /nowhere/at/all --json",
+        "plan /nowhere/at/all --json",
         "quantize /nowhere/at/all --out /nowhere/else --json"
       })
   void aFailureUnderJsonIsOneDocumentWithCodeMessageAndRemedy(String arguments) throws Exception {
@@ -185,14 +252,18 @@ class CommandLineTest {
       assertThat(out.toString(StandardCharsets.UTF_8))
           .contains("Usage: cafeq " + command)
           .doesNotContain("\u001b");
-      assertThat(out.toString(StandardCharsets.UTF_8).lines()).allSatisfy(line -> assertThat(line.length()).isLessThan(101));
+      assertThat(out.toString(StandardCharsets.UTF_8).lines())
+          .allSatisfy(line -> assertThat(line.length()).isLessThan(101));
     }
   }
 
   @Test
   void everyCommandTakesJson() {
-    commandLine().getSubcommands().forEach(
-        (name, command) -> assertThat(command.getCommandSpec().findOption("--json")).as(name).isNotNull());
+    commandLine()
+        .getSubcommands()
+        .forEach(
+            (name, command) ->
+                assertThat(command.getCommandSpec().findOption("--json")).as(name).isNotNull());
   }
 
   private TreeMap<String, String> settings(String... options) throws Exception {
@@ -201,7 +272,10 @@ class CommandLineTest {
     System.arraycopy(options, 0, arguments, 2, options.length);
     assertThat(run(arguments)).as(messages()).isZero();
     TreeMap<String, String> values = new TreeMap<>();
-    json().get("settings").forEach(setting -> values.put(setting.get("key").asText(), setting.get("value").toString()));
+    json()
+        .get("settings")
+        .forEach(
+            setting -> values.put(setting.get("key").asText(), setting.get("value").toString()));
     return values;
   }
 
@@ -220,7 +294,8 @@ class CommandLineTest {
   private CommandLine commandLine() {
     Console console =
         new Console(
-            new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8),
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
             OptionalInt.empty());
     Interruption interruption = new Interruption();
     return Main.commandLine(console, interruption, new Failures(console, interruption));

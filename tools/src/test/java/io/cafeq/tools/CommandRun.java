@@ -13,11 +13,15 @@ record CommandRun(int exitCode, String out, String err) {
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     Console console =
         new Console(
-            new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8),
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
             OptionalInt.empty());
     Interruption interruption = new Interruption();
-    int exitCode = Main.commandLine(console, interruption, new Failures(console, interruption)).execute(arguments);
-    return new CommandRun(exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    int exitCode =
+        Main.commandLine(console, interruption, new Failures(console, interruption))
+            .execute(arguments);
+    return new CommandRun(
+        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
   }
 
   /** All that was said, for a test that fails. */

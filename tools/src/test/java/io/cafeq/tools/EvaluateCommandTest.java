@@ -34,15 +34,27 @@ class EvaluateCommandTest {
     Miniature.of("llama", 1).write(model, Miniature.Spread.ONE);
     Tokenizers.write(model);
     text = Files.writeString(folder.resolve("text.txt"), "abc cab b a".repeat(4000));
-    questions = Files.writeString(folder.resolve("questions.jsonl"), """
-        {"context": "ab ", "choices": ["c", "ba"], "answer": 0}
-        {"context": "cc", "choices": [" c", " ba", "b"], "answer": 2}
-        """);
+    questions =
+        Files.writeString(
+            folder.resolve("questions.jsonl"),
+            """
+            {"context": "ab ", "choices": ["c", "ba"], "answer": 0}
+            {"context": "cc", "choices": [" c", " ba", "b"], "answer": 2}
+            """);
   }
 
   @Test
   void aCheckpointsPerplexity() throws IOException {
-    JsonNode found = json("evaluate", model.toString(), "--text", text.toString(), "--windows", "3", "--window", "16");
+    JsonNode found =
+        json(
+            "evaluate",
+            model.toString(),
+            "--text",
+            text.toString(),
+            "--windows",
+            "3",
+            "--window",
+            "16");
     assertThat(found.get("tokens").asLong()).isEqualTo(48);
     assertThat(found.get("windows").asInt()).isEqualTo(3);
     assertThat(found.get("window").asInt()).isEqualTo(16);
@@ -55,10 +67,21 @@ class EvaluateCommandTest {
   @Test
   void whichHeadWasTakenIsSaid() throws IOException {
     Path config = model.resolve("config.json");
-    Files.writeString(config, Files.readString(config).replaceFirst(
-        "\"tie_word_embeddings\"\\s*:\\s*false", "\"tie_word_embeddings\": true"));
-    CommandRun run = CommandRun.of(
-        "evaluate", model.toString(), "--text", text.toString(), "--windows", "1", "--window", "8");
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst(
+                "\"tie_word_embeddings\"\\s*:\\s*false", "\"tie_word_embeddings\": true"));
+    CommandRun run =
+        CommandRun.of(
+            "evaluate",
+            model.toString(),
+            "--text",
+            text.toString(),
+            "--windows",
+            "1",
+            "--window",
+            "8");
     assertThat(run.exitCode()).as(run.toString()).isZero();
     assertThat(run.err()).contains("lm_head.weight", "the stored head is taken");
   }
@@ -66,28 +89,69 @@ class EvaluateCommandTest {
   @Test
   void aResultBesideItsCheckpoint() throws IOException {
     Path result = folder.resolve("result");
-    CommandRun made = CommandRun.of(
-        "quantize", model.toString(), "--out", result.toString(), "--method", "rtn", "--bits", "4", "--group", "16");
+    CommandRun made =
+        CommandRun.of(
+            "quantize",
+            model.toString(),
+            "--out",
+            result.toString(),
+            "--method",
+            "rtn",
+            "--bits",
+            "4",
+            "--group",
+            "16");
     assertThat(made.exitCode()).as(made.toString()).isZero();
 
-    JsonNode found = json("evaluate", result.toString(), "--text", text.toString(), "--choices", questions.toString(),
-        "--windows", "3", "--window", "16", "--against", model.toString(), "--max-memory", "1g", "--backend", "scalar");
+    JsonNode found =
+        json(
+            "evaluate",
+            result.toString(),
+            "--text",
+            text.toString(),
+            "--choices",
+            questions.toString(),
+            "--windows",
+            "3",
+            "--window",
+            "16",
+            "--against",
+            model.toString(),
+            "--max-memory",
+            "1g",
+            "--backend",
+            "scalar");
 
-    JsonNode plain = json("evaluate", model.toString(), "--text", text.toString(), "--choices", questions.toString(),
-        "--windows", "3", "--window", "16", "--backend", "scalar");
+    JsonNode plain =
+        json(
+            "evaluate",
+            model.toString(),
+            "--text",
+            text.toString(),
+            "--choices",
+            questions.toString(),
+            "--windows",
+            "3",
+            "--window",
+            "16",
+            "--backend",
+            "scalar");
     JsonNode against = found.get("against");
     assertThat(against.get("model").asText()).isEqualTo(model.toString());
     assertThat(against.get("perplexity")).isEqualTo(plain.get("perplexity"));
-    assertThat(against.get("perplexity_standard_error")).isEqualTo(plain.get("perplexity_standard_error"));
+    assertThat(against.get("perplexity_standard_error"))
+        .isEqualTo(plain.get("perplexity_standard_error"));
     assertThat(against.get("choices")).isEqualTo(plain.get("choices"));
     assertThat(against.get("kl_divergence").asDouble()).isPositive().isLessThan(1);
     assertThat(against.get("top_agreement").asDouble()).isBetween(0.1, 1.0);
     assertThat(against.get("output_errors")).hasSize(16);
-    assertThat(against.get("output_errors")).allSatisfy(error -> {
-      assertThat(error.get("layer").asInt()).isBetween(0, 1);
-      assertThat(error.get("matrix").asText()).isNotBlank();
-      assertThat(error.get("error").asDouble()).isBetween(0.01, 0.5);
-    });
+    assertThat(against.get("output_errors"))
+        .allSatisfy(
+            error -> {
+              assertThat(error.get("layer").asInt()).isBetween(0, 1);
+              assertThat(error.get("matrix").asText()).isNotBlank();
+              assertThat(error.get("error").asDouble()).isBetween(0.01, 0.5);
+            });
     JsonNode choices = found.get("choices");
     assertThat(choices.get("questions").asInt()).isEqualTo(2);
     assertThat(choices.get("accuracy").asDouble()).isIn(0.0, 0.5, 1.0);
@@ -97,16 +161,46 @@ class EvaluateCommandTest {
 
   @Test
   void peopleGetATable() {
-    CommandRun run = CommandRun.of("evaluate", model.toString(), "--text", text.toString(), "--choices",
-        questions.toString(), "--windows", "3", "--window", "16", "--against", model.toString());
+    CommandRun run =
+        CommandRun.of(
+            "evaluate",
+            model.toString(),
+            "--text",
+            text.toString(),
+            "--choices",
+            questions.toString(),
+            "--windows",
+            "3",
+            "--window",
+            "16",
+            "--against",
+            model.toString());
     assertThat(run.exitCode()).as(run.toString()).isZero();
-    assertThat(run.out()).contains("perplexity", "KL divergence", "0.0000 nats", "100.00 %", "questions", "right, by length",
-        "relative output errors", "v+o", "down");
+    assertThat(run.out())
+        .contains(
+            "perplexity",
+            "KL divergence",
+            "0.0000 nats",
+            "100.00 %",
+            "questions",
+            "right, by length",
+            "relative output errors",
+            "v+o",
+            "down");
   }
 
   @Test
   void aSingleWindowHasNoStandardError() throws IOException {
-    JsonNode found = json("evaluate", model.toString(), "--text", text.toString(), "--windows", "1", "--window", "16");
+    JsonNode found =
+        json(
+            "evaluate",
+            model.toString(),
+            "--text",
+            text.toString(),
+            "--windows",
+            "1",
+            "--window",
+            "16");
     assertThat(found.has("perplexity_standard_error")).isFalse();
   }
 
@@ -116,27 +210,67 @@ class EvaluateCommandTest {
     Miniature.of("gemma2", 1).write(gemma, Miniature.Spread.ONE);
     Tokenizers.write(gemma);
     Files.writeString(text, "abc cab b a".repeat(5));
-    JsonNode found = json("evaluate", gemma.toString(), "--text", text.toString(), "--windows", "2", "--window", "16");
+    JsonNode found =
+        json(
+            "evaluate",
+            gemma.toString(),
+            "--text",
+            text.toString(),
+            "--windows",
+            "2",
+            "--window",
+            "16");
     assertThat(found.get("beginning_token").asInt()).isEqualTo(2);
     assertThat(found.get("tokens").asLong()).isEqualTo(32);
-    assertThat(json("evaluate", model.toString(), "--text", text.toString(), "--windows", "2", "--window", "16")
-        .has("beginning_token")).isFalse();
+    assertThat(
+            json(
+                    "evaluate",
+                    model.toString(),
+                    "--text",
+                    text.toString(),
+                    "--windows",
+                    "2",
+                    "--window",
+                    "16")
+                .has("beginning_token"))
+        .isFalse();
   }
 
   @Test
   void aHeapThatIsTooSmallForAllQuestionsSaysWhatToDo() throws Exception {
     String choices = "\"c\",".repeat(200_000);
-    Files.writeString(questions, "{\"context\": \"ab\", \"choices\": [" + choices + "\"ba\"], \"answer\": 0}\n");
-    RunningProgram.Result result = RunningProgram.cafeq(List.of("-Xms16m", "-Xmx24m"), List.of(
-        "evaluate", model.toString(), "--choices", questions.toString(), "--backend", "scalar")).await();
+    Files.writeString(
+        questions, "{\"context\": \"ab\", \"choices\": [" + choices + "\"ba\"], \"answer\": 0}\n");
+    RunningProgram.Result result =
+        RunningProgram.cafeq(
+                List.of("-Xms16m", "-Xmx24m"),
+                List.of(
+                    "evaluate",
+                    model.toString(),
+                    "--choices",
+                    questions.toString(),
+                    "--backend",
+                    "scalar"))
+            .await();
     assertThat(result.exitCode()).isEqualTo(ExitCode.FAILURE);
-    assertThat(result.err()).contains("out of memory", "Split the file of --choices").doesNotContain("lanes");
+    assertThat(result.err())
+        .contains("out of memory", "Split the file of --choices")
+        .doesNotContain("lanes");
   }
 
   @Test
   void aTextShorterThanAskedIsEvaluatedAsFarAsItGoes() throws IOException {
-    CommandRun run = CommandRun.of(
-        "evaluate", model.toString(), "--text", text.toString(), "--window", "32", "--windows", "5000", "--json");
+    CommandRun run =
+        CommandRun.of(
+            "evaluate",
+            model.toString(),
+            "--text",
+            text.toString(),
+            "--window",
+            "32",
+            "--windows",
+            "5000",
+            "--json");
     assertThat(run.exitCode()).as(run.toString()).isZero();
     int windows = ONE_DOCUMENT.readTree(run.out()).get("windows").asInt();
     assertThat(windows).isBetween(100, 4999);
@@ -146,22 +280,30 @@ class EvaluateCommandTest {
   /** The miniature was made for 32 positions; the last token of a window needs none. */
   @Test
   void windowsBeyondTheTrainedPositionsAreEvaluatedWithAWarning() throws IOException {
-    CommandRun run = CommandRun.of("evaluate", model.toString(), "--text", text.toString(), "--window", "34", "--json");
+    CommandRun run =
+        CommandRun.of(
+            "evaluate", model.toString(), "--text", text.toString(), "--window", "34", "--json");
     assertThat(run.exitCode()).as(run.toString()).isZero();
     assertThat(run.err()).contains("cafeq: windows of 34 tokens go beyond the 32 positions");
     JsonNode warnings = ONE_DOCUMENT.readTree(run.out()).get("warnings");
     assertThat(warnings).hasSize(1);
     assertThat(warnings.get(0).asText()).contains("34 tokens", "32 positions");
-    JsonNode within = json("evaluate", model.toString(), "--text", text.toString(), "--window", "33");
+    JsonNode within =
+        json("evaluate", model.toString(), "--text", text.toString(), "--window", "33");
     assertThat(within.has("warnings")).isFalse();
   }
 
   @Test
   void oneFileWithConfigBesideItIsACheckpointToo() throws IOException {
     Path file = model.resolve("model.safetensors");
-    double ofFile = json("evaluate", file.toString(), "--text", text.toString(), "--window", "16").get("perplexity").asDouble();
+    double ofFile =
+        json("evaluate", file.toString(), "--text", text.toString(), "--window", "16")
+            .get("perplexity")
+            .asDouble();
     double ofFolder =
-        json("evaluate", model.toString(), "--text", text.toString(), "--window", "16").get("perplexity").asDouble();
+        json("evaluate", model.toString(), "--text", text.toString(), "--window", "16")
+            .get("perplexity")
+            .asDouble();
     assertThat(ofFile).isCloseTo(ofFolder, within(0.0));
   }
 
@@ -169,16 +311,37 @@ class EvaluateCommandTest {
   void wrongRequestsAreUsageErrors() throws IOException {
     refused(ExitCode.USAGE, "--text, --choices or both");
     refused(ExitCode.USAGE, "--window at least 2", "--text", text.toString(), "--window", "1");
-    refused(ExitCode.USAGE, "a window takes 100000", "--text", text.toString(), "--window", "100000");
+    refused(
+        ExitCode.USAGE, "a window takes 100000", "--text", text.toString(), "--window", "100000");
     refused(ExitCode.USAGE, "max-memory", "--text", text.toString(), "--max-memory", "much");
-    refused(ExitCode.USAGE, "MiB are left", "--text", text.toString(), "--max-memory", "768m", "--window", "30000",
-        "--windows", "1", "--choices", questions.toString());
-    refused(ExitCode.USAGE, "no backend is called", "--text", text.toString(), "--backend", "abacus");
+    refused(
+        ExitCode.USAGE,
+        "MiB are left",
+        "--text",
+        text.toString(),
+        "--max-memory",
+        "768m",
+        "--window",
+        "30000",
+        "--windows",
+        "1",
+        "--choices",
+        questions.toString());
+    refused(
+        ExitCode.USAGE, "no backend is called", "--text", text.toString(), "--backend", "abacus");
     Path other = folder.resolve("other");
     Miniature shallow = Miniature.of("llama", 1);
     shallow.write(other, Miniature.Spread.ONE);
-    Files.writeString(other.resolve("config.json"), shallow.config().deepCopy().put("num_hidden_layers", 1).toString());
-    refused(ExitCode.USAGE, "has 2 layers, 64 channels and a vocabulary of 50", "--choices", questions.toString(), "--against", other.toString());
+    Files.writeString(
+        other.resolve("config.json"),
+        shallow.config().deepCopy().put("num_hidden_layers", 1).toString());
+    refused(
+        ExitCode.USAGE,
+        "has 2 layers, 64 channels and a vocabulary of 50",
+        "--choices",
+        questions.toString(),
+        "--against",
+        other.toString());
     Files.writeString(questions, "{\"context\": \"a\"}\n");
     refused(ExitCode.USAGE, "questions.jsonl, line 1", "--choices", questions.toString());
     refused(ExitCode.USAGE, "--text", "--text");

@@ -25,8 +25,10 @@ final class EvaluationRemedies {
   }
 
   private static CommandRun evaluate(Place place, String... more) {
-    return Place.run(Place.with(
-        List.of("evaluate", place.model().toString(), "--backend", "scalar", "--windows", "1"), more));
+    return Place.run(
+        Place.with(
+            List.of("evaluate", place.model().toString(), "--backend", "scalar", "--windows", "1"),
+            more));
   }
 
   private static String text(Place place, String text) throws IOException {
@@ -42,78 +44,147 @@ final class EvaluationRemedies {
   }
 
   private static Remedy question(String name, String wrong, String words, String right) {
-    return new Remedy(name,
-        place -> evaluate(ready(place), "--choices", text(place, wrong)), ExitCode.USAGE, List.of(words),
+    return new Remedy(
+        name,
+        place -> evaluate(ready(place), "--choices", text(place, wrong)),
+        ExitCode.USAGE,
+        List.of(words),
         (place, failed) -> evaluate(place, "--choices", text(place, right)));
   }
 
   private static List<Remedy> texts() {
     String sound = "{\"context\": \"ab \", \"choices\": [\"c\", \"ba\"], \"answer\": 0}\n";
     return List.of(
-        new Remedy("nothing to evaluate", place -> evaluate(ready(place)), ExitCode.USAGE,
+        new Remedy(
+            "nothing to evaluate",
+            place -> evaluate(ready(place)),
+            ExitCode.USAGE,
             List.of("give --text, --choices or both"),
             (place, failed) -> read(place)),
-        new Remedy("no windows",
-            place -> evaluate(ready(place), "--text", longText(place), "--window", "1"), ExitCode.USAGE,
+        new Remedy(
+            "no windows",
+            place -> evaluate(ready(place), "--text", longText(place), "--window", "1"),
+            ExitCode.USAGE,
             List.of("--window at least 2"),
             (place, failed) -> evaluate(place, "--text", longText(place), "--window", "2")),
-        new Remedy("a text that is too short, and a longer one",
-            place -> evaluate(ready(place), "--text", text(place, "abc"), "--window", "16"), ExitCode.USAGE,
-            List.of("Give a longer text"), (place, failed) -> read(place)),
-        new Remedy("a text that is too short, and a smaller window",
-            place -> evaluate(ready(place), "--text", text(place, "abc cab"), "--window", "16"), ExitCode.USAGE,
+        new Remedy(
+            "a text that is too short, and a longer one",
+            place -> evaluate(ready(place), "--text", text(place, "abc"), "--window", "16"),
+            ExitCode.USAGE,
+            List.of("Give a longer text"),
+            (place, failed) -> read(place)),
+        new Remedy(
+            "a text that is too short, and a smaller window",
+            place -> evaluate(ready(place), "--text", text(place, "abc cab"), "--window", "16"),
+            ExitCode.USAGE,
             List.of("or a smaller --window"),
             (place, failed) -> evaluate(place, "--text", text(place, "abc cab"), "--window", "3")),
-        new Remedy("a text in another encoding",
-            place -> evaluate(ready(place), "--text",
-                Files.write(place.folder().resolve("text"), new byte[] {(byte) 0xE4, (byte) 0xFF}).toString()),
-            ExitCode.USAGE, List.of("Give a text in UTF-8"), (place, failed) -> read(place)),
+        new Remedy(
+            "a text in another encoding",
+            place ->
+                evaluate(
+                    ready(place),
+                    "--text",
+                    Files.write(
+                            place.folder().resolve("text"), new byte[] {(byte) 0xE4, (byte) 0xFF})
+                        .toString()),
+            ExitCode.USAGE,
+            List.of("Give a text in UTF-8"),
+            (place, failed) -> read(place)),
         question("no questions", "\n", "Give a file with one on each line", sound),
         question("a question that is no JSON", "{\n", "Write each question as", sound),
-        question("a choice that is blank", sound.replace("\"ba\"", "\"\""), "Write each question as", sound),
-        question("a choice that is too long", sound.replace("\"ba\"", "\"" + "cb".repeat(5000) + "\""),
-            "Fix or remove that question", sound));
+        question(
+            "a choice that is blank",
+            sound.replace("\"ba\"", "\"\""),
+            "Write each question as",
+            sound),
+        question(
+            "a choice that is too long",
+            sound.replace("\"ba\"", "\"" + "cb".repeat(5000) + "\""),
+            "Fix or remove that question",
+            sound));
   }
 
   private static List<Remedy> models() {
     return List.of(
-        new Remedy("no tokenizer", place -> read(place.whole()), ExitCode.CHECKPOINT,
+        new Remedy(
+            "no tokenizer",
+            place -> read(place.whole()),
+            ExitCode.CHECKPOINT,
             List.of("Put the model's tokenizer.json into that folder"),
             (place, failed) -> read(tokenized(place))),
-        new Remedy("a number that is none",
+        new Remedy(
+            "a number that is none",
             place -> {
-              Place.edit(ready(place).file("config.json"), "\"num_attention_heads\"\\s*:\\s*4",
+              Place.edit(
+                  ready(place).file("config.json"),
+                  "\"num_attention_heads\"\\s*:\\s*4",
                   "\"num_attention_heads\": \"x\"");
               return read(place);
             },
-            ExitCode.CHECKPOINT, List.of("Download config.json again, or fix it"),
+            ExitCode.CHECKPOINT,
+            List.of("Download config.json again, or fix it"),
             (place, failed) -> {
-              Place.edit(place.file("config.json"), "\"num_attention_heads\": \"x\"", "\"num_attention_heads\": 4");
+              Place.edit(
+                  place.file("config.json"),
+                  "\"num_attention_heads\": \"x\"",
+                  "\"num_attention_heads\": 4");
               return read(place);
             }),
-        new Remedy("a model that cannot be run",
+        new Remedy(
+            "a model that cannot be run",
             place -> {
-              Place.edit(ready(place).file("config.json"), "\"hidden_act\"\\s*:\\s*\"silu\"",
+              Place.edit(
+                  ready(place).file("config.json"),
+                  "\"hidden_act\"\\s*:\\s*\"silu\"",
                   "\"hidden_act\": \"other\"");
               return read(place);
             },
-            ExitCode.USAGE, List.of("this one can be quantized, but not run"),
+            ExitCode.USAGE,
+            List.of("this one can be quantized, but not run"),
             (place, failed) -> place.quantize()),
-        new Remedy("a reference of another size",
+        new Remedy(
+            "a reference of another size",
             place -> {
               ready(place);
               Path other = Files.createDirectory(place.folder().resolve("other"));
               Place larger = new Place(other);
               SampleCheckpoint.write(
-                  new SampleShape(2, 32, 64, 4, 2, 64, Dtype.BF16, false,
-                      SampleShape.Distribution.GAUSSIAN, 0, 1_000_000),
-                  1, larger.model(), new StopFlag());
-              return evaluate(place, "--text", longText(place), "--window", "16", "--against",
+                  new SampleShape(
+                      2,
+                      32,
+                      64,
+                      4,
+                      2,
+                      64,
+                      Dtype.BF16,
+                      false,
+                      SampleShape.Distribution.GAUSSIAN,
+                      0,
+                      1_000_000),
+                  1,
+                  larger.model(),
+                  new StopFlag());
+              return evaluate(
+                  place,
+                  "--text",
+                  longText(place),
+                  "--window",
+                  "16",
+                  "--against",
                   larger.model().toString());
             },
-            ExitCode.USAGE, List.of("Compare with the checkpoint that the model was made from"),
-            (place, failed) -> evaluate(
-                place, "--text", longText(place), "--window", "16", "--against", place.model().toString())));
+            ExitCode.USAGE,
+            List.of("Compare with the checkpoint that the model was made from"),
+            (place, failed) ->
+                evaluate(
+                    place,
+                    "--text",
+                    longText(place),
+                    "--window",
+                    "16",
+                    "--against",
+                    place.model().toString())));
   }
 
   private static Place tokenized(Place place) throws IOException {
@@ -122,11 +193,28 @@ final class EvaluationRemedies {
   }
 
   private static List<Remedy> memory() {
-    return List.of(new Remedy("windows that need more memory",
-        place -> evaluate(ready(place), "--text", text(place, "abc cab b a".repeat(2000)), "--window", "6144",
-            "--max-memory", "768m"),
-        ExitCode.USAGE, List.of("Run again with --max-memory"),
-        (place, failed) -> evaluate(place, "--text", text(place, "abc cab b a".repeat(2000)), "--window", "6144",
-            "--max-memory", Place.found(failed, "--max-memory (\\d+m) or more"))));
+    return List.of(
+        new Remedy(
+            "windows that need more memory",
+            place ->
+                evaluate(
+                    ready(place),
+                    "--text",
+                    text(place, "abc cab b a".repeat(2000)),
+                    "--window",
+                    "6144",
+                    "--max-memory",
+                    "768m"),
+            ExitCode.USAGE,
+            List.of("Run again with --max-memory"),
+            (place, failed) ->
+                evaluate(
+                    place,
+                    "--text",
+                    text(place, "abc cab b a".repeat(2000)),
+                    "--window",
+                    "6144",
+                    "--max-memory",
+                    Place.found(failed, "--max-memory (\\d+m) or more"))));
   }
 }

@@ -13,11 +13,14 @@ class ExampleRecipeTest {
   @Test
   void itIsSound() {
     Settings settings =
-        Settings.load(Optional.of(Repository.distributionSources().resolve("conf/example-recipe.conf")), Map.of());
+        Settings.load(
+            Optional.of(Repository.distributionSources().resolve("conf/example-recipe.conf")),
+            Map.of());
 
     assertThat(settings.recipe().bits()).hasValue(3);
     assertThat(settings.recipe().overrides()).hasSize(1);
     assertThat("model.layers.0.mlp.up_proj.weight").matches(settings.recipe().exclude().getFirst());
-    assertThat("model.layers.7.mlp.down_proj.weight").matches(settings.recipe().overrides().getFirst().pattern());
+    assertThat("model.layers.7.mlp.down_proj.weight")
+        .matches(settings.recipe().overrides().getFirst().pattern());
   }
 }

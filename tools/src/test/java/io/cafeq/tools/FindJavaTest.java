@@ -25,7 +25,8 @@ class FindJavaTest {
     Path own = jdk("own", "25.0.1");
     Path usual = jdk("usual", "25");
 
-    RunningProgram.Result found = find(Map.of("CAFEQ_JAVA_HOME", own.toString(), "JAVA_HOME", usual.toString()));
+    RunningProgram.Result found =
+        find(Map.of("CAFEQ_JAVA_HOME", own.toString(), "JAVA_HOME", usual.toString()));
 
     assertThat(found.exitCode()).isZero();
     assertThat(found.out()).isEqualTo(own + "\n");
@@ -36,7 +37,8 @@ class FindJavaTest {
     Path old = jdk("old", "21.0.4");
     Path usual = jdk("usual", "25");
 
-    RunningProgram.Result found = find(Map.of("CAFEQ_JAVA_HOME", old.toString(), "JAVA_HOME", usual.toString()));
+    RunningProgram.Result found =
+        find(Map.of("CAFEQ_JAVA_HOME", old.toString(), "JAVA_HOME", usual.toString()));
 
     assertThat(found.exitCode()).isEqualTo(1);
     assertThat(found.out()).isEmpty();
@@ -48,7 +50,8 @@ class FindJavaTest {
     Path old = jdk("old", "17.0.15");
     Path onPath = jdk("on-path", "25.0.2+10");
 
-    RunningProgram.Result found = find(Map.of("JAVA_HOME", old.toString(), "PATH", onPath.resolve("bin") + ":/usr/bin:/bin"));
+    RunningProgram.Result found =
+        find(Map.of("JAVA_HOME", old.toString(), "PATH", onPath.resolve("bin") + ":/usr/bin:/bin"));
 
     assertThat(found.exitCode()).isZero();
     assertThat(found.out()).isEqualTo(onPath.toRealPath() + "\n");
@@ -56,7 +59,8 @@ class FindJavaTest {
 
   @Test
   void versionThatOnlyStartsWithTheSameDigitsIsAnother() throws Exception {
-    RunningProgram.Result found = find(Map.of("CAFEQ_JAVA_HOME", jdk("later", "250.0.1").toString()));
+    RunningProgram.Result found =
+        find(Map.of("CAFEQ_JAVA_HOME", jdk("later", "250.0.1").toString()));
 
     assertThat(found.exitCode()).isEqualTo(1);
   }
@@ -70,7 +74,10 @@ class FindJavaTest {
     assertThat(found.exitCode()).isZero();
     // A machine that has a JDK 25 in a system folder finds that one first.
     assertThat(found.out().strip())
-        .satisfies(home -> assertThat(home.equals(managed.toString()) || !home.startsWith(folder.toString())).isTrue());
+        .satisfies(
+            home ->
+                assertThat(home.equals(managed.toString()) || !home.startsWith(folder.toString()))
+                    .isTrue());
   }
 
   private Path jdk(String name, String version) throws IOException {
@@ -78,13 +85,15 @@ class FindJavaTest {
     Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
     Files.writeString(java, "#!/bin/sh\n");
     assertThat(java.toFile().setExecutable(true)).isTrue();
-    Files.writeString(home.resolve("release"), "IMPLEMENTOR=\"Somebody\"\nJAVA_VERSION=\"" + version + "\"\n");
+    Files.writeString(
+        home.resolve("release"), "IMPLEMENTOR=\"Somebody\"\nJAVA_VERSION=\"" + version + "\"\n");
     return home;
   }
 
   private static RunningProgram.Result find(Map<String, String> environment) throws Exception {
     ProcessBuilder builder =
-        new ProcessBuilder("/bin/sh", Repository.distributionSources().resolve("bin/find-java").toString());
+        new ProcessBuilder(
+            "/bin/sh", Repository.distributionSources().resolve("bin/find-java").toString());
     builder.environment().keySet().removeAll(java.util.Set.of("CAFEQ_JAVA_HOME", "JAVA_HOME"));
     builder.environment().putAll(environment);
     return RunningProgram.start(builder).await();

@@ -16,7 +16,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A small model through every command, each a process of its own whose stdout is one JSON document. */
+/**
+ * A small model through every command, each a process of its own whose stdout is one JSON document.
+ */
 class FlowTest {
   private static final JsonMapper ONE_DOCUMENT =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
@@ -40,21 +42,36 @@ class FlowTest {
     assertThat(plan.get("seconds").asDouble()).isPositive();
     assertThat(out).doesNotExist();
 
-    JsonNode report = json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--steps", "20");
+    JsonNode report =
+        json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--steps", "20");
     assertThat(report).isEqualTo(ONE_DOCUMENT.readTree(out.resolve("report.json").toFile()));
     assertThat(report.get("status").asText()).isEqualTo("complete");
-    for (String name : new String[] {
-      "weights", "bits_per_weight", "model_bits_per_weight", "model_bytes", "relative_error", "plain", "plain_clipped",
-      "plain_equal_bits", "seconds", "bytes_read", "bytes_written", "peak_memory_bytes"
-    }) {
+    for (String name :
+        new String[] {
+          "weights",
+          "bits_per_weight",
+          "model_bits_per_weight",
+          "model_bytes",
+          "relative_error",
+          "plain",
+          "plain_clipped",
+          "plain_equal_bits",
+          "seconds",
+          "bytes_read",
+          "bytes_written",
+          "peak_memory_bytes"
+        }) {
       assertThat(report.get("totals").hasNonNull(name)).as(name).isTrue();
     }
     assertThat(report.at("/totals/weights")).isEqualTo(plan.at("/totals/weights"));
     assertThat(report.at("/statistics/source").asText()).isEqualTo("random");
-    assertThat(report.at("/totals/relative_output_error").asDouble()).isPositive()
-        .isLessThanOrEqualTo(report.at("/totals/plain_equal_bits/relative_output_error").asDouble());
+    assertThat(report.at("/totals/relative_output_error").asDouble())
+        .isPositive()
+        .isLessThanOrEqualTo(
+            report.at("/totals/plain_equal_bits/relative_output_error").asDouble());
 
-    JsonNode again = json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--steps", "20");
+    JsonNode again =
+        json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--steps", "20");
     assertThat(again).isEqualTo(report);
 
     JsonNode checkpoint = json(ExitCode.OK, "inspect", model.toString());
@@ -75,25 +92,39 @@ class FlowTest {
     JsonNode verdict = json(ExitCode.OK, "verify", out.toString(), "--against", model.toString());
     assertThat(verdict.get("sound").asBoolean()).isTrue();
     assertThat(verdict.get("relative_error").asDouble())
-        .isCloseTo(report.at("/totals/relative_error").asDouble(), org.assertj.core.data.Percentage.withPercentage(0.1));
+        .isCloseTo(
+            report.at("/totals/relative_error").asDouble(),
+            org.assertj.core.data.Percentage.withPercentage(0.1));
 
     Path dense = folder.resolve("dense");
-    JsonNode export = json(ExitCode.OK, "export", out.toString(), "--format", "dense", "--out", dense.toString());
+    JsonNode export =
+        json(ExitCode.OK, "export", out.toString(), "--format", "dense", "--out", dense.toString());
     assertThat(export.get("tensors").asInt()).isEqualTo(checkpoint.get("tensors").size());
-    assertThat(json(ExitCode.OK, "inspect", dense.toString()).get("tensors")).isEqualTo(checkpoint.get("tensors"));
+    assertThat(json(ExitCode.OK, "inspect", dense.toString()).get("tensors"))
+        .isEqualTo(checkpoint.get("tensors"));
 
     JsonNode doctor = json(ExitCode.OK, "doctor");
     assertThat(doctor.get("usable").asBoolean()).isTrue();
     assertThat(doctor.at("/tokenizers/detail").asText()).contains("tokenizers");
     assertThat(json(ExitCode.OK, "config").get("settings")).isNotEmpty();
-    JsonNode demo = json(ExitCode.OK, "demo", "--out", folder.resolve("demo").toString(), "--method", "rtn");
+    JsonNode demo =
+        json(ExitCode.OK, "demo", "--out", folder.resolve("demo").toString(), "--method", "rtn");
     assertThat(demo.get("status").asText()).isEqualTo("complete");
   }
 
   @Test
   void aDamagedResultDoesNotVerify() throws Exception {
     Path out = folder.resolve("damaged");
-    json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--method", "rtn", "--backend", "scalar");
+    json(
+        ExitCode.OK,
+        "quantize",
+        model.toString(),
+        "--out",
+        out.toString(),
+        "--method",
+        "rtn",
+        "--backend",
+        "scalar");
     Path unit;
     try (var files = Files.list(out.resolve("units"))) {
       unit = files.sorted().findFirst().orElseThrow();
@@ -105,7 +136,8 @@ class FlowTest {
       file.write(~old);
     }
 
-    JsonNode verdict = json(ExitCode.FAILURE, "verify", out.toString(), "--against", model.toString());
+    JsonNode verdict =
+        json(ExitCode.FAILURE, "verify", out.toString(), "--against", model.toString());
 
     assertThat(verdict.get("sound").asBoolean()).isFalse();
     assertThat(verdict.at("/problems/0/message").asText()).contains(unit.getFileName().toString());
@@ -121,34 +153,64 @@ class FlowTest {
       byte[] text = new byte[(int) header - 8];
       file.readFully(text);
       JsonNode entries = ONE_DOCUMENT.readTree(text);
-      file.seek(header + entries.at("/model.layers.1.mlp.down_proj.weight/data_offsets/0").longValue());
+      file.seek(
+          header + entries.at("/model.layers.1.mlp.down_proj.weight/data_offsets/0").longValue());
       byte[] notANumber = {(byte) 0xC0, 0x7F};
       file.write(notANumber);
     }
 
     JsonNode report =
-        json(ExitCode.CHECKPOINT, "quantize", broken.toString(), "--out", folder.resolve("partial").toString(),
-            "--method", "rtn", "--backend", "scalar", "--statistics", "none");
+        json(
+            ExitCode.CHECKPOINT,
+            "quantize",
+            broken.toString(),
+            "--out",
+            folder.resolve("partial").toString(),
+            "--method",
+            "rtn",
+            "--backend",
+            "scalar",
+            "--statistics",
+            "none");
 
     assertThat(report.get("status").asText()).isEqualTo("partial");
     assertThat(report.get("units"))
         .filteredOn(unit -> unit.get("status").asText().equals("failed"))
         .singleElement()
-        .satisfies(unit -> assertThat(unit.at("/error/message").asText()).contains("model.layers.1.mlp.down_proj.weight"));
+        .satisfies(
+            unit ->
+                assertThat(unit.at("/error/message").asText())
+                    .contains("model.layers.1.mlp.down_proj.weight"));
     assertThat(folder.resolve("partial").resolve("manifest.json")).doesNotExist();
-    assertThat(json(ExitCode.FAILURE, "verify", folder.resolve("partial").toString()).at("/error/message").asText()).isNotBlank();
+    assertThat(
+            json(ExitCode.FAILURE, "verify", folder.resolve("partial").toString())
+                .at("/error/message")
+                .asText())
+        .isNotBlank();
   }
 
   private static SampleShape shape() {
     return new SampleShape(
-        2, 128, 384, 4, 2, 256, Dtype.BF16, true, SampleShape.Distribution.STUDENT, 1.0 / 64, 1L << 30);
+        2,
+        128,
+        384,
+        4,
+        2,
+        256,
+        Dtype.BF16,
+        true,
+        SampleShape.Distribution.STUDENT,
+        1.0 / 64,
+        1L << 30);
   }
 
   private static JsonNode json(int exitCode, String... arguments) throws Exception {
     String[] all = java.util.Arrays.copyOf(arguments, arguments.length + 1);
     all[arguments.length] = "--json";
     RunningProgram.Result result = RunningProgram.cafeq(all);
-    assertThat(result.exitCode()).as(String.join(" ", all) + "\n" + result.err()).isEqualTo(exitCode);
+    assertThat(result.exitCode())
+        .as(String.join(" ", all) + "\n" + result.err())
+        .isEqualTo(exitCode);
     return ONE_DOCUMENT.readTree(result.out());
   }
 }

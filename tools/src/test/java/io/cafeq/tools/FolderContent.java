@@ -19,7 +19,8 @@ final class FolderContent {
   static SortedMap<String, String> of(Path folder) throws IOException {
     try (Stream<Path> files = Files.walk(folder)) {
       SortedMap<String, String> content = new TreeMap<>();
-      files.filter(Files::isRegularFile)
+      files
+          .filter(Files::isRegularFile)
           .filter(file -> !file.equals(folder.resolve("report.json")))
           .forEach(file -> content.put(folder.relativize(file).toString(), digest(file)));
       return content;
@@ -28,7 +29,8 @@ final class FolderContent {
 
   private static String digest(Path file) {
     try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+      return HexFormat.of()
+          .formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (NoSuchAlgorithmException e) {

@@ -40,7 +40,8 @@ final class HandMadeModel {
     for (int i = 0; i < elements; i++) {
       bytes.putFloat((float) values.applyAsDouble(i));
     }
-    entries.add(RawSafetensors.entry(name, "F32", shape, data.size(), data.size() + bytes.capacity()));
+    entries.add(
+        RawSafetensors.entry(name, "F32", shape, data.size(), data.size() + bytes.capacity()));
     data.writeBytes(bytes.array());
     return this;
   }
@@ -55,7 +56,8 @@ final class HandMadeModel {
   Path write(Path folder) throws IOException {
     Files.createDirectories(folder);
     Files.writeString(folder.resolve("config.json"), config);
-    RawSafetensors.write(folder, "model.safetensors", "{" + String.join(",", entries) + "}", data.toByteArray());
+    RawSafetensors.write(
+        folder, "model.safetensors", "{" + String.join(",", entries) + "}", data.toByteArray());
     return folder;
   }
 }

@@ -19,13 +19,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Names of tensors and files, values of config.json and metadata that steer terminals, turn text around or forge lines:
- * none of it gets out of any command as it is, and JSON holds it without loss.
+ * Names of tensors and files, values of config.json and metadata that steer terminals, turn text
+ * around or forge lines: none of it gets out of any command as it is, and JSON holds it without
+ * loss.
  */
 class HostileTextTest {
-  /** Clears the screen, sets a title, overrides the direction, hides a joiner, breaks lines in all ways there are. */
+  /**
+   * Clears the screen, sets a title, overrides the direction, hides a joiner, breaks lines in all
+   * ways there are.
+   */
   private static final String HOSTILE =
-      "\u001b[2J\u001b]0;t\u0007\u202e\u200d\ufeff\u0085\u009b31m\u2028\u2029\u007f\r\nforged: all is well\n";
+      "\u001b[2J\u001b]0;t\u0007\u202e\u200d\ufeff\u0085\u009b31m\u2028\u2029\u007f\r\n"
+          + "forged: all is well\n";
 
   private static final JsonMapper JSON = JsonMapper.builder().build();
   private static final String NAME = "model.layers.0.mlp." + HOSTILE + ".weight";
@@ -36,14 +41,16 @@ class HostileTextTest {
 
   @BeforeEach
   void writeModel() throws IOException {
-    model = new HandMadeModel()
-        .matrix(escaped(NAME), 32, 64, HandMadeModel.ordinary(1))
-        .matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(3))
-        .matrix(HandMadeModel.down(1), 32, 64, HandMadeModel.ordinary(2))
-        .tensor(escaped("norm" + HOSTILE), "[64]", 64, index -> 1)
-        .tensor(LONG, "[4]", 4, index -> 1)
-        .config("{\"model_type\":\"llama" + escaped(HOSTILE) + "\",\"" + escaped(HOSTILE) + "\":1}")
-        .write(folder.resolve("model" + HOSTILE));
+    model =
+        new HandMadeModel()
+            .matrix(escaped(NAME), 32, 64, HandMadeModel.ordinary(1))
+            .matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(3))
+            .matrix(HandMadeModel.down(1), 32, 64, HandMadeModel.ordinary(2))
+            .tensor(escaped("norm" + HOSTILE), "[64]", 64, index -> 1)
+            .tensor(LONG, "[4]", 4, index -> 1)
+            .config(
+                "{\"model_type\":\"llama" + escaped(HOSTILE) + "\",\"" + escaped(HOSTILE) + "\":1}")
+            .write(folder.resolve("model" + HOSTILE));
     Files.writeString(model.resolve("note" + HOSTILE + ".txt"), "x");
     Files.writeString(model.resolve("other" + HOSTILE + ".gguf"), "x");
   }
@@ -63,8 +70,12 @@ class HostileTextTest {
     ok("export", result, "--format", "dense", "--out", folder.resolve("dense").toString());
     ok("inspect", folder.resolve("dense").toString(), "--all");
     Path text = Files.writeString(folder.resolve("text"), "hello");
-    assertThat(shown("evaluate", model.toString(), "--text", text.toString()).exitCode()).isNotZero();
-    assertThat(shown("evaluate", model.toString(), "--text", text.toString(), "--stacktrace").exitCode()).isNotZero();
+    assertThat(shown("evaluate", model.toString(), "--text", text.toString()).exitCode())
+        .isNotZero();
+    assertThat(
+            shown("evaluate", model.toString(), "--text", text.toString(), "--stacktrace")
+                .exitCode())
+        .isNotZero();
   }
 
   @Test
@@ -73,14 +84,22 @@ class HostileTextTest {
     JsonNode plan = json("plan", model.toString(), "--backend", "scalar");
     assertThat(plan.findValuesAsText("tensors")).isNotNull();
     assertThat(tensors(plan)).contains(NAME, "norm" + HOSTILE, LONG);
-    assertThat(plan.get("left_out")).extracting(JsonNode::textValue).contains("other" + HOSTILE + ".gguf");
+    assertThat(plan.get("left_out"))
+        .extracting(JsonNode::textValue)
+        .contains("other" + HOSTILE + ".gguf");
     JsonNode checkpoint = json("inspect", model.toString());
     assertThat(checkpoint.get("model_type").textValue()).isEqualTo("llama" + HOSTILE);
-    assertThat(checkpoint.get("tensors")).extracting(tensor -> tensor.get("name").textValue()).contains(NAME, LONG);
+    assertThat(checkpoint.get("tensors"))
+        .extracting(tensor -> tensor.get("name").textValue())
+        .contains(NAME, LONG);
     json(quantize(result));
     JsonNode made = json("inspect", result);
-    assertThat(made.get("tensors")).extracting(tensor -> tensor.get("name").textValue()).contains(NAME, LONG);
-    assertThat(made.get("side_files")).extracting(JsonNode::textValue).contains("note" + HOSTILE + ".txt");
+    assertThat(made.get("tensors"))
+        .extracting(tensor -> tensor.get("name").textValue())
+        .contains(NAME, LONG);
+    assertThat(made.get("side_files"))
+        .extracting(JsonNode::textValue)
+        .contains("note" + HOSTILE + ".txt");
     json("verify", result, "--against", model.toString());
     json("export", result, "--format", "dense", "--out", folder.resolve("dense").toString());
     for (String file : new String[] {"manifest.json", "report.json"}) {
@@ -90,10 +109,11 @@ class HostileTextTest {
 
   @Test
   void failuresOfUnitsShowItEscaped() throws Exception {
-    Path broken = new HandMadeModel()
-        .matrix(escaped(NAME), 32, 64, index -> index == 5 ? Double.NaN : 1)
-        .matrix(HandMadeModel.down(1), 32, 64, HandMadeModel.ordinary(2))
-        .write(folder.resolve("broken"));
+    Path broken =
+        new HandMadeModel()
+            .matrix(escaped(NAME), 32, 64, index -> index == 5 ? Double.NaN : 1)
+            .matrix(HandMadeModel.down(1), 32, 64, HandMadeModel.ordinary(2))
+            .write(folder.resolve("broken"));
     model = broken;
     CommandRun run = shown(quantize(folder.resolve("partial").toString()));
     assertThat(run.exitCode()).isEqualTo(ExitCode.CHECKPOINT);
@@ -120,14 +140,26 @@ class HostileTextTest {
     String dense = folder.resolve("d").toString();
     assertThat(shown("export", result.toString(), "--format", "dense", "--out", dense).exitCode())
         .isEqualTo(ExitCode.FAILURE);
-    Files.writeString(result.resolve("manifest.json"), "{\"" + escaped(HOSTILE) + "\": \"" + escaped(HOSTILE) + "\"}");
+    Files.writeString(
+        result.resolve("manifest.json"),
+        "{\"" + escaped(HOSTILE) + "\": \"" + escaped(HOSTILE) + "\"}");
     assertThat(shown("verify", result.toString()).exitCode()).isEqualTo(ExitCode.FAILURE);
     assertThat(shown("inspect", result.toString()).exitCode()).isEqualTo(ExitCode.FAILURE);
   }
 
   /** Headers, indexes and config.json that are refused: each message names what stands there. */
   @ParameterizedTest
-  @ValueSource(strings = {"header", "dtype", "metadata", "duplicate", "index", "index file", "config", "block size"})
+  @ValueSource(
+      strings = {
+        "header",
+        "dtype",
+        "metadata",
+        "duplicate",
+        "index",
+        "index file",
+        "config",
+        "block size"
+      })
   void refusalsShowItEscaped(String what) throws Exception {
     String hostile = escaped(HOSTILE);
     Path bad = Files.createDirectory(folder.resolve("bad" + HOSTILE));
@@ -136,15 +168,18 @@ class HostileTextTest {
     String header = "{" + entry + "}";
     switch (what) {
       case "header" -> header = "{\"w" + hostile + "\": 5}";
-      case "dtype" -> header = "{" + RawSafetensors.entry("w" + hostile, hostile, "[1]", 0, 4) + "}";
+      case "dtype" ->
+          header = "{" + RawSafetensors.entry("w" + hostile, hostile, "[1]", 0, 4) + "}";
       case "metadata" -> header = "{\"__metadata__\":{\"" + hostile + "\":[]}," + entry + "}";
       case "duplicate" -> header = "{" + entry + "," + entry + "}";
       case "config" -> config = "{\"a\": " + HOSTILE + "}";
-      case "block size" -> config = "{\"quantization_config\":{\"weight_block_size\":\"" + hostile + "\"}}";
+      case "block size" ->
+          config = "{\"quantization_config\":{\"weight_block_size\":\"" + hostile + "\"}}";
       default -> {}
     }
     Files.writeString(bad.resolve("config.json"), config);
-    String file = what.startsWith("index") ? "shard" + HOSTILE + ".safetensors" : "model.safetensors";
+    String file =
+        what.startsWith("index") ? "shard" + HOSTILE + ".safetensors" : "model.safetensors";
     RawSafetensors.write(bad, file, header, new byte[4]);
     if (what.startsWith("index")) {
       String named = what.equals("index") ? "shard" + hostile + ".safetensors" : "../" + hostile;
@@ -164,14 +199,20 @@ class HostileTextTest {
 
   @Test
   void settingsShowItEscaped() throws Exception {
-    Path recipe = Files.writeString(
-        folder.resolve("recipe.conf"),
-        "cafeq.recipe { bits = \"" + escaped(HOSTILE) + "\"\n group = \"" + escaped(HOSTILE) + "\" }");
+    Path recipe =
+        Files.writeString(
+            folder.resolve("recipe.conf"),
+            "cafeq.recipe { bits = \""
+                + escaped(HOSTILE)
+                + "\"\n group = \""
+                + escaped(HOSTILE)
+                + "\" }");
     CommandRun run = shown("config", "--recipe", recipe.toString());
     assertThat(run.exitCode()).isEqualTo(ExitCode.USAGE);
     assertThat(run.err()).contains("2 problems").contains("\\u001b[2J");
     assertThat(run.err().lines()).hasSize(4);
-    assertThat(shown("plan", model.toString(), "--bits", HOSTILE).exitCode()).isEqualTo(ExitCode.USAGE);
+    assertThat(shown("plan", model.toString(), "--bits", HOSTILE).exitCode())
+        .isEqualTo(ExitCode.USAGE);
     assertThat(shown("plan", HOSTILE).exitCode()).isEqualTo(ExitCode.USAGE);
   }
 
@@ -194,8 +235,22 @@ class HostileTextTest {
 
   private String[] quantize(String out) {
     return new String[] {
-      "quantize", model.toString(), "--out", out, "--method", "rtn", "--backend", "scalar", "--lanes", "1",
-      "--max-memory", "2g", "--statistics", "none", "--include", "(?s).*mlp.*"
+      "quantize",
+      model.toString(),
+      "--out",
+      out,
+      "--method",
+      "rtn",
+      "--backend",
+      "scalar",
+      "--lanes",
+      "1",
+      "--max-memory",
+      "2g",
+      "--statistics",
+      "none",
+      "--include",
+      "(?s).*mlp.*"
     };
   }
 
@@ -221,27 +276,41 @@ class HostileTextTest {
 
   private static List<String> tensors(JsonNode plan) {
     List<String> names = new ArrayList<>();
-    plan.get("units").forEach(unit -> unit.get("tensors").forEach(tensor -> names.add(tensor.textValue())));
+    plan.get("units")
+        .forEach(unit -> unit.get("tensors").forEach(tensor -> names.add(tensor.textValue())));
     return names;
   }
 
   private static void assertThatNothingGetsOut(String text) {
-    assertThat(text.codePoints().filter(c -> c != '\n' && !isOrdinary(c)).mapToObj(Integer::toHexString).toList())
-        .as(text).isEmpty();
+    assertThat(
+            text.codePoints()
+                .filter(c -> c != '\n' && !isOrdinary(c))
+                .mapToObj(Integer::toHexString)
+                .toList())
+        .as(text)
+        .isEmpty();
     assertThat(text.lines()).noneMatch(line -> line.startsWith("forged"));
   }
 
   private static boolean isOrdinary(int character) {
     return switch (Character.getType(character)) {
-      case Character.CONTROL, Character.FORMAT, Character.SURROGATE, Character.LINE_SEPARATOR,
-          Character.PARAGRAPH_SEPARATOR -> false;
+      case Character.CONTROL,
+          Character.FORMAT,
+          Character.SURROGATE,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR ->
+          false;
       default -> true;
     };
   }
 
   private static String escaped(String text) {
     StringBuilder json = new StringBuilder();
-    text.chars().forEach(c -> json.append(c < ' ' || c > '~' ? String.format("\\u%04x", c) : Character.toString(c)));
+    text.chars()
+        .forEach(
+            c ->
+                json.append(
+                    c < ' ' || c > '~' ? String.format("\\u%04x", c) : Character.toString(c)));
     return json.toString();
   }
 }

@@ -22,13 +22,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Processes that are killed with SIGKILL at random moments, and resumed by the same command until the result is there. It
- * must have the bytes of a run that nobody disturbed. {@code -Dcafeq.test.kills=200} kills more often.
+ * Processes that are killed with SIGKILL at random moments, and resumed by the same command until
+ * the result is there. It must have the bytes of a run that nobody disturbed. {@code
+ * -Dcafeq.test.kills=200} kills more often.
  */
 class KillTest {
   private static final int KILLS = Integer.getInteger("cafeq.test.kills", 8);
   private static final long SEED = Long.getLong("cafeq.test.seed", 20260101);
   private static final int SIGKILL_EXIT = 128 + 9;
+
   /** Longer than a run takes from a message to its end. */
   private static final Duration PATIENCE = Duration.ofMinutes(4);
 
@@ -44,31 +46,50 @@ class KillTest {
     model = folder.resolve("model");
     SampleShape shape =
         new SampleShape(
-            8, 256, 704, 8, 4, 512, Dtype.BF16, false, SampleShape.Distribution.STUDENT, 1.0 / 64, 3_000_000);
+            8,
+            256,
+            704,
+            8,
+            4,
+            512,
+            Dtype.BF16,
+            false,
+            SampleShape.Distribution.STUDENT,
+            1.0 / 64,
+            3_000_000);
     SampleCheckpoint.write(shape, 7, model, new StopFlag());
     Files.writeString(model.resolve("README.md"), "A model.\n");
-    Files.writeString(Files.createDirectory(model.resolve("chat")).resolve("template.jinja"), "{{ messages }}\n");
+    Files.writeString(
+        Files.createDirectory(model.resolve("chat")).resolve("template.jinja"), "{{ messages }}\n");
     // Shared inputs, both sides, whole rows, plain rounding and copies, all in one run.
-    recipe = Files.writeString(folder.resolve("recipe.conf"), """
-        steps = 60
-        pair-steps = 60
-        transform-bits = 0.5
-        embeddings = 8
-        overrides = [
-          { pattern = ".*o_proj.*", side = output, block = 32 }
-          { pattern = ".*down_proj.*", group = channel }
-          { pattern = ".*layers.7.*", method = rtn }
-          { pattern = ".*layers.6.mlp.*", method = none }
-          { pattern = ".*layers.5.*", method = hadamard }
-        ]
-        """);
+    recipe =
+        Files.writeString(
+            folder.resolve("recipe.conf"),
+            """
+            steps = 60
+            pair-steps = 60
+            transform-bits = 0.5
+            embeddings = 8
+            overrides = [
+              { pattern = ".*o_proj.*", side = output, block = 32 }
+              { pattern = ".*down_proj.*", group = channel }
+              { pattern = ".*layers.7.*", method = rtn }
+              { pattern = ".*layers.6.mlp.*", method = none }
+              { pattern = ".*layers.5.*", method = hadamard }
+            ]
+            """);
     Path out = folder.resolve("undisturbed");
     RunningProgram.Result result = start(out, 1, "1g").await();
     assertThat(result.exitCode()).as(result.err()).isZero();
     undisturbed = FolderContent.of(out);
-    assertThat(undisturbed.keySet()).filteredOn(name -> name.startsWith("units/")).hasSizeBetween(20, 60);
-    assertThat(undisturbed).containsKeys("manifest.json", "config.json", "README.md", "chat/template.jinja");
-    assertThat(undisturbed).containsKeys("units/model.layers.0.self_attn.vo.arrow", "units/model.layers.6.self_attn.vo.arrow");
+    assertThat(undisturbed.keySet())
+        .filteredOn(name -> name.startsWith("units/"))
+        .hasSizeBetween(20, 60);
+    assertThat(undisturbed)
+        .containsKeys("manifest.json", "config.json", "README.md", "chat/template.jinja");
+    assertThat(undisturbed)
+        .containsKeys(
+            "units/model.layers.0.self_attn.vo.arrow", "units/model.layers.6.self_attn.vo.arrow");
     assertThat(undisturbed.keySet()).noneMatch(name -> name.endsWith(".part"));
   }
 
@@ -92,7 +113,9 @@ class KillTest {
     }
     RunningProgram.Result last = start(folders.getLast(), lanes, "1g").await();
     assertThat(last.exitCode()).as(last.err()).isZero();
-    assertThat(FolderContent.of(folders.getLast())).as("seed %d, %d lanes", SEED, lanes).isEqualTo(undisturbed);
+    assertThat(FolderContent.of(folders.getLast()))
+        .as("seed %d, %d lanes", SEED, lanes)
+        .isEqualTo(undisturbed);
     RunningProgram.Result verdict =
         RunningProgram.cafeq("verify", folders.getLast().toString(), "--against", model.toString());
     assertThat(verdict.exitCode()).as(verdict.out()).isZero();
@@ -116,7 +139,8 @@ class KillTest {
 
     RunningProgram.Result second = longJob(out).await();
     assertThat(second.exitCode()).as(second.err()).isEqualTo(ExitCode.USAGE);
-    assertThat(second.err()).contains("another run is writing to", out.toString(), "process " + first.pid());
+    assertThat(second.err())
+        .contains("another run is writing to", out.toString(), "process " + first.pid());
 
     first.signal("KILL");
     assertThat(first.await().exitCode()).isEqualTo(SIGKILL_EXIT);
@@ -127,7 +151,8 @@ class KillTest {
   }
 
   /** Kills at a random moment of one of a run's parts; false where the run was over before. */
-  private static boolean isKilled(RunningProgram program, int kills, Random random) throws Exception {
+  private static boolean isKilled(RunningProgram program, int kills, Random random)
+      throws Exception {
     Duration moment =
         switch (kills % 4) {
           // anywhere, the start of the program included
@@ -150,7 +175,10 @@ class KillTest {
     return program.await().exitCode() == SIGKILL_EXIT;
   }
 
-  /** Files under their final names are finished, whatever happened; a manifest is there only with all of them. */
+  /**
+   * Files under their final names are finished, whatever happened; a manifest is there only with
+   * all of them.
+   */
   private static void assertThatWhatIsThereIsRight(Path out) throws IOException {
     if (!Files.exists(out)) {
       return;
@@ -159,8 +187,9 @@ class KillTest {
     content.keySet().removeIf(name -> name.endsWith(".part") || name.startsWith(".cafeq/"));
     assertThat(undisturbed).containsAllEntriesOf(content);
     if (content.containsKey("manifest.json")) {
-      assertThat(content.keySet()).containsAll(
-          undisturbed.keySet().stream().filter(name -> !name.startsWith(".cafeq/")).toList());
+      assertThat(content.keySet())
+          .containsAll(
+              undisturbed.keySet().stream().filter(name -> !name.startsWith(".cafeq/")).toList());
     }
   }
 
@@ -168,15 +197,31 @@ class KillTest {
     return RunningProgram.cafeq(
         List.of(),
         List.of(
-            "quantize", model.toString(), "--out", out.toString(), "--recipe", recipe.toString(), "--lanes",
-            Integer.toString(lanes), "--max-memory", memory));
+            "quantize",
+            model.toString(),
+            "--out",
+            out.toString(),
+            "--recipe",
+            recipe.toString(),
+            "--lanes",
+            Integer.toString(lanes),
+            "--max-memory",
+            memory));
   }
 
   private static RunningProgram longJob(Path out) throws IOException {
     return RunningProgram.cafeq(
         List.of(),
         List.of(
-            "quantize", model.toString(), "--out", out.toString(), "--steps", "100000", "--backend", "scalar",
-            "--lanes", "1"));
+            "quantize",
+            model.toString(),
+            "--out",
+            out.toString(),
+            "--steps",
+            "100000",
+            "--backend",
+            "scalar",
+            "--lanes",
+            "1"));
   }
 }

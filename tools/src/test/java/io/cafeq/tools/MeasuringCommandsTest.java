@@ -50,27 +50,37 @@ class MeasuringCommandsTest {
     JsonNode rows = ONE_DOCUMENT.readTree(result.out());
     assertThat(rows).hasSize(2);
     for (JsonNode row : rows) {
-      assertThat(row.get("measured").asDouble()).isCloseTo(row.get("paper").asDouble(), within(1e-6));
+      assertThat(row.get("measured").asDouble())
+          .isCloseTo(row.get("paper").asDouble(), within(1e-6));
     }
   }
 
   @Test
   void benchPrintsEveryFigureWithItsLimit() throws Exception {
     RunningProgram.Result result =
-        RunningProgram.cafeq("bench", "--json", "--runs", "1", "--megabytes", "48", "--folder", folder.toString());
+        RunningProgram.cafeq(
+            "bench", "--json", "--runs", "1", "--megabytes", "48", "--folder", folder.toString());
 
     assertThat(result.exitCode()).as(result.err()).isZero();
     JsonNode figures = ONE_DOCUMENT.readTree(result.out());
-    assertThat(figures).extracting(figure -> figure.get("name").asText()).contains(
-        "learn_k128", "learn_value_output", "learn_gate_up", "statistics_pass", "statistics_to_learning", "plain_bf16");
+    assertThat(figures)
+        .extracting(figure -> figure.get("name").asText())
+        .contains(
+            "learn_k128",
+            "learn_value_output",
+            "learn_gate_up",
+            "statistics_pass",
+            "statistics_to_learning",
+            "plain_bf16");
     for (JsonNode figure : figures) {
       assertThat(figure.get("value").asDouble()).isPositive();
       assertThat(figure.get("limit").asDouble()).isPositive();
       assertThat(figure.get("unit").asText()).isIn("GFLOP/s", "MB/s", "s a layer");
       assertThat(figure.get("ratio").asDouble())
           .isCloseTo(figure.get("value").asDouble() / figure.get("limit").asDouble(), within(1e-9));
-      boolean isLayer = List.of("learn_value_output", "learn_gate_up", "statistics_pass")
-          .contains(figure.get("name").asText());
+      boolean isLayer =
+          List.of("learn_value_output", "learn_gate_up", "statistics_pass")
+              .contains(figure.get("name").asText());
       assertThat(figure.has("layer")).isEqualTo(isLayer);
       if (isLayer) {
         assertThat(figure.at("/layer/seconds").asDouble()).isPositive();

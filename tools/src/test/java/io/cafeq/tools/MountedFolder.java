@@ -6,7 +6,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** A small file system in memory, for what only a full or read-only disk shows. Needs root; without it the test is skipped. */
+/**
+ * A small file system in memory, for what only a full or read-only disk shows. Needs root; without
+ * it the test is skipped.
+ */
 final class MountedFolder implements AutoCloseable {
   private final Path folder;
 
@@ -14,7 +17,9 @@ final class MountedFolder implements AutoCloseable {
     this.folder = folder;
   }
 
-  /** @param options of tmpfs, such as {@code size=2m} */
+  /**
+   * @param options of tmpfs, such as {@code size=2m}
+   */
   static MountedFolder tmpfs(Path folder, String options) throws Exception {
     Files.createDirectories(folder);
     boolean mounted;
@@ -38,7 +43,10 @@ final class MountedFolder implements AutoCloseable {
   }
 
   private static int run(String... command) throws IOException, InterruptedException {
-    return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start()
+    return new ProcessBuilder(command)
+        .redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .start()
         .waitFor();
   }
 

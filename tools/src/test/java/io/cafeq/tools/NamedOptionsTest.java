@@ -20,6 +20,7 @@ import picocli.CommandLine;
 /** Texts of the program name no option that it does not have. */
 class NamedOptionsTest {
   private static final Pattern LITERAL = Pattern.compile("\"(?:[^\"\\\\]|\\\\.)*\"");
+
   /** Flags of the virtual machine have an equals sign. */
   private static final Pattern OPTION = Pattern.compile("--[a-z][a-z-]*[a-z](?![a-z=-])");
 
@@ -30,7 +31,9 @@ class NamedOptionsTest {
     List<String> unknown = new ArrayList<>();
     for (Path file : sources()) {
       for (String line : Files.readAllLines(file)) {
-        LITERAL.matcher(line).results()
+        LITERAL
+            .matcher(line)
+            .results()
             .flatMap(literal -> OPTION.matcher(literal.group()).results())
             .map(MatchResult::group)
             .filter(option -> !options.contains(option))

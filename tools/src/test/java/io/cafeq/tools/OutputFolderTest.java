@@ -20,7 +20,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where results cannot or must not be written, and recipes that do not fit: what is said, and what is left. */
+/**
+ * Where results cannot or must not be written, and recipes that do not fit: what is said, and what
+ * is left.
+ */
 class OutputFolderTest {
   @TempDir static Path shared;
   @TempDir Path folder;
@@ -31,7 +34,10 @@ class OutputFolderTest {
   static void writeModel() {
     model = shared.resolve("model");
     SampleCheckpoint.write(
-        new SampleShape(2, 64, 128, 4, 2, 128, Dtype.BF16, true, SampleShape.Distribution.STUDENT, 0, 1 << 20), 3, model,
+        new SampleShape(
+            2, 64, 128, 4, 2, 128, Dtype.BF16, true, SampleShape.Distribution.STUDENT, 0, 1 << 20),
+        3,
+        model,
         new StopFlag());
   }
 
@@ -55,13 +61,16 @@ class OutputFolderTest {
   @ParameterizedTest
   @ValueSource(ints = {8, 9, 14, 19, 21, 22})
   void aDiskThatFillsUpLeavesWhatIsDoneAndTheSameCommandContinues(int entries) throws Exception {
-    try (MountedFolder small = MountedFolder.tmpfs(folder.resolve("disk"), "size=64m,nr_inodes=" + entries)) {
+    try (MountedFolder small =
+        MountedFolder.tmpfs(folder.resolve("disk"), "size=64m,nr_inodes=" + entries)) {
       Path out = small.path().resolve("out");
 
       CommandRun run = quantize(out);
 
       assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.UNITS_MISSING);
-      assertThat(run.err()).contains("the disk is full", "same command").doesNotContain("Exception", "unexpected");
+      assertThat(run.err())
+          .contains("the disk is full", "same command")
+          .doesNotContain("Exception", "unexpected");
       assertThat(out.resolve("manifest.json")).doesNotExist();
       assertThat(files(out.resolve("units"))).allMatch(name -> name.endsWith(".arrow"));
 
@@ -79,8 +88,20 @@ class OutputFolderTest {
       Path out = small.path().resolve("out");
       List<String> command =
           List.of(
-              "quantize", model.toString(), "--out", out.toString(), "--backend", "scalar", "--lanes", "2", "--block",
-              "16", "--steps", "400", "--max-memory", "1g");
+              "quantize",
+              model.toString(),
+              "--out",
+              out.toString(),
+              "--backend",
+              "scalar",
+              "--lanes",
+              "2",
+              "--block",
+              "16",
+              "--steps",
+              "400",
+              "--max-memory",
+              "1g");
       RunningProgram program = RunningProgram.cafeq(List.of(), command);
       program.awaitMessage("cafeq: quantizing");
       Path filler = small.path().resolve("filler");
@@ -88,7 +109,9 @@ class OutputFolderTest {
 
       RunningProgram.Result full = program.await();
       assertThat(full.exitCode()).as(full.err()).isEqualTo(ExitCode.UNITS_MISSING);
-      assertThat(full.err()).containsAnyOf("the disk is full", "needs about").contains("the same command continues");
+      assertThat(full.err())
+          .containsAnyOf("the disk is full", "needs about")
+          .contains("the same command continues");
       assertThat(out.resolve("manifest.json")).doesNotExist();
       assertThat(files(out.resolve("units"))).allMatch(name -> name.endsWith(".arrow"));
 
@@ -104,7 +127,9 @@ class OutputFolderTest {
       disk.remount("ro");
       CommandRun run = quantize(disk.path().resolve("out"));
       assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.UNITS_MISSING);
-      assertThat(run.err()).contains(disk.path().toString(), "read-only").doesNotContain(" at io.cafeq");
+      assertThat(run.err())
+          .contains(disk.path().toString(), "read-only")
+          .doesNotContain(" at io.cafeq");
     }
   }
 
@@ -168,7 +193,10 @@ class OutputFolderTest {
 
   @Test
   void aTypoInARecipe() throws Exception {
-    Path recipe = Files.writeString(folder.resolve("my.conf"), "bits = 3\noverrides = [\n  { pattern = \".*\", gruop = 8 }\n]\n");
+    Path recipe =
+        Files.writeString(
+            folder.resolve("my.conf"),
+            "bits = 3\noverrides = [\n  { pattern = \".*\", gruop = 8 }\n]\n");
     CommandRun run = quantize(folder.resolve("out"), "--recipe", recipe.toString());
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
     assertThat(run.err()).contains("my.conf:3", "gruop", "group");
@@ -177,7 +205,8 @@ class OutputFolderTest {
 
   @Test
   void aRecipeThatIsMissingOrNoRecipe() throws Exception {
-    CommandRun missing = quantize(folder.resolve("out"), "--recipe", folder.resolve("none.conf").toString());
+    CommandRun missing =
+        quantize(folder.resolve("out"), "--recipe", folder.resolve("none.conf").toString());
     assertThat(missing.exitCode()).as(missing.toString()).isEqualTo(ExitCode.USAGE);
     assertThat(missing.err()).contains("none.conf");
     Path broken = Files.writeString(folder.resolve("broken.conf"), "bits = {\n");
@@ -208,7 +237,13 @@ class OutputFolderTest {
   void settingsThatCannotBe(String option, String value) throws Exception {
     CommandRun run =
         CommandRun.of(
-            "quantize", model.toString(), "--out", folder.resolve("out").toString(), option, value, "--json");
+            "quantize",
+            model.toString(),
+            "--out",
+            folder.resolve("out").toString(),
+            option,
+            value,
+            "--json");
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
     JsonNode error = JsonMapper.builder().build().readTree(run.out()).get("error");
     assertThat(error.get("message").asText()).contains(value);
@@ -220,8 +255,16 @@ class OutputFolderTest {
     List<String> arguments =
         new ArrayList<>(
             List.of(
-                "quantize", model.toString(), "--out", out.toString(), "--method", "rtn", "--backend", "scalar",
-                "--max-memory", "2g"));
+                "quantize",
+                model.toString(),
+                "--out",
+                out.toString(),
+                "--method",
+                "rtn",
+                "--backend",
+                "scalar",
+                "--max-memory",
+                "2g"));
     if (!List.of(more).contains("--lanes")) {
       arguments.addAll(List.of("--lanes", "1"));
     }

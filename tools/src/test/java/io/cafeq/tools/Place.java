@@ -51,7 +51,10 @@ record Place(Path folder) {
 
   Place model(Dtype dtype, long shard) {
     SampleCheckpoint.write(
-        new SampleShape(1, 32, 64, 4, 2, 64, dtype, false, SampleShape.Distribution.GAUSSIAN, 0, shard), 1, model(),
+        new SampleShape(
+            1, 32, 64, 4, 2, 64, dtype, false, SampleShape.Distribution.GAUSSIAN, 0, shard),
+        1,
+        model(),
         new StopFlag());
     return this;
   }
@@ -59,7 +62,11 @@ record Place(Path folder) {
   /** The first file of the model whose name ends so. */
   Path file(String ending) throws IOException {
     try (var files = Files.list(model())) {
-      return files.filter(file -> file.toString().endsWith(ending)).sorted().findFirst().orElseThrow();
+      return files
+          .filter(file -> file.toString().endsWith(ending))
+          .sorted()
+          .findFirst()
+          .orElseThrow();
     }
   }
 
@@ -78,11 +85,25 @@ record Place(Path folder) {
 
   /** The same with a method, or the default one. */
   CommandRun cafeq(Path out, String... more) {
-    List<String> own = List.of(
-        "quantize", model().toString(), "--out", out.toString(), "--backend", "scalar", "--lanes", "1", "--steps", "2",
-        "--pair-steps", "2", "--group", "16");
+    List<String> own =
+        List.of(
+            "quantize",
+            model().toString(),
+            "--out",
+            out.toString(),
+            "--backend",
+            "scalar",
+            "--lanes",
+            "1",
+            "--steps",
+            "2",
+            "--pair-steps",
+            "2",
+            "--group",
+            "16");
     String[] all = with(own, more);
-    return run(List.of(all).contains("--statistics") ? all : with(List.of(all), "--statistics", "none"));
+    return run(
+        List.of(all).contains("--statistics") ? all : with(List.of(all), "--statistics", "none"));
   }
 
   /** A result of the model without failure. */
@@ -147,18 +168,22 @@ record Place(Path folder) {
   }
 
   static void delete(Path folder) throws IOException {
-    Files.walkFileTree(folder, new SimpleFileVisitor<>() {
-      @Override
-      public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-        Files.delete(file);
-        return FileVisitResult.CONTINUE;
-      }
+    Files.walkFileTree(
+        folder,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+              throws IOException {
+            Files.delete(file);
+            return FileVisitResult.CONTINUE;
+          }
 
-      @Override
-      public FileVisitResult postVisitDirectory(Path visited, IOException failed) throws IOException {
-        Files.delete(visited);
-        return FileVisitResult.CONTINUE;
-      }
-    });
+          @Override
+          public FileVisitResult postVisitDirectory(Path visited, IOException failed)
+              throws IOException {
+            Files.delete(visited);
+            return FileVisitResult.CONTINUE;
+          }
+        });
   }
 }

@@ -19,15 +19,47 @@ class PlanningHeapTest {
   void aTargetIsPlannedOnManyThreadsWithinTheUsualHeap() throws Exception {
     Path model = folder.resolve("model");
     SampleShape shape =
-        new SampleShape(4, 256, 704, 8, 4, 512, Dtype.BF16, false, SampleShape.Distribution.STUDENT, 1.0 / 64, 30_000_000);
+        new SampleShape(
+            4,
+            256,
+            704,
+            8,
+            4,
+            512,
+            Dtype.BF16,
+            false,
+            SampleShape.Distribution.STUDENT,
+            1.0 / 64,
+            30_000_000);
     SampleCheckpoint.write(shape, 3, model, new StopFlag());
 
-    RunningProgram.Result result = RunningProgram.cafeq(
-        List.of(),
-        List.of(
-            "quantize", model.toString(), "--out", folder.resolve("out").toString(), "--target-bpw", "4.3", "--lanes", "16",
-            "--max-memory", "6g", "--statistics", "random", "--statistics-tokens", "64", "--statistics-window", "64",
-            "--steps", "2", "--pair-steps", "2", "--baselines", "off")).await();
+    RunningProgram.Result result =
+        RunningProgram.cafeq(
+                List.of(),
+                List.of(
+                    "quantize",
+                    model.toString(),
+                    "--out",
+                    folder.resolve("out").toString(),
+                    "--target-bpw",
+                    "4.3",
+                    "--lanes",
+                    "16",
+                    "--max-memory",
+                    "6g",
+                    "--statistics",
+                    "random",
+                    "--statistics-tokens",
+                    "64",
+                    "--statistics-window",
+                    "64",
+                    "--steps",
+                    "2",
+                    "--pair-steps",
+                    "2",
+                    "--baselines",
+                    "off"))
+            .await();
 
     assertThat(result.exitCode()).as(result.err()).isZero();
   }

@@ -22,14 +22,19 @@ class ProcessTest {
   void versionLoadsNeitherNd4jNorPekko() throws Exception {
     Path log = folder.resolve("classes.log");
 
-    RunningProgram.Result result = RunningProgram.cafeq(List.of("-Xlog:class+load:file=" + log), List.of("--version")).await();
+    RunningProgram.Result result =
+        RunningProgram.cafeq(List.of("-Xlog:class+load:file=" + log), List.of("--version")).await();
 
     assertThat(result.exitCode()).isZero();
     assertThat(result.out()).matches("cafeq \\d+\\.\\d+\\.\\d+\\S*\n");
     assertThat(result.err()).isEmpty();
     assertThat(Files.readAllLines(log))
         .anyMatch(line -> line.contains(" io.cafeq.tools.Main "))
-        .noneMatch(line -> line.contains(" org.nd4j.") || line.contains(" org.apache.pekko.") || line.contains(" scala."));
+        .noneMatch(
+            line ->
+                line.contains(" org.nd4j.")
+                    || line.contains(" org.apache.pekko.")
+                    || line.contains(" scala."));
   }
 
   @Test
@@ -48,6 +53,8 @@ class ProcessTest {
     JsonNode document = ONE_DOCUMENT.readTree(result.out());
     assertThat(result.exitCode()).as(result.out()).isZero();
     assertThat(document.get("usable").asBoolean()).isTrue();
-    assertThat(document.get("backends")).extracting(backend -> backend.get("id").asText()).contains("scalar", "nd4j");
+    assertThat(document.get("backends"))
+        .extracting(backend -> backend.get("id").asText())
+        .contains("scalar", "nd4j");
   }
 }

@@ -4,19 +4,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Each failure that names an option or a step is provoked, its remedy followed, and the program gets further. */
+/**
+ * Each failure that names an option or a step is provoked, its remedy followed, and the program
+ * gets further.
+ */
 class RemedyTest {
   @TempDir Path folder;
 
   static Stream<Remedy> remedies() {
-    return Stream.of(CheckpointRemedies.all(), WeightRemedies.all(), RecipeRemedies.all(), StatisticsRemedies.all(),
-        ResultRemedies.all(), EvaluationRemedies.all()).flatMap(each -> each);
+    return Stream.of(
+            CheckpointRemedies.all(),
+            WeightRemedies.all(),
+            RecipeRemedies.all(),
+            StatisticsRemedies.all(),
+            ResultRemedies.all(),
+            EvaluationRemedies.all())
+        .flatMap(each -> each);
   }
 
   @ParameterizedTest

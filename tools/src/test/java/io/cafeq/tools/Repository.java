@@ -13,7 +13,8 @@ final class Repository {
     while (!Files.exists(folder.resolve("cafeq")) || !Files.exists(folder.resolve("pom.xml"))) {
       folder = folder.getParent();
       if (folder == null) {
-        throw new IllegalStateException("not inside the repository: " + Path.of("").toAbsolutePath());
+        throw new IllegalStateException(
+            "not inside the repository: " + Path.of("").toAbsolutePath());
       }
     }
     return folder;

@@ -51,31 +51,47 @@ final class ResultRemedies {
   }
 
   private static Remedy elsewhere(String name, Change change, String words) {
-    return new Remedy(name,
+    return new Remedy(
+        name,
         place -> {
           change.of(place.whole().out());
           return place.quantize();
         },
-        ExitCode.USAGE, List.of(words), (place, failed) -> place.quantize(place.another()));
+        ExitCode.USAGE,
+        List.of(words),
+        (place, failed) -> place.quantize(place.another()));
   }
 
   private static List<Remedy> folders() {
     return List.of(
-        elsewhere("a result's folder that is a file", out -> Files.writeString(out, "x"),
+        elsewhere(
+            "a result's folder that is a file",
+            out -> Files.writeString(out, "x"),
             "Choose another folder with --out"),
-        elsewhere("a result's folder with other files", out -> Files.writeString(
-            Files.createDirectory(out).resolve("notes"), "x"), "Choose an empty or a new folder with --out"),
-        new Remedy("a result's folder in the checkpoint's",
-            place -> place.whole().quantize(place.model().resolve("out")), ExitCode.USAGE,
-            List.of("lies beside the checkpoint"), (place, failed) -> place.quantize()),
-        new Remedy("a result of another recipe, and another folder",
-            place -> place.quantized().quantize("--bits", "3"), ExitCode.USAGE,
+        elsewhere(
+            "a result's folder with other files",
+            out -> Files.writeString(Files.createDirectory(out).resolve("notes"), "x"),
+            "Choose an empty or a new folder with --out"),
+        new Remedy(
+            "a result's folder in the checkpoint's",
+            place -> place.whole().quantize(place.model().resolve("out")),
+            ExitCode.USAGE,
+            List.of("lies beside the checkpoint"),
+            (place, failed) -> place.quantize()),
+        new Remedy(
+            "a result of another recipe, and another folder",
+            place -> place.quantized().quantize("--bits", "3"),
+            ExitCode.USAGE,
             List.of("Run again with --out and another folder"),
             (place, failed) -> place.quantize(place.another(), "--bits", "3")),
-        new Remedy("a result of another recipe, and its own recipe",
-            place -> place.quantized().quantize("--bits", "3"), ExitCode.USAGE,
-            List.of("with the recipe and the source of this one"), (place, failed) -> place.quantize()),
-        new Remedy("a folder that another run writes to",
+        new Remedy(
+            "a result of another recipe, and its own recipe",
+            place -> place.quantized().quantize("--bits", "3"),
+            ExitCode.USAGE,
+            List.of("with the recipe and the source of this one"),
+            (place, failed) -> place.quantize()),
+        new Remedy(
+            "a folder that another run writes to",
             place -> {
               place.whole();
               try (Checkpoint checkpoint = Checkpoint.open(place.model());
@@ -84,120 +100,172 @@ final class ResultRemedies {
                 return place.quantize();
               }
             },
-            ExitCode.USAGE, List.of("Wait until it ends"), (place, failed) -> place.quantize()),
-        unknown("a file that is no unit, moved", (place, failed) -> {
-          Files.delete(place.out().resolve("units/other.arrow"));
-          return place.quantize();
-        }),
-        unknown("a file that is no unit, and another folder", (place, failed) -> place.quantize(place.another())));
+            ExitCode.USAGE,
+            List.of("Wait until it ends"),
+            (place, failed) -> place.quantize()),
+        unknown(
+            "a file that is no unit, moved",
+            (place, failed) -> {
+              Files.delete(place.out().resolve("units/other.arrow"));
+              return place.quantize();
+            }),
+        unknown(
+            "a file that is no unit, and another folder",
+            (place, failed) -> place.quantize(place.another())));
   }
 
   private static Remedy unknown(String name, Remedy.Follow follow) {
-    return new Remedy(name,
+    return new Remedy(
+        name,
         place -> {
           Files.writeString(place.quantized().out().resolve("units/other.arrow"), "x");
           return place.quantize();
         },
-        ExitCode.USAGE, List.of("Move them elsewhere, or choose another folder with --out"), follow);
+        ExitCode.USAGE,
+        List.of("Move them elsewhere, or choose another folder with --out"),
+        follow);
   }
 
   private static Remedy unsound(String name, Change change, String words, Remedy.Follow follow) {
-    return new Remedy(name,
+    return new Remedy(
+        name,
         place -> {
           change.of(place.quantized().out());
           return verify(place);
         },
-        ExitCode.FAILURE, List.of(words), follow);
+        ExitCode.FAILURE,
+        List.of(words),
+        follow);
   }
 
   private static List<Remedy> files() {
     return List.of(
-        unsound("a unit that is damaged", out -> Place.damage(unit(out)), ANEW, (place, failed) -> {
-          Files.delete(unit(place.out()));
-          return again(place, failed);
-        }),
-        unsound("a unit that is missing", out -> Files.delete(unit(out)), "R" + SAME, ResultRemedies::again),
-        unsound("a side file that changed", out -> Files.writeString(out.resolve("config.json"), "{}"), ANEW,
+        unsound(
+            "a unit that is damaged",
+            out -> Place.damage(unit(out)),
+            ANEW,
+            (place, failed) -> {
+              Files.delete(unit(place.out()));
+              return again(place, failed);
+            }),
+        unsound(
+            "a unit that is missing",
+            out -> Files.delete(unit(out)),
+            "R" + SAME,
+            ResultRemedies::again),
+        unsound(
+            "a side file that changed",
+            out -> Files.writeString(out.resolve("config.json"), "{}"),
+            ANEW,
             (place, failed) -> {
               Files.delete(place.out().resolve("config.json"));
               return again(place, failed);
             }),
-        unsound("a file that is no unit", out -> Files.writeString(out.resolve("units/other.arrow"), "x"),
-            "Move it elsewhere", (place, failed) -> {
+        unsound(
+            "a file that is no unit",
+            out -> Files.writeString(out.resolve("units/other.arrow"), "x"),
+            "Move it elsewhere",
+            (place, failed) -> {
               Files.delete(place.out().resolve("units/other.arrow"));
               return verify(place);
             }),
-        unsound("a manifest that is damaged", out -> Files.writeString(out.resolve("manifest.json"), "{"), ANEW,
+        unsound(
+            "a manifest that is damaged",
+            out -> Files.writeString(out.resolve("manifest.json"), "{"),
+            ANEW,
             (place, failed) -> {
               Files.delete(place.out().resolve("manifest.json"));
               return again(place, failed);
             }),
-        unsound("a result that is unfinished", out -> Files.delete(out.resolve("manifest.json")),
-            "R" + SAME + " to finish it", ResultRemedies::again),
-        new Remedy("another checkpoint to verify against",
+        unsound(
+            "a result that is unfinished",
+            out -> Files.delete(out.resolve("manifest.json")),
+            "R" + SAME + " to finish it",
+            ResultRemedies::again),
+        new Remedy(
+            "another checkpoint to verify against",
             place -> {
               place.quantized();
-              new HandMadeModel().matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(1))
+              new HandMadeModel()
+                  .matrix(HandMadeModel.down(0), 32, 64, HandMadeModel.ordinary(1))
                   .write(place.another());
-              return Place.run("verify", place.out().toString(), "--against", place.another().toString());
+              return Place.run(
+                  "verify", place.out().toString(), "--against", place.another().toString());
             },
-            ExitCode.FAILURE, List.of("Compare with the checkpoint that the result was made from"),
+            ExitCode.FAILURE,
+            List.of("Compare with the checkpoint that the result was made from"),
             (place, failed) -> verify(place)),
-        new Remedy("no result", place -> Place.run("verify", place.whole().model().toString()), ExitCode.FAILURE,
+        new Remedy(
+            "no result",
+            place -> Place.run("verify", place.whole().model().toString()),
+            ExitCode.FAILURE,
             List.of("Give the folder that \"cafeq quantize --out\" wrote"),
             (place, failed) -> again(place, failed)),
-        new Remedy("an identity that is damaged, and another folder",
+        new Remedy(
+            "an identity that is damaged, and another folder",
             place -> {
               Files.writeString(named(place.quantized(), "identity"), "{");
               return place.quantize();
             },
-            ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
+            ExitCode.FAILURE,
+            List.of("Choose another folder with --out, or delete this one"),
             (place, failed) -> place.quantize(place.another())),
-        new Remedy("an identity that is damaged, and the folder is deleted",
+        new Remedy(
+            "an identity that is damaged, and the folder is deleted",
             place -> {
               Files.writeString(named(place.quantized(), "identity"), "{");
               return place.quantize();
             },
-            ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
+            ExitCode.FAILURE,
+            List.of("Choose another folder with --out, or delete this one"),
             (place, failed) -> {
               Place.delete(place.out());
               return place.quantize();
             }),
-        new Remedy("a report that is damaged",
+        new Remedy(
+            "a report that is damaged",
             place -> {
               Files.writeString(place.quantized().out().resolve("report.json"), "{");
               return Place.run("inspect", place.out().toString());
             },
-            ExitCode.FAILURE, List.of("Delete this one file and run the same command again"),
+            ExitCode.FAILURE,
+            List.of("Delete this one file and run the same command again"),
             (place, failed) -> {
               Files.delete(place.out().resolve("report.json"));
               return Place.run("inspect", place.out().toString());
             }),
-        new Remedy("a choice that is damaged",
+        new Remedy(
+            "a choice that is damaged",
             place -> {
               String[] target = {"--target-bpw", "6"};
               Files.writeString(named(place.quantized(target), "plan"), "{");
               return place.quantize(target);
             },
-            ExitCode.FAILURE, List.of("Choose another folder with --out, or delete this one"),
+            ExitCode.FAILURE,
+            List.of("Choose another folder with --out, or delete this one"),
             (place, failed) -> place.quantize(place.another(), "--target-bpw", "6")),
         statistics());
   }
 
   private static Path named(Place place, String part) throws IOException {
     try (var files = Files.walk(place.out())) {
-      return files.filter(file -> file.getFileName().toString().contains(part)).findFirst().orElseThrow();
+      return files
+          .filter(file -> file.getFileName().toString().contains(part))
+          .findFirst()
+          .orElseThrow();
     }
   }
 
   private static Remedy statistics() {
     String[] random = {"--statistics", "random", "--statistics-tokens", "64"};
-    return new Remedy("a file of statistics that is damaged",
+    return new Remedy(
+        "a file of statistics that is damaged",
         place -> {
           Place.damage(moments(place.quantized(random)));
           return verify(place);
         },
-        ExitCode.FAILURE, List.of(ANEW),
+        ExitCode.FAILURE,
+        List.of(ANEW),
         (place, failed) -> {
           Files.delete(moments(place));
           CommandRun quantized = place.quantize(random);
@@ -212,54 +280,75 @@ final class ResultRemedies {
   }
 
   private static Remedy changed(String name, String words, Remedy.Follow follow) {
-    return new Remedy(name,
+    return new Remedy(
+        name,
         place -> {
           Path file = place.quantized().out().resolve("config.json");
           Files.writeString(file, Files.readString(file) + "\n");
           return export(place);
         },
-        ExitCode.FAILURE, List.of(words), follow);
+        ExitCode.FAILURE,
+        List.of(words),
+        follow);
   }
 
   private static List<Remedy> exports() {
     return List.of(
-        changed("an export of a side file that changed, copied again", "Copy it again from the checkpoint",
+        changed(
+            "an export of a side file that changed, copied again",
+            "Copy it again from the checkpoint",
             (place, failed) -> {
               Path file = place.out().resolve("config.json");
               Files.delete(file);
               Files.copy(place.model().resolve("config.json"), file);
               return export(place);
             }),
-        changed("an export of a side file that changed, made again", "or r" + SAME, (place, failed) -> {
-          CommandRun quantized = place.quantize();
-          return quantized.exitCode() == 0 ? export(place) : quantized;
-        }),
-        new Remedy("an export of a unit that is missing",
-            place -> {
-              Files.delete(unit(place.quantized().out()));
-              return export(place);
-            },
-            ExitCode.FAILURE, List.of("R" + SAME),
+        changed(
+            "an export of a side file that changed, made again",
+            "or r" + SAME,
             (place, failed) -> {
               CommandRun quantized = place.quantize();
               return quantized.exitCode() == 0 ? export(place) : quantized;
             }),
-        new Remedy("an export into the result", place -> export(place.quantized(), place.out().resolve("dense")),
-            ExitCode.USAGE, List.of("Choose a folder outside the result"), (place, failed) -> export(place)),
-        occupied("an export into a folder that is not empty, and another", (place, failed) ->
-            export(place, place.folder().resolve("free"))),
-        occupied("an export into a folder that is not empty, and it is deleted", (place, failed) -> {
-          Place.delete(place.another());
-          return export(place);
-        }));
+        new Remedy(
+            "an export of a unit that is missing",
+            place -> {
+              Files.delete(unit(place.quantized().out()));
+              return export(place);
+            },
+            ExitCode.FAILURE,
+            List.of("R" + SAME),
+            (place, failed) -> {
+              CommandRun quantized = place.quantize();
+              return quantized.exitCode() == 0 ? export(place) : quantized;
+            }),
+        new Remedy(
+            "an export into the result",
+            place -> export(place.quantized(), place.out().resolve("dense")),
+            ExitCode.USAGE,
+            List.of("Choose a folder outside the result"),
+            (place, failed) -> export(place)),
+        occupied(
+            "an export into a folder that is not empty, and another",
+            (place, failed) -> export(place, place.folder().resolve("free"))),
+        occupied(
+            "an export into a folder that is not empty, and it is deleted",
+            (place, failed) -> {
+              Place.delete(place.another());
+              return export(place);
+            }));
   }
 
   private static Remedy occupied(String name, Remedy.Follow follow) {
-    return new Remedy(name,
+    return new Remedy(
+        name,
         place -> {
-          Files.writeString(Files.createDirectory(place.quantized().another()).resolve("notes"), "x");
+          Files.writeString(
+              Files.createDirectory(place.quantized().another()).resolve("notes"), "x");
           return export(place);
         },
-        ExitCode.USAGE, List.of("Choose another folder, or delete this one"), follow);
+        ExitCode.USAGE,
+        List.of("Choose another folder, or delete this one"),
+        follow);
   }
 }

@@ -31,8 +31,11 @@ final class RunningProgram {
 
   private RunningProgram(Process process) {
     this.process = process;
-    this.out = CompletableFuture.supplyAsync(() -> readAll(process.getInputStream()), task -> Thread.ofVirtual().start(task));
-    this.err = CompletableFuture.supplyAsync(this::readMessages, task -> Thread.ofVirtual().start(task));
+    this.out =
+        CompletableFuture.supplyAsync(
+            () -> readAll(process.getInputStream()), task -> Thread.ofVirtual().start(task));
+    this.err =
+        CompletableFuture.supplyAsync(this::readMessages, task -> Thread.ofVirtual().start(task));
   }
 
   static RunningProgram start(ProcessBuilder builder) throws IOException {
@@ -48,9 +51,14 @@ final class RunningProgram {
     command.addAll(List.of(System.getProperty("cafeq.jvm.flags", "").split(" ")));
     command.addAll(
         List.of(
-            "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m",
+            "-Xms64m",
+            "-Xmx384m",
+            "-XX:+UseSerialGC",
+            "-XX:MaxDirectMemorySize=64m",
             "-Dorg.bytedeco.javacpp.maxphysicalbytes=0"));
-    command.add("-Dlogback.configurationFile=" + Repository.distributionSources().resolve("conf/logback.xml"));
+    command.add(
+        "-Dlogback.configurationFile="
+            + Repository.distributionSources().resolve("conf/logback.xml"));
     command.addAll(jvmOptions);
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     command.addAll(arguments);
@@ -72,7 +80,9 @@ final class RunningProgram {
     }
   }
 
-  /** Waits until stderr has had {@code text} or the process has ended without it, which gives false. */
+  /**
+   * Waits until stderr has had {@code text} or the process has ended without it, which gives false.
+   */
   boolean awaitMessageOrEnd(String text) throws InterruptedException {
     synchronized (messageArrived) {
       while (messages.indexOf(text) < 0) {
@@ -96,7 +106,10 @@ final class RunningProgram {
 
   /** Sends a signal by name, as {@code kill} knows it. */
   void signal(String name) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).inheritIO().start().waitFor();
+    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
+        .inheritIO()
+        .start()
+        .waitFor();
   }
 
   /** Waits for the end; a process that does not end fails the test. */
@@ -106,11 +119,15 @@ final class RunningProgram {
       throw new AssertionError("still running after " + LIMIT_SECONDS + " s");
     }
     return new Result(
-        process.exitValue(), out.get(LIMIT_SECONDS, TimeUnit.SECONDS), err.get(LIMIT_SECONDS, TimeUnit.SECONDS));
+        process.exitValue(),
+        out.get(LIMIT_SECONDS, TimeUnit.SECONDS),
+        err.get(LIMIT_SECONDS, TimeUnit.SECONDS));
   }
 
   private String readMessages() {
-    try (BufferedReader reader = new BufferedReader(new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
+    try (BufferedReader reader =
+        new BufferedReader(
+            new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8))) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
         synchronized (messageArrived) {
           messages.append(line).append('\n');

@@ -13,7 +13,9 @@ class ShellTest {
   @ValueSource(strings = {"out/model-4.0_x", "my models/a", "it's", "$HOME", "a;b", "äöü"})
   void aShellReadsTheQuotedTextAsTheSamePath(String text) throws Exception {
     RunningProgram.Result echoed =
-        RunningProgram.start(new ProcessBuilder("/bin/sh", "-c", "printf %s " + Shell.quoted(Path.of(text)))).await();
+        RunningProgram.start(
+                new ProcessBuilder("/bin/sh", "-c", "printf %s " + Shell.quoted(Path.of(text))))
+            .await();
 
     assertThat(echoed.out()).isEqualTo(text);
   }

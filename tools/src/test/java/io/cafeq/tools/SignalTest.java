@@ -30,7 +30,8 @@ class SignalTest {
 
   @ParameterizedTest
   @CsvSource({"INT, 130", "TERM, 143"})
-  void aSignalStopsTheJobWithItsOwnExitCodeAndLeavesAReport(String signal, int exitCode) throws Exception {
+  void aSignalStopsTheJobWithItsOwnExitCodeAndLeavesAReport(String signal, int exitCode)
+      throws Exception {
     Path out = folder.resolve("out-" + signal);
     RunningProgram program = longJob(out);
     program.awaitMessage("cafeq: quantizing");
@@ -42,7 +43,12 @@ class SignalTest {
     assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
     assertThat(Duration.between(sent, Instant.now())).isLessThan(Duration.ofSeconds(6));
     assertThat(result.err()).contains("the same command continues");
-    assertThat(JsonMapper.builder().build().readTree(out.resolve("report.json").toFile()).get("status").asText())
+    assertThat(
+            JsonMapper.builder()
+                .build()
+                .readTree(out.resolve("report.json").toFile())
+                .get("status")
+                .asText())
         .isEqualTo("stopped");
     assertThat(out.resolve("manifest.json")).doesNotExist();
   }
@@ -62,7 +68,16 @@ class SignalTest {
   private static RunningProgram longJob(Path out) throws Exception {
     return RunningProgram.cafeq(
         List.of(),
-        List.of("quantize", folder.resolve("model").toString(), "--out", out.toString(), "--steps", "100000",
-            "--backend", "scalar", "--lanes", "2"));
+        List.of(
+            "quantize",
+            folder.resolve("model").toString(),
+            "--out",
+            out.toString(),
+            "--steps",
+            "100000",
+            "--backend",
+            "scalar",
+            "--lanes",
+            "2"));
   }
 }

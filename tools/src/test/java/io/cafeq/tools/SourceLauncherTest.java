@@ -16,7 +16,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The script at the root: the real one in a small source tree of its own, with a build that only counts how often it ran. */
+/**
+ * The script at the root: the real one in a small source tree of its own, with a build that only
+ * counts how often it ran.
+ */
 class SourceLauncherTest {
   private static final String COUNTING_BUILD =
       """
@@ -68,7 +71,9 @@ class SourceLauncherTest {
 
     assertThat(first.exitCode()).as(first.err()).isZero();
     assertThat(first.out()).isEqualTo("started with --some option\n");
-    assertThat(first.err()).contains("building on first use").doesNotContain("chatter of the build");
+    assertThat(first.err())
+        .contains("building on first use")
+        .doesNotContain("chatter of the build");
     assertThat(second.out()).isEqualTo("started with --some option\n");
     assertThat(second.err()).isEmpty();
     assertThat(builds()).isEqualTo(1);
@@ -120,7 +125,9 @@ class SourceLauncherTest {
 
   @Test
   void concurrentFirstUsesBuildOnce() throws Exception {
-    assumeTrue(Stream.of("/usr/bin/flock", "/bin/flock").map(Path::of).anyMatch(Files::isExecutable), "no flock here");
+    assumeTrue(
+        Stream.of("/usr/bin/flock", "/bin/flock").map(Path::of).anyMatch(Files::isExecutable),
+        "no flock here");
     List<RunningProgram> programs = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       programs.add(start("UNUSED", ""));
@@ -136,8 +143,25 @@ class SourceLauncherTest {
   void aMissingMavenIsOneClearMessage() throws Exception {
     Files.delete(tree.resolve("path/mvn"));
     Path tools = Files.createDirectories(folder.resolve("tools"));
-    for (String tool : List.of("dirname", "readlink", "find", "sed", "head", "sort", "cat", "flock", "mkdir", "rm", "mv")) {
-      Path real = Stream.of("/usr/bin", "/bin").map(bin -> Path.of(bin, tool)).filter(Files::exists).findFirst().orElseThrow();
+    for (String tool :
+        List.of(
+            "dirname",
+            "readlink",
+            "find",
+            "sed",
+            "head",
+            "sort",
+            "cat",
+            "flock",
+            "mkdir",
+            "rm",
+            "mv")) {
+      Path real =
+          Stream.of("/usr/bin", "/bin")
+              .map(bin -> Path.of(bin, tool))
+              .filter(Files::exists)
+              .findFirst()
+              .orElseThrow();
       Files.createSymbolicLink(tools.resolve(tool), real);
     }
     ProcessBuilder builder = builder();
@@ -160,10 +184,13 @@ class SourceLauncherTest {
   }
 
   private ProcessBuilder builder() {
-    ProcessBuilder builder = new ProcessBuilder(tree.resolve("cafeq").toString(), "--some", "option");
+    ProcessBuilder builder =
+        new ProcessBuilder(tree.resolve("cafeq").toString(), "--some", "option");
     builder.environment().put("CAFEQ_JAVA_HOME", tree.resolve("jdk").toString());
     builder.environment().put("BUILDS", builds.toString());
-    builder.environment().merge("PATH", tree.resolve("path").toString(), (old, ours) -> ours + ":" + old);
+    builder
+        .environment()
+        .merge("PATH", tree.resolve("path").toString(), (old, ours) -> ours + ":" + old);
     return builder;
   }
 

@@ -20,7 +20,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Processes that are killed or stopped while they take statistics, and go on to the bytes of an undisturbed run. */
+/**
+ * Processes that are killed or stopped while they take statistics, and go on to the bytes of an
+ * undisturbed run.
+ */
 class StatisticsKillTest {
   private static final int KILLS = Integer.getInteger("cafeq.test.kills", 5);
   private static final long SEED = Long.getLong("cafeq.test.seed", 20260202);
@@ -38,13 +41,25 @@ class StatisticsKillTest {
     model = folder.resolve("model");
     SampleShape shape =
         new SampleShape(
-            LAYERS, 256, 704, 8, 4, 512, Dtype.BF16, false, SampleShape.Distribution.STUDENT, 1.0 / 64, 3_000_000);
+            LAYERS,
+            256,
+            704,
+            8,
+            4,
+            512,
+            Dtype.BF16,
+            false,
+            SampleShape.Distribution.STUDENT,
+            1.0 / 64,
+            3_000_000);
     SampleCheckpoint.write(shape, 7, model, new StopFlag());
     Path out = folder.resolve("undisturbed");
     RunningProgram.Result result = start(out, 1, "1g").await();
     assertThat(result.exitCode()).as(result.err()).isZero();
     undisturbed = FolderContent.of(out);
-    assertThat(undisturbed.keySet()).filteredOn(name -> name.startsWith("statistics/")).hasSize(LAYERS + 1);
+    assertThat(undisturbed.keySet())
+        .filteredOn(name -> name.startsWith("statistics/"))
+        .hasSize(LAYERS + 1);
   }
 
   @ParameterizedTest
@@ -54,8 +69,12 @@ class StatisticsKillTest {
     Path out = folder.resolve("killed-" + lanes);
     for (int kill = 0; kill < KILLS; kill++) {
       RunningProgram program = start(out, lanes, lanes == 1 ? "1g" : "900m");
-      String message = kill == 0 ? "cafeq: taking statistics" : "cafeq: statistics: layer " + (1 + kill % LAYERS);
-      if (program.awaitMessageOrEnd(message) && !program.endsWithin(Duration.ofMillis(random.nextInt(200)))) {
+      String message =
+          kill == 0
+              ? "cafeq: taking statistics"
+              : "cafeq: statistics: layer " + (1 + kill % LAYERS);
+      if (program.awaitMessageOrEnd(message)
+          && !program.endsWithin(Duration.ofMillis(random.nextInt(200)))) {
         program.signal("KILL");
       }
       program.await();
@@ -66,7 +85,8 @@ class StatisticsKillTest {
 
     assertThat(last.exitCode()).as(last.err()).isZero();
     assertThat(FolderContent.of(out)).as("seed %d, %d lanes", SEED, lanes).isEqualTo(undisturbed);
-    RunningProgram.Result verdict = RunningProgram.cafeq("verify", out.toString(), "--against", model.toString());
+    RunningProgram.Result verdict =
+        RunningProgram.cafeq("verify", out.toString(), "--against", model.toString());
     assertThat(verdict.exitCode()).as(verdict.out()).isZero();
     assertThat(verdict.out()).containsPattern("statistics +checked");
   }
@@ -89,7 +109,11 @@ class StatisticsKillTest {
   /** Files under their final names are finished, whatever happened. */
   private static void assertThatWhatIsThereIsRight(Path out) throws IOException {
     SortedMap<String, String> content = FolderContent.of(out);
-    content.keySet().removeIf(name -> name.endsWith(".part") || name.startsWith(".cafeq/") || name.equals("report.json"));
+    content
+        .keySet()
+        .removeIf(
+            name ->
+                name.endsWith(".part") || name.startsWith(".cafeq/") || name.equals("report.json"));
     assertThat(undisturbed).containsAllEntriesOf(content);
   }
 
@@ -97,7 +121,21 @@ class StatisticsKillTest {
     return RunningProgram.cafeq(
         List.of(),
         List.of(
-            "quantize", model.toString(), "--out", out.toString(), "--steps", "5", "--pair-steps", "5", "--lanes",
-            Integer.toString(lanes), "--max-memory", memory, "--statistics", "random", "--statistics-tokens", "2048"));
+            "quantize",
+            model.toString(),
+            "--out",
+            out.toString(),
+            "--steps",
+            "5",
+            "--pair-steps",
+            "5",
+            "--lanes",
+            Integer.toString(lanes),
+            "--max-memory",
+            memory,
+            "--statistics",
+            "random",
+            "--statistics-tokens",
+            "2048"));
   }
 }

@@ -37,14 +37,21 @@ final class ArrowJobEngine implements JobEngine {
   private final StopFlag stop;
 
   ArrowJobEngine(
-      Checkpoint checkpoint, JobIdentity identity, Settings settings, InputStatistics statistics, StopFlag stop) {
+      Checkpoint checkpoint,
+      JobIdentity identity,
+      Settings settings,
+      InputStatistics statistics,
+      StopFlag stop) {
     this.statistics = statistics;
     this.inputs = MatrixInputs.of(checkpoint);
     this.checkpoint = checkpoint;
     this.identity = identity;
     this.run = settings.run();
-    this.options = new UnitQuantizer.Options(run.verify(), settings.recipe().measuresBaselines(),
-        settings.recipe().statistics().damping());
+    this.options =
+        new UnitQuantizer.Options(
+            run.verify(),
+            settings.recipe().measuresBaselines(),
+            settings.recipe().statistics().damping());
     this.stop = stop;
   }
 
@@ -83,14 +90,16 @@ final class ArrowJobEngine implements JobEngine {
 
     @Override
     public UnitReceipt run(Unit unit, StopFlag flag, Progress progress) {
-      // the disk can have filled up since the job began, and a unit may learn for an hour before it writes
+      // the disk can have filled up since the job began, and a unit may learn for an hour before it
+      // writes
       DiskSpace.require(output, diskNeeded(unit), DiskSpace.usable(output));
       return quantizer.quantize(unit, output, flag, progress);
     }
 
     @Override
     public void close() {
-      try (lane; quantizer) {
+      try (lane;
+          quantizer) {
         // both are closed, the quantizer first, and one that throws does not keep the other open
       }
     }

@@ -16,7 +16,10 @@ import java.nio.file.Files;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** Where the plan of a recipe with a target comes from: an earlier run of the same job, or measurements. */
+/**
+ * Where the plan of a recipe with a target comes from: an earlier run of the same job, or
+ * measurements.
+ */
 final class BudgetPlanning {
   private final Checkpoint checkpoint;
   private final Settings settings;
@@ -29,8 +32,8 @@ final class BudgetPlanning {
   }
 
   /**
-   * Empty where the recipe has no target, and where the folder's result is of another recipe: the job is then refused without
-   * measuring anything.
+   * Empty where the recipe has no target, and where the folder's result is of another recipe: the
+   * job is then refused without measuring anything.
    *
    * @param statistics takes those of all layers; asked only where the plan is measured
    */
@@ -48,17 +51,19 @@ final class BudgetPlanning {
     }
     RunSettings run = settings.run();
     InputStatistics taken = statistics.get();
-    return Optional.of(BudgetPlan.measure(
-        checkpoint,
-        recipe,
-        taken,
-        Backends.open(run.backend().orElse("auto")),
-        run.resolvedLanes(),
-        MemoryBudget.of(run.resolvedMaxMemory()).pool(),
-        stop));
+    return Optional.of(
+        BudgetPlan.measure(
+            checkpoint,
+            recipe,
+            taken,
+            Backends.open(run.backend().orElse("auto")),
+            run.resolvedLanes(),
+            MemoryBudget.of(run.resolvedMaxMemory()).pool(),
+            stop));
   }
 
   private static boolean isSameJob(ResultIdentity earlier, Recipe recipe) {
-    return earlier.recipeHash().equals(recipe.hash()) && earlier.algorithmVersion() == JobIdentity.ALGORITHM_VERSION;
+    return earlier.recipeHash().equals(recipe.hash())
+        && earlier.algorithmVersion() == JobIdentity.ALGORITHM_VERSION;
   }
 }

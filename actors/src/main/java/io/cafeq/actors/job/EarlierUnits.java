@@ -30,15 +30,19 @@ final class EarlierUnits {
     try {
       Source.from(units)
           .filter(check::hasFile)
-          .mapAsync(AT_A_TIME, unit -> CompletableFuture.supplyAsync(() -> check.check(unit), system.io()))
+          .mapAsync(
+              AT_A_TIME,
+              unit -> CompletableFuture.supplyAsync(() -> check.check(unit), system.io()))
           .runWith(
-              Sink.foreach(verdict -> {
-                switch (verdict) {
-                  case Verdict.Keep keep -> kept.accept(keep);
-                  case Verdict.Make make -> {}
-                  case Verdict.SourceChanged(Unit unit, List<String> tensors) -> changed.addAll(tensors);
-                }
-              }),
+              Sink.foreach(
+                  verdict -> {
+                    switch (verdict) {
+                      case Verdict.Keep keep -> kept.accept(keep);
+                      case Verdict.Make make -> {}
+                      case Verdict.SourceChanged(Unit unit, List<String> tensors) ->
+                          changed.addAll(tensors);
+                    }
+                  }),
               system.actors())
           .toCompletableFuture()
           .join();

@@ -35,9 +35,7 @@ final class EventPublisher extends AbstractBehavior<EventPublisher.Command> {
   private long lastDone = -1;
 
   private EventPublisher(
-      ActorContext<Command> context,
-      TimerScheduler<Command> timers,
-      JobListener listener) {
+      ActorContext<Command> context, TimerScheduler<Command> timers, JobListener listener) {
     super(context);
     this.timers = timers;
     this.listener = listener;

@@ -12,10 +12,14 @@ import java.util.TreeMap;
 final class Identities {
   private Identities() {}
 
-  static ResultIdentity of(JobDefinition definition, List<SideFile> sideFiles, ResultIdentity.Statistics statistics) {
+  static ResultIdentity of(
+      JobDefinition definition, List<SideFile> sideFiles, ResultIdentity.Statistics statistics) {
     List<ResultIdentity.Shard> shards =
         definition.checkpoint().shards().stream()
-            .map(shard -> new ResultIdentity.Shard(String.valueOf(shard.getFileName()), ReportMaker.size(shard)))
+            .map(
+                shard ->
+                    new ResultIdentity.Shard(
+                        String.valueOf(shard.getFileName()), ReportMaker.size(shard)))
             .toList();
     SortedMap<String, List<String>> units = new TreeMap<>();
     for (Unit unit : definition.plan().units()) {

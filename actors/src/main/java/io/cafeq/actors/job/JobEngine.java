@@ -11,7 +11,10 @@ import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.statistics.InputStatistics;
 
-/** The numerics and the formats as a job sees them: what units cost, how they are made and read back. Thread-safe. */
+/**
+ * The numerics and the formats as a job sees them: what units cost, how they are made and read
+ * back. Thread-safe.
+ */
 interface JobEngine {
   /** What making the unit takes at most. */
   UnitMemory memoryNeeded(Unit unit);
@@ -25,11 +28,18 @@ interface JobEngine {
   /** Loads the backend; called once, only when there is a unit to make. */
   Opened open(OutputFolder folder);
 
-  /** Makes the engine of one job; borrows the checkpoint. A unit begins when the statistics of its layers can be read. */
+  /**
+   * Makes the engine of one job; borrows the checkpoint. A unit begins when the statistics of its
+   * layers can be read.
+   */
   @FunctionalInterface
   interface Factory {
     JobEngine create(
-        Checkpoint checkpoint, JobIdentity identity, Settings settings, InputStatistics statistics, StopFlag stop);
+        Checkpoint checkpoint,
+        JobIdentity identity,
+        Settings settings,
+        InputStatistics statistics,
+        StopFlag stop);
   }
 
   /** A loaded backend: its names for the report, and the lanes' work. */

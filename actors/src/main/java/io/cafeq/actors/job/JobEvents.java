@@ -6,7 +6,10 @@ import org.apache.pekko.Done;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.AskPattern;
 
-/** The way to a job's listener, for any thread. Closing waits until it has heard everything, but not for long. */
+/**
+ * The way to a job's listener, for any thread. Closing waits until it has heard everything, but not
+ * for long.
+ */
 final class JobEvents implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofMillis(500);
 

@@ -1,6 +1,9 @@
 package io.cafeq.actors.job;
 
-/** Hears how far a job is. Never called by two threads at a time, and never by a thread that computes. */
+/**
+ * Hears how far a job is. Never called by two threads at a time, and never by a thread that
+ * computes.
+ */
 @FunctionalInterface
 public interface JobListener {
   /** Hears nothing. */

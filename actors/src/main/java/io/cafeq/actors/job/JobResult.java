@@ -9,14 +9,16 @@ public sealed interface JobResult {
   /**
    * All units are done and the manifest stands.
    *
-   * @param already whether the folder was complete before, so that nothing had to be done and the report is the old one
+   * @param already whether the folder was complete before, so that nothing had to be done and the
+   *     report is the old one
    */
   record Complete(Report report, boolean already) implements JobResult {}
 
   /**
    * Something is missing; the same command continues.
    *
-   * @param cause the first failure; one for which the checkpoint is at fault comes before all others
+   * @param cause the first failure; one for which the checkpoint is at fault comes before all
+   *     others
    */
   record Partial(Report report, UnitFailure cause) implements JobResult {}
 

@@ -34,9 +34,14 @@ import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Props;
 import org.jspecify.annotations.Nullable;
 
-/** Takes one plan through, in an output folder that is locked and in an actor system that is running. Used once. */
+/**
+ * Takes one plan through, in an output folder that is locked and in an actor system that is
+ * running. Used once.
+ */
 final class JobRun {
-  /** How long running units have to notice that they are to stop; the job has five seconds in all. */
+  /**
+   * How long running units have to notice that they are to stop; the job has five seconds in all.
+   */
   private static final Duration TIME_TO_STOP = Duration.ofSeconds(3);
 
   private final JobDefinition definition;
@@ -68,7 +73,8 @@ final class JobRun {
     this.statistics = statistics;
     this.ledger = new ResultLedger(definition.plan());
     this.reports = new ReportMaker(definition, statistics, memory);
-    this.sideFiles = new SideFiles(definition.checkpoint().folder(), definition.checkpoint().sideFiles());
+    this.sideFiles =
+        new SideFiles(definition.checkpoint().folder(), definition.checkpoint().sideFiles());
   }
 
   /** Throws an {@link EngineException} where the job is refused before anything is changed. */
@@ -82,7 +88,9 @@ final class JobRun {
       folder.cleanUnits(definition.plan().units());
       keepEarlierUnits();
       List<Unit> open = ledger.open();
-      if (complete && open.isEmpty() && isIntact(Identities.of(definition, files, statistics.identity()))) {
+      if (complete
+          && open.isEmpty()
+          && isIntact(Identities.of(definition, files, statistics.identity()))) {
         return new JobResult.Complete(earlierReport(), true);
       }
       requirePossible(open);
@@ -122,13 +130,21 @@ final class JobRun {
 
   private void keepEarlierUnits() {
     events.emit(new PhaseChanged(Phase.CHECKING));
-    ResumeCheck check = new ResumeCheck(definition.checkpoint(), folder, engine.stored(), stop.flag());
-    List<String> changed = new EarlierUnits(system, check).check(definition.plan().units(), keep -> {
-      ledger.keep(keep);
-      events.emit(new JobEvent.UnitKept(UnitEntry.of(new UnitResult.Kept(keep.unit(), keep.receipt()))));
-    });
+    ResumeCheck check =
+        new ResumeCheck(definition.checkpoint(), folder, engine.stored(), stop.flag());
+    List<String> changed =
+        new EarlierUnits(system, check)
+            .check(
+                definition.plan().units(),
+                keep -> {
+                  ledger.keep(keep);
+                  events.emit(
+                      new JobEvent.UnitKept(
+                          UnitEntry.of(new UnitResult.Kept(keep.unit(), keep.receipt()))));
+                });
     if (!changed.isEmpty()) {
-      throw folder.different(List.of("the bytes of these source tensors changed: " + String.join(", ", changed)));
+      throw folder.different(
+          List.of("the bytes of these source tensors changed: " + String.join(", ", changed)));
     }
   }
 
@@ -147,11 +163,19 @@ final class JobRun {
 
   private Manifest manifest(ResultIdentity identity) {
     return Manifests.of(
-        definition.checkpoint(), definition.plan(), definition.recipe(), identity, ledger.receipts(),
-        identity.sideFiles(), statistics.entry());
+        definition.checkpoint(),
+        definition.plan(),
+        definition.recipe(),
+        identity,
+        ledger.receipts(),
+        identity.sideFiles(),
+        statistics.entry());
   }
 
-  /** The report that stands there, or where somebody deleted it a new one from the units' own figures. */
+  /**
+   * The report that stands there, or where somebody deleted it a new one from the units' own
+   * figures.
+   */
   private Report earlierReport() {
     try {
       return ReportFile.read(folder.root());
@@ -165,8 +189,10 @@ final class JobRun {
   private void warnOfReservedNames() {
     Checkpoint checkpoint = definition.checkpoint();
     for (Path file : SideFiles.leftOut(checkpoint.folder(), checkpoint.sideFiles())) {
-      warn("The checkpoint's " + checkpoint.folder().relativize(file)
-          + " does not go along: a result has a file of its own by that name.");
+      warn(
+          "The checkpoint's "
+              + checkpoint.folder().relativize(file)
+              + " does not go along: a result has a file of its own by that name.");
     }
   }
 
@@ -175,11 +201,17 @@ final class JobRun {
     open.forEach(unit -> budget.requireFits(unit, engine.memoryNeeded(unit)));
     budget.requireStatisticsFit(statistics.memoryNeeded());
     if (budget.isTight()) {
-      warn("The Java heap alone may take " + (budget.heap() >> 20) + " MiB, so the memory cap of "
-          + (budget.cap() >> 20) + " MiB may be exceeded; start with a smaller -Xmx.");
+      warn(
+          "The Java heap alone may take "
+              + (budget.heap() >> 20)
+              + " MiB, so the memory cap of "
+              + (budget.cap() >> 20)
+              + " MiB may be exceeded; start with a smaller -Xmx.");
     }
-    long needed = open.stream().mapToLong(engine::diskNeeded).sum() + sideFiles.bytes()
-        + statistics.diskNeeded();
+    long needed =
+        open.stream().mapToLong(engine::diskNeeded).sum()
+            + sideFiles.bytes()
+            + statistics.diskNeeded();
     DiskSpace.require(folder.root(), needed, DiskSpace.usable(folder.root()));
   }
 
@@ -188,8 +220,10 @@ final class JobRun {
     MemoryBudget budget = MemoryBudget.of(definition.maxMemory());
     ActorRef<MemoryPermits.Command> permits =
         system.spawn(MemoryPermits.create(budget.pool()), "permits", Props.empty());
-    long largest = open.stream().mapToLong(unit -> budget.claim(engine.memoryNeeded(unit))).max().orElse(0);
-    StatisticsStage.Room room = new StatisticsStage.Room(budget.pool(), largest, definition.lanes());
+    long largest =
+        open.stream().mapToLong(unit -> budget.claim(engine.memoryNeeded(unit))).max().orElse(0);
+    StatisticsStage.Room room =
+        new StatisticsStage.Room(budget.pool(), largest, definition.lanes());
     try (StatisticsStage stage = StatisticsStage.start(statistics, room, permits, system, events)) {
       stop.onStop(stage::stop);
       if (!stage.isBesideUnits()) {
@@ -205,7 +239,10 @@ final class JobRun {
   }
 
   private void quantize(
-      List<Unit> open, JobEngine.Opened opened, ActorRef<MemoryPermits.Command> permits, UnitPipeline.Gate gate) {
+      List<Unit> open,
+      JobEngine.Opened opened,
+      ActorRef<MemoryPermits.Command> permits,
+      UnitPipeline.Gate gate) {
     events.emit(new PhaseChanged(Phase.QUANTIZING));
     ProgressBoard board = new ProgressBoard();
     events.follow(board, open.stream().mapToLong(Unit::weights).sum());
@@ -222,16 +259,28 @@ final class JobRun {
                 }),
             "pool",
             Props.empty());
-    UnitPipeline pipeline = new UnitPipeline(
-        system.actors(), gate, permits, pool, unit -> budget.claim(engine.memoryNeeded(unit)), definition.lanes());
-    UnitPipeline.Running running = pipeline.start(open, outcome -> {
-      board.end(outcome.unit());
-      put(outcome);
-    });
-    stop.onStop(() -> {
-      pipeline.halt();
-      system.after(TIME_TO_STOP, () -> running.abort(new IllegalStateException("a worker did not stop in time")));
-    });
+    UnitPipeline pipeline =
+        new UnitPipeline(
+            system.actors(),
+            gate,
+            permits,
+            pool,
+            unit -> budget.claim(engine.memoryNeeded(unit)),
+            definition.lanes());
+    UnitPipeline.Running running =
+        pipeline.start(
+            open,
+            outcome -> {
+              board.end(outcome.unit());
+              put(outcome);
+            });
+    stop.onStop(
+        () -> {
+          pipeline.halt();
+          system.after(
+              TIME_TO_STOP,
+              () -> running.abort(new IllegalStateException("a worker did not stop in time")));
+        });
     await(running);
   }
 
@@ -284,7 +333,8 @@ final class JobRun {
       throw new EngineException(
           FailureKind.CHECKPOINT,
           "the checkpoint's side files changed during the run",
-          "Leave the checkpoint alone while it is read, and quantize it again into another folder.");
+          "Leave the checkpoint alone while it is read, and quantize it again into another"
+              + " folder.");
     }
   }
 

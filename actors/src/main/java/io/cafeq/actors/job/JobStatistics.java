@@ -31,8 +31,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The statistics of one job: their tokens and their files. {@link #look} comes first, {@link #prepare} before anything is measured.
- * Used by the job's thread, but for the work of {@link #work}.
+ * The statistics of one job: their tokens and their files. {@link #look} comes first, {@link
+ * #prepare} before anything is measured. Used by the job's thread, but for the work of {@link
+ * #work}.
  */
 final class JobStatistics {
   private final Checkpoint checkpoint;
@@ -45,7 +46,11 @@ final class JobStatistics {
   private boolean looked;
 
   JobStatistics(
-      Checkpoint checkpoint, StatisticsPlan plan, OutputFolder output, Supplier<ComputeBackend> backend, StopFlag stop) {
+      Checkpoint checkpoint,
+      StatisticsPlan plan,
+      OutputFolder output,
+      Supplier<ComputeBackend> backend,
+      StopFlag stop) {
     this.checkpoint = checkpoint;
     this.plan = plan;
     this.output = output;
@@ -64,7 +69,8 @@ final class JobStatistics {
   }
 
   /**
-   * Finds what an earlier run left, and changes nothing. Throws with kind USAGE where the folder was made with another text.
+   * Finds what an earlier run left, and changes nothing. Throws with kind USAGE where the folder
+   * was made with another text.
    */
   void look() {
     if (looked) {
@@ -75,8 +81,11 @@ final class JobStatistics {
       return;
     }
     Optional<ResultIdentity.Statistics> earlier = earlier();
-    Optional<StatisticsTokens> stored = folder.storedTokens()
-        .filter(found -> earlier.isEmpty() || earlier.get().tokensSha256().equals(found.sha256()));
+    Optional<StatisticsTokens> stored =
+        folder
+            .storedTokens()
+            .filter(
+                found -> earlier.isEmpty() || earlier.get().tokensSha256().equals(found.sha256()));
     if (stored.isPresent()) {
       requireSameText(stored.get());
       tokens = stored.get();
@@ -99,7 +108,9 @@ final class JobStatistics {
   }
 
   private Optional<ResultIdentity.Statistics> earlier() {
-    return output.earlierIdentity().map(ResultIdentity::statistics)
+    return output
+        .earlierIdentity()
+        .map(ResultIdentity::statistics)
         .filter(statistics -> statistics.source().equals(plan.choice().used().text()));
   }
 
@@ -134,8 +145,8 @@ final class JobStatistics {
   }
 
   /**
-   * Makes the tokens and puts them down, unless an earlier run did. Throws with kind USAGE where the result was begun with other
-   * tokens than can be made now.
+   * Makes the tokens and puts them down, unless an earlier run did. Throws with kind USAGE where
+   * the result was begun with other tokens than can be made now.
    *
    * @param memory native bytes that this may take
    */
@@ -148,7 +159,10 @@ final class JobStatistics {
     Optional<ResultIdentity.Statistics> earlier = earlier();
     if (earlier.isPresent() && !earlier.get().tokensSha256().equals(made.sha256())) {
       throw output.different(
-          List.of("statistics: the tokens cannot be made again as they were; " + folder.path() + " had them"));
+          List.of(
+              "statistics: the tokens cannot be made again as they were; "
+                  + folder.path()
+                  + " had them"));
     }
     tokens = made;
     folder.keep(made, opened.kernel(), stop);
@@ -157,21 +171,25 @@ final class JobStatistics {
   }
 
   /**
-   * Throws with kind USAGE where an earlier run took statistics of other weights. Reads the weights, so it is called only where
-   * something is yet to be made with them.
+   * Throws with kind USAGE where an earlier run took statistics of other weights. Reads the
+   * weights, so it is called only where something is yet to be made with them.
    */
   void requireSameSource() {
-    folder.changedSource(stop).ifPresent(changed -> {
-      throw output.different(List.of(changed));
-    });
+    folder
+        .changedSource(stop)
+        .ifPresent(
+            changed -> {
+              throw output.different(List.of(changed));
+            });
   }
 
   /** Measures on whatever thread opens it. */
   LayerWork.Factory work(long memory, StopFlag ownStop) {
     StatisticsTokens prepared = Objects.requireNonNull(tokens, "the tokens come first");
     return () -> {
-      StatisticsPass pass = StatisticsPass.open(
-          checkpoint, backend.get(), plan, prepared, folder, memory, output.scratch(), ownStop);
+      StatisticsPass pass =
+          StatisticsPass.open(
+              checkpoint, backend.get(), plan, prepared, folder, memory, output.scratch(), ownStop);
       return new LayerWork() {
         @Override
         public int next() {
@@ -227,7 +245,9 @@ final class JobStatistics {
 
   private Optional<Manifest.Statistics> manifested() {
     try {
-      return output.hasManifest() ? Optional.ofNullable(Manifest.read(output.root()).statistics()) : Optional.empty();
+      return output.hasManifest()
+          ? Optional.ofNullable(Manifest.read(output.root()).statistics())
+          : Optional.empty();
     } catch (EngineException e) {
       if (e.kind() == FailureKind.RESULT) {
         return Optional.empty();
@@ -238,11 +258,19 @@ final class JobStatistics {
 
   private Manifest.Statistics untaken() {
     return new Manifest.Statistics(
-        plan.choice().asked().text(), plan.choice().used().text(), 0, plan.settings().window(), identity().tokensSha256(),
-        Collections.emptySortedSet(), List.of());
+        plan.choice().asked().text(),
+        plan.choice().used().text(),
+        0,
+        plan.settings().window(),
+        identity().tokensSha256(),
+        Collections.emptySortedSet(),
+        List.of());
   }
 
-  /** What the manifest says; that of an earlier manifest where somebody deleted the whole folder of a finished result. */
+  /**
+   * What the manifest says; that of an earlier manifest where somebody deleted the whole folder of
+   * a finished result.
+   */
   Optional<Manifest.Statistics> entry() {
     if (plan.isEmpty()) {
       return Optional.empty();
@@ -252,7 +280,9 @@ final class JobStatistics {
         : Optional.of(folder.entry(Objects.requireNonNull(tokens, "the tokens come first")));
   }
 
-  /** Whether a finished result has all that it should have of them: the whole folder or none of it. */
+  /**
+   * Whether a finished result has all that it should have of them: the whole folder or none of it.
+   */
   boolean isWhole() {
     return plan.isEmpty() || !Files.exists(folder.path()) || (tokens != null && !isOpen());
   }

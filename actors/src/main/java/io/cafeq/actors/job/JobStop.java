@@ -3,7 +3,10 @@ package io.cafeq.actors.job;
 import io.cafeq.engine.failure.StopFlag;
 import java.util.concurrent.CompletableFuture;
 
-/** The wish to stop a job: a flag for those that compute, and a future for those that wait. Thread-safe. */
+/**
+ * The wish to stop a job: a flag for those that compute, and a future for those that wait.
+ * Thread-safe.
+ */
 final class JobStop {
   private final StopFlag flag = new StopFlag();
   private final CompletableFuture<Void> wished = new CompletableFuture<>();

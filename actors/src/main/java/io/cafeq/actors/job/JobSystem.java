@@ -19,8 +19,8 @@ import org.apache.pekko.actor.typed.javadsl.BehaviorBuilder;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
- * The actor system of one job. If one of its actors breaks, the whole system ends and with it every stream that runs on it,
- * so that nobody waits for an answer that cannot come.
+ * The actor system of one job. If one of its actors breaks, the whole system ends and with it every
+ * stream that runs on it, so that nobody waits for an answer that cannot come.
  */
 final class JobSystem implements AutoCloseable {
   private static final String NAME = "cafeq";
@@ -33,21 +33,29 @@ final class JobSystem implements AutoCloseable {
 
   private JobSystem(ActorSystem<Spawn<?>> system, Runnable atEnd) {
     this.system = system;
-    this.ended = system.getWhenTerminated().toCompletableFuture().thenRunAsync(atEnd, Runnable::run);
+    this.ended =
+        system.getWhenTerminated().toCompletableFuture().thenRunAsync(atEnd, Runnable::run);
   }
 
-  private record Spawn<T>(Behavior<T> behavior, String name, Props props, ActorRef<ActorRef<T>> replyTo) {}
+  private record Spawn<T>(
+      Behavior<T> behavior, String name, Props props, ActorRef<ActorRef<T>> replyTo) {}
 
   /**
-   * @param atEnd is run when all actors have ended, workers with their native memory included, whenever that is
+   * @param atEnd is run when all actors have ended, workers with their native memory included,
+   *     whenever that is
    */
   static JobSystem start(Runnable atEnd) {
     return new JobSystem(ActorSystem.create(guardian(), NAME, config()), atEnd);
   }
 
-  /** Defaults of the libraries under ours; what users set in their own files is checked elsewhere and does not come here. */
+  /**
+   * Defaults of the libraries under ours; what users set in their own files is checked elsewhere
+   * and does not come here.
+   */
   static Config config() {
-    return ConfigFactory.parseResources("cafeq-actors.conf").withFallback(ConfigFactory.defaultReference()).resolve();
+    return ConfigFactory.parseResources("cafeq-actors.conf")
+        .withFallback(ConfigFactory.defaultReference())
+        .resolve();
   }
 
   ActorSystem<?> actors() {
@@ -67,8 +75,10 @@ final class JobSystem implements AutoCloseable {
   /** The same answer, or a failure as soon as the system has ended, since nobody answers then. */
   <T> CompletableFuture<T> orEnd(CompletableFuture<T> answer) {
     CompletableFuture<T> first = answer.copy();
-    ended.whenComplete((nothing, failure) ->
-        first.completeExceptionally(new IllegalStateException("the actors ended before they answered", failure)));
+    ended.whenComplete(
+        (nothing, failure) ->
+            first.completeExceptionally(
+                new IllegalStateException("the actors ended before they answered", failure)));
     return first;
   }
 
@@ -79,7 +89,10 @@ final class JobSystem implements AutoCloseable {
 
   <T> ActorRef<T> spawn(Behavior<T> behavior, String name, Props props) {
     return AskPattern.<Spawn<?>, ActorRef<T>>ask(
-            system, replyTo -> new Spawn<>(behavior, name, props, replyTo), ANSWER, system.scheduler())
+            system,
+            replyTo -> new Spawn<>(behavior, name, props, replyTo),
+            ANSWER,
+            system.scheduler())
         .toCompletableFuture()
         .join();
   }
@@ -92,21 +105,25 @@ final class JobSystem implements AutoCloseable {
   }
 
   private static Behavior<Spawn<?>> guardian() {
-    return Behaviors.setup(context ->
-        BehaviorBuilder.<Spawn<?>>create()
-            .onAnyMessage(spawn -> {
-              spawnAndWatch(context, spawn);
-              return Behaviors.same();
-            })
-            .onSignal(ChildFailed.class, failed -> {
-              throw new IllegalStateException("actor " + failed.getRef().path().name() + " broke", failed.getCause());
-            })
-            .onSignal(Terminated.class, ended -> Behaviors.same())
-            .build());
+    return Behaviors.setup(
+        context ->
+            BehaviorBuilder.<Spawn<?>>create()
+                .onAnyMessage(
+                    spawn -> {
+                      spawnAndWatch(context, spawn);
+                      return Behaviors.same();
+                    })
+                .onSignal(
+                    ChildFailed.class,
+                    failed -> {
+                      throw new IllegalStateException(
+                          "actor " + failed.getRef().path().name() + " broke", failed.getCause());
+                    })
+                .onSignal(Terminated.class, ended -> Behaviors.same())
+                .build());
   }
 
-  private static <T> void spawnAndWatch(
-      ActorContext<Spawn<?>> context, Spawn<T> spawn) {
+  private static <T> void spawnAndWatch(ActorContext<Spawn<?>> context, Spawn<T> spawn) {
     ActorRef<T> child = context.spawn(spawn.behavior(), spawn.name(), spawn.props());
     context.watch(child);
     spawn.replyTo().tell(child);

@@ -23,8 +23,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Quantizes one checkpoint into one folder. The same call begins, continues and confirms: what an earlier run of the same
- * recipe and source left in the folder counts. Used once; {@link #run} blocks its thread, {@link #stop} comes from any other.
+ * Quantizes one checkpoint into one folder. The same call begins, continues and confirms: what an
+ * earlier run of the same recipe and source left in the folder counts. Used once; {@link #run}
+ * blocks its thread, {@link #stop} comes from any other.
  */
 public final class QuantizeJob {
   private final Path source;
@@ -40,7 +41,8 @@ public final class QuantizeJob {
    * @param output a folder to create, an empty one, or one that an earlier run of the same job left
    * @param version of this program, for the report
    */
-  public QuantizeJob(Path source, Path output, Settings settings, String version, JobListener listener) {
+  public QuantizeJob(
+      Path source, Path output, Settings settings, String version, JobListener listener) {
     this(source, output, settings, version, listener, ArrowJobEngine::new);
   }
 
@@ -61,8 +63,9 @@ public final class QuantizeJob {
   }
 
   /**
-   * Runs to the end, whatever that is. Failures of a known kind are results; anything thrown is a fault of this program. When
-   * this returns the folder is free for the next run, unless a worker did not stop in time: then it is when the worker ends.
+   * Runs to the end, whatever that is. Failures of a known kind are results; anything thrown is a
+   * fault of this program. When this returns the folder is free for the next run, unless a worker
+   * did not stop in time: then it is when the worker ends.
    */
   public JobResult run() {
     long cap = settings.run().resolvedMaxMemory();
@@ -81,7 +84,10 @@ public final class QuantizeJob {
     }
   }
 
-  /** Asks the job to end: within five seconds {@link #run} returns. What is finished stays. May be called at any time. */
+  /**
+   * Asks the job to end: within five seconds {@link #run} returns. What is finished stays. May be
+   * called at any time.
+   */
   public void stop() {
     stop.stop();
   }
@@ -102,37 +108,54 @@ public final class QuantizeJob {
         version);
   }
 
-  /** @param plan by cost alone, which shows that the recipe fits the checkpoint before a folder is made */
-  private JobResult run(Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher memory) {
+  /**
+   * @param plan by cost alone, which shows that the recipe fits the checkpoint before a folder is
+   *     made
+   */
+  private JobResult run(
+      Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher memory) {
     OutputFolder folder = OutputFolder.open(output, sourceOf(checkpoint));
     JobSystem system;
     try {
-      // a worker that outlives its job still writes below the folder, so nobody else may until it has ended
+      // a worker that outlives its job still writes below the folder, so nobody else may until it
+      // has ended
       system = JobSystem.start(folder::close);
     } catch (RuntimeException e) {
       folder.close();
       throw e;
     }
-    try (system; JobEvents events = new JobEvents(system, listener)) {
+    try (system;
+        JobEvents events = new JobEvents(system, listener)) {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
       JobStatistics statistics = statistics(checkpoint, plan, choice, folder);
-      Optional<BudgetPlan> budget = new BudgetPlanning(checkpoint, settings, stop.flag())
-          .plan(folder, () -> takeAll(statistics, folder, events));
+      Optional<BudgetPlan> budget =
+          new BudgetPlanning(checkpoint, settings, stop.flag())
+              .plan(folder, () -> takeAll(statistics, folder, events));
       JobDefinition definition = define(checkpoint, plan, budget, choice);
       events.emit(new JobEvent.Planned(definition.plan()));
-      JobEngine engine = engines.create(
-          definition.checkpoint(), definition.identity(), settings, statistics.stored(), stop.flag());
+      JobEngine engine =
+          engines.create(
+              definition.checkpoint(),
+              definition.identity(),
+              settings,
+              statistics.stored(),
+              stop.flag());
       return new JobRun(definition, engine, folder, system, stop, events, statistics, memory).run();
     }
   }
 
-  /** What auto came to when the folder was begun it stays, whatever this program now makes of it. */
-  private JobStatistics statistics(Checkpoint checkpoint, Plan plan, StatisticsChoice choice, OutputFolder folder) {
+  /**
+   * What auto came to when the folder was begun it stays, whatever this program now makes of it.
+   */
+  private JobStatistics statistics(
+      Checkpoint checkpoint, Plan plan, StatisticsChoice choice, OutputFolder folder) {
     Recipe recipe = settings.recipe();
-    StatisticsChoice kept = folder.earlierIdentity()
-        .filter(earlier -> earlier.recipeHash().equals(recipe.hash()))
-        .map(earlier -> choice.asItWas(earlier.statistics().source()))
-        .orElse(choice);
+    StatisticsChoice kept =
+        folder
+            .earlierIdentity()
+            .filter(earlier -> earlier.recipeHash().equals(recipe.hash()))
+            .map(earlier -> choice.asItWas(earlier.statistics().source()))
+            .orElse(choice);
     return new JobStatistics(
         checkpoint,
         StatisticsPlan.of(kept, checkpoint, plan, recipe),

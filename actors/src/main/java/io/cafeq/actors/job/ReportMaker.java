@@ -64,15 +64,22 @@ final class ReportMaker {
     boolean exceeded = memory.capExceeded();
     List<String> told = new ArrayList<>(warnings);
     if (exceeded) {
-      told.add("The process took " + (memory.peak() >> 20) + " MiB, more than the cap of "
-          + (definition.maxMemory() >> 20) + " MiB.");
+      told.add(
+          "The process took "
+              + (memory.peak() >> 20)
+              + " MiB, more than the cap of "
+              + (definition.maxMemory() >> 20)
+              + " MiB.");
     }
     List<Outlier> outliers = Outliers.among(results);
     outliers.forEach(outlier -> told.add(outlier.warning()));
     double seconds = Duration.ofNanos(System.nanoTime() - startNanos).toMillis() / 1000.0;
     return new Report(
         status,
-        Totals.of(results, new Measurements(seconds, definition.checkpoint().bytesRead(), bytesWritten.sum(), memory.peak())),
+        Totals.of(
+            results,
+            new Measurements(
+                seconds, definition.checkpoint().bytesRead(), bytesWritten.sum(), memory.peak())),
         CoverageEntry.of(definition.plan().coverage()),
         results.stream().map(UnitEntry::of).toList(),
         definition.recipeJson(),
@@ -91,7 +98,8 @@ final class ReportMaker {
         definition.checkpoint().shards().stream()
             .map(shard -> new Source.Shard(String.valueOf(shard.getFileName()), size(shard)))
             .toList();
-    return new Source(definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
+    return new Source(
+        definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
   }
 
   /** With the whole path of a text, which no other file of the result holds. */

@@ -29,13 +29,17 @@ final class ResultLedger {
 
   /** The result that the outcome amounts to. */
   synchronized UnitResult put(Outcome outcome) {
-    UnitResult result = switch (outcome) {
-      case Outcome.Completed(Unit unit, UnitReceipt receipt) -> new UnitResult.Done(unit, receipt);
-      case Outcome.Failed(Unit unit, UnitFailure failure) when failure.kind() == FailureKind.STOPPED ->
-          new UnitResult.Missing(unit);
-      case Outcome.Failed(Unit unit, UnitFailure failure) -> new UnitResult.Failed(unit, failure);
-      case Outcome.NotStarted(Unit unit) -> new UnitResult.Missing(unit);
-    };
+    UnitResult result =
+        switch (outcome) {
+          case Outcome.Completed(Unit unit, UnitReceipt receipt) ->
+              new UnitResult.Done(unit, receipt);
+          case Outcome.Failed(Unit unit, UnitFailure failure)
+              when failure.kind() == FailureKind.STOPPED ->
+              new UnitResult.Missing(unit);
+          case Outcome.Failed(Unit unit, UnitFailure failure) ->
+              new UnitResult.Failed(unit, failure);
+          case Outcome.NotStarted(Unit unit) -> new UnitResult.Missing(unit);
+        };
     results.put(outcome.unit().id(), result);
     return result;
   }
@@ -71,7 +75,10 @@ final class ResultLedger {
     return receipts;
   }
 
-  /** The failure to tell of: one of the checkpoint, which the same command will meet again, before any other. */
+  /**
+   * The failure to tell of: one of the checkpoint, which the same command will meet again, before
+   * any other.
+   */
   Optional<UnitFailure> cause() {
     List<UnitFailure> failures = new ArrayList<>();
     for (UnitResult result : inPlanOrder()) {

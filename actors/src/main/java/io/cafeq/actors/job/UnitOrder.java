@@ -6,7 +6,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
 
-/** The order in which units are worked on: those that wait for no statistics first, then layer by layer, in disk order. */
+/**
+ * The order in which units are worked on: those that wait for no statistics first, then layer by
+ * layer, in disk order.
+ */
 record UnitOrder(MeasuredInputs inputs) {
   List<Unit> sorted(List<Unit> units) {
     return units.stream().sorted(Comparator.comparingInt(unit -> layer(unit).orElse(-1))).toList();

@@ -18,9 +18,10 @@ import org.apache.pekko.actor.typed.javadsl.Receive;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets layers be measured as they are waited for, and one more: the layer after the last that anybody asked for is measured
- * while units of that one are worked on. So the statistics are never much ahead, whatever the units take. Begins at once with
- * the first layer that is missing; after the last one, or a failure, the worker ends and its memory is free.
+ * Lets layers be measured as they are waited for, and one more: the layer after the last that
+ * anybody asked for is measured while units of that one are worked on. So the statistics are never
+ * much ahead, whatever the units take. Begins at once with the first layer that is missing; after
+ * the last one, or a failure, the worker ends and its memory is free.
  */
 public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
   private static final String LANE_DISPATCHER = "cafeq-actors.lane-dispatcher";
@@ -28,7 +29,10 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
   /** What the keeper is asked. */
   public sealed interface Command {}
 
-  /** Asks for the statistics of a layer; answered when they stand, or when it is known that they never will. */
+  /**
+   * Asks for the statistics of a layer; answered when they stand, or when it is known that they
+   * never will.
+   */
   public record Await(int layer, ActorRef<Answer> replyTo) implements Command {}
 
   private record Worked(LayerWorker.Answer answer) implements Command {}
@@ -52,7 +56,12 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
    * @param atEnd is run once, when the work has given its memory back
    */
   public record Task(
-      int first, int end, IntPredicate isReady, LayerWork.Factory work, IntConsumer measured, Runnable atEnd) {}
+      int first,
+      int end,
+      IntPredicate isReady,
+      LayerWork.Factory work,
+      IntConsumer measured,
+      Runnable atEnd) {}
 
   private final Task task;
   private final ActorRef<LayerWorker.Answer> answers;
@@ -69,8 +78,11 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
     this.task = task;
     this.answers = context.messageAdapter(LayerWorker.Answer.class, Worked::new);
     this.allowed = task.first();
-    this.worker = context.spawn(
-        LayerWorker.create(task.work()), "layers", DispatcherSelector.fromConfig(LANE_DISPATCHER));
+    this.worker =
+        context.spawn(
+            LayerWorker.create(task.work()),
+            "layers",
+            DispatcherSelector.fromConfig(LANE_DISPATCHER));
     context.watch(worker);
     feed();
   }
@@ -111,16 +123,17 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
 
   private void answer() {
     UnitFailure failed = failure;
-    waiting.removeIf(await -> {
-      if (task.isReady().test(await.layer())) {
-        await.replyTo().tell(new Ready());
-        return true;
-      }
-      if (failed != null) {
-        await.replyTo().tell(new Failed(failed));
-      }
-      return failed != null;
-    });
+    waiting.removeIf(
+        await -> {
+          if (task.isReady().test(await.layer())) {
+            await.replyTo().tell(new Ready());
+            return true;
+          }
+          if (failed != null) {
+            await.replyTo().tell(new Failed(failed));
+          }
+          return failed != null;
+        });
   }
 
   private void feed() {
@@ -137,10 +150,11 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
   }
 
   private Behavior<Command> broken(ChildFailed failed) {
-    failure = new UnitFailure(
-        FailureKind.RESULT,
-        "the statistics met a fault of this program: " + failed.getCause().getMessage(),
-        "Quantize into another folder with --statistics none, and report this with the log.");
+    failure =
+        new UnitFailure(
+            FailureKind.RESULT,
+            "the statistics met a fault of this program: " + failed.getCause().getMessage(),
+            "Quantize into another folder with --statistics none, and report this with the log.");
     busy = false;
     ended = true;
     answer();

@@ -40,7 +40,10 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
 
   @Override
   public Receive<Next> createReceive() {
-    return newReceiveBuilder().onMessage(Next.class, this::next).onSignal(PostStop.class, signal -> end()).build();
+    return newReceiveBuilder()
+        .onMessage(Next.class, this::next)
+        .onSignal(PostStop.class, signal -> end())
+        .build();
   }
 
   private Behavior<Next> next(Next message) {
@@ -58,13 +61,15 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
       return new Failed(UnitFailure.of(e));
     } catch (OutOfMemoryError error) {
       closeWork();
-      return new Failed(new UnitFailure(
-          FailureKind.ENVIRONMENT,
-          "the process ran out of memory while it took statistics (" + error.getMessage() + ")",
-          "Run the same command again with a larger --max-memory, or into another folder "
-              + "with a smaller --statistics-width."));
+      return new Failed(
+          new UnitFailure(
+              FailureKind.ENVIRONMENT,
+              "the process ran out of memory while it took statistics (" + error.getMessage() + ")",
+              "Run the same command again with a larger --max-memory, or into another folder "
+                  + "with a smaller --statistics-width."));
     } catch (Throwable broken) {
-      // Pekko takes some errors for the end of the whole system; wrapped, they end the statistics alone.
+      // Pekko takes some errors for the end of the whole system; wrapped, they end the statistics
+      // alone.
       closeWork();
       throw new IllegalStateException("taking statistics broke: " + broken, broken);
     }

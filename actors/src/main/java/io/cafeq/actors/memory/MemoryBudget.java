@@ -16,7 +16,10 @@ public record MemoryBudget(long cap, long heap) {
   /** What the virtual machine and the libraries take beside the heap. */
   static final long OVERHEAD = 200L << 20;
 
-  /** The pool where the cap leaves nothing: enough for ordinary layers, since a heap that was given is seldom all used. */
+  /**
+   * The pool where the cap leaves nothing: enough for ordinary layers, since a heap that was given
+   * is seldom all used.
+   */
   static final long LEAST_POOL = 128L << 20;
 
   /** What the libraries and the actors keep on the heap. */
@@ -51,23 +54,32 @@ public record MemoryBudget(long cap, long heap) {
   }
 
   /**
-   * What a unit claims of the pool: its bytes outside the heap, or as large a share of the pool as it takes of the heap where
-   * that is more. So units that are under way together fit into both.
+   * What a unit claims of the pool: its bytes outside the heap, or as large a share of the pool as
+   * it takes of the heap where that is more. So units that are under way together fit into both.
    */
   public long claim(UnitMemory needed) {
     double share = (double) needed.heapBytes() / heapPool();
     return Math.max(needed.nativeBytes(), (long) Math.ceil(Math.min(1, share) * pool()));
   }
 
-  /** Throws with kind USAGE, naming what would do, where {@code unit} needs more than the whole pool or heap. */
+  /**
+   * Throws with kind USAGE, naming what would do, where {@code unit} needs more than the whole pool
+   * or heap.
+   */
   public void requireFits(Unit unit, UnitMemory memory) {
     if (memory.heapBytes() > heapPool()) {
       throw new EngineException(
           FailureKind.USAGE,
           String.format(
-              Locale.ROOT, "unit %s needs %d MiB of the Java heap at once for its heads, but %d MiB are left of %d MiB",
-              unit.id(), Math.ceilDiv(memory.heapBytes(), 1L << 20), heapPool() >> 20, heap >> 20),
-          "Run again with CAFEQ_JAVA_OPTS=-Xmx" + Math.ceilDiv(memory.heapBytes() + HEAP_OVERHEAD, 1L << 20)
+              Locale.ROOT,
+              "unit %s needs %d MiB of the Java heap at once for its heads, but %d MiB are left of"
+                  + " %d MiB",
+              unit.id(),
+              Math.ceilDiv(memory.heapBytes(), 1L << 20),
+              heapPool() >> 20,
+              heap >> 20),
+          "Run again with CAFEQ_JAVA_OPTS=-Xmx"
+              + Math.ceilDiv(memory.heapBytes() + HEAP_OVERHEAD, 1L << 20)
               + "m, or with --no-pairs.");
     }
     long needed = memory.nativeBytes();
@@ -77,22 +89,34 @@ public record MemoryBudget(long cap, long heap) {
           FailureKind.USAGE,
           String.format(
               Locale.ROOT,
-              "unit %s needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB for the weights",
-              unit.id(), Math.ceilDiv(needed, 1L << 20), cap >> 20, pool() >> 20),
+              "unit %s needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB for the"
+                  + " weights",
+              unit.id(),
+              Math.ceilDiv(needed, 1L << 20),
+              cap >> 20,
+              pool() >> 20),
           "Run again with --max-memory " + enough + "m or more.");
     }
   }
 
-  /** Throws with kind USAGE, naming what would do, where taking statistics needs more than the whole pool. */
+  /**
+   * Throws with kind USAGE, naming what would do, where taking statistics needs more than the whole
+   * pool.
+   */
   public void requireStatisticsFit(long needed) {
     if (needed > pool()) {
       throw new EngineException(
           FailureKind.USAGE,
           String.format(
-              Locale.ROOT, "taking statistics needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
-              Math.ceilDiv(needed, 1L << 20), cap >> 20, pool() >> 20),
-          "Run again with --max-memory " + Math.ceilDiv(needed + taken(), 1L << 20)
-              + "m or more, with a smaller --statistics-width or --statistics-window, or with --statistics none.");
+              Locale.ROOT,
+              "taking statistics needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
+              Math.ceilDiv(needed, 1L << 20),
+              cap >> 20,
+              pool() >> 20),
+          "Run again with --max-memory "
+              + Math.ceilDiv(needed + taken(), 1L << 20)
+              + "m or more, with a smaller --statistics-width or --statistics-window, or with"
+              + " --statistics none.");
     }
   }
 }

@@ -12,8 +12,9 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.Receive;
 
 /**
- * A pool of bytes. A unit takes all it needs before it starts and never asks for more, so units cannot wait for each other in
- * a circle; whoever asks first is served first, so a large unit is not starved by small ones.
+ * A pool of bytes. A unit takes all it needs before it starts and never asks for more, so units
+ * cannot wait for each other in a circle; whoever asks first is served first, so a large unit is
+ * not starved by small ones.
  */
 public final class MemoryPermits extends AbstractBehavior<MemoryPermits.Command> {
   /** What the pool is asked. */
@@ -58,7 +59,8 @@ public final class MemoryPermits extends AbstractBehavior<MemoryPermits.Command>
 
   private Behavior<Command> receive(Command command) {
     switch (command) {
-      case Acquire(long bytes, ActorRef<Answer> replyTo) when bytes > pool -> replyTo.tell(new TooLarge(bytes, pool));
+      case Acquire(long bytes, ActorRef<Answer> replyTo) when bytes > pool ->
+          replyTo.tell(new TooLarge(bytes, pool));
       case Acquire acquire -> waiting.add(acquire);
       case Release(Permit permit) -> {
         Permit known = granted.remove(permit.id());
@@ -70,7 +72,9 @@ public final class MemoryPermits extends AbstractBehavior<MemoryPermits.Command>
   }
 
   private void grant() {
-    for (Acquire next = waiting.peek(); next != null && next.bytes() <= free; next = waiting.peek()) {
+    for (Acquire next = waiting.peek();
+        next != null && next.bytes() <= free;
+        next = waiting.peek()) {
       waiting.remove();
       Permit permit = new Permit(nextId++, next.bytes());
       free -= permit.bytes();

@@ -26,13 +26,15 @@ import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.stream.javadsl.Source;
 
 /**
- * Takes units, in order, through a gate, memory permits and the worker pool. A unit waits at the gate until what it needs is
- * there. As many units are under way as there are lanes; the
- * memory of all of them together never exceeds the pool. A failed unit does not stop the others, but one that failed for a
- * reason that all will meet (a full disk) lets no further one begin.
+ * Takes units, in order, through a gate, memory permits and the worker pool. A unit waits at the
+ * gate until what it needs is there. As many units are under way as there are lanes; the memory of
+ * all of them together never exceeds the pool. A failed unit does not stop the others, but one that
+ * failed for a reason that all will meet (a full disk) lets no further one begin.
  */
 public final class UnitPipeline {
-  /** Units may take hours, and the answer comes for certain: if an actor breaks, the system ends. */
+  /**
+   * Units may take hours, and the answer comes for certain: if an actor breaks, the system ends.
+   */
   private static final Duration NO_LIMIT = Duration.ofDays(200);
 
   private final ActorSystem<?> system;
@@ -76,14 +78,15 @@ public final class UnitPipeline {
   public Running start(List<Unit> units, Consumer<Outcome> outcomes) {
     Pair<UniqueKillSwitch, CompletionStage<Done>> stream =
         Source.from(units)
-            // one at a time, so that units reach the workers in their order; the next one's permit may wait for a lane
+            // one at a time, so that units reach the workers in their order; the next one's permit
+            // may wait for a lane
             .mapAsync(1, this::atGate)
             .mapAsync(1, this::admit)
             .mapAsyncUnordered(lanes, this::process)
-            // after the workers: before them it would have no hold on the last units, whose source has already ended
+            // after the workers: before them it would have no hold on the last units, whose source
+            // has already ended
             .viaMat(KillSwitches.single(), Keep.right())
-            .toMat(
-                Sink.foreach(outcomes::accept), Keep.both())
+            .toMat(Sink.foreach(outcomes::accept), Keep.both())
             .run(system);
     return new Running(stream.first(), stream.second().toCompletableFuture());
   }
@@ -103,7 +106,9 @@ public final class UnitPipeline {
       this.end = end;
     }
 
-    /** Completed after the last outcome; exceptionally if the pipeline itself broke or was aborted. */
+    /**
+     * Completed after the last outcome; exceptionally if the pipeline itself broke or was aborted.
+     */
     public CompletableFuture<Done> end() {
       return end;
     }
@@ -130,21 +135,29 @@ public final class UnitPipeline {
     // a gate may stay closed for long, and who was halted need not wait
     return halted.get()
         ? CompletableFuture.completedStage(new Gated(unit, Optional.empty()))
-        : gate.pass(unit).thenApplyAsync(failure -> new Gated(unit, failure), system.executionContext());
+        : gate.pass(unit)
+            .thenApplyAsync(failure -> new Gated(unit, failure), system.executionContext());
   }
 
-  /** Executors are named, since the stages of an ask else run on the common pool, which others may have filled. */
+  /**
+   * Executors are named, since the stages of an ask else run on the common pool, which others may
+   * have filled.
+   */
   private CompletionStage<Admission> admit(Gated gated) {
     Unit unit = gated.unit();
     if (gated.failure().isPresent()) {
-      return CompletableFuture.completedStage(new Refused(new Outcome.Failed(unit, gated.failure().get())));
+      return CompletableFuture.completedStage(
+          new Refused(new Outcome.Failed(unit, gated.failure().get())));
     }
     if (halted.get()) {
       return CompletableFuture.completedStage(new Refused(new Outcome.NotStarted(unit)));
     }
     long bytes = memoryNeeded.applyAsLong(unit);
     return AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
-            permits, replyTo -> new MemoryPermits.Acquire(bytes, replyTo), NO_LIMIT, system.scheduler())
+            permits,
+            replyTo -> new MemoryPermits.Acquire(bytes, replyTo),
+            NO_LIMIT,
+            system.scheduler())
         .thenApplyAsync(answer -> new Asked(unit, answer), system.executionContext());
   }
 
@@ -162,7 +175,10 @@ public final class UnitPipeline {
         halted.get()
             ? CompletableFuture.completedStage(new Outcome.NotStarted(unit))
             : AskPattern.<WorkerPool.Command, Outcome>ask(
-                pool, replyTo -> new WorkerPool.Process(unit, replyTo), NO_LIMIT, system.scheduler());
+                pool,
+                replyTo -> new WorkerPool.Process(unit, replyTo),
+                NO_LIMIT,
+                system.scheduler());
     // Before the stream hears of the outcome, since it begins the next unit as soon as it does.
     return outcome.whenCompleteAsync(
         (done, failure) -> {
@@ -175,7 +191,8 @@ public final class UnitPipeline {
   }
 
   private void haltOnEnvironment(Outcome outcome) {
-    if (outcome instanceof Outcome.Failed(Unit unit, UnitFailure failure) && failure.kind() == FailureKind.ENVIRONMENT) {
+    if (outcome instanceof Outcome.Failed(Unit unit, UnitFailure failure)
+        && failure.kind() == FailureKind.ENVIRONMENT) {
       halt();
     }
   }
@@ -183,7 +200,11 @@ public final class UnitPipeline {
   private static UnitFailure failure(Unit unit, MemoryPermits.TooLarge tooLarge) {
     return new UnitFailure(
         FailureKind.USAGE,
-        "unit " + unit.id() + " needs " + tooLarge.bytes() + " bytes of memory at once, but all lanes together have "
+        "unit "
+            + unit.id()
+            + " needs "
+            + tooLarge.bytes()
+            + " bytes of memory at once, but all lanes together have "
             + tooLarge.pool(),
         "Run the same command again with a larger --max-memory.");
   }

@@ -16,8 +16,9 @@ import org.apache.pekko.actor.typed.javadsl.Receive;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Owns one lane's {@link UnitWork}, on a thread of its own. Opens it with the first unit, so that a backend that does not
- * start is a failure of a unit like any other. Stops itself where the work is broken.
+ * Owns one lane's {@link UnitWork}, on a thread of its own. Opens it with the first unit, so that a
+ * backend that does not start is a failure of a unit like any other. Stops itself where the work is
+ * broken.
  */
 final class Worker extends AbstractBehavior<Worker.Run> {
   /** The only thing a worker is asked: answers always, unless it stops. */
@@ -41,7 +42,12 @@ final class Worker extends AbstractBehavior<Worker.Run> {
   private final WorkWatcher watcher;
   private @Nullable UnitWork work;
 
-  private Worker(ActorContext<Run> context, int lane, UnitWork.Factory factory, StopFlag stop, WorkWatcher watcher) {
+  private Worker(
+      ActorContext<Run> context,
+      int lane,
+      UnitWork.Factory factory,
+      StopFlag stop,
+      WorkWatcher watcher) {
     super(context);
     this.lane = lane;
     this.factory = factory;
@@ -49,13 +55,17 @@ final class Worker extends AbstractBehavior<Worker.Run> {
     this.watcher = watcher;
   }
 
-  static Behavior<Run> create(int lane, UnitWork.Factory factory, StopFlag stop, WorkWatcher watcher) {
+  static Behavior<Run> create(
+      int lane, UnitWork.Factory factory, StopFlag stop, WorkWatcher watcher) {
     return Behaviors.setup(context -> new Worker(context, lane, factory, stop, watcher));
   }
 
   @Override
   public Receive<Run> createReceive() {
-    return newReceiveBuilder().onMessage(Run.class, this::run).onSignal(PostStop.class, signal -> end()).build();
+    return newReceiveBuilder()
+        .onMessage(Run.class, this::run)
+        .onSignal(PostStop.class, signal -> end())
+        .build();
   }
 
   private Behavior<Run> run(Run message) {
@@ -76,7 +86,8 @@ final class Worker extends AbstractBehavior<Worker.Run> {
       closeWork();
       return new Outcome.Failed(unit, outOfMemory(unit, error));
     } catch (Throwable broken) {
-      // Pekko takes some errors for the end of the whole system; wrapped, they end this worker alone.
+      // Pekko takes some errors for the end of the whole system; wrapped, they end this worker
+      // alone.
       closeWork();
       throw new BrokenWorkException(unit, broken);
     }
@@ -85,8 +96,13 @@ final class Worker extends AbstractBehavior<Worker.Run> {
   private static UnitFailure outOfMemory(Unit unit, OutOfMemoryError error) {
     return new UnitFailure(
         FailureKind.ENVIRONMENT,
-        String.format(Locale.ROOT, "unit %s: the process ran out of memory (%s)", unit.id(), error.getMessage()),
-        "Run the same command again with fewer --lanes, or with more Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g.");
+        String.format(
+            Locale.ROOT,
+            "unit %s: the process ran out of memory (%s)",
+            unit.id(),
+            error.getMessage()),
+        "Run the same command again with fewer --lanes, or with more Java heap, such as"
+            + " CAFEQ_JAVA_OPTS=-Xmx1g.");
   }
 
   private Behavior<Run> end() {

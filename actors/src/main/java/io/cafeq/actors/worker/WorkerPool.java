@@ -19,8 +19,9 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.Receive;
 
 /**
- * Supervises one worker a lane and hands units to idle ones in the order in which they were asked for. A worker that breaks
- * fails its unit and is replaced on its lane, with fresh native memory; the others never notice.
+ * Supervises one worker a lane and hands units to idle ones in the order in which they were asked
+ * for. A worker that breaks fails its unit and is replaced on its lane, with fresh native memory;
+ * the others never notice.
  */
 public final class WorkerPool extends AbstractBehavior<WorkerPool.Command> {
   private static final String LANE_DISPATCHER = "cafeq-actors.lane-dispatcher";
@@ -44,7 +45,11 @@ public final class WorkerPool extends AbstractBehavior<WorkerPool.Command> {
   private int spawned;
 
   private WorkerPool(
-      ActorContext<Command> context, int lanes, UnitWork.Factory factory, StopFlag stop, WorkWatcher watcher) {
+      ActorContext<Command> context,
+      int lanes,
+      UnitWork.Factory factory,
+      StopFlag stop,
+      WorkWatcher watcher) {
     super(context);
     this.factory = factory;
     this.stop = stop;
@@ -56,7 +61,8 @@ public final class WorkerPool extends AbstractBehavior<WorkerPool.Command> {
   }
 
   /** A pool of {@code lanes} workers, each with work of its own from {@code factory}. */
-  public static Behavior<Command> create(int lanes, UnitWork.Factory factory, StopFlag stop, WorkWatcher watcher) {
+  public static Behavior<Command> create(
+      int lanes, UnitWork.Factory factory, StopFlag stop, WorkWatcher watcher) {
     return Behaviors.setup(context -> new WorkerPool(context, lanes, factory, stop, watcher));
   }
 
@@ -86,10 +92,14 @@ public final class WorkerPool extends AbstractBehavior<WorkerPool.Command> {
     getContext().getLog().warn("lane {} is replaced", lane);
     Process process = busy.get(worker);
     if (process != null) {
-      UnitFailure failure = new UnitFailure(
-          FailureKind.RESULT,
-          "unit " + process.unit().id() + " met a fault of this program: " + failed.getCause().getMessage(),
-          "Run the same command again; if it happens again, report it with the log.");
+      UnitFailure failure =
+          new UnitFailure(
+              FailureKind.RESULT,
+              "unit "
+                  + process.unit().id()
+                  + " met a fault of this program: "
+                  + failed.getCause().getMessage(),
+              "Run the same command again; if it happens again, report it with the log.");
       finish(worker, new Outcome.Failed(process.unit(), failure));
     }
     idle.remove(worker);
@@ -116,10 +126,11 @@ public final class WorkerPool extends AbstractBehavior<WorkerPool.Command> {
 
   private ActorRef<Worker.Run> spawnWorker(int lane) {
     ActorRef<Worker.Run> worker =
-        getContext().spawn(
-            Worker.create(lane, factory, stop, watcher),
-            "lane-" + lane + "-" + spawned++,
-            DispatcherSelector.fromConfig(LANE_DISPATCHER));
+        getContext()
+            .spawn(
+                Worker.create(lane, factory, stop, watcher),
+                "lane-" + lane + "-" + spawned++,
+                DispatcherSelector.fromConfig(LANE_DISPATCHER));
     getContext().watch(worker);
     lanes.put(worker, lane);
     return worker;

@@ -21,12 +21,21 @@ class ArrowJobTest {
     JobFixture straight = new JobFixture(folder.resolve("a"));
     JobFixture resumed = new JobFixture(folder.resolve("b"));
     JobFixture other = new JobFixture(folder.resolve("c"));
-    String[] recipe =
-        {"recipe.rounding", "stochastic", "recipe.loss", "hard", "recipe.pairs", "off", "run.lanes", "1"};
+    String[] recipe = {
+      "recipe.rounding",
+      "stochastic",
+      "recipe.loss",
+      "hard",
+      "recipe.pairs",
+      "off",
+      "run.lanes",
+      "1"
+    };
 
     complete(job(straight, recipe));
     complete(job(resumed, recipe));
-    complete(job(other, "recipe.rounding", "stochastic", "recipe.pairs", "off", "recipe.seed", "1"));
+    complete(
+        job(other, "recipe.rounding", "stochastic", "recipe.pairs", "off", "recipe.seed", "1"));
     Files.delete(resumed.units().get(1));
     complete(job(resumed, recipe));
 
@@ -56,16 +65,22 @@ class ArrowJobTest {
     JobResult.Complete again = complete(job(resumed, "run.lanes", "2"));
 
     assertThat(resumed.files()).isEqualTo(files);
-    assertThat(again.report().units()).filteredOn(entry -> entry.status() == UnitStatus.DONE).hasSize(2);
-    assertThat(again.report().totals().relativeError()).isEqualTo(complete.report().totals().relativeError());
+    assertThat(again.report().units())
+        .filteredOn(entry -> entry.status() == UnitStatus.DONE)
+        .hasSize(2);
+    assertThat(again.report().totals().relativeError())
+        .isEqualTo(complete.report().totals().relativeError());
     assertThat(complete(job(resumed)).already()).isTrue();
   }
 
   @Test
-  void aTargetHoldsForTheResultAndAResumeGoesOnWithWhatWasChosen(@TempDir Path folder) throws Exception {
+  void aTargetHoldsForTheResultAndAResumeGoesOnWithWhatWasChosen(@TempDir Path folder)
+      throws Exception {
     JobFixture straight = new JobFixture(folder.resolve("a"));
     JobFixture resumed = new JobFixture(folder.resolve("b"));
-    String[] recipe = {"recipe.target-bpw", "5.2", "recipe.group", "auto", "recipe.pair-steps", "3"};
+    String[] recipe = {
+      "recipe.target-bpw", "5.2", "recipe.group", "auto", "recipe.pair-steps", "3"
+    };
 
     Report report = complete(job(straight, recipe)).report();
     complete(job(resumed, recipe));
@@ -89,8 +104,13 @@ class ArrowJobTest {
     String[] all = new String[changes.length + 6];
     System.arraycopy(changes, 0, all, 6, changes.length);
     System.arraycopy(
-        new String[] {"recipe.method", "cafeq", "recipe.steps", "3", "run.backend", "scalar"}, 0, all, 0, 6);
-    return new QuantizeJob(fixture.source, fixture.output, JobFixture.settings(all), "1", fixture.events::add);
+        new String[] {"recipe.method", "cafeq", "recipe.steps", "3", "run.backend", "scalar"},
+        0,
+        all,
+        0,
+        6);
+    return new QuantizeJob(
+        fixture.source, fixture.output, JobFixture.settings(all), "1", fixture.events::add);
   }
 
   private static JobResult.Complete complete(QuantizeJob job) {

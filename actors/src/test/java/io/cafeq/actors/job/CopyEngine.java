@@ -16,8 +16,8 @@ import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
@@ -38,7 +38,10 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** The smallest engine that keeps all promises: units are files of the tensors' bytes under a checked header. */
+/**
+ * The smallest engine that keeps all promises: units are files of the tensors' bytes under a
+ * checked header.
+ */
 class CopyEngine implements JobEngine {
   /** Comes between a unit's begin and its file. */
   @FunctionalInterface
@@ -62,12 +65,14 @@ class CopyEngine implements JobEngine {
   }
 
   static Factory with(Interlude interlude) {
-    return (checkpoint, identity, settings, statistics, stopFlag) -> new CopyEngine(checkpoint, identity, interlude, 0);
+    return (checkpoint, identity, settings, statistics, stopFlag) ->
+        new CopyEngine(checkpoint, identity, interlude, 0);
   }
 
   /** Whose units claim that many bytes more of memory and of disk. */
   static Factory needing(long bytes) {
-    return (checkpoint, identity, settings, statistics, stopFlag) -> new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
+    return (checkpoint, identity, settings, statistics, stopFlag) ->
+        new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
   }
 
   @Override
@@ -87,16 +92,20 @@ class CopyEngine implements JobEngine {
 
   @Override
   public Opened open(OutputFolder folder) {
-    return new Opened("copy", "plain", lane -> new UnitWork() {
-      @Override
-      public UnitReceipt run(Unit unit, StopFlag stop, Progress progress) {
-        interlude.before(unit, stop);
-        return make(unit, folder.unitFile(unit), progress);
-      }
+    return new Opened(
+        "copy",
+        "plain",
+        lane ->
+            new UnitWork() {
+              @Override
+              public UnitReceipt run(Unit unit, StopFlag stop, Progress progress) {
+                interlude.before(unit, stop);
+                return make(unit, folder.unitFile(unit), progress);
+              }
 
-      @Override
-      public void close() {}
-    });
+              @Override
+              public void close() {}
+            });
   }
 
   private UnitReceipt make(Unit unit, Path file, Progress progress) {
@@ -126,7 +135,9 @@ class CopyEngine implements JobEngine {
       throw new UncheckedIOException(e);
     }
     int end = content.length - DIGEST;
-    if (end < 0 || !sha256(Arrays.copyOf(content, end)).equals(new String(content, end, DIGEST, StandardCharsets.US_ASCII))) {
+    if (end < 0
+        || !sha256(Arrays.copyOf(content, end))
+            .equals(new String(content, end, DIGEST, StandardCharsets.US_ASCII))) {
       throw new EngineException(FailureKind.RESULT, file + " is damaged", "Make it again.");
     }
     String text = new String(content, 0, end, StandardCharsets.ISO_8859_1);
@@ -134,9 +145,13 @@ class CopyEngine implements JobEngine {
     try {
       JsonNode header = MAPPER.readTree(text.substring(0, text.indexOf('\n')));
       if (!header.path("recipe").asText().equals(identity.recipeHash())) {
-        throw new EngineException(FailureKind.RESULT, file + " has another recipe", "Make it again.");
+        throw new EngineException(
+            FailureKind.RESULT, file + " has another recipe", "Make it again.");
       }
-      header.path("sources").properties().forEach(entry -> sources.put(entry.getKey(), entry.getValue().asText()));
+      header
+          .path("sources")
+          .properties()
+          .forEach(entry -> sources.put(entry.getKey(), entry.getValue().asText()));
     } catch (JsonProcessingException e) {
       throw new EngineException(FailureKind.RESULT, file + " is damaged", "Make it again.", e);
     }
@@ -144,22 +159,31 @@ class CopyEngine implements JobEngine {
   }
 
   private String header(Unit unit, SortedMap<String, String> sources) {
-    ObjectNode header = MAPPER.createObjectNode().put("id", unit.id()).put("recipe", identity.recipeHash());
+    ObjectNode header =
+        MAPPER.createObjectNode().put("id", unit.id()).put("recipe", identity.recipeHash());
     sources.forEach(header.withObjectProperty("sources")::put);
     return header + "\n";
   }
 
   private static byte[] content(String header, byte[] data) {
     byte[] head = header.getBytes(StandardCharsets.UTF_8);
-    ByteBuffer content = ByteBuffer.allocate(head.length + data.length + DIGEST).put(head).put(data);
+    ByteBuffer content =
+        ByteBuffer.allocate(head.length + data.length + DIGEST).put(head).put(data);
     String digest = sha256(Arrays.copyOf(content.array(), head.length + data.length));
     return content.put(digest.getBytes(StandardCharsets.US_ASCII)).array();
   }
 
-  private static UnitReceipt receipt(Unit unit, byte[] content, SortedMap<String, String> sources, double seconds) {
+  private static UnitReceipt receipt(
+      Unit unit, byte[] content, SortedMap<String, String> sources, double seconds) {
     return new UnitReceipt(
-        unit.id(), "units/" + unit.id() + ".arrow", content.length, sha256(content), sources, "copy/plain",
-        figures(unit), seconds);
+        unit.id(),
+        "units/" + unit.id() + ".arrow",
+        content.length,
+        sha256(content),
+        sources,
+        "copy/plain",
+        figures(unit),
+        seconds);
   }
 
   private static @Nullable UnitFigures figures(Unit unit) {

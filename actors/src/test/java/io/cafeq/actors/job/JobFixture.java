@@ -31,15 +31,25 @@ final class JobFixture {
     source = folder.resolve("model");
     output = folder.resolve("out");
     SampleShape shape =
-        new SampleShape(2, 32, 64, 4, 2, 64, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, 20_000);
+        new SampleShape(
+            2, 32, 64, 4, 2, 64, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, 20_000);
     SampleCheckpoint.write(shape, 1, source, new StopFlag());
     write(source.resolve("tokenizer.json"), "{\"words\": []}");
     write(source.resolve("docs/notes.txt"), "notes");
   }
 
   static Settings settings(String... changes) {
-    Map<String, String> keys = new HashMap<>(
-        Map.of("recipe.method", "rtn", "recipe.group", "32", "run.lanes", "2", "run.max-memory", "2g"));
+    Map<String, String> keys =
+        new HashMap<>(
+            Map.of(
+                "recipe.method",
+                "rtn",
+                "recipe.group",
+                "32",
+                "run.lanes",
+                "2",
+                "run.max-memory",
+                "2g"));
     for (int i = 0; i < changes.length; i += 2) {
       keys.put(changes[i], changes[i + 1]);
     }
@@ -52,7 +62,8 @@ final class JobFixture {
   static WeightPlace place(Path source, String name) {
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
       TensorInfo tensor = checkpoint.tensor(name).orElseThrow();
-      return new WeightPlace(checkpoint.folder().resolve(tensor.file()), tensor.position(), tensor.bytes());
+      return new WeightPlace(
+          checkpoint.folder().resolve(tensor.file()), tensor.position(), tensor.bytes());
     }
   }
 

@@ -15,7 +15,8 @@ class JobSystemTest {
   @Test
   void answersArriveAsTheyAre() {
     try (JobSystem system = JobSystem.start(() -> {})) {
-      assertThat(system.orEnd(CompletableFuture.completedFuture("answer")).join()).isEqualTo("answer");
+      assertThat(system.orEnd(CompletableFuture.completedFuture("answer")).join())
+          .isEqualTo("answer");
     }
   }
 
@@ -23,16 +24,19 @@ class JobSystemTest {
   void aWaitEndsWhenAnActorBreaks() {
     try (JobSystem system = JobSystem.start(() -> {})) {
       CompletableFuture<String> never = system.orEnd(new CompletableFuture<>());
-      ActorRef<String> actor = system.spawn(
-          Behaviors.receiveMessage(message -> {
-            throw new IllegalStateException(message);
-          }),
-          "fragile",
-          Props.empty());
+      ActorRef<String> actor =
+          system.spawn(
+              Behaviors.receiveMessage(
+                  message -> {
+                    throw new IllegalStateException(message);
+                  }),
+              "fragile",
+              Props.empty());
 
       actor.tell("broken");
 
-      assertThatThrownBy(() -> never.get(60, TimeUnit.SECONDS)).hasMessageContaining("the actors ended");
+      assertThatThrownBy(() -> never.get(60, TimeUnit.SECONDS))
+          .hasMessageContaining("the actors ended");
     }
   }
 }

@@ -23,8 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class QuantizeJobTest {
-  @TempDir
-  private Path folder;
+  @TempDir private Path folder;
 
   private JobFixture fixture;
 
@@ -40,47 +39,63 @@ class QuantizeJobTest {
     Report report = complete.report();
     assertThat(complete.already()).isFalse();
     assertThat(report.status()).isEqualTo(JobStatus.COMPLETE);
-    assertThat(report.units()).hasSizeGreaterThan(6).allMatch(entry -> entry.status() == UnitStatus.DONE);
+    assertThat(report.units())
+        .hasSizeGreaterThan(6)
+        .allMatch(entry -> entry.status() == UnitStatus.DONE);
     assertThat(fixture.units()).hasSameSizeAs(report.units());
     assertThat(fixture.output.resolve("manifest.json")).exists();
-    assertThat(fixture.output.resolve("tokenizer.json")).hasSameBinaryContentAs(fixture.source.resolve("tokenizer.json"));
+    assertThat(fixture.output.resolve("tokenizer.json"))
+        .hasSameBinaryContentAs(fixture.source.resolve("tokenizer.json"));
     assertThat(fixture.output.resolve("docs/notes.txt")).hasContent("notes");
     assertThat(fixture.output.resolve(".cafeq/lock")).isEmptyFile();
-    assertThat(ReportFile.toJson(ReportFile.read(fixture.output))).isEqualTo(ReportFile.toJson(report));
+    assertThat(ReportFile.toJson(ReportFile.read(fixture.output)))
+        .isEqualTo(ReportFile.toJson(report));
     assertThat(report.version()).isEqualTo("1.2.3");
     assertThat(report.machine().kernel()).isEqualTo("plain");
     assertThat(report.totals().bytesRead()).isPositive();
     assertThat(report.totals().bytesWritten())
         .isGreaterThan(fixture.units().stream().mapToLong(ReportMaker::size).sum());
     assertThat(report.totals().peakMemoryBytes()).isPositive();
-    assertThat(report.source().tensors()).hasSize(report.units().stream().mapToInt(unit -> unit.tensors().size()).sum());
+    assertThat(report.source().tensors())
+        .hasSize(report.units().stream().mapToInt(unit -> unit.tensors().size()).sum());
   }
 
   @Test
   void tellsTheListenerInOrderAndOnOneThreadAtATime() {
     AtomicInteger inside = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
-    JobListener listener = event -> {
-      most.accumulateAndGet(inside.incrementAndGet(), Math::max);
-      fixture.events.add(event);
-      inside.decrementAndGet();
-      if (event instanceof JobEvent.Planned) {
-        throw new IllegalStateException("a listener's fault is its own");
-      }
-    };
+    JobListener listener =
+        event -> {
+          most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+          fixture.events.add(event);
+          inside.decrementAndGet();
+          if (event instanceof JobEvent.Planned) {
+            throw new IllegalStateException("a listener's fault is its own");
+          }
+        };
     new QuantizeJob(
-            fixture.source, fixture.output, JobFixture.settings(), "1", listener, CopyEngine.with((unit, stop) -> {}))
+            fixture.source,
+            fixture.output,
+            JobFixture.settings(),
+            "1",
+            listener,
+            CopyEngine.with((unit, stop) -> {}))
         .run();
 
     assertThat(most).hasValue(1);
     assertThat(fixture.events)
         .filteredOn(JobEvent.PhaseChanged.class::isInstance)
         .extracting(event -> ((JobEvent.PhaseChanged) event).phase())
-        .containsExactly(Phase.PLANNING, Phase.CHECKING, Phase.MEASURING, Phase.QUANTIZING, Phase.FINISHING);
-    assertThat(fixture.events.stream().filter(JobEvent.UnitStarted.class::isInstance)).hasSize((int) fixture.finished());
+        .containsExactly(
+            Phase.PLANNING, Phase.CHECKING, Phase.MEASURING, Phase.QUANTIZING, Phase.FINISHING);
+    assertThat(fixture.events.stream().filter(JobEvent.UnitStarted.class::isInstance))
+        .hasSize((int) fixture.finished());
     JobEvent.WeightsAdvanced last =
         (JobEvent.WeightsAdvanced)
-            fixture.events.stream().filter(JobEvent.WeightsAdvanced.class::isInstance).reduce((a, b) -> b).orElseThrow();
+            fixture.events.stream()
+                .filter(JobEvent.WeightsAdvanced.class::isInstance)
+                .reduce((a, b) -> b)
+                .orElseThrow();
     assertThat(last.done()).isEqualTo(last.all()).isPositive();
   }
 
@@ -96,18 +111,35 @@ class QuantizeJobTest {
   @Test
   void aFailedUnitIsReportedAndTheOthersGoOn() {
     JobResult result =
-        fixture.job(failing("model.layers.1.mlp.down_proj", FailureKind.CHECKPOINT, "row 3, column 4 is NaN")).run();
+        fixture
+            .job(
+                failing(
+                    "model.layers.1.mlp.down_proj",
+                    FailureKind.CHECKPOINT,
+                    "row 3, column 4 is NaN"))
+            .run();
 
-    assertThat(result).isInstanceOfSatisfying(JobResult.Partial.class, partial -> {
-      assertThat(partial.cause().kind()).isEqualTo(FailureKind.CHECKPOINT);
-      assertThat(partial.report().status()).isEqualTo(JobStatus.PARTIAL);
-      assertThat(partial.report().units()).filteredOn(entry -> entry.status() == UnitStatus.FAILED)
-          .singleElement()
-          .satisfies(entry -> assertThat(entry.error())
-              .isEqualTo(new UnitFailure(FailureKind.CHECKPOINT, "row 3, column 4 is NaN", "Mend it.")));
-      assertThat(partial.report().units()).filteredOn(entry -> entry.status() == UnitStatus.DONE)
-          .hasSize(partial.report().units().size() - 1);
-    });
+    assertThat(result)
+        .isInstanceOfSatisfying(
+            JobResult.Partial.class,
+            partial -> {
+              assertThat(partial.cause().kind()).isEqualTo(FailureKind.CHECKPOINT);
+              assertThat(partial.report().status()).isEqualTo(JobStatus.PARTIAL);
+              assertThat(partial.report().units())
+                  .filteredOn(entry -> entry.status() == UnitStatus.FAILED)
+                  .singleElement()
+                  .satisfies(
+                      entry ->
+                          assertThat(entry.error())
+                              .isEqualTo(
+                                  new UnitFailure(
+                                      FailureKind.CHECKPOINT,
+                                      "row 3, column 4 is NaN",
+                                      "Mend it.")));
+              assertThat(partial.report().units())
+                  .filteredOn(entry -> entry.status() == UnitStatus.DONE)
+                  .hasSize(partial.report().units().size() - 1);
+            });
     assertThat(fixture.output.resolve("manifest.json")).doesNotExist();
     assertThat(ReportFile.read(fixture.output).status()).isEqualTo(JobStatus.PARTIAL);
 
@@ -119,17 +151,23 @@ class QuantizeJobTest {
 
   @Test
   void aFullDiskEndsTheJobEarly() {
-    CopyEngine.Interlude full = (unit, stop) -> {
-      throw new EngineException(FailureKind.ENVIRONMENT, "the disk is full", "Free some space.");
-    };
+    CopyEngine.Interlude full =
+        (unit, stop) -> {
+          throw new EngineException(
+              FailureKind.ENVIRONMENT, "the disk is full", "Free some space.");
+        };
     JobResult result = fixture.job(CopyEngine.with(full), "run.lanes", "1").run();
 
-    assertThat(result).isInstanceOfSatisfying(JobResult.Partial.class, partial -> {
-      assertThat(partial.cause().kind()).isEqualTo(FailureKind.ENVIRONMENT);
-      assertThat(partial.report().units()).filteredOn(entry -> entry.status() == UnitStatus.FAILED)
-          .hasSizeLessThan(partial.report().units().size());
-      assertThat(partial.report().units().getLast().status()).isEqualTo(UnitStatus.MISSING);
-    });
+    assertThat(result)
+        .isInstanceOfSatisfying(
+            JobResult.Partial.class,
+            partial -> {
+              assertThat(partial.cause().kind()).isEqualTo(FailureKind.ENVIRONMENT);
+              assertThat(partial.report().units())
+                  .filteredOn(entry -> entry.status() == UnitStatus.FAILED)
+                  .hasSizeLessThan(partial.report().units().size());
+              assertThat(partial.report().units().getLast().status()).isEqualTo(UnitStatus.MISSING);
+            });
   }
 
   @Test
@@ -137,12 +175,15 @@ class QuantizeJobTest {
     CountDownLatch started = new CountDownLatch(1);
     CountDownLatch hang = new CountDownLatch(1);
     AtomicInteger begun = new AtomicInteger();
-    QuantizeJob job = fixture.job(CopyEngine.with((unit, stop) -> {
-      if (begun.incrementAndGet() > 2) {
-        started.countDown();
-        awaitUninterruptibly(hang);
-      }
-    }));
+    QuantizeJob job =
+        fixture.job(
+            CopyEngine.with(
+                (unit, stop) -> {
+                  if (begun.incrementAndGet() > 2) {
+                    started.countDown();
+                    awaitUninterruptibly(hang);
+                  }
+                }));
     CompletableFuture<JobResult> result = CompletableFuture.supplyAsync(job::run);
     assertThat(started.await(60, TimeUnit.SECONDS)).isTrue();
 
@@ -151,8 +192,10 @@ class QuantizeJobTest {
     JobResult stopped = result.get(60, TimeUnit.SECONDS);
 
     assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofSeconds(5));
-    assertThat(stopped).isInstanceOfSatisfying(JobResult.Stopped.class, end ->
-        assertThat(end.report().status()).isEqualTo(JobStatus.STOPPED));
+    assertThat(stopped)
+        .isInstanceOfSatisfying(
+            JobResult.Stopped.class,
+            end -> assertThat(end.report().status()).isEqualTo(JobStatus.STOPPED));
     assertThat(fixture.output.resolve("manifest.json")).doesNotExist();
     assertThat(refused(fixture.run())).hasMessageContaining("another job of this process");
     hang.countDown();
@@ -162,23 +205,33 @@ class QuantizeJobTest {
   void aStoppedJobContinues() throws Exception {
     CountDownLatch started = new CountDownLatch(1);
     AtomicInteger begun = new AtomicInteger();
-    QuantizeJob job = fixture.job(CopyEngine.with((unit, stop) -> {
-      if (begun.incrementAndGet() > 3) {
-        started.countDown();
-        while (!stop.isStopped()) {
-          Thread.onSpinWait();
-        }
-        stop.check();
-      }
-    }));
+    QuantizeJob job =
+        fixture.job(
+            CopyEngine.with(
+                (unit, stop) -> {
+                  if (begun.incrementAndGet() > 3) {
+                    started.countDown();
+                    while (!stop.isStopped()) {
+                      Thread.onSpinWait();
+                    }
+                    stop.check();
+                  }
+                }));
     CompletableFuture<JobResult> result = CompletableFuture.supplyAsync(job::run);
     assertThat(started.await(60, TimeUnit.SECONDS)).isTrue();
     job.stop();
 
-    assertThat(result.get(60, TimeUnit.SECONDS)).isInstanceOfSatisfying(JobResult.Stopped.class, end -> {
-      assertThat(end.report().units()).extracting(UnitEntry::status).contains(UnitStatus.DONE, UnitStatus.MISSING);
-      assertThat(end.report().units()).extracting(UnitEntry::status).doesNotContain(UnitStatus.FAILED);
-    });
+    assertThat(result.get(60, TimeUnit.SECONDS))
+        .isInstanceOfSatisfying(
+            JobResult.Stopped.class,
+            end -> {
+              assertThat(end.report().units())
+                  .extracting(UnitEntry::status)
+                  .contains(UnitStatus.DONE, UnitStatus.MISSING);
+              assertThat(end.report().units())
+                  .extracting(UnitEntry::status)
+                  .doesNotContain(UnitStatus.FAILED);
+            });
     fixture.events.clear();
     complete(fixture.run());
     assertThat(fixture.kept()).isEqualTo(3);
@@ -205,13 +258,14 @@ class QuantizeJobTest {
   @Test
   void refusesWhatDoesNotFitOnTheDisk() {
     long huge = Long.MAX_VALUE / 1000;
-    JobEngine.Factory engines = (checkpoint, identity, settings, statistics, flag) ->
-        new CopyEngine(checkpoint, identity, (unit, stop) -> {}, 0) {
-          @Override
-          public long diskNeeded(Unit unit) {
-            return huge;
-          }
-        };
+    JobEngine.Factory engines =
+        (checkpoint, identity, settings, statistics, flag) ->
+            new CopyEngine(checkpoint, identity, (unit, stop) -> {}, 0) {
+              @Override
+              public long diskNeeded(Unit unit) {
+                return huge;
+              }
+            };
     EngineException failure = refused(fixture.job(engines).run());
 
     assertThat(failure.kind()).isEqualTo(FailureKind.ENVIRONMENT);
@@ -220,9 +274,14 @@ class QuantizeJobTest {
 
   @Test
   void refusesACheckpointThatIsNotThere() {
-    QuantizeJob job = new QuantizeJob(
-        folder.resolve("absent"), fixture.output, JobFixture.settings(), "1", JobListener.NONE,
-        CopyEngine.with((unit, stop) -> {}));
+    QuantizeJob job =
+        new QuantizeJob(
+            folder.resolve("absent"),
+            fixture.output,
+            JobFixture.settings(),
+            "1",
+            JobListener.NONE,
+            CopyEngine.with((unit, stop) -> {}));
 
     assertThat(refused(job.run()).kind()).isEqualTo(FailureKind.USAGE);
     assertThat(fixture.output).doesNotExist();
@@ -230,24 +289,27 @@ class QuantizeJobTest {
 
   @Test
   void aBackendThatDoesNotOpenIsARefusal() {
-    JobEngine.Factory engines = (checkpoint, identity, settings, statistics, flag) ->
-        new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
-      @Override
-      public Opened open(OutputFolder output) {
-        throw new EngineException(FailureKind.USAGE, "no backend is called \"x\"", "Choose another.");
-      }
-    };
+    JobEngine.Factory engines =
+        (checkpoint, identity, settings, statistics, flag) ->
+            new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
+              @Override
+              public Opened open(OutputFolder output) {
+                throw new EngineException(
+                    FailureKind.USAGE, "no backend is called \"x\"", "Choose another.");
+              }
+            };
     assertThat(refused(fixture.job(engines).run())).hasMessageContaining("no backend");
     assertThat(fixture.output.resolve(".cafeq/identity.json")).doesNotExist();
     complete(fixture.run());
   }
 
   private static JobEngine.Factory failing(String id, FailureKind kind, String message) {
-    return CopyEngine.with((unit, stop) -> {
-      if (unit.id().equals(id)) {
-        throw new EngineException(kind, message, "Mend it.");
-      }
-    });
+    return CopyEngine.with(
+        (unit, stop) -> {
+          if (unit.id().equals(id)) {
+            throw new EngineException(kind, message, "Mend it.");
+          }
+        });
   }
 
   private static JobResult.Complete complete(JobResult result) {

@@ -20,8 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What a second run does with what the first one left. */
 class ResumeTest {
-  @TempDir
-  private Path folder;
+  @TempDir private Path folder;
 
   private JobFixture fixture;
   private SortedMap<String, String> first;
@@ -38,10 +37,14 @@ class ResumeTest {
   void aCompleteResultIsConfirmedWithItsOwnReport() throws IOException {
     byte[] report = Files.readAllBytes(fixture.output.resolve("report.json"));
 
-    assertThat(fixture.run()).isInstanceOfSatisfying(JobResult.Complete.class, complete -> {
-      assertThat(complete.already()).isTrue();
-      assertThat(complete.report().units()).allMatch(entry -> entry.status() == UnitStatus.DONE);
-    });
+    assertThat(fixture.run())
+        .isInstanceOfSatisfying(
+            JobResult.Complete.class,
+            complete -> {
+              assertThat(complete.already()).isTrue();
+              assertThat(complete.report().units())
+                  .allMatch(entry -> entry.status() == UnitStatus.DONE);
+            });
 
     assertThat(Files.readAllBytes(fixture.output.resolve("report.json"))).isEqualTo(report);
     assertThat(fixture.files()).isEqualTo(first);
@@ -51,7 +54,8 @@ class ResumeTest {
   @Test
   void settingsThatChangeNoByteMayChange() {
     assertThat(fixture.run("run.lanes", "1", "run.max-memory", "1g"))
-        .isInstanceOfSatisfying(JobResult.Complete.class, complete -> assertThat(complete.already()).isTrue());
+        .isInstanceOfSatisfying(
+            JobResult.Complete.class, complete -> assertThat(complete.already()).isTrue());
   }
 
   @Test
@@ -59,7 +63,9 @@ class ResumeTest {
     EngineException failure = refused("recipe.bits", "3", "recipe.seed", "7");
 
     assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-    assertThat(failure).hasMessageContaining("bits: auto there, 3 now").hasMessageContaining("seed: 0 there, 7 now");
+    assertThat(failure)
+        .hasMessageContaining("bits: auto there, 3 now")
+        .hasMessageContaining("seed: 0 there, 7 now");
     assertThat(failure.getMessage()).doesNotContain("group").doesNotContain("hash");
     assertThat(failure.remedy()).contains("--out");
     assertThat(fixture.files()).isEqualTo(first);
@@ -127,11 +133,15 @@ class ResumeTest {
   void aDeletedReportIsMadeFromTheUnits() throws IOException {
     Files.delete(fixture.output.resolve("report.json"));
 
-    assertThat(fixture.run()).isInstanceOfSatisfying(JobResult.Complete.class, complete -> {
-      assertThat(complete.already()).isTrue();
-      assertThat(complete.report().units()).allMatch(entry -> entry.status() == UnitStatus.KEPT);
-      assertThat(complete.report().totals().plain()).isNotNull();
-    });
+    assertThat(fixture.run())
+        .isInstanceOfSatisfying(
+            JobResult.Complete.class,
+            complete -> {
+              assertThat(complete.already()).isTrue();
+              assertThat(complete.report().units())
+                  .allMatch(entry -> entry.status() == UnitStatus.KEPT);
+              assertThat(complete.report().totals().plain()).isNotNull();
+            });
     assertThat(fixture.output.resolve("report.json")).exists();
   }
 
@@ -173,11 +183,18 @@ class ResumeTest {
   private void assertThatOneIsMadeAgain() {
     int all = first.keySet().stream().filter(name -> name.startsWith("units/")).toList().size();
 
-    assertThat(fixture.run()).isInstanceOfSatisfying(JobResult.Complete.class, complete -> {
-      assertThat(complete.already()).isFalse();
-      assertThat(complete.report().units()).filteredOn(entry -> entry.status() == UnitStatus.DONE).hasSize(1);
-      assertThat(complete.report().units()).filteredOn(entry -> entry.status() == UnitStatus.KEPT).hasSize(all - 1);
-    });
+    assertThat(fixture.run())
+        .isInstanceOfSatisfying(
+            JobResult.Complete.class,
+            complete -> {
+              assertThat(complete.already()).isFalse();
+              assertThat(complete.report().units())
+                  .filteredOn(entry -> entry.status() == UnitStatus.DONE)
+                  .hasSize(1);
+              assertThat(complete.report().units())
+                  .filteredOn(entry -> entry.status() == UnitStatus.KEPT)
+                  .hasSize(all - 1);
+            });
     assertThat(fixture.files()).isEqualTo(first);
     assertThat(fixture.kept()).isEqualTo(all - 1);
   }
@@ -194,7 +211,8 @@ class ResumeTest {
 
   private static void changeByte(Path file, long position) throws IOException {
     FileTime time = Files.getLastModifiedTime(file);
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       ByteBuffer one = ByteBuffer.allocate(1);
       channel.read(one, position);
       one.put(0, (byte) (one.get(0) ^ 1));

@@ -30,8 +30,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Jobs that take statistics on their way. */
 class StatisticsJobTest {
   private static final String[] RECIPE = {
-    "recipe.method", "cafeq", "recipe.steps", "3", "recipe.pair-steps", "3", "run.backend", "scalar",
-    "recipe.statistics", "random", "recipe.statistics-tokens", "128", "recipe.statistics-window", "32"
+    "recipe.method",
+    "cafeq",
+    "recipe.steps",
+    "3",
+    "recipe.pair-steps",
+    "3",
+    "run.backend",
+    "scalar",
+    "recipe.statistics",
+    "random",
+    "recipe.statistics-tokens",
+    "128",
+    "recipe.statistics-window",
+    "32"
   };
 
   @TempDir private Path folder;
@@ -45,17 +57,26 @@ class StatisticsJobTest {
     complete(job(two, "run.lanes", "2", "run.max-memory", "768m"));
 
     assertThat(two.files()).isEqualTo(one.files());
-    assertThat(one.files()).containsKeys(
-        "statistics/tokens.json", "statistics/layer-00000.safetensors", "statistics/layer-00001.safetensors");
+    assertThat(one.files())
+        .containsKeys(
+            "statistics/tokens.json",
+            "statistics/layer-00000.safetensors",
+            "statistics/layer-00001.safetensors");
     Manifest.Statistics listed = Objects.requireNonNull(Manifest.read(one.output).statistics());
-    assertThat(listed.files()).extracting(Manifest.SideFileEntry::path).containsExactly(
-        "statistics/layer-00000.safetensors", "statistics/layer-00001.safetensors", "statistics/tokens.json");
+    assertThat(listed.files())
+        .extracting(Manifest.SideFileEntry::path)
+        .containsExactly(
+            "statistics/layer-00000.safetensors",
+            "statistics/layer-00001.safetensors",
+            "statistics/tokens.json");
     TakenStatistics told = Objects.requireNonNull(complete.report().statistics());
     assertThat(told.source()).isEqualTo("random");
     assertThat(told.tokens()).isEqualTo(128);
     assertThat(told.files()).hasSize(3);
-    assertThat(one.events).filteredOn(JobEvent.StatisticsAdvanced.class::isInstance)
-        .containsExactly(new JobEvent.StatisticsAdvanced(1, 2), new JobEvent.StatisticsAdvanced(2, 2));
+    assertThat(one.events)
+        .filteredOn(JobEvent.StatisticsAdvanced.class::isInstance)
+        .containsExactly(
+            new JobEvent.StatisticsAdvanced(1, 2), new JobEvent.StatisticsAdvanced(2, 2));
   }
 
   @Test
@@ -64,13 +85,24 @@ class StatisticsJobTest {
 
     complete(job(fixture, "run.lanes", "1"));
 
-    List<String> started = fixture.events.stream()
-        .filter(JobEvent.UnitStarted.class::isInstance)
-        .map(event -> ((JobEvent.UnitStarted) event).unit().id())
-        .toList();
+    List<String> started =
+        fixture.events.stream()
+            .filter(JobEvent.UnitStarted.class::isInstance)
+            .map(event -> ((JobEvent.UnitStarted) event).unit().id())
+            .toList();
     assertThat(started.getFirst()).startsWith("copied");
-    int lastOfFirst = started.stream().filter(id -> id.contains("layers.0")).mapToInt(started::indexOf).max().orElseThrow();
-    int firstOfSecond = started.stream().filter(id -> id.contains("layers.1")).mapToInt(started::indexOf).min().orElseThrow();
+    int lastOfFirst =
+        started.stream()
+            .filter(id -> id.contains("layers.0"))
+            .mapToInt(started::indexOf)
+            .max()
+            .orElseThrow();
+    int firstOfSecond =
+        started.stream()
+            .filter(id -> id.contains("layers.1"))
+            .mapToInt(started::indexOf)
+            .min()
+            .orElseThrow();
     assertThat(lastOfFirst).isLessThan(firstOfSecond);
   }
 
@@ -100,8 +132,12 @@ class StatisticsJobTest {
     JobFixture fixture = fixture("a");
     complete(job(fixture));
     SortedMap<String, String> first = fixture.files();
-    for (Path file : List.of(
-        Path.of("layer-00000.safetensors"), Path.of("layer-00001.safetensors"), Path.of("tokens.json"), Path.of(""))) {
+    for (Path file :
+        List.of(
+            Path.of("layer-00000.safetensors"),
+            Path.of("layer-00001.safetensors"),
+            Path.of("tokens.json"),
+            Path.of(""))) {
       Files.delete(fixture.output.resolve("statistics").resolve(file));
     }
 
@@ -126,11 +162,18 @@ class StatisticsJobTest {
     complete(job(straight));
     JobFixture stopped = fixture("b");
     AtomicReference<QuantizeJob> running = new AtomicReference<>();
-    QuantizeJob job = new QuantizeJob(stopped.source, stopped.output, settings(), "1", event -> {
-      if (event instanceof JobEvent.StatisticsAdvanced advanced && advanced.layers() == layers) {
-        Objects.requireNonNull(running.get()).stop();
-      }
-    });
+    QuantizeJob job =
+        new QuantizeJob(
+            stopped.source,
+            stopped.output,
+            settings(),
+            "1",
+            event -> {
+              if (event instanceof JobEvent.StatisticsAdvanced advanced
+                  && advanced.layers() == layers) {
+                Objects.requireNonNull(running.get()).stop();
+              }
+            });
     running.set(job);
 
     assertThat(job.run()).isInstanceOfAny(JobResult.Stopped.class, JobResult.Complete.class);
@@ -143,9 +186,14 @@ class StatisticsJobTest {
   void statisticsComeFirstWhereMemoryIsTooSmallForBoth() {
     JobFixture fixture = fixture("a");
     long pool = MemoryBudget.of(768L << 20).pool();
-    QuantizeJob job = new QuantizeJob(
-        fixture.source, fixture.output, settings("run.max-memory", "768m"), "1", fixture.events::add,
-        CopyEngine.needing(pool - (1L << 20)));
+    QuantizeJob job =
+        new QuantizeJob(
+            fixture.source,
+            fixture.output,
+            settings("run.max-memory", "768m"),
+            "1",
+            fixture.events::add,
+            CopyEngine.needing(pool - (1L << 20)));
 
     assertThat(job.run()).isInstanceOf(JobResult.Complete.class);
 
@@ -163,15 +211,21 @@ class StatisticsJobTest {
 
     JobResult result = job(fixture).run();
 
-    assertThat(result).isInstanceOfSatisfying(JobResult.Partial.class, partial -> {
-      assertThat(partial.cause().kind()).isEqualTo(FailureKind.CHECKPOINT);
-      assertThat(partial.report().units()).filteredOn(entry -> entry.id().contains("layers.0"))
-          .allMatch(entry -> entry.error() == null);
-      assertThat(partial.report().units()).filteredOn(entry -> entry.id().contains("layers.1"))
-          .isNotEmpty()
-          .extracting(UnitEntry::error)
-          .allSatisfy(error -> assertThat(Objects.requireNonNull(error).message()).contains(name));
-    });
+    assertThat(result)
+        .isInstanceOfSatisfying(
+            JobResult.Partial.class,
+            partial -> {
+              assertThat(partial.cause().kind()).isEqualTo(FailureKind.CHECKPOINT);
+              assertThat(partial.report().units())
+                  .filteredOn(entry -> entry.id().contains("layers.0"))
+                  .allMatch(entry -> entry.error() == null);
+              assertThat(partial.report().units())
+                  .filteredOn(entry -> entry.id().contains("layers.1"))
+                  .isNotEmpty()
+                  .extracting(UnitEntry::error)
+                  .allSatisfy(
+                      error -> assertThat(Objects.requireNonNull(error).message()).contains(name));
+            });
   }
 
   @Test
@@ -187,7 +241,8 @@ class StatisticsJobTest {
 
     assertThat(resumed.files()).isEqualTo(straight.files());
     int measured = straight.events.indexOf(new JobEvent.StatisticsAdvanced(2, 2));
-    int planned = straight.events.stream().map(Object::getClass).toList().indexOf(JobEvent.Planned.class);
+    int planned =
+        straight.events.stream().map(Object::getClass).toList().indexOf(JobEvent.Planned.class);
     assertThat(measured).isBetween(0, planned);
   }
 
@@ -197,15 +252,19 @@ class StatisticsJobTest {
     Path config = fixture.source.resolve("config.json");
     Files.writeString(config, Files.readString(config).replace("\"llama\"", "\"unheard_of\""));
 
-    assertThat(job(fixture).run()).isInstanceOfSatisfying(JobResult.Refused.class, refused -> {
-      assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
-      assertThat(refused.failure()).hasMessageContaining("unheard_of");
-    });
+    assertThat(job(fixture).run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> {
+              assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(refused.failure()).hasMessageContaining("unheard_of");
+            });
     assertThat(fixture.output).doesNotExist();
 
     JobResult.Complete complete = complete(job(fixture, "recipe.statistics", "auto"));
     assertThat(complete.report().statistics()).isNull();
-    assertThat(complete.report().warnings()).anyMatch(warning -> warning.startsWith("No statistics"));
+    assertThat(complete.report().warnings())
+        .anyMatch(warning -> warning.startsWith("No statistics"));
     assertThat(fixture.output.resolve("statistics")).doesNotExist();
     assertThat(Manifest.read(fixture.output).statistics()).isNull();
   }
@@ -214,22 +273,33 @@ class StatisticsJobTest {
   void windowsBeyondWhatTheModelKnowsAreRefusedAndAutoDoesWithout() throws IOException {
     JobFixture fixture = fixture("a");
     Path config = fixture.source.resolve("config.json");
-    Files.writeString(config, Files.readString(config).replaceFirst("\\{",
-        "{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, "));
-    Files.writeString(config, Files.readString(config).replaceFirst(
-        "\"max_position_embeddings\"\\s*:\\s*[0-9]+", "\"max_position_embeddings\": 24"));
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst("\\{", "{\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, "));
+    Files.writeString(
+        config,
+        Files.readString(config)
+            .replaceFirst(
+                "\"max_position_embeddings\"\\s*:\\s*[0-9]+", "\"max_position_embeddings\": 24"));
 
-    assertThat(job(fixture).run()).isInstanceOfSatisfying(JobResult.Refused.class, refused -> {
-      assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
-      assertThat(refused.failure()).hasMessageContaining("up to 24 tokens, and a window has 32");
-      assertThat(refused.failure().remedy()).contains("--statistics-window");
-    });
+    assertThat(job(fixture).run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> {
+              assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(refused.failure())
+                  .hasMessageContaining("up to 24 tokens, and a window has 32");
+              assertThat(refused.failure().remedy()).contains("--statistics-window");
+            });
     assertThat(fixture.output).doesNotExist();
 
     JobResult.Complete complete = complete(job(fixture, "recipe.statistics", "auto"));
     assertThat(complete.report().statistics()).isNull();
-    assertThat(complete.report().warnings()).anyMatch(warning -> warning.contains("up to 24 tokens"));
-    assertThat(complete(job(fixture("b"), "recipe.statistics-window", "24")).report().statistics()).isNotNull();
+    assertThat(complete.report().warnings())
+        .anyMatch(warning -> warning.contains("up to 24 tokens"));
+    assertThat(complete(job(fixture("b"), "recipe.statistics-window", "24")).report().statistics())
+        .isNotNull();
   }
 
   @Test
@@ -237,10 +307,16 @@ class StatisticsJobTest {
     JobFixture fixture = fixture("a");
     complete(job(fixture));
 
-    assertThat(job(fixture, "recipe.statistics", "none").run()).isInstanceOfSatisfying(JobResult.Refused.class,
-        refused -> assertThat(refused.failure()).hasMessageContaining("statistics: random there, none now"));
-    assertThat(job(fixture, "recipe.include", ".*layers.0.*").run()).isInstanceOfSatisfying(JobResult.Refused.class,
-        refused -> assertThat(refused.failure()).hasMessageContaining("include: "));
+    assertThat(job(fixture, "recipe.statistics", "none").run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused ->
+                assertThat(refused.failure())
+                    .hasMessageContaining("statistics: random there, none now"));
+    assertThat(job(fixture, "recipe.include", ".*layers.0.*").run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> assertThat(refused.failure()).hasMessageContaining("include: "));
   }
 
   @Test
@@ -254,8 +330,10 @@ class StatisticsJobTest {
     assertThat(taken.asked()).isEqualTo("auto");
     assertThat(taken.source()).isEqualTo("random");
     assertThat(complete.report().warnings()).anyMatch(warning -> warning.contains("random tokens"));
-    assertThat(job(fixture, "recipe.statistics", "text").run()).isInstanceOfSatisfying(JobResult.Refused.class,
-        refused -> assertThat(refused.failure()).hasMessageContaining("tokenizer.json"));
+    assertThat(job(fixture, "recipe.statistics", "text").run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> assertThat(refused.failure()).hasMessageContaining("tokenizer.json"));
   }
 
   @Test
@@ -269,14 +347,19 @@ class StatisticsJobTest {
     Files.delete(fixture.units().getLast());
 
     Files.writeString(text, "cba ".repeat(100));
-    assertThat(job(fixture, source).run()).isInstanceOfSatisfying(JobResult.Refused.class, refused -> {
-      assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
-      assertThat(refused.failure()).hasMessageContaining("the text " + text + " changed");
-    });
+    assertThat(job(fixture, source).run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> {
+              assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(refused.failure()).hasMessageContaining("the text " + text + " changed");
+            });
 
     Files.delete(fixture.output.resolve("statistics/tokens.json"));
-    assertThat(job(fixture, source).run()).isInstanceOfSatisfying(JobResult.Refused.class,
-        refused -> assertThat(refused.failure()).hasMessageContaining("tokens"));
+    assertThat(job(fixture, source).run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> assertThat(refused.failure()).hasMessageContaining("tokens"));
 
     Files.writeString(text, "abc ".repeat(100));
     complete(job(fixture, source));
@@ -296,20 +379,25 @@ class StatisticsJobTest {
     JobFixture again = fixture("b");
     complete(job(again, "recipe.statistics", "self", "run.lanes", "1"));
 
-    assertThat(again.files()).containsEntry("statistics/tokens.json", tokens).isEqualTo(fixture.files());
+    assertThat(again.files())
+        .containsEntry("statistics/tokens.json", tokens)
+        .isEqualTo(fixture.files());
   }
 
   @Test
   void foreignFilesAmongTheStatisticsAreLeftAlone() throws IOException {
     JobFixture fixture = fixture("a");
     complete(job(fixture));
-    Path part = Files.writeString(fixture.output.resolve("statistics/layer-00001.safetensors.part"), "x");
+    Path part =
+        Files.writeString(fixture.output.resolve("statistics/layer-00001.safetensors.part"), "x");
     complete(job(fixture));
     assertThat(part).doesNotExist();
 
     Path foreign = Files.writeString(fixture.output.resolve("statistics/mine.txt"), "x");
-    assertThat(job(fixture).run()).isInstanceOfSatisfying(JobResult.Refused.class,
-        refused -> assertThat(refused.failure()).hasMessageContaining("mine.txt"));
+    assertThat(job(fixture).run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> assertThat(refused.failure()).hasMessageContaining("mine.txt"));
     assertThat(foreign).exists();
     assertThat(verdict(fixture).isSound()).isFalse();
   }
@@ -326,7 +414,8 @@ class StatisticsJobTest {
   }
 
   private static QuantizeJob job(JobFixture fixture, String... changes) {
-    return new QuantizeJob(fixture.source, fixture.output, settings(changes), "1", fixture.events::add);
+    return new QuantizeJob(
+        fixture.source, fixture.output, settings(changes), "1", fixture.events::add);
   }
 
   private static JobResult.Complete complete(QuantizeJob job) {

@@ -32,7 +32,14 @@ class StatisticsSourceTest {
   private static final String LAST_LAYER = "statistics/layer-00001.safetensors";
   private static final String TOKENS = "statistics/tokens.json";
   private static final String[] RECIPE = {
-    "recipe.method", "rtn", "run.backend", "scalar", "recipe.statistics-tokens", "128", "recipe.statistics-window", "32"
+    "recipe.method",
+    "rtn",
+    "run.backend",
+    "scalar",
+    "recipe.statistics-tokens",
+    "128",
+    "recipe.statistics-window",
+    "32"
   };
 
   @TempDir private Path folder;
@@ -53,8 +60,11 @@ class StatisticsSourceTest {
     "model.layers.1.mlp.up_proj.weight, 5.2, ''",
     "model.layers.0.self_attn.o_proj.weight, 5.2, .cafeq/plan.json .cafeq/identity.json"
   })
-  void statisticsOfOtherWeightsAreNotUsed(String tensor, String target, String lost) throws IOException {
-    String[] recipe = {"recipe.statistics", "random", "recipe.target-bpw", target, "recipe.group", "auto"};
+  void statisticsOfOtherWeightsAreNotUsed(String tensor, String target, String lost)
+      throws IOException {
+    String[] recipe = {
+      "recipe.statistics", "random", "recipe.target-bpw", target, "recipe.group", "auto"
+    };
     complete(recipe);
     SortedMap<String, String> first = fixture.files();
     deleteUnits();
@@ -81,7 +91,13 @@ class StatisticsSourceTest {
     complete("recipe.statistics", "random");
     JobFixture changed = new JobFixture(folder.resolve("b"));
     changeWeight(changed.source, "model.layers.1.mlp.up_proj.weight");
-    new QuantizeJob(changed.source, changed.output, settings("recipe.statistics", "random"), "1", event -> {}).run();
+    new QuantizeJob(
+            changed.source,
+            changed.output,
+            settings("recipe.statistics", "random"),
+            "1",
+            event -> {})
+        .run();
     assertThat(fixture.files()).isEqualTo(changed.files());
   }
 
@@ -102,26 +118,31 @@ class StatisticsSourceTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', value = {
-    FIRST_LAYER + " | \"128\" | \"127\"",
-    FIRST_LAYER + " | \"kernel\":\"scalar\" | \"kernel\":\"scular\"",
-    TOKENS + " | \"source\" : \"random\" | \"source\" : \"rundom\"",
-    TOKENS + " | \"text_sha256\" : \"\" | \"text_sha256\" : \"0\"",
-    TOKENS + " | \"window\" : 32 | \"window\" : 33"
-  })
-  void whatIsSaidOfStatisticsIsMadeAgainWhereItWasChanged(String name, String from, String to) throws IOException {
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        FIRST_LAYER + " | \"128\" | \"127\"",
+        FIRST_LAYER + " | \"kernel\":\"scalar\" | \"kernel\":\"scular\"",
+        TOKENS + " | \"source\" : \"random\" | \"source\" : \"rundom\"",
+        TOKENS + " | \"text_sha256\" : \"\" | \"text_sha256\" : \"0\"",
+        TOKENS + " | \"window\" : 32 | \"window\" : 33"
+      })
+  void whatIsSaidOfStatisticsIsMadeAgainWhereItWasChanged(String name, String from, String to)
+      throws IOException {
     complete("recipe.statistics", "random");
     SortedMap<String, String> first = fixture.files();
     Path file = fixture.output.resolve(name);
     String text = Files.readString(file, StandardCharsets.ISO_8859_1);
     assertThat(text).contains(from);
     Files.writeString(file, text.replace(from, to), StandardCharsets.ISO_8859_1);
-    assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound()).isFalse();
+    assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound())
+        .isFalse();
 
     complete("recipe.statistics", "random");
 
     assertThat(fixture.files()).isEqualTo(first);
-    assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound()).isTrue();
+    assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound())
+        .isTrue();
   }
 
   @ParameterizedTest
@@ -148,16 +169,25 @@ class StatisticsSourceTest {
     String two = text("there").toString();
 
     JobResult.Complete complete = complete("recipe.statistics", "file:" + one);
-    assertThat(new QuantizeJob(other.source, other.output, settings("recipe.statistics", "file:" + two), "1", event -> {}).run())
+    assertThat(
+            new QuantizeJob(
+                    other.source,
+                    other.output,
+                    settings("recipe.statistics", "file:" + two),
+                    "1",
+                    event -> {})
+                .run())
         .isInstanceOf(JobResult.Complete.class);
 
     assertThat(other.files()).isEqualTo(fixture.files());
     TakenStatistics told = Objects.requireNonNull(complete.report().statistics());
     assertThat(told.source()).isEqualTo("file:" + one);
     assertThat(told.asked()).isEqualTo("file:" + one);
-    assertThat(Objects.requireNonNull(Manifest.read(fixture.output).statistics()).source()).isEqualTo("file:text.txt");
+    assertThat(Objects.requireNonNull(Manifest.read(fixture.output).statistics()).source())
+        .isEqualTo("file:text.txt");
     for (String name : fixture.files().keySet()) {
-      assertThat(Files.readString(fixture.output.resolve(name), StandardCharsets.ISO_8859_1)).as(name)
+      assertThat(Files.readString(fixture.output.resolve(name), StandardCharsets.ISO_8859_1))
+          .as(name)
           .doesNotContain(folder.toString());
     }
 
@@ -186,10 +216,13 @@ class StatisticsSourceTest {
   }
 
   private void assertThatRefused(String message, String... changes) {
-    assertThat(job(changes).run()).isInstanceOfSatisfying(JobResult.Refused.class, refused -> {
-      assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
-      assertThat(refused.failure()).hasMessageContaining(message);
-    });
+    assertThat(job(changes).run())
+        .isInstanceOfSatisfying(
+            JobResult.Refused.class,
+            refused -> {
+              assertThat(refused.failure().kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(refused.failure()).hasMessageContaining(message);
+            });
   }
 
   private QuantizeJob job(String... changes) {
@@ -197,7 +230,10 @@ class StatisticsSourceTest {
   }
 
   private static Settings settings(String... changes) {
-    return JobFixture.settings(List.of(List.of(RECIPE), List.of(changes)).stream().flatMap(List::stream).toArray(String[]::new));
+    return JobFixture.settings(
+        List.of(List.of(RECIPE), List.of(changes)).stream()
+            .flatMap(List::stream)
+            .toArray(String[]::new));
   }
 
   private void changeWeight(String name) throws IOException {
@@ -207,7 +243,8 @@ class StatisticsSourceTest {
   /** Back again the second time. */
   private static void changeWeight(Path source, String name) throws IOException {
     JobFixture.WeightPlace place = JobFixture.place(source, name);
-    try (FileChannel channel = FileChannel.open(place.shard(), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+    try (FileChannel channel =
+        FileChannel.open(place.shard(), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       ByteBuffer last = ByteBuffer.allocate(1);
       long at = place.position() + place.bytes() - 2;
       channel.read(last, at);

@@ -31,8 +31,11 @@ class LayerKeeperTest {
 
   @BeforeEach
   void start() {
-    kit = ActorTestKit.create(
-        ConfigFactory.parseResources("cafeq-actors.conf").withFallback(ConfigFactory.defaultReference()).resolve());
+    kit =
+        ActorTestKit.create(
+            ConfigFactory.parseResources("cafeq-actors.conf")
+                .withFallback(ConfigFactory.defaultReference())
+                .resolve());
     answers = kit.createTestProbe();
   }
 
@@ -65,7 +68,8 @@ class LayerKeeperTest {
 
   @Test
   void layersThatAreThereAreReadyAtOnceAndTheFirstMissingOneIsReached() throws Exception {
-    ActorRef<LayerKeeper.Command> keeper = keeper(3, 4, layer -> false, layer -> layer != 3 || done.contains(3));
+    ActorRef<LayerKeeper.Command> keeper =
+        keeper(3, 4, layer -> false, layer -> layer != 3 || done.contains(3));
 
     keeper.tell(new LayerKeeper.Await(1, answers.ref()));
     answers.expectMessage(PATIENCE, new LayerKeeper.Ready());
@@ -91,9 +95,14 @@ class LayerKeeperTest {
 
   @Test
   void aFaultOfTheProgramIsAFailureToo() throws Exception {
-    ActorRef<LayerKeeper.Command> keeper = keeper(0, 5, layer -> {
-      throw new IllegalStateException("broken");
-    }, done::contains);
+    ActorRef<LayerKeeper.Command> keeper =
+        keeper(
+            0,
+            5,
+            layer -> {
+              throw new IllegalStateException("broken");
+            },
+            done::contains);
     keeper.tell(new LayerKeeper.Await(0, answers.ref()));
 
     LayerKeeper.Failed failed = answers.expectMessageClass(LayerKeeper.Failed.class, PATIENCE);
@@ -102,26 +111,32 @@ class LayerKeeperTest {
     assertThat(atEnd.await(30, TimeUnit.SECONDS)).isTrue();
   }
 
-  private ActorRef<LayerKeeper.Command> keeper(int first, int end, IntPredicate damaged, IntPredicate isReady) {
-    LayerWork.Factory work = () -> new LayerWork() {
-      private int next;
+  private ActorRef<LayerKeeper.Command> keeper(
+      int first, int end, IntPredicate damaged, IntPredicate isReady) {
+    LayerWork.Factory work =
+        () ->
+            new LayerWork() {
+              private int next;
 
-      @Override
-      public int next() {
-        if (damaged.test(next)) {
-          throw new EngineException(FailureKind.CHECKPOINT, "layer " + next + " is damaged", "Mend it.");
-        }
-        done.add(next);
-        return next++;
-      }
+              @Override
+              public int next() {
+                if (damaged.test(next)) {
+                  throw new EngineException(
+                      FailureKind.CHECKPOINT, "layer " + next + " is damaged", "Mend it.");
+                }
+                done.add(next);
+                return next++;
+              }
 
-      @Override
-      public void close() {
-        closed.countDown();
-      }
-    };
-    return kit.spawn(LayerKeeper.create(
-        new LayerKeeper.Task(first, end, isReady, work, layer -> measured.release(), atEnd::countDown)));
+              @Override
+              public void close() {
+                closed.countDown();
+              }
+            };
+    return kit.spawn(
+        LayerKeeper.create(
+            new LayerKeeper.Task(
+                first, end, isReady, work, layer -> measured.release(), atEnd::countDown)));
   }
 
   private void awaitMeasured(int layers) throws InterruptedException {

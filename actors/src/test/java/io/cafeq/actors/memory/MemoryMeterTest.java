@@ -20,7 +20,8 @@ class MemoryMeterTest {
   @Test
   void addsAnonymousAndSharedPages(@TempDir Path folder) throws Exception {
     Path status = folder.resolve("status");
-    Files.writeString(status, "VmRSS:\t  900 kB\nRssAnon:\t  100 kB\nRssFile:\t  500 kB\nRssShmem:\t   23 kB\n");
+    Files.writeString(
+        status, "VmRSS:\t  900 kB\nRssAnon:\t  100 kB\nRssFile:\t  500 kB\nRssShmem:\t   23 kB\n");
 
     assertThat(new MemoryMeter.ResidentMemory(status).sample()).isEqualTo(123 * 1024);
   }
@@ -35,7 +36,8 @@ class MemoryMeterTest {
   void theWatcherKeepsThePeakAndSeesTheCap(@TempDir Path folder) throws Exception {
     Path status = folder.resolve("status");
     Files.writeString(status, "RssAnon: 10 kB\nRssShmem: 0 kB\n");
-    try (MemoryWatcher watcher = MemoryWatcher.start(new MemoryMeter.ResidentMemory(status), 50 * 1024)) {
+    try (MemoryWatcher watcher =
+        MemoryWatcher.start(new MemoryMeter.ResidentMemory(status), 50 * 1024)) {
       assertThat(watcher.peak()).isEqualTo(10 * 1024);
       assertThat(watcher.capExceeded()).isFalse();
       Path next = folder.resolve("next");
@@ -56,11 +58,15 @@ class MemoryMeterTest {
     assertThat(budget.pool()).isEqualTo(440 * MIB);
     budget.requireFits(unit, new UnitMemory(440 * MIB, 0));
     assertThatThrownBy(() -> budget.requireFits(unit, new UnitMemory(500 * MIB, 0)))
-        .isInstanceOfSatisfying(EngineException.class, failure -> {
-          assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-          assertThat(failure).hasMessageContaining("copied-00001").hasMessageContaining("500 MiB");
-          assertThat(failure.remedy()).contains("--max-memory 1084m");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(failure)
+                  .hasMessageContaining("copied-00001")
+                  .hasMessageContaining("500 MiB");
+              assertThat(failure.remedy()).contains("--max-memory 1084m");
+            });
     new MemoryBudget(1084 * MIB, 384 * MIB).requireFits(unit, new UnitMemory(500 * MIB, 0));
   }
 
@@ -74,11 +80,13 @@ class MemoryMeterTest {
     Unit unit = new Unit.Copied("heads", List.of());
     budget.requireFits(unit, new UnitMemory(MIB, 224 * MIB));
     assertThatThrownBy(() -> budget.requireFits(unit, new UnitMemory(MIB, 225 * MIB)))
-        .isInstanceOfSatisfying(EngineException.class, failure -> {
-          assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-          assertThat(failure).hasMessageContaining("225 MiB of the Java heap");
-          assertThat(failure.remedy()).contains("-Xmx385m");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(failure).hasMessageContaining("225 MiB of the Java heap");
+              assertThat(failure.remedy()).contains("-Xmx385m");
+            });
   }
 
   @Test

@@ -17,7 +17,8 @@ import org.apache.pekko.actor.testkit.typed.javadsl.TestInbox;
 import org.junit.jupiter.api.Test;
 
 class MemoryPermitsTest {
-  private final BehaviorTestKit<MemoryPermits.Command> permits = BehaviorTestKit.create(MemoryPermits.create(100));
+  private final BehaviorTestKit<MemoryPermits.Command> permits =
+      BehaviorTestKit.create(MemoryPermits.create(100));
   private final TestInbox<Answer> answers = TestInbox.create();
 
   @Test
@@ -30,7 +31,9 @@ class MemoryPermitsTest {
 
     permits.run(new Release(first));
 
-    assertThat(answers.getAllReceived()).extracting(answer -> ((Permit) answer).bytes()).containsExactly(50L, 10L);
+    assertThat(answers.getAllReceived())
+        .extracting(answer -> ((Permit) answer).bytes())
+        .containsExactly(50L, 10L);
   }
 
   @Test

@@ -32,8 +32,11 @@ class UnitPipelineTest {
 
   @BeforeEach
   void start() {
-    kit = ActorTestKit.create(
-        ConfigFactory.parseResources("cafeq-actors.conf").withFallback(ConfigFactory.defaultReference()).resolve());
+    kit =
+        ActorTestKit.create(
+            ConfigFactory.parseResources("cafeq-actors.conf")
+                .withFallback(ConfigFactory.defaultReference())
+                .resolve());
     pool = kit.createTestProbe();
   }
 
@@ -55,7 +58,9 @@ class UnitPipelineTest {
     fail(second, FailureKind.CHECKPOINT);
 
     running.end().get(30, TimeUnit.SECONDS);
-    assertThat(List.of(first, second, third)).extracting(process -> process.unit().id()).containsExactly("0", "1", "2");
+    assertThat(List.of(first, second, third))
+        .extracting(process -> process.unit().id())
+        .containsExactly("0", "1", "2");
     assertThat(outcomes).hasSize(3);
   }
 
@@ -74,7 +79,9 @@ class UnitPipelineTest {
   void aUnitLargerThanThePoolFailsByItself() throws Exception {
     pipeline(2, 100, 101).start(units(2), outcomes::add).end().get(30, TimeUnit.SECONDS);
 
-    assertThat(outcomes).hasSize(2).allSatisfy(outcome -> assertThat(outcome).isInstanceOf(Outcome.Failed.class));
+    assertThat(outcomes)
+        .hasSize(2)
+        .allSatisfy(outcome -> assertThat(outcome).isInstanceOf(Outcome.Failed.class));
   }
 
   @Test
@@ -84,18 +91,21 @@ class UnitPipelineTest {
 
     running.abort(new IllegalStateException("too late"));
 
-    assertThatThrownBy(() -> running.end().get(30, TimeUnit.SECONDS)).hasRootCauseMessage("too late");
+    assertThatThrownBy(() -> running.end().get(30, TimeUnit.SECONDS))
+        .hasRootCauseMessage("too late");
   }
 
   @Test
   void aUnitWaitsAtTheGateAndWhomItRefusesFails() throws Exception {
     CompletableFuture<Optional<UnitFailure>> closed = new CompletableFuture<>();
     UnitFailure reason = new UnitFailure(FailureKind.CHECKPOINT, "never", "Mend it.");
-    UnitPipeline.Gate gate = unit -> switch (unit.id()) {
-      case "0" -> CompletableFuture.completedStage(Optional.empty());
-      case "1" -> closed;
-      default -> CompletableFuture.completedStage(Optional.of(reason));
-    };
+    UnitPipeline.Gate gate =
+        unit ->
+            switch (unit.id()) {
+              case "0" -> CompletableFuture.completedStage(Optional.empty());
+              case "1" -> closed;
+              default -> CompletableFuture.completedStage(Optional.of(reason));
+            };
     UnitPipeline.Running running = pipeline(gate, 2, 100, 50).start(units(3), outcomes::add);
 
     fail(next(), FailureKind.CHECKPOINT);
@@ -115,7 +125,12 @@ class UnitPipelineTest {
 
   private UnitPipeline pipeline(UnitPipeline.Gate gate, int lanes, long poolBytes, long unitBytes) {
     return new UnitPipeline(
-        kit.system(), gate, kit.spawn(MemoryPermits.create(poolBytes)), pool.ref(), unit -> unitBytes, lanes);
+        kit.system(),
+        gate,
+        kit.spawn(MemoryPermits.create(poolBytes)),
+        pool.ref(),
+        unit -> unitBytes,
+        lanes);
   }
 
   private WorkerPool.Process next() {
@@ -123,10 +138,14 @@ class UnitPipelineTest {
   }
 
   private static void fail(WorkerPool.Process process, FailureKind kind) {
-    process.replyTo().tell(new Outcome.Failed(process.unit(), new UnitFailure(kind, "failed", "Mend it.")));
+    process
+        .replyTo()
+        .tell(new Outcome.Failed(process.unit(), new UnitFailure(kind, "failed", "Mend it.")));
   }
 
   private static List<Unit> units(int count) {
-    return IntStream.range(0, count).<Unit>mapToObj(i -> new Unit.Copied(Integer.toString(i), List.of())).toList();
+    return IntStream.range(0, count)
+        .<Unit>mapToObj(i -> new Unit.Copied(Integer.toString(i), List.of()))
+        .toList();
   }
 }

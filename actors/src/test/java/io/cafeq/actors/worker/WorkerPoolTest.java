@@ -38,8 +38,11 @@ class WorkerPoolTest {
 
   @BeforeEach
   void start() {
-    kit = ActorTestKit.create(
-        ConfigFactory.parseResources("cafeq-actors.conf").withFallback(ConfigFactory.defaultReference()).resolve());
+    kit =
+        ActorTestKit.create(
+            ConfigFactory.parseResources("cafeq-actors.conf")
+                .withFallback(ConfigFactory.defaultReference())
+                .resolve());
     outcomes = kit.createTestProbe();
   }
 
@@ -50,11 +53,14 @@ class WorkerPoolTest {
 
   @Test
   void aKnownFailureIsAnAnswerAndKeepsTheLane() {
-    ActorRef<WorkerPool.Command> pool = pool(1, (lane, unit) -> {
-      if (unit.id().equals("bad")) {
-        throw new EngineException(FailureKind.CHECKPOINT, "NaN in row 3", "Mend it.");
-      }
-    });
+    ActorRef<WorkerPool.Command> pool =
+        pool(
+            1,
+            (lane, unit) -> {
+              if (unit.id().equals("bad")) {
+                throw new EngineException(FailureKind.CHECKPOINT, "NaN in row 3", "Mend it.");
+              }
+            });
 
     process(pool, "bad", "good");
 
@@ -65,11 +71,14 @@ class WorkerPoolTest {
 
   @Test
   void brokenWorkFailsItsUnitAndIsReplaced() {
-    ActorRef<WorkerPool.Command> pool = pool(1, (lane, unit) -> {
-      if (unit.id().equals("bad")) {
-        throw new IllegalStateException("index 7 out of bounds");
-      }
-    });
+    ActorRef<WorkerPool.Command> pool =
+        pool(
+            1,
+            (lane, unit) -> {
+              if (unit.id().equals("bad")) {
+                throw new IllegalStateException("index 7 out of bounds");
+              }
+            });
 
     process(pool, "bad", "good");
 
@@ -84,13 +93,16 @@ class WorkerPoolTest {
 
   @Test
   void errorsThatWouldEndTheSystemEndTheWorkerOnly() {
-    ActorRef<WorkerPool.Command> pool = pool(1, (lane, unit) -> {
-      switch (unit.id()) {
-        case "link" -> throw new UnsatisfiedLinkError("no blas");
-        case "memory" -> throw new OutOfMemoryError("Java heap space");
-        default -> {}
-      }
-    });
+    ActorRef<WorkerPool.Command> pool =
+        pool(
+            1,
+            (lane, unit) -> {
+              switch (unit.id()) {
+                case "link" -> throw new UnsatisfiedLinkError("no blas");
+                case "memory" -> throw new OutOfMemoryError("Java heap space");
+                default -> {}
+              }
+            });
 
     process(pool, "link", "memory", "good");
 
@@ -103,9 +115,16 @@ class WorkerPoolTest {
 
   @Test
   void aLaneThatDoesNotOpenFailsItsUnits() {
-    ActorRef<WorkerPool.Command> pool = kit.spawn(WorkerPool.create(1, lane -> {
-      throw new EngineException(FailureKind.ENVIRONMENT, "no backend", "Run cafeq doctor.");
-    }, stop, WorkWatcher.NONE));
+    ActorRef<WorkerPool.Command> pool =
+        kit.spawn(
+            WorkerPool.create(
+                1,
+                lane -> {
+                  throw new EngineException(
+                      FailureKind.ENVIRONMENT, "no backend", "Run cafeq doctor.");
+                },
+                stop,
+                WorkWatcher.NONE));
 
     process(pool, "a", "b");
 
@@ -165,7 +184,8 @@ class WorkerPoolTest {
   }
 
   private ActorRef<WorkerPool.Command> pool(int lanes, BiConsumer<Integer, Unit> work) {
-    return kit.spawn(WorkerPool.create(lanes, lane -> new RecordingWork(lane, work), stop, WorkWatcher.NONE));
+    return kit.spawn(
+        WorkerPool.create(lanes, lane -> new RecordingWork(lane, work), stop, WorkWatcher.NONE));
   }
 
   private void process(ActorRef<WorkerPool.Command> pool, String... ids) {
@@ -202,9 +222,12 @@ class WorkerPoolTest {
 
     @Override
     public UnitReceipt run(Unit unit, StopFlag flag, Progress progress) {
-      threads.computeIfAbsent(lane, key -> ConcurrentHashMap.newKeySet()).add(Thread.currentThread());
+      threads
+          .computeIfAbsent(lane, key -> ConcurrentHashMap.newKeySet())
+          .add(Thread.currentThread());
       action.accept(lane, unit);
-      return new UnitReceipt(unit.id(), "units/" + unit.id(), 1, "00", new TreeMap<>(), "none", null, 0);
+      return new UnitReceipt(
+          unit.id(), "units/" + unit.id(), 1, "00", new TreeMap<>(), "none", null, 0);
     }
 
     @Override

@@ -30,9 +30,9 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 
 /**
- * The frame of an Arrow IPC file that nobody vouches for: magic, footer, messages. It reads by position, bounds every
- * length by the file before memory is taken for it, and never hands out native addresses, so that a hostile file can do
- * no more than fail.
+ * The frame of an Arrow IPC file that nobody vouches for: magic, footer, messages. It reads by
+ * position, bounds every length by the file before memory is taken for it, and never hands out
+ * native addresses, so that a hostile file can do no more than fail.
  */
 final class ArrowFile implements AutoCloseable {
   /** A slab's payload and what lies around it. */
@@ -106,13 +106,17 @@ final class ArrowFile implements AutoCloseable {
   BatchLayout batch(int index) {
     Frame frame = batches.get(index);
     Message message = message(frame, MessageHeader.RecordBatch);
-    return guarded(() -> BatchLayout.of(damage, table(message, new RecordBatch()), body(frame), frame.bodyLength));
+    return guarded(
+        () ->
+            BatchLayout.of(
+                damage, table(message, new RecordBatch()), body(frame), frame.bodyLength));
   }
 
   /** The strings of the dictionary with that number. */
   List<String> dictionary(long id) {
     for (Frame frame : dictionaries) {
-      DictionaryBatch batch = table(message(frame, MessageHeader.DictionaryBatch), new DictionaryBatch());
+      DictionaryBatch batch =
+          table(message(frame, MessageHeader.DictionaryBatch), new DictionaryBatch());
       if (guarded(batch::id) == id) {
         return strings(frame, batch);
       }
@@ -154,15 +158,16 @@ final class ArrowFile implements AutoCloseable {
       throw damage.of("its footer claims " + length + " bytes");
     }
     Footer footer = guarded(() -> Footer.getRootAsFooter(bytes(size - TAIL - length, length)));
-    guarded(() -> {
-      footerMetadata = metadata(footer.customMetadataLength(), footer::customMetadata);
-      Schema schema = footer.schema();
-      schemaMetadata = metadata(schema.customMetadataLength(), schema::customMetadata);
-      columns = columns(schema);
-      dictionaries = frames(footer.dictionariesLength(), footer::dictionaries);
-      batches = frames(footer.recordBatchesLength(), footer::recordBatches);
-      return true;
-    });
+    guarded(
+        () -> {
+          footerMetadata = metadata(footer.customMetadataLength(), footer::customMetadata);
+          Schema schema = footer.schema();
+          schemaMetadata = metadata(schema.customMetadataLength(), schema::customMetadata);
+          columns = columns(schema);
+          dictionaries = frames(footer.dictionariesLength(), footer::dictionaries);
+          batches = frames(footer.recordBatchesLength(), footer::recordBatches);
+          return true;
+        });
   }
 
   private static List<String> columns(Schema schema) {
@@ -190,10 +195,14 @@ final class ArrowFile implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       Block block = blocks.apply(i);
       Frame frame = new Frame(block.offset(), block.metaDataLength(), block.bodyLength());
-      boolean sound = frame.position >= 8 && frame.position < size
-          && frame.metadataLength >= 8 && frame.metadataLength <= MAX_METADATA
-          && frame.bodyLength >= 0 && frame.bodyLength <= MAX_BODY
-          && frame.metadataLength + frame.bodyLength <= size - frame.position;
+      boolean sound =
+          frame.position >= 8
+              && frame.position < size
+              && frame.metadataLength >= 8
+              && frame.metadataLength <= MAX_METADATA
+              && frame.bodyLength >= 0
+              && frame.bodyLength <= MAX_BODY
+              && frame.metadataLength + frame.bodyLength <= size - frame.position;
       if (!sound) {
         throw damage.of("block " + i + " of its footer lies outside the file: " + frame);
       }
@@ -209,13 +218,16 @@ final class ArrowFile implements AutoCloseable {
     if (!continued || length <= 0 || length > frame.metadataLength - 8) {
       throw damage.of("no Arrow message begins at byte " + frame.position);
     }
-    return guarded(() -> {
-      Message message = Message.getRootAsMessage(head.slice(8, length).order(ByteOrder.LITTLE_ENDIAN));
-      if (message.headerType() != type || message.bodyLength() != frame.bodyLength) {
-        throw damage.of("the Arrow message at byte " + frame.position + " differs from the footer");
-      }
-      return message;
-    });
+    return guarded(
+        () -> {
+          Message message =
+              Message.getRootAsMessage(head.slice(8, length).order(ByteOrder.LITTLE_ENDIAN));
+          if (message.headerType() != type || message.bodyLength() != frame.bodyLength) {
+            throw damage.of(
+                "the Arrow message at byte " + frame.position + " differs from the footer");
+          }
+          return message;
+        });
   }
 
   private <T extends Table> T table(Message message, T table) {
@@ -228,18 +240,22 @@ final class ArrowFile implements AutoCloseable {
   }
 
   private List<String> strings(Frame frame, DictionaryBatch batch) {
-    return guarded(() -> {
-      RecordBatch data = batch.data();
-      ByteBuffer body = bytes(body(frame), Math.toIntExact(frame.bodyLength));
-      ByteBuffer offsets = slice(body, data.buffers(1));
-      ByteBuffer text = slice(body, data.buffers(2));
-      List<String> strings = new ArrayList<>();
-      for (int i = 0; i < data.length(); i++) {
-        int begin = offsets.getInt(4 * i);
-        strings.add(StandardCharsets.UTF_8.decode(text.slice(begin, offsets.getInt(4 * i + 4) - begin)).toString());
-      }
-      return strings;
-    });
+    return guarded(
+        () -> {
+          RecordBatch data = batch.data();
+          ByteBuffer body = bytes(body(frame), Math.toIntExact(frame.bodyLength));
+          ByteBuffer offsets = slice(body, data.buffers(1));
+          ByteBuffer text = slice(body, data.buffers(2));
+          List<String> strings = new ArrayList<>();
+          for (int i = 0; i < data.length(); i++) {
+            int begin = offsets.getInt(4 * i);
+            strings.add(
+                StandardCharsets.UTF_8
+                    .decode(text.slice(begin, offsets.getInt(4 * i + 4) - begin))
+                    .toString());
+          }
+          return strings;
+        });
   }
 
   private static ByteBuffer slice(ByteBuffer body, org.apache.arrow.flatbuf.Buffer buffer) {
@@ -276,7 +292,9 @@ final class ArrowFile implements AutoCloseable {
     return cause instanceof NoSuchFileException
         ? new Damage(path).missing(cause)
         : new EngineException(
-            FailureKind.RESULT, "cannot read " + path + ": " + cause.getMessage(),
-            "Check the disk, and that the file may be read.", cause);
+            FailureKind.RESULT,
+            "cannot read " + path + ": " + cause.getMessage(),
+            "Check the disk, and that the file may be read.",
+            cause);
   }
 }

@@ -7,8 +7,10 @@ import java.util.List;
 
 /** Reads the fixed-width columns of record batches into index entries; payloads stay on disk. */
 record BatchEntries(ArrowFile file, List<String> names) {
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int MAX_K = 1 << 15;
 
   /** Appends the rows of batch {@code number}. */
@@ -20,12 +22,14 @@ record BatchEntries(ArrowFile file, List<String> names) {
     }
   }
 
-  private RowIndex.Entry entry(int row, int batch, int place, BatchLayout layout, MemorySegment head) {
+  private RowIndex.Entry entry(
+      int row, int batch, int place, BatchLayout layout, MemorySegment head) {
     long kindValue = value(layout, head, Column.KIND, place);
     long nameIndex = value(layout, head, Column.TENSOR, place);
     Column.Kind kind = StoredNumbers.kind(kindValue);
     if (kind == null || nameIndex < 0 || nameIndex >= names.size()) {
-      throw file.damage().of("row " + row + " has kind " + kindValue + " and name number " + nameIndex);
+      throw file.damage()
+          .of("row " + row + " has kind " + kindValue + " and name number " + nameIndex);
     }
     String name = names.get((int) nameIndex);
     if (kind != Column.Kind.TRANSFORM && layout.rows() > 1) {
@@ -52,8 +56,12 @@ record BatchEntries(ArrowFile file, List<String> names) {
     long side = entry.get(Column.SIDE);
     long format = entry.get(Column.FORMAT);
     long k = entry.get(Column.K);
-    if (StoredNumbers.side(side) == null || k < 1 || k > MAX_K || StoredNumbers.format(format) == null) {
-      throw file.damage().of(entry.name(), entry.number(), "side " + side + ", k " + k + ", format " + format);
+    if (StoredNumbers.side(side) == null
+        || k < 1
+        || k > MAX_K
+        || StoredNumbers.format(format) == null) {
+      throw file.damage()
+          .of(entry.name(), entry.number(), "side " + side + ", k " + k + ", format " + format);
     }
   }
 

@@ -6,36 +6,57 @@ import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
 
 /**
- * Where the known columns of a record batch lie in its body, each range known to be inside it. Columns of a newer minor
- * version follow the known ones and are not looked at.
+ * Where the known columns of a record batch lie in its body, each range known to be inside it.
+ * Columns of a newer minor version follow the known ones and are not looked at.
  *
  * @param body absolute position of the body in the file
  * @param nulls null count by column ordinal
  * @param offsets begin in the body by buffer number
  * @param lengths bytes by buffer number
  */
-record BatchLayout(int rows, long body, long bodyLength, long[] nulls, long[] offsets, long[] lengths) {
+record BatchLayout(
+    int rows, long body, long bodyLength, long[] nulls, long[] offsets, long[] lengths) {
   private static final int MAX_ROWS = 1 << 20;
 
   static BatchLayout of(Damage damage, RecordBatch batch, long body, long bodyLength) {
     int nodes = Column.all().stream().mapToInt(Column::nodes).sum();
     int buffers = Column.all().stream().mapToInt(Column::buffers).sum();
-    if (batch.compression() != null || batch.length() < 1 || batch.length() > MAX_ROWS
-        || batch.nodesLength() < nodes || batch.buffersLength() < buffers) {
-      throw damage.of("a record batch at byte " + body + " has " + batch.length() + " rows, " + batch.nodesLength()
-          + " fields and " + batch.buffersLength() + " buffers, or is compressed");
+    if (batch.compression() != null
+        || batch.length() < 1
+        || batch.length() > MAX_ROWS
+        || batch.nodesLength() < nodes
+        || batch.buffersLength() < buffers) {
+      throw damage.of(
+          "a record batch at byte "
+              + body
+              + " has "
+              + batch.length()
+              + " rows, "
+              + batch.nodesLength()
+              + " fields and "
+              + batch.buffersLength()
+              + " buffers, or is compressed");
     }
     int rows = (int) batch.length();
-    BatchLayout layout = new BatchLayout(
-        rows, body, bodyLength, new long[Column.all().size()], new long[buffers], new long[buffers]);
+    BatchLayout layout =
+        new BatchLayout(
+            rows,
+            body,
+            bodyLength,
+            new long[Column.all().size()],
+            new long[buffers],
+            new long[buffers]);
     layout.readNodes(damage, batch);
     for (int i = 0; i < buffers; i++) {
       Buffer buffer = batch.buffers(i);
       layout.offsets[i] = buffer.offset();
       layout.lengths[i] = buffer.length();
-      if (buffer.offset() < 0 || buffer.length() < 0 || buffer.length() > bodyLength
+      if (buffer.offset() < 0
+          || buffer.length() < 0
+          || buffer.length() > bodyLength
           || buffer.offset() > bodyLength - buffer.length()) {
-        throw damage.of("buffer " + i + " of the record batch at byte " + body + " lies outside its body");
+        throw damage.of(
+            "buffer " + i + " of the record batch at byte " + body + " lies outside its body");
       }
     }
     layout.checkWidths(damage);
@@ -79,8 +100,16 @@ record BatchLayout(int rows, long body, long bodyLength, long[] nulls, long[] of
     for (Column column : Column.all()) {
       FieldNode field = batch.nodes(node);
       if (field.length() != rows || (field.nullCount() != 0 && field.nullCount() != rows)) {
-        throw damage.of("column " + column.text() + " of the record batch at byte " + body + " has " + field.nullCount()
-            + " nulls in " + field.length() + " rows");
+        throw damage.of(
+            "column "
+                + column.text()
+                + " of the record batch at byte "
+                + body
+                + " has "
+                + field.nullCount()
+                + " nulls in "
+                + field.length()
+                + " rows");
       }
       nulls[column.ordinal()] = field.nullCount();
       node += column.nodes();
@@ -89,14 +118,16 @@ record BatchLayout(int rows, long body, long bodyLength, long[] nulls, long[] of
 
   private void checkWidths(Damage damage) {
     for (Column column : Column.all()) {
-      long needed = switch (column.form) {
-        case INT8, INT32, INT64, UINT32, FLOAT64, NAME -> (long) column.form.width * rows;
-        case BINARY -> 8L * (rows + 1);
-        case HALVES -> 4L * (rows + 1);
-      };
+      long needed =
+          switch (column.form) {
+            case INT8, INT32, INT64, UINT32, FLOAT64, NAME -> (long) column.form.width * rows;
+            case BINARY -> 8L * (rows + 1);
+            case HALVES -> 4L * (rows + 1);
+          };
       long found = column.isFixed() ? lengths[values(column)] : lengths[first(column) + 1];
       if (found < needed && !isNull(column)) {
-        throw damage.of("column " + column.text() + " of the record batch at byte " + body + " is too short");
+        throw damage.of(
+            "column " + column.text() + " of the record batch at byte " + body + " is too short");
       }
     }
   }

@@ -3,9 +3,10 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.transform.StoredTransform;
 
 /**
- * Multiplies the inverse transform P of one block with k vectors of any length: result i is the sum over ascending j of
- * P[i][j] * vector j, each product and each sum rounded to float, or for a Hadamard block the butterflies of growing
- * distance, then the factor. The order is fixed, and Java fuses nothing, so every machine gets the same bits.
+ * Multiplies the inverse transform P of one block with k vectors of any length: result i is the sum
+ * over ascending j of P[i][j] * vector j, each product and each sum rounded to float, or for a
+ * Hadamard block the butterflies of growing distance, then the factor. The order is fixed, and Java
+ * fuses nothing, so every machine gets the same bits.
  */
 final class BlockProduct {
   private final int k;
@@ -15,7 +16,8 @@ final class BlockProduct {
 
   BlockProduct(StoredTransform transform) {
     this.k = transform.k();
-    this.butterflies = transform.format() == StoredTransform.Format.HADAMARD && Integer.bitCount(k) == 1;
+    this.butterflies =
+        transform.format() == StoredTransform.Format.HADAMARD && Integer.bitCount(k) == 1;
     this.inverse = butterflies ? new float[0] : transform.inverse();
     this.factors = butterflies ? factors(transform) : new float[0];
   }
@@ -25,8 +27,8 @@ final class BlockProduct {
   }
 
   /**
-   * Puts result i into results[i][0, length); {@code vectors} may be overwritten. Vectors are separate arrays so that
-   * the inner loops have one index only, which C2 turns into vector code.
+   * Puts result i into results[i][0, length); {@code vectors} may be overwritten. Vectors are
+   * separate arrays so that the inner loops have one index only, which C2 turns into vector code.
    */
   void apply(float[][] vectors, float[][] results, int length) {
     if (butterflies) {
@@ -69,7 +71,15 @@ final class BlockProduct {
     float p4 = p[at + 4], p5 = p[at + 5], p6 = p[at + 6], p7 = p[at + 7];
     float[] v0 = v[0], v1 = v[1], v2 = v[2], v3 = v[3], v4 = v[4], v5 = v[5], v6 = v[6], v7 = v[7];
     for (int c = 0; c < length; c++) {
-      result[c] = p0 * v0[c] + p1 * v1[c] + p2 * v2[c] + p3 * v3[c] + p4 * v4[c] + p5 * v5[c] + p6 * v6[c] + p7 * v7[c];
+      result[c] =
+          p0 * v0[c]
+              + p1 * v1[c]
+              + p2 * v2[c]
+              + p3 * v3[c]
+              + p4 * v4[c]
+              + p5 * v5[c]
+              + p6 * v6[c]
+              + p7 * v7[c];
     }
   }
 
@@ -79,8 +89,16 @@ final class BlockProduct {
     float[] v0 = v[j], v1 = v[j + 1], v2 = v[j + 2], v3 = v[j + 3];
     float[] v4 = v[j + 4], v5 = v[j + 5], v6 = v[j + 6], v7 = v[j + 7];
     for (int c = 0; c < length; c++) {
-      result[c] = result[c] + p0 * v0[c] + p1 * v1[c] + p2 * v2[c] + p3 * v3[c]
-          + p4 * v4[c] + p5 * v5[c] + p6 * v6[c] + p7 * v7[c];
+      result[c] =
+          result[c]
+              + p0 * v0[c]
+              + p1 * v1[c]
+              + p2 * v2[c]
+              + p3 * v3[c]
+              + p4 * v4[c]
+              + p5 * v5[c]
+              + p6 * v6[c]
+              + p7 * v7[c];
     }
   }
 

@@ -11,8 +11,9 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
- * The columns of every unit's file, in the schema's order; docs/format.md describes them. A later minor version may
- * only append columns. Those of fixed width come first, so that an index can be made without reading payloads.
+ * The columns of every unit's file, in the schema's order; docs/format.md describes them. A later
+ * minor version may only append columns. Those of fixed width come first, so that an index can be
+ * made without reading payloads.
  */
 enum Column {
   KIND(Form.INT8, "0 transform, 1 slab, 2 raw"),
@@ -31,18 +32,33 @@ enum Column {
   CRC32C(Form.UINT32, "of the row, see docs/format.md"),
   ROW_SCALES(Form.HALVES, "slab, compact scales: one a row"),
   SCALES_F16(Form.HALVES, "slab, f16 scales: one a group, row by row"),
-  SCALES_PACKED(Form.BINARY, "slab, compact scales: codes of scale_bits bits, each row padded to whole bytes"),
-  ZEROS_PACKED(Form.BINARY, "slab: zero points of bits bits (offset: 8), each row padded to whole bytes"),
+  SCALES_PACKED(
+      Form.BINARY,
+      "slab, compact scales: codes of scale_bits bits, each row padded to whole bytes"),
+  ZEROS_PACKED(
+      Form.BINARY, "slab: zero points of bits bits (offset: 8), each row padded to whole bytes"),
   MINIMUMS_F16(Form.HALVES, "slab, f16-minimum: one a group, row by row"),
-  CODES(Form.BINARY, "slab: codes of bits bits, least significant first, each row padded to whole bytes"),
-  RAW(Form.BINARY, "raw: little-endian elements of the tensor's dtype; BF16 is the upper half of a float32"),
+  CODES(
+      Form.BINARY,
+      "slab: codes of bits bits, least significant first, each row padded to whole bytes"),
+  RAW(
+      Form.BINARY,
+      "raw: little-endian elements of the tensor's dtype; BF16 is the upper half of a float32"),
   TRANSFORM_DATA(
-      Form.BINARY, "transform: P row-major as int8 or bfloat16 (the upper half of a float32), or k sign bits"),
+      Form.BINARY,
+      "transform: P row-major as int8 or bfloat16 (the upper half of a float32), or k sign bits"),
   TRANSFORM_SCALES(Form.HALVES, "transform: int8: one a column, else empty");
 
   /** How values lie in Arrow buffers; {@code width} is that of a fixed-width value, else 0. */
   enum Form {
-    INT8(1), INT32(4), INT64(8), UINT32(4), FLOAT64(8), NAME(4), BINARY(0), HALVES(0);
+    INT8(1),
+    INT32(4),
+    INT64(8),
+    UINT32(4),
+    FLOAT64(8),
+    NAME(4),
+    BINARY(0),
+    HALVES(0);
 
     final int width;
 
@@ -51,12 +67,17 @@ enum Column {
     }
   }
 
-  /** Kinds of rows by their value in {@link #KIND}, with the columns of fixed width that they fill. */
+  /**
+   * Kinds of rows by their value in {@link #KIND}, with the columns of fixed width that they fill.
+   */
   enum Kind {
     TRANSFORM(KIND, TENSOR, SIDE, FIRST_CHANNEL, K, FORMAT, CRC32C),
     SLAB(KIND, TENSOR, EXPERT, FIRST_ROW, ROWS, COLUMNS, SQUARED_ERROR, SQUARED_NORM, CRC32C),
     RAW(KIND, TENSOR, BYTE_OFFSET, CRC32C),
-    /** The exponents of a slab's rows, one signed byte each in {@link Column#RAW}; slabs of ordinary rows have none. */
+    /**
+     * The exponents of a slab's rows, one signed byte each in {@link Column#RAW}; slabs of ordinary
+     * rows have none.
+     */
     EXPONENTS(KIND, TENSOR, EXPERT, FIRST_ROW, ROWS, CRC32C);
 
     private final Set<Column> columns;
@@ -90,7 +111,10 @@ enum Column {
     return form.width > 0;
   }
 
-  /** Buffers in a record batch: validity, then offsets and the child's validity where there are any, then values. */
+  /**
+   * Buffers in a record batch: validity, then offsets and the child's validity where there are any,
+   * then values.
+   */
   int buffers() {
     return switch (form) {
       case INT8, INT32, INT64, UINT32, FLOAT64, NAME -> 2;
@@ -108,7 +132,10 @@ enum Column {
     return name().toLowerCase(java.util.Locale.ROOT);
   }
 
-  /** The field as it stands in the file's schema. One metadata entry each: Arrow keeps them in a hash map. */
+  /**
+   * The field as it stands in the file's schema. One metadata entry each: Arrow keeps them in a
+   * hash map.
+   */
   Field field() {
     boolean nullable = this != KIND && this != TENSOR && this != CRC32C;
     ArrowType half = new ArrowType.FloatingPoint(FloatingPointPrecision.HALF);
@@ -124,9 +151,16 @@ enum Column {
           case HALVES -> new ArrowType.List();
         };
     DictionaryEncoding encoding =
-        form == Form.NAME ? new DictionaryEncoding(NAMES_DICTIONARY, false, new ArrowType.Int(32, true)) : null;
+        form == Form.NAME
+            ? new DictionaryEncoding(NAMES_DICTIONARY, false, new ArrowType.Int(32, true))
+            : null;
     List<Field> children =
-        form == Form.HALVES ? List.of(new Field("item", new FieldType(false, half, null), List.of())) : List.of();
-    return new Field(text(), new FieldType(nullable, type, encoding, Map.of("cafeq.meaning", meaning)), children);
+        form == Form.HALVES
+            ? List.of(new Field("item", new FieldType(false, half, null), List.of()))
+            : List.of();
+    return new Field(
+        text(),
+        new FieldType(nullable, type, encoding, Map.of("cafeq.meaning", meaning)),
+        children);
   }
 }

@@ -9,9 +9,10 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What must hold of a header's couplings before their rows and columns are used: every row and column that is coded as
- * one of a pair belongs to exactly one head, and every folded bias to a pair. Looks at ranges only, so a header that
- * speaks of more channels than there can be costs nothing.
+ * What must hold of a header's couplings before their rows and columns are used: every row and
+ * column that is coded as one of a pair belongs to exactly one head, and every folded bias to a
+ * pair. Looks at ranges only, so a header that speaks of more channels than there can be costs
+ * nothing.
  */
 final class CouplingCheck {
   private final UnitHeader header;
@@ -51,9 +52,15 @@ final class CouplingCheck {
     TensorHeader left = header.tensor(coupling.left());
     TensorHeader right = header.tensor(coupling.right());
     int size = coupling.heads().getFirst().size();
-    if (size > Coupling.LARGEST_HEAD || coupling.heads().stream().anyMatch(head -> head.size() != size)) {
-      throw new IllegalArgumentException("the heads of " + left.name() + " and " + right.name()
-          + " must all have the same number of channels, at most " + Coupling.LARGEST_HEAD);
+    if (size > Coupling.LARGEST_HEAD
+        || coupling.heads().stream().anyMatch(head -> head.size() != size)) {
+      throw new IllegalArgumentException(
+          "the heads of "
+              + left.name()
+              + " and "
+              + right.name()
+              + " must all have the same number of channels, at most "
+              + Coupling.LARGEST_HEAD);
     }
     if (coupling.kind() == Coupling.Kind.VALUE_OUTPUT && columns.containsKey(right.name())) {
       throw new IllegalArgumentException(right.name() + " is coupled twice");
@@ -73,29 +80,41 @@ final class CouplingCheck {
 
   private void addRows(TensorHeader tensor, int first, int size) {
     if (first > tensor.allRows() - size) {
-      throw new IllegalArgumentException(tensor.name() + " has no rows " + first + " to " + (first + (long) size));
+      throw new IllegalArgumentException(
+          tensor.name() + " has no rows " + first + " to " + (first + (long) size));
     }
     if (first / tensor.rows() != (first + size - 1L) / tensor.rows()) {
-      throw new IllegalArgumentException("the head at row " + first + " of " + tensor.name() + " is of two experts");
+      throw new IllegalArgumentException(
+          "the head at row " + first + " of " + tensor.name() + " is of two experts");
     }
     TensorHeader.Section section = tensor.sectionOf(first).orElse(null);
     if (section == null || !section.coding().coupled() || first + (long) size > section.end()) {
       throw new IllegalArgumentException(
-          "rows " + first + " to " + (first + (long) size) + " of " + tensor.name() + " are not coded as those of a pair");
+          "rows "
+              + first
+              + " to "
+              + (first + (long) size)
+              + " of "
+              + tensor.name()
+              + " are not coded as those of a pair");
     }
     if (!rows.computeIfAbsent(tensor.name(), name -> new Ranges()).add(first, size)) {
-      throw new IllegalArgumentException("row " + first + " of " + tensor.name() + " is coupled twice");
+      throw new IllegalArgumentException(
+          "row " + first + " of " + tensor.name() + " is coupled twice");
     }
   }
 
   private void addColumns(TensorHeader tensor, int first, int size) {
-    boolean coupled = tensor.isQuantized() && tensor.sections().stream().allMatch(section -> section.coding().coupled());
+    boolean coupled =
+        tensor.isQuantized()
+            && tensor.sections().stream().allMatch(section -> section.coding().coupled());
     if (!coupled || first > tensor.columns() - size) {
       throw new IllegalArgumentException(
           tensor.name() + " has no coupled columns " + first + " to " + (first + (long) size));
     }
     if (!columns.computeIfAbsent(tensor.name(), name -> new Ranges()).add(first, size)) {
-      throw new IllegalArgumentException("column " + first + " of " + tensor.name() + " is coupled twice");
+      throw new IllegalArgumentException(
+          "column " + first + " of " + tensor.name() + " is coupled twice");
     }
   }
 
@@ -103,7 +122,10 @@ final class CouplingCheck {
     if (name.isPresent()) {
       TensorHeader bias = header.tensor(name.get());
       boolean isFolded = bias.content() instanceof TensorHeader.Content.Folded;
-      if (!isFolded || bias.shape().size() != 1 || bias.elements() != matrix.allRows() || !bias.dtype().isWeight()) {
+      if (!isFolded
+          || bias.shape().size() != 1
+          || bias.elements() != matrix.allRows()
+          || !bias.dtype().isWeight()) {
         throw new IllegalArgumentException(bias.name() + " is no bias of " + matrix.name());
       }
       biases.add(bias.name());
@@ -114,19 +136,32 @@ final class CouplingCheck {
   private void complete(TensorHeader tensor) {
     Ranges ofColumns = columns.get(tensor.name());
     Ranges ofRows = rows.get(tensor.name());
-    long coupled = tensor.sections().stream()
-        .filter(section -> section.coding().coupled())
-        .mapToLong(TensorHeader.Section::rows)
-        .sum();
+    long coupled =
+        tensor.sections().stream()
+            .filter(section -> section.coding().coupled())
+            .mapToLong(TensorHeader.Section::rows)
+            .sum();
     if (ofColumns != null && (ofRows != null || ofColumns.total != tensor.columns())) {
-      throw new IllegalArgumentException("couplings meet " + ofColumns.total + " of " + tensor.columns() + " columns of "
-          + tensor.name() + (ofRows == null ? "" : ", and its rows as well"));
+      throw new IllegalArgumentException(
+          "couplings meet "
+              + ofColumns.total
+              + " of "
+              + tensor.columns()
+              + " columns of "
+              + tensor.name()
+              + (ofRows == null ? "" : ", and its rows as well"));
     }
     if (ofColumns == null && coupled != (ofRows == null ? 0 : ofRows.total)) {
-      throw new IllegalArgumentException(coupled + " rows of " + tensor.name() + " are coded as those of a pair, couplings "
-          + "name " + (ofRows == null ? 0 : ofRows.total));
+      throw new IllegalArgumentException(
+          coupled
+              + " rows of "
+              + tensor.name()
+              + " are coded as those of a pair, couplings "
+              + "name "
+              + (ofRows == null ? 0 : ofRows.total));
     }
-    if (tensor.content() instanceof TensorHeader.Content.Folded && !biases.contains(tensor.name())) {
+    if (tensor.content() instanceof TensorHeader.Content.Folded
+        && !biases.contains(tensor.name())) {
       throw new IllegalArgumentException(tensor.name() + " is folded, but no bias of a pair");
     }
   }

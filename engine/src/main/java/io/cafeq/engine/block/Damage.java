@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 /** Failures of kind RESULT about one file of a result. */
 record Damage(Path file) {
   private static final String REMEDY =
-      "The file is damaged or was changed. Delete it and run the same quantize command again, which makes it anew.";
+      "The file is damaged or was changed. Delete it and run the same quantize command again, which"
+          + " makes it anew.";
 
   EngineException of(String what) {
     return of(what, null);
@@ -20,7 +21,10 @@ record Damage(Path file) {
 
   EngineException missing(@Nullable Throwable cause) {
     return new EngineException(
-        FailureKind.RESULT, file + ": is missing", "Run the same quantize command again, which makes it anew.", cause);
+        FailureKind.RESULT,
+        file + ": is missing",
+        "Run the same quantize command again, which makes it anew.",
+        cause);
   }
 
   /** The result is whole without the file. */
@@ -34,8 +38,8 @@ record Damage(Path file) {
     return new EngineException(
         FailureKind.RESULT,
         file + ": " + what,
-        "Compare with the checkpoint that the result was made from. Where it is this one, delete the file and run the "
-            + "same quantize command again, which makes it anew.");
+        "Compare with the checkpoint that the result was made from. Where it is this one, delete"
+            + " the file and run the same quantize command again, which makes it anew.");
   }
 
   /** About one row of a tensor; {@code row} counts the file's rows from 0. */

@@ -7,8 +7,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Typed look-ups in JSON that is not trusted. Whatever is missing or of another type is a {@link Bad}, which the caller
- * turns into a failure that names the file.
+ * Typed look-ups in JSON that is not trusted. Whatever is missing or of another type is a {@link
+ * Bad}, which the caller turns into a failure that names the file.
  *
  * @param path what the node is called in messages
  */
@@ -135,7 +135,13 @@ record Fields(String path, JsonNode node) {
 
   private Bad bad(String key, String expected, JsonNode found) {
     String text = found.isMissingNode() ? "nothing" : found.toString();
-    return new Bad(path + "." + key + " must be " + expected + ", found "
-        + (text.length() > 60 ? text.substring(0, 60) + "..." : text));
+    return new Bad(
+        path
+            + "."
+            + key
+            + " must be "
+            + expected
+            + ", found "
+            + (text.length() > 60 ? text.substring(0, 60) + "..." : text));
   }
 }

@@ -97,6 +97,7 @@ final class FiguresJson {
   }
 
   private static ErrorFigures error(Fields fields) {
-    return new ErrorFigures(fields.number("squared_error"), number(fields, "output_error"), fields.count("bits"));
+    return new ErrorFigures(
+        fields.number("squared_error"), number(fields, "output_error"), fields.count("bits"));
   }
 }

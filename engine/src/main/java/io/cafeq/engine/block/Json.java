@@ -14,12 +14,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 
-/** JSON with sorted keys and nothing invisible going out; duplicate keys and trailing text are refused coming in. */
+/**
+ * JSON with sorted keys and nothing invisible going out; duplicate keys and trailing text are
+ * refused coming in.
+ */
 final class Json {
-  private static final JsonMapper MAPPER = JsonMapper.builder()
-      .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-      .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-      .build();
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
 
   private Json() {}
 
@@ -35,7 +39,8 @@ final class Json {
   /** Indented, with a line feed at the end. */
   static String pretty(JsonNode node) {
     try {
-      String text = MAPPER.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(sorted(node));
+      String text =
+          MAPPER.writer(SerializationFeature.INDENT_OUTPUT).writeValueAsString(sorted(node));
       return VisibleText.lines(text) + "\n";
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);

@@ -9,8 +9,10 @@ import org.jspecify.annotations.Nullable;
 
 /** The body of one record batch at a time, in memory that is taken once, at the first use. */
 final class LoadedBatch {
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final ArrowFile file;
   private final Arena arena;
@@ -31,8 +33,8 @@ final class LoadedBatch {
   }
 
   /**
-   * The row with views of its payload, valid until a row of another batch is asked for. Its checksum is known to be
-   * right.
+   * The row with views of its payload, valid until a row of another batch is asked for. Its
+   * checksum is known to be right.
    *
    * @param exponents of a slab, which its checksum is of as well
    */
@@ -46,7 +48,8 @@ final class LoadedBatch {
         }
       }
     } catch (IndexOutOfBoundsException | IllegalArgumentException e) {
-      throw file.damage().of(entry.name(), entry.number(), "offsets of its columns lie outside their values");
+      throw file.damage()
+          .of(entry.name(), entry.number(), "offsets of its columns lie outside their values");
     }
     if (row.checksum(exponents) != (entry.get(Column.CRC32C) & 0xFFFFFFFFL)) {
       throw file.damage().of(entry.name(), entry.number(), "its checksum does not match");
@@ -77,7 +80,8 @@ final class LoadedBatch {
     return body;
   }
 
-  private static MemorySegment payload(BatchLayout layout, MemorySegment body, Column column, int place) {
+  private static MemorySegment payload(
+      BatchLayout layout, MemorySegment body, Column column, int place) {
     MemorySegment offsets = layout.offsets(body, column);
     boolean halves = column.form == Column.Form.HALVES;
     long begin = halves ? 2L * offsets.get(INT, 4L * place) : offsets.get(LONG, 8L * place);

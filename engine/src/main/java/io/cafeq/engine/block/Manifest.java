@@ -12,8 +12,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a finished result consists of: {@code manifest.json}, written last, so that a folder with one is complete. The
- * same source, recipe and kernel give the same manifest: no times, hosts or paths of the machine.
+ * What a finished result consists of: {@code manifest.json}, written last, so that a folder with
+ * one is complete. The same source, recipe and kernel give the same manifest: no times, hosts or
+ * paths of the machine.
  *
  * @param recipe canonical text, whose SHA-256 is {@code recipeHash}
  * @param kernels backends and CPU kernels that made the units
@@ -53,7 +54,18 @@ public record Manifest(
       SortedMap<String, String> aliases,
       List<SideFileEntry> sideFiles,
       Totals totals) {
-    this(algorithmVersion, recipe, recipeHash, kernels, source, units, tensors, aliases, sideFiles, null, totals);
+    this(
+        algorithmVersion,
+        recipe,
+        recipeHash,
+        kernels,
+        source,
+        units,
+        tensors,
+        aliases,
+        sideFiles,
+        null,
+        totals);
   }
 
   public Manifest {
@@ -84,7 +96,8 @@ public record Manifest(
    * @param sha256 of the file, lower-case hexadecimal
    * @param tensors names of the tensors that it holds
    */
-  public record UnitEntry(String id, String file, long bytes, String sha256, String kernel, List<String> tensors) {
+  public record UnitEntry(
+      String id, String file, long bytes, String sha256, String kernel, List<String> tensors) {
     public UnitEntry {
       tensors = List.copyOf(tensors);
     }
@@ -145,14 +158,17 @@ public record Manifest(
     return ManifestFile.bytes(this);
   }
 
-  /** Writes {@code manifest.json} so that it is there whole or not at all, even after a power cut. */
+  /**
+   * Writes {@code manifest.json} so that it is there whole or not at all, even after a power cut.
+   */
   public void write(Path folder) {
     ManifestFile.write(folder, this);
   }
 
   /**
-   * Reads and checks the manifest of a result. Kind RESULT where there is none, which means that the result is partial,
-   * or where it is damaged, contradicts itself or names files outside the folder.
+   * Reads and checks the manifest of a result. Kind RESULT where there is none, which means that
+   * the result is partial, or where it is damaged, contradicts itself or names files outside the
+   * folder.
    */
   public static Manifest read(Path folder) {
     return ManifestFile.read(folder);

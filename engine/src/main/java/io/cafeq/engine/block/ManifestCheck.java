@@ -19,43 +19,62 @@ final class ManifestCheck {
         throw damage.of("tensor " + tensor.name() + " stands there twice");
       }
       if (!tensor.unit().equals(unitOf.get(tensor.name()))) {
-        throw damage.of("tensor " + tensor.name() + " says unit " + tensor.unit() + ", the units say "
-            + unitOf.getOrDefault(tensor.name(), "nothing"));
+        throw damage.of(
+            "tensor "
+                + tensor.name()
+                + " says unit "
+                + tensor.unit()
+                + ", the units say "
+                + unitOf.getOrDefault(tensor.name(), "nothing"));
       }
       if (!isPlainFileName(tensor.file())) {
-        throw damage.of("tensor " + tensor.name() + " names the source file \"" + tensor.file() + "\"");
+        throw damage.of(
+            "tensor " + tensor.name() + " names the source file \"" + tensor.file() + "\"");
       }
       weights = Math.addExact(weights, tensor.elements());
     }
     for (Map.Entry<String, String> entry : unitOf.entrySet()) {
       if (!names.contains(entry.getKey())) {
-        throw damage.of("unit " + entry.getValue() + " has the tensor " + entry.getKey()
-            + ", the list of tensors has not");
+        throw damage.of(
+            "unit "
+                + entry.getValue()
+                + " has the tensor "
+                + entry.getKey()
+                + ", the list of tensors has not");
       }
     }
-    manifest.aliases().forEach((alias, stored) -> {
-      if (names.contains(alias) || !names.contains(stored)) {
-        throw damage.of("alias " + alias + " of " + stored + " does not fit the tensors");
-      }
-    });
+    manifest
+        .aliases()
+        .forEach(
+            (alias, stored) -> {
+              if (names.contains(alias) || !names.contains(stored)) {
+                throw damage.of("alias " + alias + " of " + stored + " does not fit the tensors");
+              }
+            });
     Set<String> paths = new HashSet<>();
     for (Manifest.SideFileEntry file : manifest.sideFiles()) {
       if (!staysInside(file.path()) || !paths.add(file.path())) {
-        throw damage.of("side file \"" + file.path() + "\" is no path inside the folder, or stands there twice");
+        throw damage.of(
+            "side file \""
+                + file.path()
+                + "\" is no path inside the folder, or stands there twice");
       }
     }
     Manifest.Statistics statistics = manifest.statistics();
     if (statistics != null) {
       for (Manifest.SideFileEntry file : statistics.files()) {
-        boolean inFolder = file.path().startsWith(Manifest.STATISTICS + "/")
-            && isPlainFileName(file.path().substring(Manifest.STATISTICS.length() + 1));
+        boolean inFolder =
+            file.path().startsWith(Manifest.STATISTICS + "/")
+                && isPlainFileName(file.path().substring(Manifest.STATISTICS.length() + 1));
         if (!inFolder || !paths.add(file.path())) {
-          throw damage.of("file \"" + file.path() + "\" is none of statistics, or stands there twice");
+          throw damage.of(
+              "file \"" + file.path() + "\" is none of statistics, or stands there twice");
         }
       }
     }
     if (weights != manifest.totals().weights()) {
-      throw damage.of("its totals have " + manifest.totals().weights() + " weights, its tensors " + weights);
+      throw damage.of(
+          "its totals have " + manifest.totals().weights() + " weights, its tensors " + weights);
     }
   }
 
@@ -64,7 +83,8 @@ final class ManifestCheck {
     Set<String> ids = new HashSet<>();
     for (Manifest.UnitEntry unit : units) {
       if (!isPlainFileName(unit.id()) || !unit.file().equals("units/" + unit.id() + ".arrow")) {
-        throw damage.of("unit \"" + unit.id() + "\" lies in \"" + unit.file() + "\", expected units/ID.arrow");
+        throw damage.of(
+            "unit \"" + unit.id() + "\" lies in \"" + unit.file() + "\", expected units/ID.arrow");
       }
       if (!ids.add(unit.id())) {
         throw damage.of("unit " + unit.id() + " stands there twice");

@@ -24,8 +24,10 @@ import org.jspecify.annotations.Nullable;
 /** {@code manifest.json}: sorted keys, two spaces, a line feed at the end. */
 final class ManifestFile {
   private static final Pattern VERSION = Pattern.compile("(\\d{1,6})\\.(\\d{1,6})");
+
   /** A reader of 2.0 loses nothing that it needs to decode the units. */
   private static final String WITH_STATISTICS = UnitMetadata.MAJOR + ".1";
+
   private static final long LARGEST = 256L << 20;
 
   private ManifestFile() {}
@@ -48,7 +50,8 @@ final class ManifestFile {
               ? folder + " is a partial result: it has no " + Manifest.FILE
               : folder + " is not a quantized result: it has no " + Manifest.FILE,
           partial
-              ? "Run the same quantize command again to finish it; report.json there says which units are missing."
+              ? "Run the same quantize command again to finish it; report.json there says which"
+                  + " units are missing."
               : "Give the folder that \"cafeq quantize --out\" wrote.");
     }
     Damage damage = new Damage(file);
@@ -70,7 +73,8 @@ final class ManifestFile {
 
   private static String text(Manifest manifest) {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
-    node.put("format_version", manifest.statistics() == null ? UnitMetadata.VERSION : WITH_STATISTICS);
+    node.put(
+        "format_version", manifest.statistics() == null ? UnitMetadata.VERSION : WITH_STATISTICS);
     node.put("algorithm_version", manifest.algorithmVersion());
     node.put("recipe", manifest.recipe());
     node.put("recipe_hash", manifest.recipeHash());
@@ -79,7 +83,9 @@ final class ManifestFile {
     source.put("name", manifest.source().name());
     source.put("config_sha256", manifest.source().configSha256());
     ArrayNode shards = source.putArray("shards");
-    manifest.source().shards()
+    manifest
+        .source()
+        .shards()
         .forEach(shard -> shards.addObject().put("file", shard.file()).put("bytes", shard.bytes()));
     ArrayNode units = node.putArray("units");
     for (Manifest.UnitEntry unit : manifest.units()) {
@@ -129,7 +135,12 @@ final class ManifestFile {
 
   private static void files(ArrayNode array, List<Manifest.SideFileEntry> files) {
     files.forEach(
-        file -> array.addObject().put("path", file.path()).put("bytes", file.bytes()).put("sha256", file.sha256()));
+        file ->
+            array
+                .addObject()
+                .put("path", file.path())
+                .put("bytes", file.bytes())
+                .put("sha256", file.sha256()));
   }
 
   private static Manifest.@Nullable Statistics statistics(@Nullable Fields entry) {
@@ -176,20 +187,28 @@ final class ManifestFile {
         new Manifest.Source(
             source.text("name"),
             source.text("config_sha256"),
-            source.list("shards", shard -> new Manifest.ShardEntry(shard.text("file"), shard.count("bytes")))),
-        fields.list("units", unit -> new Manifest.UnitEntry(
-            unit.text("id"),
-            unit.text("file"),
-            unit.count("bytes"),
-            unit.text("sha256"),
-            unit.text("kernel"),
-            unit.texts("tensors"))),
-        fields.list("tensors", tensor -> new Manifest.TensorEntry(
-            tensor.text("name"),
-            tensor.choice("dtype", Dtype.class, Dtype::name),
-            tensor.longs("shape"),
-            tensor.text("file"),
-            tensor.text("unit"))),
+            source.list(
+                "shards",
+                shard -> new Manifest.ShardEntry(shard.text("file"), shard.count("bytes")))),
+        fields.list(
+            "units",
+            unit ->
+                new Manifest.UnitEntry(
+                    unit.text("id"),
+                    unit.text("file"),
+                    unit.count("bytes"),
+                    unit.text("sha256"),
+                    unit.text("kernel"),
+                    unit.texts("tensors"))),
+        fields.list(
+            "tensors",
+            tensor ->
+                new Manifest.TensorEntry(
+                    tensor.text("name"),
+                    tensor.choice("dtype", Dtype.class, Dtype::name),
+                    tensor.longs("shape"),
+                    tensor.text("file"),
+                    tensor.text("unit"))),
         aliases,
         fields.list("side_files", ManifestFile::file),
         statistics(fields.optional("statistics")),

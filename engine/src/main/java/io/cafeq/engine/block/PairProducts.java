@@ -8,8 +8,9 @@ import io.cafeq.engine.transform.Gram;
 import io.cafeq.engine.transform.SquareMatrices;
 
 /**
- * The paired quantization error of a whole layer, from its factors piece by piece: ||O^ V^ - O V||^2 over all heads, as
- * tr(O^^T O^ V^ V^^T) - 2 tr(O^^T O V V^^T) + tr(O^T O V V^T) of h x h products in double. On the heap; not thread-safe.
+ * The paired quantization error of a whole layer, from its factors piece by piece: ||O^ V^ - O
+ * V||^2 over all heads, as tr(O^^T O^ V^ V^^T) - 2 tr(O^^T O V V^^T) + tr(O^T O V V^T) of h x h
+ * products in double. On the heap; not thread-safe.
  */
 public final class PairProducts {
   private final int size;
@@ -49,13 +50,15 @@ public final class PairProducts {
    * @param side where the channels lie
    * @param firstChannel of the head in both matrices
    */
-  public void addRight(int head, Side side, int firstChannel, FloatMatrix original, FloatMatrix effective) {
+  public void addRight(
+      int head, Side side, int firstChannel, FloatMatrix original, FloatMatrix effective) {
     ChannelRows source = new ChannelRows(original, side, firstChannel, size);
     ChannelRows rounded = new ChannelRows(effective, side, firstChannel, size);
     add(head, source, rounded, rightSelf, rightCross, rightOriginal);
   }
 
-  private static void add(int head, ChannelRows source, ChannelRows rounded, Gram self, Gram cross, Gram original) {
+  private static void add(
+      int head, ChannelRows source, ChannelRows rounded, Gram self, Gram cross, Gram original) {
     self.add(head, rounded, rounded);
     cross.add(head, rounded, source);
     original.add(head, source, source);
@@ -78,7 +81,10 @@ public final class PairProducts {
     return sum;
   }
 
-  /** PQE relative to the norm of the original products; for products of zeros 0, or 1 where they became others. */
+  /**
+   * PQE relative to the norm of the original products; for products of zeros 0, or 1 where they
+   * became others.
+   */
   public double relativeError() {
     return relativeError(0, count);
   }
@@ -94,27 +100,34 @@ public final class PairProducts {
     for (int i = first; i < end; i++) {
       double product = SquareMatrices.dot(rightOriginal.matrix(i), leftOriginal.matrix(i));
       norm += product;
-      error += SquareMatrices.dot(rightSelf.matrix(i), leftSelf.matrix(i))
-          - 2 * SquareMatrices.dot(rightCross.matrix(i), leftCross.matrix(i)) + product;
+      error +=
+          SquareMatrices.dot(rightSelf.matrix(i), leftSelf.matrix(i))
+              - 2 * SquareMatrices.dot(rightCross.matrix(i), leftCross.matrix(i))
+              + product;
     }
     error = Math.max(0, error);
     return norm > 0 ? Math.sqrt(error / norm) : error > 0 ? 1 : 0;
   }
 
   /**
-   * How far the right factor makes something else of a bias on the left factor's channels: ||O^ b^ - O b||^2 by what O
-   * makes of any vector of that length, ||O||_F^2 ||b||^2 / h. 0 where both make nothing.
+   * How far the right factor makes something else of a bias on the left factor's channels: ||O^ b^
+   * - O b||^2 by what O makes of any vector of that length, ||O||_F^2 ||b||^2 / h. 0 where both
+   * make nothing.
    */
   public double leftBiasError(int head, double[] original, double[] effective) {
     return FoldedBiases.error(
-        new FoldedBiases.Met(rightSelf.matrix(head), rightCross.matrix(head), rightOriginal.matrix(head)),
-        original, effective);
+        new FoldedBiases.Met(
+            rightSelf.matrix(head), rightCross.matrix(head), rightOriginal.matrix(head)),
+        original,
+        effective);
   }
 
   /** The same of a bias on the channels of a right head that meets {@code head}. */
   public double rightBiasError(int head, double[] original, double[] effective) {
     return FoldedBiases.error(
-        new FoldedBiases.Met(leftSelf.matrix(head), leftCross.matrix(head), leftOriginal.matrix(head)),
-        original, effective);
+        new FoldedBiases.Met(
+            leftSelf.matrix(head), leftCross.matrix(head), leftOriginal.matrix(head)),
+        original,
+        effective);
   }
 }

@@ -21,14 +21,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A finished result: its tensors as what a model would compute with. Streams in bounded native memory: the largest row
- * of a unit's file, at most 64 MiB, and about 8 MiB of weights. Used by the thread that opened it. What is wrong with
- * the files is an EngineException of kind RESULT, met when the part is read; {@link ResultVerifier} looks at
- * everything.
+ * A finished result: its tensors as what a model would compute with. Streams in bounded native
+ * memory: the largest row of a unit's file, at most 64 MiB, and about 8 MiB of weights. Used by the
+ * thread that opened it. What is wrong with the files is an EngineException of kind RESULT, met
+ * when the part is read; {@link ResultVerifier} looks at everything.
  */
 public final class ResultReader implements AutoCloseable {
   /**
-   * Takes rows [firstRow, firstRow + weights.rows) of a tensor, counted through all experts; borrowed during the call.
+   * Takes rows [firstRow, firstRow + weights.rows) of a tensor, counted through all experts;
+   * borrowed during the call.
    */
   @FunctionalInterface
   public interface WeightConsumer {
@@ -44,7 +45,8 @@ public final class ResultReader implements AutoCloseable {
   private static final String CONFIG = "config.json";
 
   /** A unit's file with the buffers for its weights. */
-  private record OpenUnit(String id, UnitFileReader reader, Arena arena, WeightPieces pieces, WeightRows rows) {
+  private record OpenUnit(
+      String id, UnitFileReader reader, Arena arena, WeightPieces pieces, WeightRows rows) {
     void close() {
       arena.close();
       reader.close();
@@ -94,21 +96,29 @@ public final class ResultReader implements AutoCloseable {
     if (!header(tensor).isQuantized()) {
       throw new IllegalArgumentException(tensor + " is not quantized; read its bytes");
     }
-    unit(entry).pieces().forEach(entry.name(), (channel, weights, slab) -> consumer.accept(channel, weights));
+    unit(entry)
+        .pieces()
+        .forEach(entry.name(), (channel, weights, slab) -> consumer.accept(channel, weights));
   }
 
-  /** The source's bytes of a tensor that is not quantized, or of what the alias stands for, in order. */
+  /**
+   * The source's bytes of a tensor that is not quantized, or of what the alias stands for, in
+   * order.
+   */
   public void forEachRaw(String tensor, ByteConsumer consumer) {
     Manifest.TensorEntry entry = entry(tensor);
     if (!header(tensor).isRaw()) {
       throw new IllegalArgumentException(tensor + " has no bytes of its own; read its weights");
     }
-    unit(entry).reader().forEachRaw(entry.name(), raw -> consumer.accept(raw.byteOffset(), raw.bytes()));
+    unit(entry)
+        .reader()
+        .forEachRaw(entry.name(), raw -> consumer.accept(raw.byteOffset(), raw.bytes()));
   }
 
   /**
-   * Rows [firstRow, firstRow + target.rows) of a quantized tensor's effective weights, counted through all experts. Cheap
-   * where rows are asked for in order; takes room for one output-side block more.
+   * Rows [firstRow, firstRow + target.rows) of a quantized tensor's effective weights, counted
+   * through all experts. Cheap where rows are asked for in order; takes room for one output-side
+   * block more.
    */
   public void readRows(String tensor, long firstRow, FloatMatrix target) {
     Manifest.TensorEntry entry = entry(tensor);
@@ -140,8 +150,10 @@ public final class ResultReader implements AutoCloseable {
       return JsonText.tree(Files.readAllBytes(path));
     } catch (JsonProcessingException e) {
       throw new EngineException(
-          FailureKind.RESULT, path + ": is not JSON: " + JsonText.fault(e),
-          "Copy it again from the checkpoint, or run the same quantize command again.", e);
+          FailureKind.RESULT,
+          path + ": is not JSON: " + JsonText.fault(e),
+          "Copy it again from the checkpoint, or run the same quantize command again.",
+          e);
     } catch (IOException e) {
       throw FileFailure.of("read", path, e);
     }
@@ -182,7 +194,13 @@ public final class ResultReader implements AutoCloseable {
       throw e;
     }
     Arena arena = Arena.ofConfined();
-    OpenUnit opened = new OpenUnit(tensor.unit(), reader, arena, new WeightPieces(reader, arena), new WeightRows(reader, arena));
+    OpenUnit opened =
+        new OpenUnit(
+            tensor.unit(),
+            reader,
+            arena,
+            new WeightPieces(reader, arena),
+            new WeightRows(reader, arena));
     open = opened;
     return opened;
   }

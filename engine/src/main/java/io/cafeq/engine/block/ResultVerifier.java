@@ -19,9 +19,9 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Verifies a whole result folder: manifest, every unit's file (SHA-256, checksums, decoding, and against the source its
- * errors and bytes), side files, and that nothing is missing or superfluous. Goes on after a problem and lists all of
- * them. Used by one thread.
+ * Verifies a whole result folder: manifest, every unit's file (SHA-256, checksums, decoding, and
+ * against the source its errors and bytes), side files, and that nothing is missing or superfluous.
+ * Goes on after a problem and lists all of them. Used by one thread.
  */
 public final class ResultVerifier {
   /**
@@ -83,7 +83,8 @@ public final class ResultVerifier {
    * @param source the checkpoint that the result was made from; null checks all but the errors
    * @param unitDone told of each unit's id when it was looked at
    */
-  public static Verdict verify(Path folder, @Nullable Checkpoint source, StopFlag stop, Consumer<String> unitDone) {
+  public static Verdict verify(
+      Path folder, @Nullable Checkpoint source, StopFlag stop, Consumer<String> unitDone) {
     ResultVerifier verifier = new ResultVerifier(folder, source, stop);
     Manifest manifest;
     try {
@@ -104,11 +105,16 @@ public final class ResultVerifier {
       verifier.source(manifest, source);
     }
     return new Verdict(
-        manifest.units().size(), verifier.weights, verifier.squaredError, verifier.squaredNorm, statistics,
+        manifest.units().size(),
+        verifier.weights,
+        verifier.squaredError,
+        verifier.squaredNorm,
+        statistics,
         verifier.problems);
   }
 
-  private void unit(Manifest manifest, Map<String, Manifest.TensorEntry> tensors, Manifest.UnitEntry unit) {
+  private void unit(
+      Manifest manifest, Map<String, Manifest.TensorEntry> tensors, Manifest.UnitEntry unit) {
     Path file = folder.resolve(unit.file());
     if (!fileIs(file, unit.bytes(), unit.sha256())) {
       return;
@@ -116,7 +122,9 @@ public final class ResultVerifier {
     try (UnitFileReader reader = UnitFileReader.open(file)) {
       UnitAgreement.check(manifest, tensors, unit, reader);
       UnitProof.Against against =
-          source == null ? new UnitProof.Against.Nothing() : new UnitProof.Against.Source(source, true);
+          source == null
+              ? new UnitProof.Against.Nothing()
+              : new UnitProof.Against.Source(source, true);
       UnitProof.Outcome outcome = UnitProof.check(reader, against, stop);
       weights += outcome.weights();
       squaredError += outcome.squaredError();
@@ -157,9 +165,10 @@ public final class ResultVerifier {
   }
 
   private void superfluous(Manifest manifest) {
-    Set<String> known = manifest.units().stream()
-        .map(unit -> unit.file().substring("units/".length()))
-        .collect(Collectors.toCollection(TreeSet::new));
+    Set<String> known =
+        manifest.units().stream()
+            .map(unit -> unit.file().substring("units/".length()))
+            .collect(Collectors.toCollection(TreeSet::new));
     superfluous(folder.resolve("units"), known, "is no unit of the manifest");
   }
 
@@ -173,9 +182,10 @@ public final class ResultVerifier {
       return StatisticsFiles.NOT_THERE;
     }
     statistics.files().forEach(this::sideFile);
-    Set<String> known = statistics.files().stream()
-        .map(file -> file.path().substring(Manifest.STATISTICS.length() + 1))
-        .collect(Collectors.toCollection(TreeSet::new));
+    Set<String> known =
+        statistics.files().stream()
+            .map(file -> file.path().substring(Manifest.STATISTICS.length() + 1))
+            .collect(Collectors.toCollection(TreeSet::new));
     superfluous(taken, known, "is no file of the manifest");
     return StatisticsFiles.CHECKED;
   }
@@ -200,12 +210,20 @@ public final class ResultVerifier {
     checkpoint.tensors().forEach(tensor -> expected.add(tensor.name()));
     manifest.tensors().forEach(tensor -> expected.remove(tensor.name()));
     if (!expected.isEmpty()) {
-      problems.add(new Damage(folder.resolve(Manifest.FILE))
-          .disagrees("lacks tensors of " + checkpoint.folder() + ": " + expected));
+      problems.add(
+          new Damage(folder.resolve(Manifest.FILE))
+              .disagrees("lacks tensors of " + checkpoint.folder() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
-      problems.add(new Damage(folder.resolve(Manifest.FILE)).disagrees("has the aliases " + manifest.aliases() + ", "
-          + checkpoint.folder() + " has " + checkpoint.aliases()));
+      problems.add(
+          new Damage(folder.resolve(Manifest.FILE))
+              .disagrees(
+                  "has the aliases "
+                      + manifest.aliases()
+                      + ", "
+                      + checkpoint.folder()
+                      + " has "
+                      + checkpoint.aliases()));
     }
   }
 }

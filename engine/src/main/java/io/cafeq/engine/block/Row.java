@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * One row on its way into or out of a file, column by column.
  *
  * @param name what the {@code tensor} column stands for
- * @param fixed values of the fixed-width columns by ordinal; float64 by its bits; 0 in columns that the kind does not
- *     fill
+ * @param fixed values of the fixed-width columns by ordinal; float64 by its bits; 0 in columns that
+ *     the kind does not fill
  * @param payload borrowed; columns that are not null
  */
 record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegment> payload) {
@@ -55,16 +55,20 @@ record Row(Column.Kind kind, String name, long[] fixed, Map<Column, MemorySegmen
   }
 
   /**
-   * CRC-32C of the name in UTF-8, then of the filled fixed-width columns in the schema's order except {@code tensor}
-   * and {@code crc32c}, each as 8 little-endian bytes, then of the payload columns that are not null in the schema's
-   * order, then of {@code exponents}, which a slab may have in a row of their own.
+   * CRC-32C of the name in UTF-8, then of the filled fixed-width columns in the schema's order
+   * except {@code tensor} and {@code crc32c}, each as 8 little-endian bytes, then of the payload
+   * columns that are not null in the schema's order, then of {@code exponents}, which a slab may
+   * have in a row of their own.
    */
   long checksum(MemorySegment exponents) {
     CRC32C crc = new CRC32C();
     crc.update(name.getBytes(StandardCharsets.UTF_8));
     ByteBuffer value = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
     for (Column column : Column.all()) {
-      if (column.isFixed() && kind.fills(column) && column != Column.TENSOR && column != Column.CRC32C) {
+      if (column.isFixed()
+          && kind.fills(column)
+          && column != Column.TENSOR
+          && column != Column.CRC32C) {
         crc.update(value.putLong(0, get(column)).array());
       }
     }

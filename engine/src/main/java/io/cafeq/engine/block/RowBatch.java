@@ -14,12 +14,15 @@ import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 
 /**
- * Lays rows of one kind out as an Arrow record batch. Payloads of a single row are not copied: Arrow's buffers are
- * views of the caller's native memory, which must live until the batch is written.
+ * Lays rows of one kind out as an Arrow record batch. Payloads of a single row are not copied:
+ * Arrow's buffers are views of the caller's native memory, which must live until the batch is
+ * written.
  */
 final class RowBatch {
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Arena arena;
   private final List<Row> rows;
@@ -31,7 +34,10 @@ final class RowBatch {
     this.rows = rows;
   }
 
-  /** The batch lives as long as {@code arena} and the rows' payloads do. All rows fill the same columns. */
+  /**
+   * The batch lives as long as {@code arena} and the rows' payloads do. All rows fill the same
+   * columns.
+   */
   static ArrowRecordBatch of(Arena arena, List<Row> rows) {
     RowBatch batch = new RowBatch(arena, rows);
     for (Column column : Column.all()) {
@@ -47,7 +53,8 @@ final class RowBatch {
   /** The dictionary of names. */
   static ArrowDictionaryBatch names(Arena arena, List<String> names) {
     MemorySegment offsets = arena.allocate(4L * (names.size() + 1), 8);
-    List<byte[]> encoded = names.stream().map(name -> name.getBytes(StandardCharsets.UTF_8)).toList();
+    List<byte[]> encoded =
+        names.stream().map(name -> name.getBytes(StandardCharsets.UTF_8)).toList();
     MemorySegment text = arena.allocate(encoded.stream().mapToLong(bytes -> bytes.length).sum(), 8);
     int at = 0;
     for (int i = 0; i < encoded.size(); i++) {
@@ -93,7 +100,10 @@ final class RowBatch {
     addNode(filled);
     MemorySegment offsets = arena.allocate(4L * (rows.size() + 1), 8);
     for (int i = 0; filled && i < rows.size(); i++) {
-      offsets.set(INT, 4L * (i + 1), offsets.get(INT, 4L * i) + Math.toIntExact(payload(i, column).byteSize() / 2));
+      offsets.set(
+          INT,
+          4L * (i + 1),
+          offsets.get(INT, 4L * i) + Math.toIntExact(payload(i, column).byteSize() / 2));
     }
     MemorySegment values = filled ? together(column) : MemorySegment.NULL;
     buffers.add(view(offsets));
@@ -115,7 +125,8 @@ final class RowBatch {
   private MemorySegment payload(int row, Column column) {
     MemorySegment bytes = rows.get(row).bytes(column);
     if (bytes == null) {
-      throw new IllegalArgumentException("row " + row + " of a batch has no " + column.text() + ", its first row has");
+      throw new IllegalArgumentException(
+          "row " + row + " of a batch has no " + column.text() + ", its first row has");
     }
     return bytes;
   }
@@ -139,7 +150,8 @@ final class RowBatch {
   }
 
   private static ArrowBuf view(MemorySegment segment) {
-    ArrowBuf buffer = new ArrowBuf(ReferenceManager.NO_OP, null, segment.byteSize(), segment.address());
+    ArrowBuf buffer =
+        new ArrowBuf(ReferenceManager.NO_OP, null, segment.byteSize(), segment.address());
     buffer.writerIndex(segment.byteSize());
     return buffer;
   }

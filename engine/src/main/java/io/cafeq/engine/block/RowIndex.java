@@ -13,8 +13,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rows a file has, known to fit its header: every weight and every byte of every tensor exactly once, every block
- * of every transform exactly once.
+ * Which rows a file has, known to fit its header: every weight and every byte of every tensor
+ * exactly once, every block of every transform exactly once.
  */
 final class RowIndex {
   /**
@@ -26,7 +26,13 @@ final class RowIndex {
    * @param payloadBytes of raw rows; else 0
    */
   record Entry(
-      long number, int batch, int place, Column.Kind kind, String name, long[] fixed, long payloadBytes) {
+      long number,
+      int batch,
+      int place,
+      Column.Kind kind,
+      String name,
+      long[] fixed,
+      long payloadBytes) {
     long get(Column column) {
       return fixed[column.ordinal()];
     }
@@ -55,7 +61,8 @@ final class RowIndex {
     for (Entry entry : entries) {
       switch (entry.kind()) {
         case TRANSFORM -> index.addBlock(entry);
-        case SLAB, RAW -> index.rows.computeIfAbsent(entry.name(), name -> new ArrayList<>()).add(entry);
+        case SLAB, RAW ->
+            index.rows.computeIfAbsent(entry.name(), name -> new ArrayList<>()).add(entry);
         case EXPONENTS -> index.addExponents(entry);
       }
     }
@@ -68,7 +75,10 @@ final class RowIndex {
     return rows.getOrDefault(tensor, new ArrayList<>());
   }
 
-  /** The row of the file that has a tensor's row {@code row}, counted through all experts; null beyond the last. */
+  /**
+   * The row of the file that has a tensor's row {@code row}, counted through all experts; null
+   * beyond the last.
+   */
   @Nullable Entry slab(TensorHeader tensor, long row) {
     List<Entry> entries = rows(tensor.name());
     int low = 0;
@@ -106,11 +116,18 @@ final class RowIndex {
   }
 
   private void addBlock(Entry entry) {
-    Entry other = blocks.computeIfAbsent(entry.name(), key -> new TreeMap<>())
-        .put(entry.get(Column.FIRST_CHANNEL), entry);
+    Entry other =
+        blocks
+            .computeIfAbsent(entry.name(), key -> new TreeMap<>())
+            .put(entry.get(Column.FIRST_CHANNEL), entry);
     if (other != null) {
-      throw damage.of(entry.name(), entry.number(), "the block at channel " + entry.get(Column.FIRST_CHANNEL)
-          + " stands there already in row " + other.number());
+      throw damage.of(
+          entry.name(),
+          entry.number(),
+          "the block at channel "
+              + entry.get(Column.FIRST_CHANNEL)
+              + " stands there already in row "
+              + other.number());
     }
   }
 
@@ -118,7 +135,9 @@ final class RowIndex {
     Entry other = exponents.put(SlabPlace.of(entry), entry);
     if (other != null) {
       throw damage.of(
-          entry.name(), entry.number(), "the exponents of its slab are in row " + other.number() + " already");
+          entry.name(),
+          entry.number(),
+          "the exponents of its slab are in row " + other.number() + " already");
     }
   }
 
@@ -132,9 +151,13 @@ final class RowIndex {
         }
       }
     }
-    unused.stream().min(Comparator.comparingLong(Entry::number)).ifPresent(entry -> {
-      throw damage.of(entry.name(), entry.number(), "has exponents for the rows of no slab");
-    });
+    unused.stream()
+        .min(Comparator.comparingLong(Entry::number))
+        .ifPresent(
+            entry -> {
+              throw damage.of(
+                  entry.name(), entry.number(), "has exponents for the rows of no slab");
+            });
   }
 
   private void check() {
@@ -165,13 +188,21 @@ final class RowIndex {
     long next = 0;
     for (Entry entry : entries) {
       if (entry.kind() != Column.Kind.RAW || entry.get(Column.BYTE_OFFSET) != next) {
-        throw damage.of(tensor.name(), entry.number(), "bytes from " + next + " on should follow, found "
-            + entry.kind() + " at " + entry.get(Column.BYTE_OFFSET));
+        throw damage.of(
+            tensor.name(),
+            entry.number(),
+            "bytes from "
+                + next
+                + " on should follow, found "
+                + entry.kind()
+                + " at "
+                + entry.get(Column.BYTE_OFFSET));
       }
       next += entry.payloadBytes();
     }
     if (next != tensor.bytes()) {
-      throw damage.of("tensor " + tensor.name() + " has " + next + " bytes in its rows, not " + tensor.bytes());
+      throw damage.of(
+          "tensor " + tensor.name() + " has " + next + " bytes in its rows, not " + tensor.bytes());
     }
   }
 
@@ -182,21 +213,35 @@ final class RowIndex {
 
   private void checkSlabs(TensorHeader tensor) {
     List<Entry> entries = rows(tensor.name());
-    entries.sort(Comparator.<Entry>comparingLong(entry -> entry.get(Column.EXPERT))
-        .thenComparingLong(entry -> entry.get(Column.FIRST_ROW)));
+    entries.sort(
+        Comparator.<Entry>comparingLong(entry -> entry.get(Column.EXPERT))
+            .thenComparingLong(entry -> entry.get(Column.FIRST_ROW)));
     long expert = tensor.firstExpert();
     long next = 0;
     long done = 0;
     for (Entry entry : entries) {
       long count = entry.get(Column.ROWS);
-      boolean sound = entry.kind() == Column.Kind.SLAB && entry.get(Column.EXPERT) == expert
-          && entry.get(Column.FIRST_ROW) == next
-          && count > 0 && count <= Math.min(tensor.rows() - next, Integer.MAX_VALUE)
-          && entry.get(Column.COLUMNS) == tensor.columns();
+      boolean sound =
+          entry.kind() == Column.Kind.SLAB
+              && entry.get(Column.EXPERT) == expert
+              && entry.get(Column.FIRST_ROW) == next
+              && count > 0
+              && count <= Math.min(tensor.rows() - next, Integer.MAX_VALUE)
+              && entry.get(Column.COLUMNS) == tensor.columns();
       if (!sound) {
-        throw damage.of(tensor.name(), entry.number(), "output channel " + next + " should follow with "
-            + tensor.columns() + " columns, found " + entry.get(Column.FIRST_ROW) + " and " + count + " more with "
-            + entry.get(Column.COLUMNS));
+        throw damage.of(
+            tensor.name(),
+            entry.number(),
+            "output channel "
+                + next
+                + " should follow with "
+                + tensor.columns()
+                + " columns, found "
+                + entry.get(Column.FIRST_ROW)
+                + " and "
+                + count
+                + " more with "
+                + entry.get(Column.COLUMNS));
       }
       checkSection(tensor, entry, done, done + count);
       next += count;
@@ -207,19 +252,26 @@ final class RowIndex {
       }
     }
     if (done != tensor.allRows() && tensor.elements() > 0) {
-      throw damage.of("tensor " + tensor.name() + " has " + done + " output channels in its rows, not "
-          + tensor.allRows());
+      throw damage.of(
+          "tensor "
+              + tensor.name()
+              + " has "
+              + done
+              + " output channels in its rows, not "
+              + tensor.allRows());
     }
   }
 
   private void checkSection(TensorHeader tensor, Entry entry, long first, long end) {
     TensorHeader.Section section = tensor.sectionOf(first).orElse(null);
     if (section == null || end > section.end()) {
-      throw damage.of(tensor.name(), entry.number(), "its rows are not coded alike, says the header");
+      throw damage.of(
+          tensor.name(), entry.number(), "its rows are not coded alike, says the header");
     }
     TensorHeader.TransformUse transform = section.coding().transform();
     if (transform != null && transform.side() == Side.OUTPUT && !isBoundary(transform.key(), end)) {
-      throw damage.of(tensor.name(), entry.number(), "ends inside a block of its output-side transform");
+      throw damage.of(
+          tensor.name(), entry.number(), "ends inside a block of its output-side transform");
     }
   }
 
@@ -274,16 +326,26 @@ final class RowIndex {
       long next = range[0];
       while (next < range[1]) {
         Entry entry = at < all.size() ? all.get(at++) : null;
-        if (entry == null || entry.get(Column.FIRST_CHANNEL) != next
-            || entry.get(Column.K) > range[1] - next || entry.get(Column.SIDE) != StoredNumbers.of(use.side())) {
-          throw damage.of("transform " + use.key() + ": a block of the " + use.side() + " side at channel " + next
-              + " should follow, found " + (entry == null ? "none" : "channel " + entry.get(Column.FIRST_CHANNEL)));
+        if (entry == null
+            || entry.get(Column.FIRST_CHANNEL) != next
+            || entry.get(Column.K) > range[1] - next
+            || entry.get(Column.SIDE) != StoredNumbers.of(use.side())) {
+          throw damage.of(
+              "transform "
+                  + use.key()
+                  + ": a block of the "
+                  + use.side()
+                  + " side at channel "
+                  + next
+                  + " should follow, found "
+                  + (entry == null ? "none" : "channel " + entry.get(Column.FIRST_CHANNEL)));
         }
         next += entry.get(Column.K);
       }
     }
     if (at != all.size()) {
-      throw damage.of("transform " + use.key() + " has " + all.size() + " blocks, only " + at + " are used");
+      throw damage.of(
+          "transform " + use.key() + " has " + all.size() + " blocks, only " + at + " are used");
     }
   }
 }

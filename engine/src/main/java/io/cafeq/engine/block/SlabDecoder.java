@@ -14,10 +14,11 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns stored rows into effective weights [rows, columns]: the values of the codes as {@link EncodedSlab} defines
- * them, with the transform undone by {@link BlockProduct}. Every machine gets the same bits. On the output side W_b = P
- * V for the k rows of a block; on the input side W_b^T = P V^T, so that entry c of a row is the sum over j of P[c][j] *
- * value j of the block. Works in tiles of some 100 KB on the heap. Not thread-safe; borrows everything it is given.
+ * Turns stored rows into effective weights [rows, columns]: the values of the codes as {@link
+ * EncodedSlab} defines them, with the transform undone by {@link BlockProduct}. Every machine gets
+ * the same bits. On the output side W_b = P V for the k rows of a block; on the input side W_b^T =
+ * P V^T, so that entry c of a row is the sum over j of P[c][j] * value j of the block. Works in
+ * tiles of some 100 KB on the heap. Not thread-safe; borrows everything it is given.
  */
 public final class SlabDecoder {
   private static final int TILE_VALUES = 32768;
@@ -30,20 +31,23 @@ public final class SlabDecoder {
   /**
    * Where the decoder finds the blocks of a transform.
    *
-   * @param startingAt the block that begins at a channel; asked for in rising order, once a call of {@link #decode}
+   * @param startingAt the block that begins at a channel; asked for in rising order, once a call of
+   *     {@link #decode}
    */
   public record Blocks(Side side, IntFunction<StoredTransform> startingAt) {
     /** Blocks that are all in memory. */
     public static Blocks of(List<StoredTransform> transforms) {
       Map<Integer, StoredTransform> byChannel = new HashMap<>();
       transforms.forEach(transform -> byChannel.put(transform.firstChannel(), transform));
-      return new Blocks(transforms.getFirst().side(), channel -> {
-        StoredTransform found = byChannel.get(channel);
-        if (found == null) {
-          throw new IllegalArgumentException("no block begins at channel " + channel);
-        }
-        return found;
-      });
+      return new Blocks(
+          transforms.getFirst().side(),
+          channel -> {
+            StoredTransform found = byChannel.get(channel);
+            if (found == null) {
+              throw new IllegalArgumentException("no block begins at channel " + channel);
+            }
+            return found;
+          });
     }
   }
 
@@ -51,13 +55,26 @@ public final class SlabDecoder {
    * Rows [firstRow, firstRow + target.rows) of the slab.
    *
    * @param blocks null where there is no transform
-   * @param channel on the output side the transform's channel of row {@code firstRow}, which begins a block as the last
-   *     row ends one; without meaning otherwise
+   * @param channel on the output side the transform's channel of row {@code firstRow}, which begins
+   *     a block as the last row ends one; without meaning otherwise
    */
-  public void decode(EncodedSlab slab, int firstRow, @Nullable Blocks blocks, int channel, FloatMatrix target) {
-    if (target.columns() != slab.columns() || firstRow < 0 || target.rows() > slab.rows() - firstRow) {
-      throw new IllegalArgumentException("rows " + firstRow + " to " + (firstRow + target.rows()) + " with "
-          + target.columns() + " columns of a slab [" + slab.rows() + ", " + slab.columns() + "]");
+  public void decode(
+      EncodedSlab slab, int firstRow, @Nullable Blocks blocks, int channel, FloatMatrix target) {
+    if (target.columns() != slab.columns()
+        || firstRow < 0
+        || target.rows() > slab.rows() - firstRow) {
+      throw new IllegalArgumentException(
+          "rows "
+              + firstRow
+              + " to "
+              + (firstRow + target.rows())
+              + " with "
+              + target.columns()
+              + " columns of a slab ["
+              + slab.rows()
+              + ", "
+              + slab.columns()
+              + "]");
     }
     GridValues grid = new GridValues(slab);
     if (blocks == null) {
@@ -82,13 +99,15 @@ public final class SlabDecoder {
     }
   }
 
-  private void output(GridValues grid, int firstRow, Blocks blocks, int channel, FloatMatrix target) {
+  private void output(
+      GridValues grid, int firstRow, Blocks blocks, int channel, FloatMatrix target) {
     int row = 0;
     while (row < target.rows()) {
       BlockProduct product = new BlockProduct(blocks.startingAt.apply(channel + row));
       int k = product.k();
       if (k > target.rows() - row) {
-        throw new IllegalArgumentException("the block at channel " + (channel + row) + " does not end with the rows");
+        throw new IllegalArgumentException(
+            "the block at channel " + (channel + row) + " does not end with the rows");
       }
       int length = tile(k);
       for (int column = 0; column < target.columns(); column += length) {
@@ -111,7 +130,8 @@ public final class SlabDecoder {
       BlockProduct product = new BlockProduct(blocks.startingAt.apply(column));
       int k = product.k();
       if (k > target.columns() - column) {
-        throw new IllegalArgumentException("the block at channel " + column + " does not end with the columns");
+        throw new IllegalArgumentException(
+            "the block at channel " + column + " does not end with the columns");
       }
       int length = tile(k);
       line = line.length < k ? new float[k] : line;
@@ -145,8 +165,14 @@ public final class SlabDecoder {
     return length;
   }
 
-  private static void copy(float[] from, int at, FloatMatrix target, int row, int column, int count) {
-    MemorySegment.copy(from, at, target.segment(), ValueLayout.JAVA_FLOAT,
-        ((long) row * target.columns() + column) * Float.BYTES, count);
+  private static void copy(
+      float[] from, int at, FloatMatrix target, int row, int column, int count) {
+    MemorySegment.copy(
+        from,
+        at,
+        target.segment(),
+        ValueLayout.JAVA_FLOAT,
+        ((long) row * target.columns() + column) * Float.BYTES,
+        count);
   }
 }

@@ -5,7 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
-/** Adds up the errors of one tensor's pieces and compares each slab's sums with what the file says. */
+/**
+ * Adds up the errors of one tensor's pieces and compares each slab's sums with what the file says.
+ */
 final class SlabErrors {
   private static final int TILE = 8192;
 
@@ -25,7 +27,10 @@ final class SlabErrors {
     this.damage = damage;
   }
 
-  /** Whether a recorded sum is what was measured; errors near nothing are judged by the tensor's size. */
+  /**
+   * Whether a recorded sum is what was measured; errors near nothing are judged by the tensor's
+   * size.
+   */
   static boolean agree(double recorded, double measured, double norm) {
     return Math.abs(recorded - measured) <= UnitProof.TOLERANCE * measured + 1e-9 * norm;
   }
@@ -38,7 +43,10 @@ final class SlabErrors {
     return squaredNorm;
   }
 
-  /** The next piece, with the source's weights of the same rows; without, values are only looked at for NaN and infinity. */
+  /**
+   * The next piece, with the source's weights of the same rows; without, values are only looked at
+   * for NaN and infinity.
+   */
   void add(long channel, FloatMatrix weights, UnitRow.Slab from, @Nullable FloatMatrix source) {
     if (slab == null || slab.firstRow() != from.firstRow() || slab.expert() != from.expert()) {
       endOfSlab();
@@ -47,10 +55,12 @@ final class SlabErrors {
     }
     for (long at = 0; at < weights.elements(); at += TILE) {
       int count = (int) Math.min(TILE, weights.elements() - at);
-      MemorySegment.copy(weights.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, effective, 0, count);
+      MemorySegment.copy(
+          weights.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, effective, 0, count);
       checkFinite(channel, weights.columns(), at, count);
       if (source != null) {
-        MemorySegment.copy(source.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, original, 0, count);
+        MemorySegment.copy(
+            source.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, original, 0, count);
         addTile(count);
       }
     }
@@ -60,12 +70,20 @@ final class SlabErrors {
   void endOfSlab() {
     if (slab != null && compare) {
       if (!agree(slab.slab().squaredError(), slabError, slabNorm)) {
-        throw damage.disagrees(place(slab) + ": the squared error in the file is " + slab.slab().squaredError()
-            + ", measured against the source it is " + slabError);
+        throw damage.disagrees(
+            place(slab)
+                + ": the squared error in the file is "
+                + slab.slab().squaredError()
+                + ", measured against the source it is "
+                + slabError);
       }
       if (!agree(slab.slab().squaredNorm(), slabNorm, slabNorm)) {
-        throw damage.disagrees(place(slab) + ": the squared norm in the file is " + slab.slab().squaredNorm()
-            + ", measured on the source it is " + slabNorm);
+        throw damage.disagrees(
+            place(slab)
+                + ": the squared norm in the file is "
+                + slab.slab().squaredNorm()
+                + ", measured on the source it is "
+                + slabNorm);
       }
     }
     squaredError += slabError;
@@ -82,8 +100,15 @@ final class SlabErrors {
   private void checkFinite(long channel, int columns, long at, int count) {
     for (int i = 0; i < count; i++) {
       if (!Float.isFinite(effective[i])) {
-        throw damage.of("tensor " + tensor.name() + ", output channel " + (channel + (at + i) / columns) + ", column "
-            + (at + i) % columns + " decodes to " + effective[i]);
+        throw damage.of(
+            "tensor "
+                + tensor.name()
+                + ", output channel "
+                + (channel + (at + i) / columns)
+                + ", column "
+                + (at + i) % columns
+                + " decodes to "
+                + effective[i]);
       }
     }
   }

@@ -8,8 +8,8 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * Which columns a slab of some grid fills, and with how many bytes: the one place that knows both, for writer and
- * reader.
+ * Which columns a slab of some grid fills, and with how many bytes: the one place that knows both,
+ * for writer and reader.
  *
  * @param bytes by column; columns that are null are absent
  */
@@ -40,7 +40,8 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
   }
 
   /**
-   * The slab whose segments are the row's columns, which must have been checked against {@link #bytes}.
+   * The slab whose segments are the row's columns, which must have been checked against {@link
+   * #bytes}.
    *
    * @param exponents of its rows; empty where it has none
    */
@@ -64,7 +65,13 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
     long expected = bytes.getOrDefault(column, 0L);
     if (segment.byteSize() != expected) {
       throw new IllegalArgumentException(
-          row.name() + ": " + column.text() + " has " + segment.byteSize() + " bytes, not " + expected);
+          row.name()
+              + ": "
+              + column.text()
+              + " has "
+              + segment.byteSize()
+              + " bytes, not "
+              + expected);
     }
     row.with(column, segment);
   }

@@ -34,25 +34,58 @@ final class SourceTensor implements AutoCloseable {
 
   /** Kind RESULT where the checkpoint has no such tensor, or another one of that name. */
   static SourceTensor find(Checkpoint checkpoint, TensorHeader header, Damage damage, Arena arena) {
-    TensorInfo info = checkpoint.tensor(header.name()).orElseThrow(() ->
-        damage.disagrees("holds tensor " + header.name() + ", which " + checkpoint.folder() + " does not have"));
+    TensorInfo info =
+        checkpoint
+            .tensor(header.name())
+            .orElseThrow(
+                () ->
+                    damage.disagrees(
+                        "holds tensor "
+                            + header.name()
+                            + ", which "
+                            + checkpoint.folder()
+                            + " does not have"));
     if (info.dtype() != header.dtype() || !info.shape().equals(header.shape())) {
-      throw damage.disagrees("tensor " + header.name() + " is " + header.dtype() + " " + header.shape() + ", in "
-          + checkpoint.folder() + " it is " + info.dtype() + " " + info.shape());
+      throw damage.disagrees(
+          "tensor "
+              + header.name()
+              + " is "
+              + header.dtype()
+              + " "
+              + header.shape()
+              + ", in "
+              + checkpoint.folder()
+              + " it is "
+              + info.dtype()
+              + " "
+              + info.shape());
     }
     LayoutKind layout = header.layout();
     if (!header.isQuantized()) {
       return new SourceTensor(checkpoint, WeightTensor.plain(info), arena);
     }
     return switch (checkpoint.weights().read(info, layout.isTransposed())) {
-      case WeightTensors.Reading.Weights(WeightTensor weight) when weight.layout().kind() == layout ->
+      case WeightTensors.Reading.Weights(WeightTensor weight)
+          when weight.layout().kind() == layout ->
           new SourceTensor(checkpoint, weight, arena);
-      case WeightTensors.Reading.Weights(WeightTensor weight) -> throw damage.disagrees(
-          "tensor " + header.name() + " is " + layout.text() + ", in " + checkpoint.folder() + " it is "
-              + weight.layout().kind().text());
+      case WeightTensors.Reading.Weights(WeightTensor weight) ->
+          throw damage.disagrees(
+              "tensor "
+                  + header.name()
+                  + " is "
+                  + layout.text()
+                  + ", in "
+                  + checkpoint.folder()
+                  + " it is "
+                  + weight.layout().kind().text());
       case WeightTensors.Reading.NoWeights(String reason) ->
           throw damage.disagrees(
-              "tensor " + header.name() + " is quantized, in " + checkpoint.folder() + " it " + reason);
+              "tensor "
+                  + header.name()
+                  + " is quantized, in "
+                  + checkpoint.folder()
+                  + " it "
+                  + reason);
     };
   }
 

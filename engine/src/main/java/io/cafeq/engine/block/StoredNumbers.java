@@ -4,7 +4,10 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.transform.StoredTransform;
 import org.jspecify.annotations.Nullable;
 
-/** The numbers that stand for choices in a unit's file. They are part of the format, whatever becomes of the enums. */
+/**
+ * The numbers that stand for choices in a unit's file. They are part of the format, whatever
+ * becomes of the enums.
+ */
 final class StoredNumbers {
   private StoredNumbers() {}
 

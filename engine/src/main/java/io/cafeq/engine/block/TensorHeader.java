@@ -24,7 +24,10 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     /** Its bytes. */
     record Kept() implements Content {}
 
-    /** Other bytes of the same type and shape: a bias on which the transform of a pair was carried out. */
+    /**
+     * Other bytes of the same type and shape: a bias on which the transform of a pair was carried
+     * out.
+     */
     record Folded() implements Content {}
 
     /** Nothing: the scales of a packed tensor, which went into that tensor's weights. */
@@ -34,10 +37,12 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
      * Codes.
      *
      * @param layout of the source; codes are always in the order of [out, in]
-     * @param weights shape of the weights, [out, in] or [experts, out, in], where the layout states it; else empty
+     * @param weights shape of the weights, [out, in] or [experts, out, in], where the layout states
+     *     it; else empty
      * @param sections ranges of rows in order, which cover all
      */
-    record Quantized(LayoutKind layout, List<Long> weights, List<Section> sections) implements Content {
+    record Quantized(LayoutKind layout, List<Long> weights, List<Section> sections)
+        implements Content {
       public Quantized {
         weights = List.copyOf(weights);
         sections = List.copyOf(sections);
@@ -67,7 +72,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
   /**
    * @param grid of all its slabs
    * @param transform null where the codes stand for the weights themselves
-   * @param coupled whether the weights stand for one factor of a pair, of which only the product is that of the source
+   * @param coupled whether the weights stand for one factor of a pair, of which only the product is
+   *     that of the source
    */
   public record Coding(GridSpec grid, @Nullable TransformUse transform, boolean coupled) {
     /** Weights that stand for the source's own. */
@@ -77,8 +83,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
   }
 
   /**
-   * @param key under which the transform's blocks are stored: the tensor's own name, or a name that all tensors that
-   *     share the transform use
+   * @param key under which the transform's blocks are stored: the tensor's own name, or a name that
+   *     all tensors that share the transform use
    */
   public record TransformUse(String key, Side side) {}
 
@@ -99,25 +105,43 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     long next = 0;
     for (Section section : quantized.sections()) {
       if (section.firstRow() != next || section.rows() < 0) {
-        throw new IllegalArgumentException("tensor " + name + ": a section should begin at row " + next + ", found "
-            + section.rows() + " rows from " + section.firstRow() + " on");
+        throw new IllegalArgumentException(
+            "tensor "
+                + name
+                + ": a section should begin at row "
+                + next
+                + ", found "
+                + section.rows()
+                + " rows from "
+                + section.firstRow()
+                + " on");
       }
       next = Math.addExact(next, section.rows());
     }
     long rows = Math.multiplyExact(layout.experts(counted), layout.rows(counted));
     if (next != rows) {
-      throw new IllegalArgumentException("tensor " + name + " has sections for " + next + " rows, not " + rows);
+      throw new IllegalArgumentException(
+          "tensor " + name + " has sections for " + next + " rows, not " + rows);
     }
   }
 
-  /** [out, in] or [experts, out, in], coded alike throughout; its bytes where {@code coding} is null. */
+  /**
+   * [out, in] or [experts, out, in], coded alike throughout; its bytes where {@code coding} is
+   * null.
+   */
   public TensorHeader(String name, Dtype dtype, List<Long> shape, @Nullable Coding coding) {
-    this(name, dtype, shape, coding == null ? new Content.Kept() : uniform(name, LayoutKind.PLAIN, shape, coding));
+    this(
+        name,
+        dtype,
+        shape,
+        coding == null ? new Content.Kept() : uniform(name, LayoutKind.PLAIN, shape, coding));
   }
 
-  private static Content.Quantized uniform(String name, LayoutKind layout, List<Long> shape, Coding coding) {
+  private static Content.Quantized uniform(
+      String name, LayoutKind layout, List<Long> shape, Coding coding) {
     if (!layout.accepts(shape.size())) {
-      throw new IllegalArgumentException("a quantized tensor has two or three dimensions, " + name + " has " + shape);
+      throw new IllegalArgumentException(
+          "a quantized tensor has two or three dimensions, " + name + " has " + shape);
     }
     long rows = Math.multiplyExact(layout.experts(shape), layout.rows(shape));
     return new Content.Quantized(layout, List.of(new Section(0, rows, coding)));
@@ -129,7 +153,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
   }
 
   /** A quantized matrix; {@code transform} is null for plain rounding. */
-  public static TensorHeader quantized(TensorInfo info, GridSpec grid, @Nullable TransformUse transform) {
+  public static TensorHeader quantized(
+      TensorInfo info, GridSpec grid, @Nullable TransformUse transform) {
     return new TensorHeader(info.name(), info.dtype(), info.shape(), new Coding(grid, transform));
   }
 
@@ -138,7 +163,8 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     TensorInfo info = tensor.info();
     LayoutKind kind = tensor.layout().kind();
     List<Long> weights = kind.statesShape() ? tensor.shape() : List.of();
-    return new TensorHeader(info.name(), info.dtype(), info.shape(), new Content.Quantized(kind, weights, sections));
+    return new TensorHeader(
+        info.name(), info.dtype(), info.shape(), new Content.Quantized(kind, weights, sections));
   }
 
   public boolean isQuantized() {
@@ -173,10 +199,15 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
         high = middle;
       }
     }
-    return low < sections.size() && row >= sections.get(low).firstRow() ? Optional.of(sections.get(low)) : Optional.empty();
+    return low < sections.size() && row >= sections.get(low).firstRow()
+        ? Optional.of(sections.get(low))
+        : Optional.empty();
   }
 
-  /** What the weights mean: [out, in] or [experts, out, in]; the stored shape where they are not quantized. */
+  /**
+   * What the weights mean: [out, in] or [experts, out, in]; the stored shape where they are not
+   * quantized.
+   */
   public List<Long> meaning() {
     if (!isQuantized()) {
       return shape;
@@ -211,7 +242,10 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     return Math.multiplyExact(elements(), (long) dtype.bytes());
   }
 
-  /** What the header says of the source: {@link LayoutKind#PLAIN} also for tensors that are not quantized. */
+  /**
+   * What the header says of the source: {@link LayoutKind#PLAIN} also for tensors that are not
+   * quantized.
+   */
   public LayoutKind layout() {
     return content instanceof Content.Quantized quantized ? quantized.layout() : LayoutKind.PLAIN;
   }
@@ -244,6 +278,7 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
   /** The shape by which the layout counts matrices, rows and columns. */
   private List<Long> counted() {
     return content instanceof Content.Quantized quantized && quantized.layout().statesShape()
-        ? quantized.weights() : shape;
+        ? quantized.weights()
+        : shape;
   }
 }

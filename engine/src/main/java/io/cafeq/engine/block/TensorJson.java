@@ -14,8 +14,8 @@ import io.cafeq.engine.grid.GridSpec;
 import java.util.List;
 
 /**
- * A {@link TensorHeader} as JSON; unknown keys are ignored when reading. A tensor that is coded alike throughout has its
- * coding beside its name; others have a list of sections.
+ * A {@link TensorHeader} as JSON; unknown keys are ignored when reading. A tensor that is coded
+ * alike throughout has its coding beside its name; others have a list of sections.
  */
 final class TensorJson {
   private static final String STATE = "state";
@@ -84,8 +84,13 @@ final class TensorJson {
       for (Section section : tensor.sections()) {
         int group = section.coding().grid().group();
         if (group > 0 && tensor.columns() % group != 0) {
-          throw new Fields.Bad(fields.path() + ": groups of " + group + " do not divide " + tensor.columns()
-              + " columns");
+          throw new Fields.Bad(
+              fields.path()
+                  + ": groups of "
+                  + group
+                  + " do not divide "
+                  + tensor.columns()
+                  + " columns");
         }
       }
       return tensor;
@@ -111,38 +116,51 @@ final class TensorJson {
     if (!divided && !fields.node().has("bits")) {
       return new Content.Kept();
     }
-    LayoutKind layout = fields.node().has("layout")
-        ? fields.choice("layout", LayoutKind.class, LayoutKind::text)
-        : LayoutKind.PLAIN;
+    LayoutKind layout =
+        fields.node().has("layout")
+            ? fields.choice("layout", LayoutKind.class, LayoutKind::text)
+            : LayoutKind.PLAIN;
     List<Long> weights = layout.statesShape() ? fields.longs(WEIGHTS) : List.of();
     List<Long> counted = layout.statesShape() ? weights : shape;
     if (!layout.accepts(counted.size())) {
       throw new Fields.Bad(
-          fields.path() + ": a quantized tensor that is " + layout.text() + " has the shape " + counted);
+          fields.path()
+              + ": a quantized tensor that is "
+              + layout.text()
+              + " has the shape "
+              + counted);
     }
     if (divided) {
       long[] next = {0};
-      return new Content.Quantized(layout, weights, fields.list(SECTIONS, section -> {
-        long rows = section.count("rows");
-        long first = next[0];
-        next[0] = Math.addExact(first, rows);
-        return new Section(first, rows, coding(section));
-      }));
+      return new Content.Quantized(
+          layout,
+          weights,
+          fields.list(
+              SECTIONS,
+              section -> {
+                long rows = section.count("rows");
+                long first = next[0];
+                next[0] = Math.addExact(first, rows);
+                return new Section(first, rows, coding(section));
+              }));
     }
     long rows = Math.multiplyExact(layout.experts(counted), layout.rows(counted));
     return new Content.Quantized(layout, weights, List.of(new Section(0, rows, coding(fields))));
   }
 
   private static Coding coding(Fields fields) {
-    GridSpec grid = new GridSpec(
-        fields.integer("bits"),
-        fields.integer("group"),
-        fields.choice("storage", ScaleStorage.class, ScaleStorage::text),
-        fields.integer("scale_bits"),
-        fields.truth("clip"));
-    TensorHeader.TransformUse transform = fields.node().has("transform")
-        ? new TensorHeader.TransformUse(fields.text("transform"), fields.choice("side", Side.class, Side::text))
-        : null;
+    GridSpec grid =
+        new GridSpec(
+            fields.integer("bits"),
+            fields.integer("group"),
+            fields.choice("storage", ScaleStorage.class, ScaleStorage::text),
+            fields.integer("scale_bits"),
+            fields.truth("clip"));
+    TensorHeader.TransformUse transform =
+        fields.node().has("transform")
+            ? new TensorHeader.TransformUse(
+                fields.text("transform"), fields.choice("side", Side.class, Side::text))
+            : null;
     return new Coding(grid, transform, fields.node().has("coupled") && fields.truth("coupled"));
   }
 }

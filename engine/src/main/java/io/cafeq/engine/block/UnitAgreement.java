@@ -29,8 +29,17 @@ final class UnitAgreement {
     for (TensorHeader tensor : header.tensors()) {
       Manifest.TensorEntry expected = Objects.requireNonNull(tensors.get(tensor.name()));
       if (tensor.dtype() != expected.dtype() || !tensor.shape().equals(expected.shape())) {
-        throw damage.of("tensor " + tensor.name() + " is " + tensor.dtype() + " " + tensor.shape()
-            + ", the manifest says " + expected.dtype() + " " + expected.shape());
+        throw damage.of(
+            "tensor "
+                + tensor.name()
+                + " is "
+                + tensor.dtype()
+                + " "
+                + tensor.shape()
+                + ", the manifest says "
+                + expected.dtype()
+                + " "
+                + expected.shape());
       }
     }
   }

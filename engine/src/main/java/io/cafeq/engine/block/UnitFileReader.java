@@ -18,13 +18,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one unit's file without trusting it. Opening checks the header and that every row is in its place exactly once;
- * lengths and checksum of a row are checked when it is given out. Everything wrong is an {@link EngineException} of
- * kind RESULT. Holds as much native memory as the largest row and one batch of transforms take; used by the thread that
- * opened it.
+ * Reads one unit's file without trusting it. Opening checks the header and that every row is in its
+ * place exactly once; lengths and checksum of a row are checked when it is given out. Everything
+ * wrong is an {@link EngineException} of kind RESULT. Holds as much native memory as the largest
+ * row and one batch of transforms take; used by the thread that opened it.
  */
 public final class UnitFileReader implements AutoCloseable {
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final ArrowFile file;
   private final UnitMetadata.Contents contents;
@@ -132,7 +133,9 @@ public final class UnitFileReader implements AutoCloseable {
       throw new IndexOutOfBoundsException(tensor + " has no row " + row);
     }
     UnitRow.Slab held = lastSlab;
-    if (held != null && lastSlabNumber == entry.number() && rows.holds(layouts.get(entry.batch()))) {
+    if (held != null
+        && lastSlabNumber == entry.number()
+        && rows.holds(layouts.get(entry.batch()))) {
       return held;
     }
     UnitRow.Slab found = slab(entry);
@@ -142,8 +145,8 @@ public final class UnitFileReader implements AutoCloseable {
   }
 
   /**
-   * Fills {@code target} with bytes of a tensor that is not quantized. A row of the file is read and checked whole when it is
-   * met first, in part afterwards.
+   * Fills {@code target} with bytes of a tensor that is not quantized. A row of the file is read
+   * and checked whole when it is met first, in part afterwards.
    */
   void readRaw(String tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), contents.header().tensor(tensor).bytes());
@@ -174,7 +177,10 @@ public final class UnitFileReader implements AutoCloseable {
     return Math.toIntExact(first);
   }
 
-  /** The block that begins at {@code firstChannel}; leaves the segments of the row given out last as they are. */
+  /**
+   * The block that begins at {@code firstChannel}; leaves the segments of the row given out last as
+   * they are.
+   */
   public StoredTransform transform(String key, int firstChannel) {
     RowIndex.Entry entry = index.block(key, firstChannel);
     if (entry == null) {
@@ -200,10 +206,19 @@ public final class UnitFileReader implements AutoCloseable {
 
   private UnitRow.Slab slab(RowIndex.Entry entry) {
     TensorHeader tensor = contents.header().tensor(entry.name());
-    TensorHeader.Section section = tensor.sectionOf(RowIndex.firstRow(tensor, entry)).orElseThrow(() ->
-        file.damage().of(entry.name(), entry.number(), "a slab of a tensor that is not quantized"));
-    SlabLayout layout = SlabLayout.of(
-        section.coding().grid(), (int) entry.get(Column.ROWS), (int) entry.get(Column.COLUMNS));
+    TensorHeader.Section section =
+        tensor
+            .sectionOf(RowIndex.firstRow(tensor, entry))
+            .orElseThrow(
+                () ->
+                    file.damage()
+                        .of(
+                            entry.name(),
+                            entry.number(),
+                            "a slab of a tensor that is not quantized"));
+    SlabLayout layout =
+        SlabLayout.of(
+            section.coding().grid(), (int) entry.get(Column.ROWS), (int) entry.get(Column.COLUMNS));
     MemorySegment own = exponents(entry);
     Row row = rows.row(layouts.get(entry.batch()), entry, own);
     for (Column column : Column.all()) {
@@ -211,12 +226,18 @@ public final class UnitFileReader implements AutoCloseable {
       long found = bytes == null ? 0 : bytes.byteSize();
       long expected = layout.bytes().getOrDefault(column, 0L);
       if (found != expected) {
-        throw file.damage().of(entry.name(), entry.number(),
-            column.text() + " has " + found + " bytes, the header's grid takes " + expected);
+        throw file.damage()
+            .of(
+                entry.name(),
+                entry.number(),
+                column.text() + " has " + found + " bytes, the header's grid takes " + expected);
       }
     }
     return new UnitRow.Slab(
-        entry.name(), (int) entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW), layout.slab(row, own));
+        entry.name(),
+        (int) entry.get(Column.EXPERT),
+        entry.get(Column.FIRST_ROW),
+        layout.slab(row, own));
   }
 
   /** Of a slab's rows; empty where the file has none. */
@@ -227,7 +248,8 @@ public final class UnitFileReader implements AutoCloseable {
     }
     MemorySegment bytes = exponents.row(layouts.get(entry.batch()), entry).bytes(Column.RAW);
     if (bytes == null || bytes.byteSize() != slab.get(Column.ROWS)) {
-      throw file.damage().of(entry.name(), entry.number(), "its exponents are not one for each row of the slab");
+      throw file.damage()
+          .of(entry.name(), entry.number(), "its exponents are not one for each row of the slab");
     }
     return bytes.asReadOnly();
   }
@@ -235,7 +257,8 @@ public final class UnitFileReader implements AutoCloseable {
   private UnitRow.Raw raw(RowIndex.Entry entry) {
     MemorySegment bytes = rows.row(layouts.get(entry.batch()), entry).bytes(Column.RAW);
     if (bytes == null || bytes.byteSize() != entry.payloadBytes()) {
-      throw file.damage().of(entry.name(), entry.number(), "its bytes do not have the length of their column");
+      throw file.damage()
+          .of(entry.name(), entry.number(), "its bytes do not have the length of their column");
     }
     return new UnitRow.Raw(entry.name(), entry.get(Column.BYTE_OFFSET), bytes.asReadOnly());
   }
@@ -243,18 +266,30 @@ public final class UnitFileReader implements AutoCloseable {
   private StoredTransform transform(RowIndex.Entry entry) {
     Row row = transforms.row(layouts.get(entry.batch()), entry);
     int k = (int) entry.get(Column.K);
-    StoredTransform.Format format = Objects.requireNonNull(StoredNumbers.format(entry.get(Column.FORMAT)));
+    StoredTransform.Format format =
+        Objects.requireNonNull(StoredNumbers.format(entry.get(Column.FORMAT)));
     MemorySegment data = row.bytes(Column.TRANSFORM_DATA);
     MemorySegment scales = row.bytes(Column.TRANSFORM_SCALES);
-    long expected = switch (format) {
-      case INT8 -> (long) k * k;
-      case BF16 -> 2L * k * k;
-      case HADAMARD -> (k + 7L) / 8;
-    };
+    long expected =
+        switch (format) {
+          case INT8 -> (long) k * k;
+          case BF16 -> 2L * k * k;
+          case HADAMARD -> (k + 7L) / 8;
+        };
     long expectedScales = format == StoredTransform.Format.INT8 ? 2L * k : 0;
-    if (data == null || scales == null || data.byteSize() != expected || scales.byteSize() != expectedScales) {
-      throw file.damage().of(entry.name(), entry.number(),
-          "a block of " + k + " channels in " + format + " does not take the bytes that are there");
+    if (data == null
+        || scales == null
+        || data.byteSize() != expected
+        || scales.byteSize() != expectedScales) {
+      throw file.damage()
+          .of(
+              entry.name(),
+              entry.number(),
+              "a block of "
+                  + k
+                  + " channels in "
+                  + format
+                  + " does not take the bytes that are there");
     }
     return new StoredTransform(
         Objects.requireNonNull(StoredNumbers.side(entry.get(Column.SIDE))),

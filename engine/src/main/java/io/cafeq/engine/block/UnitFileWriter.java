@@ -28,10 +28,10 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw bytes go to the
- * channel from the memory where they lie; transforms are gathered and go out together. Not thread-safe; owns its
- * channel and no other memory. Wrong arguments are IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT
- * failure.
+ * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw
+ * bytes go to the channel from the memory where they lie; transforms are gathered and go out
+ * together. Not thread-safe; owns its channel and no other memory. Wrong arguments are
+ * IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT failure.
  */
 public final class UnitFileWriter implements AutoCloseable {
   /** The most bytes that the payload of a slab or a raw row may have. */
@@ -68,8 +68,12 @@ public final class UnitFileWriter implements AutoCloseable {
   public static UnitFileWriter open(Path partFile, UnitHeader header) {
     FileChannel channel;
     try {
-      channel = FileChannel.open(
-          partFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
+      channel =
+          FileChannel.open(
+              partFile,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.TRUNCATE_EXISTING);
     } catch (IOException e) {
       throw FileFailure.of("write", partFile, e);
     }
@@ -85,13 +89,14 @@ public final class UnitFileWriter implements AutoCloseable {
 
   /** One block of the transform stored under {@code key}. */
   public void writeTransform(String key, StoredTransform transform) {
-    Row row = Row.of(Column.Kind.TRANSFORM, key, index(key))
-        .with(Column.SIDE, StoredNumbers.of(transform.side()))
-        .with(Column.FIRST_CHANNEL, transform.firstChannel())
-        .with(Column.K, transform.k())
-        .with(Column.FORMAT, StoredNumbers.of(transform.format()))
-        .with(Column.TRANSFORM_DATA, MemorySegment.ofArray(transform.data()))
-        .with(Column.TRANSFORM_SCALES, halves(transform.scales()));
+    Row row =
+        Row.of(Column.Kind.TRANSFORM, key, index(key))
+            .with(Column.SIDE, StoredNumbers.of(transform.side()))
+            .with(Column.FIRST_CHANNEL, transform.firstChannel())
+            .with(Column.K, transform.k())
+            .with(Column.FORMAT, StoredNumbers.of(transform.format()))
+            .with(Column.TRANSFORM_DATA, MemorySegment.ofArray(transform.data()))
+            .with(Column.TRANSFORM_SCALES, halves(transform.scales()));
     transforms.add(row);
     transformBytes += row.payloadBytes();
     if (transformBytes >= GATHERED_BYTES) {
@@ -100,48 +105,62 @@ public final class UnitFileWriter implements AutoCloseable {
   }
 
   /**
-   * Rows [firstRow, firstRow + slab.rows) of {@code tensor}; {@code expert} is -1 for a plain matrix. The segments are
-   * borrowed during the call.
+   * Rows [firstRow, firstRow + slab.rows) of {@code tensor}; {@code expert} is -1 for a plain
+   * matrix. The segments are borrowed during the call.
    */
   public void writeSlab(String tensor, int expert, long firstRow, EncodedSlab slab) {
     TensorHeader described = tensor(tensor);
     long first = Math.max(0, expert) * described.rows() + firstRow;
     TensorHeader.Section section = described.sectionOf(first).orElse(null);
-    if (section == null || first + slab.rows() > section.end() || !slab.grid().equals(section.coding().grid())) {
+    if (section == null
+        || first + slab.rows() > section.end()
+        || !slab.grid().equals(section.coding().grid())) {
       throw new IllegalArgumentException(
-          tensor + " was announced with " + section + ", not rows from " + first + " on with " + slab.grid());
+          tensor
+              + " was announced with "
+              + section
+              + ", not rows from "
+              + first
+              + " on with "
+              + slab.grid());
     }
     writeExponents(tensor, expert, firstRow, slab);
     SlabLayout layout = SlabLayout.of(slab.grid(), slab.rows(), slab.columns());
-    Row row = Row.of(Column.Kind.SLAB, tensor, index(tensor))
-        .with(Column.EXPERT, expert)
-        .with(Column.FIRST_ROW, firstRow)
-        .with(Column.ROWS, slab.rows())
-        .with(Column.COLUMNS, slab.columns())
-        .with(Column.SQUARED_ERROR, Double.doubleToRawLongBits(slab.squaredError()))
-        .with(Column.SQUARED_NORM, Double.doubleToRawLongBits(slab.squaredNorm()));
+    Row row =
+        Row.of(Column.Kind.SLAB, tensor, index(tensor))
+            .with(Column.EXPERT, expert)
+            .with(Column.FIRST_ROW, firstRow)
+            .with(Column.ROWS, slab.rows())
+            .with(Column.COLUMNS, slab.columns())
+            .with(Column.SQUARED_ERROR, Double.doubleToRawLongBits(slab.squaredError()))
+            .with(Column.SQUARED_NORM, Double.doubleToRawLongBits(slab.squaredNorm()));
     layout.put(row, slab);
     write(row, slab.exponents());
   }
 
   private void writeExponents(String tensor, int expert, long firstRow, EncodedSlab slab) {
     if (slab.exponents().byteSize() > 0) {
-      write(Row.of(Column.Kind.EXPONENTS, tensor, index(tensor))
-          .with(Column.EXPERT, expert)
-          .with(Column.FIRST_ROW, firstRow)
-          .with(Column.ROWS, slab.rows())
-          .with(Column.RAW, slab.exponents()));
+      write(
+          Row.of(Column.Kind.EXPONENTS, tensor, index(tensor))
+              .with(Column.EXPERT, expert)
+              .with(Column.FIRST_ROW, firstRow)
+              .with(Column.ROWS, slab.rows())
+              .with(Column.RAW, slab.exponents()));
     }
   }
 
-  /** Bytes [byteOffset, byteOffset + bytes.byteSize()) of a tensor that is not quantized; borrowed during the call. */
+  /**
+   * Bytes [byteOffset, byteOffset + bytes.byteSize()) of a tensor that is not quantized; borrowed
+   * during the call.
+   */
   public void writeRaw(String tensor, long byteOffset, MemorySegment bytes) {
     if (!tensor(tensor).isRaw()) {
       throw new IllegalArgumentException(tensor + " was announced as " + tensor(tensor).content());
     }
-    write(Row.of(Column.Kind.RAW, tensor, index(tensor))
-        .with(Column.BYTE_OFFSET, byteOffset)
-        .with(Column.RAW, bytes));
+    write(
+        Row.of(Column.Kind.RAW, tensor, index(tensor))
+            .with(Column.BYTE_OFFSET, byteOffset)
+            .with(Column.RAW, bytes));
   }
 
   /**
@@ -204,7 +223,8 @@ public final class UnitFileWriter implements AutoCloseable {
 
   private void write(Row row, MemorySegment exponents) {
     if (row.payloadBytes() > MAX_ROW_BYTES) {
-      throw new IllegalArgumentException(row.name() + ": a row of " + row.payloadBytes() + " bytes is too large");
+      throw new IllegalArgumentException(
+          row.name() + ": a row of " + row.payloadBytes() + " bytes is too large");
     }
     flushTransforms();
     write(List.of(row), exponents);
@@ -243,7 +263,12 @@ public final class UnitFileWriter implements AutoCloseable {
   private static MemorySegment halves(short[] values) {
     MemorySegment bytes = MemorySegment.ofArray(new byte[2 * values.length]);
     MemorySegment.copy(
-        values, 0, bytes, ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0, values.length);
+        values,
+        0,
+        bytes,
+        ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN),
+        0,
+        values.length);
     return bytes;
   }
 }

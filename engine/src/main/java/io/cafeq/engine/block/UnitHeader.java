@@ -16,7 +16,11 @@ import java.util.SequencedSet;
  * @param couplings pairs among the tensors of which only the products are those of the source
  */
 public record UnitHeader(
-    String id, JobIdentity identity, String kernel, List<TensorHeader> tensors, List<Coupling> couplings) {
+    String id,
+    JobIdentity identity,
+    String kernel,
+    List<TensorHeader> tensors,
+    List<Coupling> couplings) {
   /** Without pairs. */
   public UnitHeader(String id, JobIdentity identity, String kernel, List<TensorHeader> tensors) {
     this(id, identity, kernel, tensors, List.of());
@@ -39,7 +43,8 @@ public record UnitHeader(
   }
 
   /**
-   * Everything that rows can name, in the order of the file's dictionary: the tensors, then the transforms' other keys.
+   * Everything that rows can name, in the order of the file's dictionary: the tensors, then the
+   * transforms' other keys.
    */
   public List<String> names() {
     SequencedSet<String> names = new LinkedHashSet<>();

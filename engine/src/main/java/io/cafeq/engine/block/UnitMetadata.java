@@ -16,12 +16,17 @@ import java.util.zip.CRC32C;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
-/** The text that travels in a unit's file beside its rows: what the schema and the footer say, as sorted keys. */
+/**
+ * The text that travels in a unit's file beside its rows: what the schema and the footer say, as
+ * sorted keys.
+ */
 final class UnitMetadata {
   static final int MAJOR = 2;
   static final String VERSION = MAJOR + ".0";
+
   /** Of files with a layout that version 2.0 did not know. */
   static final String WITH_STATED_SHAPES = MAJOR + ".2";
+
   static final String FORMAT_VERSION = "cafeq.format_version";
   static final String UNIT = "cafeq.unit";
   static final String RECIPE_HASH = "cafeq.recipe_hash";
@@ -38,7 +43,8 @@ final class UnitMetadata {
   private UnitMetadata() {}
 
   /** What a file says beside its rows. */
-  record Contents(UnitHeader header, SortedMap<String, String> sources, @Nullable UnitFigures figures) {}
+  record Contents(
+      UnitHeader header, SortedMap<String, String> sources, @Nullable UnitFigures figures) {}
 
   /** Checks version, columns, checksum and dictionary. */
   static Contents read(ArrowFile file) {
@@ -47,7 +53,8 @@ final class UnitMetadata {
     SortedMap<String, String> footer = file.footerMetadata();
     String version = schema.get(FORMAT_VERSION);
     if (version == null) {
-      throw damage.of("is an Arrow file, but not one of a quantized unit: it has no " + FORMAT_VERSION);
+      throw damage.of(
+          "is an Arrow file, but not one of a quantized unit: it has no " + FORMAT_VERSION);
     }
     Matcher matcher = VERSION_PATTERN.matcher(version);
     if (!matcher.matches()) {
@@ -67,7 +74,10 @@ final class UnitMetadata {
         throw damage.of("its dictionary of names differs from its header");
       }
       return new Contents(header, sources(footer), figures(footer));
-    } catch (Fields.Bad | JsonProcessingException | IllegalArgumentException | ArithmeticException e) {
+    } catch (Fields.Bad
+        | JsonProcessingException
+        | IllegalArgumentException
+        | ArithmeticException e) {
       throw damage.of(String.valueOf(e.getMessage()), e);
     }
   }
@@ -81,7 +91,8 @@ final class UnitMetadata {
     ArrayNode tensors = JsonNodeFactory.instance.arrayNode();
     header.tensors().forEach(tensor -> tensors.add(TensorJson.write(tensor)));
     SortedMap<String, String> metadata = new TreeMap<>();
-    boolean statesShapes = header.tensors().stream().anyMatch(tensor -> tensor.layout().statesShape());
+    boolean statesShapes =
+        header.tensors().stream().anyMatch(tensor -> tensor.layout().statesShape());
     metadata.put(FORMAT_VERSION, statesShapes ? WITH_STATED_SHAPES : VERSION);
     metadata.put(UNIT, header.id());
     metadata.put(RECIPE_HASH, header.identity().recipeHash());
@@ -110,8 +121,8 @@ final class UnitMetadata {
   }
 
   /**
-   * CRC-32C over the schema's and then the footer's {@code cafeq.} entries without the checksum itself, each map by
-   * sorted keys, every key and value in UTF-8 followed by a zero byte.
+   * CRC-32C over the schema's and then the footer's {@code cafeq.} entries without the checksum
+   * itself, each map by sorted keys, every key and value in UTF-8 followed by a zero byte.
    */
   static long checksum(SortedMap<String, String> schema, SortedMap<String, String> footer) {
     CRC32C crc = new CRC32C();
@@ -121,17 +132,19 @@ final class UnitMetadata {
   }
 
   private static void checkColumns(ArrowFile file) {
-    List<String> expected = Column.all().stream()
-        .map(Column::field)
-        .map(field -> field.getName() + ":" + field.getType().getTypeID().getFlatbufID())
-        .toList();
+    List<String> expected =
+        Column.all().stream()
+            .map(Column::field)
+            .map(field -> field.getName() + ":" + field.getType().getTypeID().getFlatbufID())
+            .toList();
     List<String> found = file.columns();
     if (found.size() < expected.size() || !found.subList(0, expected.size()).equals(expected)) {
       throw file.damage().of("has the columns " + found + ", expected " + expected);
     }
   }
 
-  private static UnitHeader header(SortedMap<String, String> schema) throws JsonProcessingException {
+  private static UnitHeader header(SortedMap<String, String> schema)
+      throws JsonProcessingException {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     schema.forEach(node::put);
     Fields fields = new Fields("schema", node);
@@ -150,23 +163,26 @@ final class UnitMetadata {
         coupled ? lists.list(COUPLINGS, CouplingJson::read) : List.of());
   }
 
-  private static SortedMap<String, String> sources(SortedMap<String, String> footer) throws JsonProcessingException {
+  private static SortedMap<String, String> sources(SortedMap<String, String> footer)
+      throws JsonProcessingException {
     SortedMap<String, String> sources = new TreeMap<>();
     Fields fields = new Fields(SOURCES, Json.parse(footer.getOrDefault(SOURCES, "")));
     fields.node().fieldNames().forEachRemaining(name -> sources.put(name, fields.text(name)));
     return sources;
   }
 
-  private static @Nullable UnitFigures figures(SortedMap<String, String> footer) throws JsonProcessingException {
+  private static @Nullable UnitFigures figures(SortedMap<String, String> footer)
+      throws JsonProcessingException {
     String figures = footer.get(FIGURES);
     return figures == null ? null : FiguresJson.read(new Fields(FIGURES, Json.parse(figures)));
   }
 
   private static void update(CRC32C crc, SortedMap<String, String> entries) {
-    entries.forEach((key, value) -> {
-      if (key.startsWith("cafeq.") && !key.equals(CHECKSUM)) {
-        crc.update((key + '\0' + value + '\0').getBytes(StandardCharsets.UTF_8));
-      }
-    });
+    entries.forEach(
+        (key, value) -> {
+          if (key.startsWith("cafeq.") && !key.equals(CHECKSUM)) {
+            crc.update((key + '\0' + value + '\0').getBytes(StandardCharsets.UTF_8));
+          }
+        });
   }
 }

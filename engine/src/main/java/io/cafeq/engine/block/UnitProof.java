@@ -15,13 +15,16 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Proves one unit's file from what is on disk: structure and checksums, every row decoded, and with the source at hand
- * the errors measured again and copied bytes compared. Used before a file gets its final name and whenever a result is
- * verified. Takes as much native memory as {@link UnitFileReader}, and about 17 MiB (twice one block where that is
- * more).
+ * Proves one unit's file from what is on disk: structure and checksums, every row decoded, and with
+ * the source at hand the errors measured again and copied bytes compared. Used before a file gets
+ * its final name and whenever a result is verified. Takes as much native memory as {@link
+ * UnitFileReader}, and about 17 MiB (twice one block where that is more).
  */
 public final class UnitProof {
-  /** Learners measure in float with BLAS, the proof decodes in fixed order: they agree much closer than this. */
+  /**
+   * Learners measure in float with BLAS, the proof decodes in fixed order: they agree much closer
+   * than this.
+   */
   static final double TOLERANCE = 1e-3;
 
   /** What there is to compare with. */
@@ -29,7 +32,10 @@ public final class UnitProof {
     /** Nothing: structure, checksums and decoding only. */
     record Nothing() implements Against {}
 
-    /** @param hashes whether the tensors' SHA-256 is computed again, which reads quantized tensors twice */
+    /**
+     * @param hashes whether the tensors' SHA-256 is computed again, which reads quantized tensors
+     *     twice
+     */
     record Source(Checkpoint checkpoint, boolean hashes) implements Against {}
   }
 
@@ -37,9 +43,11 @@ public final class UnitProof {
    * @param weights quantized weights that were decoded
    * @param squaredError sum of (effective - original)^2, measured now; 0 without a source
    * @param squaredNorm sum of original^2, measured now; 0 without a source
-   * @param problems all that were found, of kind RESULT unless the source cannot be read; empty for a sound file
+   * @param problems all that were found, of kind RESULT unless the source cannot be read; empty for
+   *     a sound file
    */
-  public record Outcome(long weights, double squaredError, double squaredNorm, List<EngineException> problems) {
+  public record Outcome(
+      long weights, double squaredError, double squaredNorm, List<EngineException> problems) {
     public Outcome {
       problems = List.copyOf(problems);
     }
@@ -132,35 +140,58 @@ public final class UnitProof {
     String recorded = reader.sourceHashes().get(tensor.name());
     String now = source.sha256(stop);
     if (!now.equals(recorded)) {
-      problems.add(damage.disagrees("tensor " + tensor.name() + " was made from a source with SHA-256 " + recorded
-          + ", the checkpoint has " + now));
+      problems.add(
+          damage.disagrees(
+              "tensor "
+                  + tensor.name()
+                  + " was made from a source with SHA-256 "
+                  + recorded
+                  + ", the checkpoint has "
+                  + now));
     }
   }
 
   private void raw(TensorHeader tensor, @Nullable SourceTensor source) {
-    reader.forEachRaw(tensor.name(), row -> {
-      stop.check();
-      if (source != null && !source.holds(row.byteOffset(), row.bytes())) {
-        throw damage.of("tensor " + tensor.name() + ": its bytes from " + row.byteOffset()
-            + " on differ from the source");
-      }
-    });
+    reader.forEachRaw(
+        tensor.name(),
+        row -> {
+          stop.check();
+          if (source != null && !source.holds(row.byteOffset(), row.bytes())) {
+            throw damage.of(
+                "tensor "
+                    + tensor.name()
+                    + ": its bytes from "
+                    + row.byteOffset()
+                    + " on differ from the source");
+          }
+        });
   }
 
   private void slabs(TensorHeader tensor, @Nullable SourceTensor source, Arena arena) {
     SlabErrors errors = new SlabErrors(tensor, damage);
-    new WeightPieces(reader, arena).forEach(tensor.name(), (channel, effective, slab) -> {
-      stop.check();
-      // Of a factor of a pair only the product is that of the source.
-      boolean coupled = tensor.sectionOf(channel).orElseThrow().coding().coupled();
-      if (coupled && (slab.slab().squaredError() != 0 || slab.slab().squaredNorm() != 0)) {
-        throw damage.of("tensor " + tensor.name() + ", output channels from " + channel
-            + " on: rows of a pair have no error of their own, the file says " + slab.slab().squaredError());
-      }
-      errors.add(
-          channel, effective, slab, coupled || source == null ? null : source.rows(channel, effective.rows()));
-      weights += effective.elements();
-    });
+    new WeightPieces(reader, arena)
+        .forEach(
+            tensor.name(),
+            (channel, effective, slab) -> {
+              stop.check();
+              // Of a factor of a pair only the product is that of the source.
+              boolean coupled = tensor.sectionOf(channel).orElseThrow().coding().coupled();
+              if (coupled && (slab.slab().squaredError() != 0 || slab.slab().squaredNorm() != 0)) {
+                throw damage.of(
+                    "tensor "
+                        + tensor.name()
+                        + ", output channels from "
+                        + channel
+                        + " on: rows of a pair have no error of their own, the file says "
+                        + slab.slab().squaredError());
+              }
+              errors.add(
+                  channel,
+                  effective,
+                  slab,
+                  coupled || source == null ? null : source.rows(channel, effective.rows()));
+              weights += effective.elements();
+            });
     errors.endOfSlab();
     squaredError += errors.squaredError();
     squaredNorm += errors.squaredNorm();
@@ -169,7 +200,8 @@ public final class UnitProof {
   private void pairs(Checkpoint checkpoint) {
     for (Coupling coupling : reader.header().couplings()) {
       try {
-        PairProof.Outcome outcome = new PairProof(reader, checkpoint, stop, coupling).check(reader.figures());
+        PairProof.Outcome outcome =
+            new PairProof(reader, checkpoint, stop, coupling).check(reader.figures());
         squaredError += outcome.squaredError();
         squaredNorm += outcome.squaredNorm();
       } catch (EngineException e) {
@@ -178,9 +210,17 @@ public final class UnitProof {
     }
     for (TensorHeader tensor : reader.header().tensors()) {
       if (tensor.content() instanceof TensorHeader.Content.Folded) {
-        FoldedBias.read(reader, checkpoint, tensor.name()).changedOutside(reader.header().couplings())
-            .ifPresent(entry -> problems.add(damage.of(
-                "tensor " + tensor.name() + ", entry " + entry + ": belongs to no pair, but differs from the source")));
+        FoldedBias.read(reader, checkpoint, tensor.name())
+            .changedOutside(reader.header().couplings())
+            .ifPresent(
+                entry ->
+                    problems.add(
+                        damage.of(
+                            "tensor "
+                                + tensor.name()
+                                + ", entry "
+                                + entry
+                                + ": belongs to no pair, but differs from the source")));
       }
     }
   }
@@ -194,7 +234,9 @@ public final class UnitProof {
       found.put(List.of(coupling.left(), coupling.right()), coupledWeights(coupling));
     }
     if (!said.equals(found) || figures.pairs().size() != reader.header().couplings().size()) {
-      problems.add(damage.of("its figures speak of the pairs and weights " + said + ", its rows have " + found));
+      problems.add(
+          damage.of(
+              "its figures speak of the pairs and weights " + said + ", its rows have " + found));
     }
   }
 
@@ -202,10 +244,12 @@ public final class UnitProof {
     TensorHeader left = reader.header().tensor(coupling.left());
     TensorHeader right = reader.header().tensor(coupling.right());
     long size = coupling.heads().getFirst().size();
-    long rightRows = switch (coupling.kind()) {
-      case VALUE_OUTPUT -> right.allRows();
-      case QUERY_KEY -> size * coupling.heads().stream().mapToLong(head -> head.right().size()).sum();
-    };
+    long rightRows =
+        switch (coupling.kind()) {
+          case VALUE_OUTPUT -> right.allRows();
+          case QUERY_KEY ->
+              size * coupling.heads().stream().mapToLong(head -> head.right().size()).sum();
+        };
     return coupling.heads().size() * size * left.columns() + rightRows * right.columns();
   }
 
@@ -219,16 +263,26 @@ public final class UnitProof {
     }
     pairFigures(figures);
     if (figures.weights() != weights) {
-      problems.add(damage.of("its figures speak of " + figures.weights() + " weights, its rows have " + weights));
+      problems.add(
+          damage.of(
+              "its figures speak of " + figures.weights() + " weights, its rows have " + weights));
     }
     if (against instanceof Against.Source) {
       if (!SlabErrors.agree(figures.result().squaredError(), squaredError, squaredNorm)) {
-        problems.add(damage.disagrees("its figures have the squared error " + figures.result().squaredError()
-            + ", measured against the source it is " + squaredError));
+        problems.add(
+            damage.disagrees(
+                "its figures have the squared error "
+                    + figures.result().squaredError()
+                    + ", measured against the source it is "
+                    + squaredError));
       }
       if (!SlabErrors.agree(figures.squaredNorm(), squaredNorm, squaredNorm)) {
-        problems.add(damage.disagrees("its figures have the squared norm " + figures.squaredNorm()
-            + ", measured on the source it is " + squaredNorm));
+        problems.add(
+            damage.disagrees(
+                "its figures have the squared norm "
+                    + figures.squaredNorm()
+                    + ", measured on the source it is "
+                    + squaredNorm));
       }
     }
   }

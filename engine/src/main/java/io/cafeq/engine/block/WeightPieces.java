@@ -6,8 +6,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Decodes a tensor's slabs piece by piece into one buffer that is reused. A piece has about 8 MiB, but at least one
- * row, or one block of an output-side transform. Owned by one thread.
+ * Decodes a tensor's slabs piece by piece into one buffer that is reused. A piece has about 8 MiB,
+ * but at least one row, or one block of an output-side transform. Owned by one thread.
  */
 final class WeightPieces {
   private static final long TARGET_BYTES = 8L << 20;
@@ -35,26 +35,36 @@ final class WeightPieces {
   /** All rows in order; none where the tensor is not quantized. */
   void forEach(String tensor, Consumer consumer) {
     TensorHeader header = reader.header().tensor(tensor);
-    reader.forEachSlab(tensor, slab -> {
-      long first = Math.max(0, slab.expert()) * header.rows() + slab.firstRow();
-      TensorHeader.TransformUse transform = header.sectionOf(first).orElseThrow().coding().transform();
-      SlabDecoder.Blocks blocks = transform == null
-          ? null
-          : new SlabDecoder.Blocks(transform.side(), channel -> reader.transform(transform.key(), channel));
-      boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
-      int rows = slab.slab().rows();
-      int done = 0;
-      while (done < rows) {
-        int count = mixesRows && transform != null
-            ? wholeBlocks(transform.key(), Math.toIntExact(first + done), rows - done, header.columns())
-            : (int) Math.min(rows - done, target(header.columns()));
-        FloatMatrix piece = piece(count, header.columns());
-        int channel = mixesRows ? Math.toIntExact(first + done) : 0;
-        decoder.decode(slab.slab(), done, blocks, channel, piece);
-        consumer.accept(first + done, piece, slab);
-        done += count;
-      }
-    });
+    reader.forEachSlab(
+        tensor,
+        slab -> {
+          long first = Math.max(0, slab.expert()) * header.rows() + slab.firstRow();
+          TensorHeader.TransformUse transform =
+              header.sectionOf(first).orElseThrow().coding().transform();
+          SlabDecoder.Blocks blocks =
+              transform == null
+                  ? null
+                  : new SlabDecoder.Blocks(
+                      transform.side(), channel -> reader.transform(transform.key(), channel));
+          boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
+          int rows = slab.slab().rows();
+          int done = 0;
+          while (done < rows) {
+            int count =
+                mixesRows && transform != null
+                    ? wholeBlocks(
+                        transform.key(),
+                        Math.toIntExact(first + done),
+                        rows - done,
+                        header.columns())
+                    : (int) Math.min(rows - done, target(header.columns()));
+            FloatMatrix piece = piece(count, header.columns());
+            int channel = mixesRows ? Math.toIntExact(first + done) : 0;
+            decoder.decode(slab.slab(), done, blocks, channel, piece);
+            consumer.accept(first + done, piece, slab);
+            done += count;
+          }
+        });
   }
 
   private int wholeBlocks(String key, int channel, int most, int columns) {

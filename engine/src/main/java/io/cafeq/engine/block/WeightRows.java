@@ -6,9 +6,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Decodes any rows of a unit's quantized tensors, straight into where they are wanted. Only rows of an output-side block that
- * is wanted in part go by way of a buffer, which holds that block until another one is needed: who reads a tensor from its
- * first row to its last has every block decoded once. Owned by one thread.
+ * Decodes any rows of a unit's quantized tensors, straight into where they are wanted. Only rows of
+ * an output-side block that is wanted in part go by way of a buffer, which holds that block until
+ * another one is needed: who reads a tensor from its first row to its last has every block decoded
+ * once. Owned by one thread.
  */
 final class WeightRows {
   private final UnitFileReader reader;
@@ -49,8 +50,16 @@ final class WeightRows {
     return new SlabDecoder.Blocks(use.side(), channel -> reader.transform(use.key(), channel));
   }
 
-  /** Fills the whole blocks at the beginning of the target, or else its part of the first block; answers with its rows. */
-  private int blocks(UnitRow.Slab slab, TensorHeader.TransformUse use, long start, int within, FloatMatrix target) {
+  /**
+   * Fills the whole blocks at the beginning of the target, or else its part of the first block;
+   * answers with its rows.
+   */
+  private int blocks(
+      UnitRow.Slab slab,
+      TensorHeader.TransformUse use,
+      long start,
+      int within,
+      FloatMatrix target) {
     int channel = Math.toIntExact(start + within);
     int first = reader.blockAt(use.key(), channel);
     int whole = 0;
@@ -71,7 +80,8 @@ final class WeightRows {
     return count;
   }
 
-  private FloatMatrix block(UnitRow.Slab slab, TensorHeader.TransformUse use, int first, int within) {
+  private FloatMatrix block(
+      UnitRow.Slab slab, TensorHeader.TransformUse use, int first, int within) {
     int rows = reader.blockLength(use.key(), first);
     int columns = slab.slab().columns();
     long bytes = (long) rows * columns * Float.BYTES;

@@ -6,11 +6,13 @@ import java.util.List;
 import java.util.PriorityQueue;
 
 /**
- * Chooses one offer for each part so that the sum of bits stays within a budget at the least sum of errors. This is a knapsack
- * with alternatives; it is solved on the lower convex hulls, step by step from the cheapest choice of all to the best, each time
- * taking the step that saves the most error a bit (the Lagrangian relaxation, see Shoham and Gersho, "Efficient bit allocation for
- * an arbitrary set of quantizers", 1988), skipping steps that no longer fit; what is left is then filled with single better
- * offers. The result is above the best possible by less than what one step of a hull saves.
+ * Chooses one offer for each part so that the sum of bits stays within a budget at the least sum of
+ * errors. This is a knapsack with alternatives; it is solved on the lower convex hulls, step by
+ * step from the cheapest choice of all to the best, each time taking the step that saves the most
+ * error a bit (the Lagrangian relaxation, see Shoham and Gersho, "Efficient bit allocation for an
+ * arbitrary set of quantizers", 1988), skipping steps that no longer fit; what is left is then
+ * filled with single better offers. The result is above the best possible by less than what one
+ * step of a hull saves.
  *
  * <p>Pure: depends on its arguments alone, ties go to whatever comes first.
  *
@@ -31,7 +33,10 @@ public record Allocation<T>(List<Chosen<T>> choices, long bits, double error) {
     }
   }
 
-  /** Alternative divisions of the same tensors into parts, such as one unit for all of them or one for each. */
+  /**
+   * Alternative divisions of the same tensors into parts, such as one unit for all of them or one
+   * for each.
+   */
   public record Cluster<T>(List<List<Part<T>>> divisions) {
     public Cluster {
       divisions = divisions.stream().map(List::copyOf).toList();
@@ -55,7 +60,9 @@ public record Allocation<T>(List<Chosen<T>> choices, long bits, double error) {
 
   /** The least bits that are possible at all. */
   public static <T> long leastBits(List<Cluster<T>> clusters) {
-    return clusters.stream().mapToLong(cluster -> Hull.of(cluster).points().getFirst().bits()).sum();
+    return clusters.stream()
+        .mapToLong(cluster -> Hull.of(cluster).points().getFirst().bits())
+        .sum();
   }
 
   /**
@@ -66,10 +73,14 @@ public record Allocation<T>(List<Chosen<T>> choices, long bits, double error) {
     int[] at = new int[hulls.size()];
     long left = budget - hulls.stream().mapToLong(hull -> hull.points().getFirst().bits()).sum();
     if (left < 0) {
-      throw new IllegalArgumentException("the least is " + (budget - left) + " bits, the budget " + budget);
+      throw new IllegalArgumentException(
+          "the least is " + (budget - left) + " bits, the budget " + budget);
     }
-    PriorityQueue<Step> steps = new PriorityQueue<>(
-        Comparator.comparingDouble(Step::savedPerBit).reversed().thenComparingInt(Step::cluster));
+    PriorityQueue<Step> steps =
+        new PriorityQueue<>(
+            Comparator.comparingDouble(Step::savedPerBit)
+                .reversed()
+                .thenComparingInt(Step::cluster));
     for (int i = 0; i < at.length; i++) {
       addStep(steps, hulls.get(i), i, 0);
     }
@@ -100,7 +111,10 @@ public record Allocation<T>(List<Chosen<T>> choices, long bits, double error) {
     }
   }
 
-  /** Takes offers between the hull's points for the bits that are left, the one that saves most first. */
+  /**
+   * Takes offers between the hull's points for the bits that are left, the one that saves most
+   * first.
+   */
   private static <T> void fill(List<Cluster<T>> clusters, List<Chosen<T>> chosen, long left) {
     long room = left;
     while (true) {

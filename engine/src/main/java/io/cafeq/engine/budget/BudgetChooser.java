@@ -11,18 +11,22 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Measures and chooses: for each cluster of a plan the treatments that keep all stored bits within the recipe's {@code
- * target-bpw} at the least sum of weights times squared relative errors, as predicted by {@link Predictions}. A pair counts as its
- * squared PQE / 2 on the weights of both matrices.
+ * Measures and chooses: for each cluster of a plan the treatments that keep all stored bits within
+ * the recipe's {@code target-bpw} at the least sum of weights times squared relative errors, as
+ * predicted by {@link Predictions}. A pair counts as its squared PQE / 2 on the weights of both
+ * matrices.
  *
- * <p>The same checkpoint, recipe, backend and CPU kernel give the same choice, whatever the number of threads. Used once.
+ * <p>The same checkpoint, recipe, backend and CPU kernel give the same choice, whatever the number
+ * of threads. Used once.
  */
 final class BudgetChooser implements Cluster.Chooser {
   private final Recipe recipe;
   private final Measurements measurements;
   private final List<Chosen> all = new ArrayList<>();
 
-  /** @param recipe with a target */
+  /**
+   * @param recipe with a target
+   */
   BudgetChooser(Recipe recipe, Measurements measurements) {
     this.recipe = recipe;
     this.measurements = measurements;
@@ -31,9 +35,11 @@ final class BudgetChooser implements Cluster.Chooser {
   @Override
   public List<Cluster.Decision> choose(List<Cluster> clusters) {
     Predictions predictions = Predictions.measure(clusters, recipe, measurements);
-    List<Allocation.Cluster<Choice>> priced = clusters.stream().map(cluster -> price(cluster, predictions)).toList();
+    List<Allocation.Cluster<Choice>> priced =
+        clusters.stream().map(cluster -> price(cluster, predictions)).toList();
     long budget = budget(clusters, recipe);
-    requirePossible(Allocation.leastBits(priced), budget, clusters.stream().mapToLong(Cluster::weights).sum());
+    requirePossible(
+        Allocation.leastBits(priced), budget, clusters.stream().mapToLong(Cluster::weights).sum());
     Allocation<Choice> allocation = Allocation.within(priced, budget);
     List<Cluster.Decision> decisions = new ArrayList<>();
     for (int i = 0; i < clusters.size(); i++) {
@@ -59,16 +65,32 @@ final class BudgetChooser implements Cluster.Chooser {
     List<List<Allocation.Part<Choice>>> divisions = new ArrayList<>();
     switch (cluster) {
       case Cluster.Matrices matrices -> {
-        divisions.add(Pieces.apart(matrices).stream()
-            .map(piece -> new Allocation.Part<>(predictions.offers(piece)))
-            .toList());
-        Pieces.together(matrices).map(predictions::offers).filter(offers -> !offers.isEmpty())
+        divisions.add(
+            Pieces.apart(matrices).stream()
+                .map(piece -> new Allocation.Part<>(predictions.offers(piece)))
+                .toList());
+        Pieces.together(matrices)
+            .map(predictions::offers)
+            .filter(offers -> !offers.isEmpty())
             .ifPresent(offers -> divisions.add(List.of(new Allocation.Part<>(offers))));
       }
       case Cluster.Coupled pair ->
-          divisions.add(List.of(
-              new Allocation.Part<>(factor(pair, PairGrids.left(pair, recipe), Pieces.left(pair), true, predictions)),
-              new Allocation.Part<>(factor(pair, PairGrids.right(pair, recipe), Pieces.right(pair), false, predictions))));
+          divisions.add(
+              List.of(
+                  new Allocation.Part<>(
+                      factor(
+                          pair,
+                          PairGrids.left(pair, recipe),
+                          Pieces.left(pair),
+                          true,
+                          predictions)),
+                  new Allocation.Part<>(
+                      factor(
+                          pair,
+                          PairGrids.right(pair, recipe),
+                          Pieces.right(pair),
+                          false,
+                          predictions))));
     }
     return new Allocation.Cluster<>(divisions);
   }
@@ -77,12 +99,14 @@ final class BudgetChooser implements Cluster.Chooser {
       Cluster.Coupled pair, PairGrids grids, Piece piece, boolean left, Predictions predictions) {
     PlainErrors plain = predictions.plain(piece);
     Gains gains = predictions.gains(pair);
-    // The inverses that are stored where the transform is undone do not depend on the grids: the left factor pays for both.
+    // The inverses that are stored where the transform is undone do not depend on the grids: the
+    // left factor pays for both.
     long reverse = left ? PairGrids.reverseBits(pair, recipe) : 0;
     List<Offer<Choice>> offers = new ArrayList<>();
     for (GridSpec grid : grids.grids()) {
       Choice choice = new Choice(grid, new TransformSpec.None());
-      double squared = plain.of(grids.reference(grid.bits(), grid.group())) * gains.ratio(grid, piece.columns());
+      double squared =
+          plain.of(grids.reference(grid.bits(), grid.group())) * gains.ratio(grid, piece.columns());
       offers.add(new Offer<>(choice, piece.bits(choice) + reverse, squared / 2 * pair.weights()));
     }
     return Offer.undominated(offers);
@@ -93,27 +117,36 @@ final class BudgetChooser implements Cluster.Chooser {
       throw new EngineException(
           FailureKind.USAGE,
           String.format(
-              Locale.ROOT, "target-bpw allows %.4f bits a weight, and the least that is possible is %.4f",
-              (double) budget / weights, Math.ceil(1e4 * least / weights) / 1e4),
-          "Ask for at least that, or leave more to be chosen: bits, group, scales, side and block can be auto.");
+              Locale.ROOT,
+              "target-bpw allows %.4f bits a weight, and the least that is possible is %.4f",
+              (double) budget / weights,
+              Math.ceil(1e4 * least / weights) / 1e4),
+          "Ask for at least that, or leave more to be chosen: bits, group, scales, side and block"
+              + " can be auto.");
     }
   }
 
   private static Chosen chosen(Cluster cluster, Allocation.Chosen<Choice> choice) {
-    List<Piece> pieces = switch (cluster) {
-      case Cluster.Matrices matrices -> choice.division() == 0
-          ? Pieces.apart(matrices)
-          : Pieces.together(matrices).stream().toList();
-      case Cluster.Coupled pair -> List.of(Pieces.left(pair), Pieces.right(pair));
-    };
-    PlanFile.Division division = switch (cluster) {
-      case Cluster.Matrices matrices -> choice.division() == 0 ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
-      case Cluster.Coupled pair -> PlanFile.Division.PAIRED;
-    };
+    List<Piece> pieces =
+        switch (cluster) {
+          case Cluster.Matrices matrices ->
+              choice.division() == 0
+                  ? Pieces.apart(matrices)
+                  : Pieces.together(matrices).stream().toList();
+          case Cluster.Coupled pair -> List.of(Pieces.left(pair), Pieces.right(pair));
+        };
+    PlanFile.Division division =
+        switch (cluster) {
+          case Cluster.Matrices matrices ->
+              choice.division() == 0 ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
+          case Cluster.Coupled pair -> PlanFile.Division.PAIRED;
+        };
     List<Chosen.Part> parts = new ArrayList<>();
     for (int i = 0; i < pieces.size(); i++) {
       Offer<Choice> offer = choice.offers().get(i);
-      parts.add(new Chosen.Part(offer.what(), new Predicted(pieces.get(i).weights(), offer.bits(), offer.error())));
+      parts.add(
+          new Chosen.Part(
+              offer.what(), new Predicted(pieces.get(i).weights(), offer.bits(), offer.error())));
     }
     return new Chosen(division, parts);
   }

@@ -21,8 +21,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A plan whose stored bits stay within the recipe's {@code target-bpw} at the least predicted sum of weights times squared
- * relative errors. The same checkpoint, recipe, backend and CPU kernel give the same plan.
+ * A plan whose stored bits stay within the recipe's {@code target-bpw} at the least predicted sum
+ * of weights times squared relative errors. The same checkpoint, recipe, backend and CPU kernel
+ * give the same plan.
  */
 public final class BudgetPlan {
   private final Plan plan;
@@ -36,14 +37,17 @@ public final class BudgetPlan {
   }
 
   /**
-   * Measures samples of all tensors that are to be quantized, and chooses. Takes a part of the time of quantizing that falls with
-   * the number of layers, since transforms are tried on a few layers of each kind. Borrows checkpoint and backend.
+   * Measures samples of all tensors that are to be quantized, and chooses. Takes a part of the time
+   * of quantizing that falls with the number of layers, since transforms are tried on a few layers
+   * of each kind. Borrows checkpoint and backend.
    *
    * @param recipe with a target
-   * @param statistics of all inputs, as far as there are any: the errors are then those of the outputs
+   * @param statistics of all inputs, as far as there are any: the errors are then those of the
+   *     outputs
    * @param threads that work at the same time
    * @param memory native bytes that they may take together
-   * @throws EngineException with kind USAGE where the target cannot be met, CHECKPOINT for broken weights, STOPPED
+   * @throws EngineException with kind USAGE where the target cannot be met, CHECKPOINT for broken
+   *     weights, STOPPED
    */
   public static BudgetPlan measure(
       Checkpoint checkpoint,
@@ -56,7 +60,8 @@ public final class BudgetPlan {
     PieceInputs inputs =
         new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
-        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, backend, threads, memory, stop));
+        new BudgetChooser(
+            recipe, new Measurements(checkpoint, inputs, backend, threads, memory, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);
@@ -71,7 +76,8 @@ public final class BudgetPlan {
   /**
    * The plan that an earlier run kept.
    *
-   * @throws EngineException with kind RESULT where the file is not what {@link #keep} wrote for this recipe and checkpoint
+   * @throws EngineException with kind RESULT where the file is not what {@link #keep} wrote for
+   *     this recipe and checkpoint
    */
   public static BudgetPlan read(Path path, Checkpoint checkpoint, Recipe recipe) {
     PlanFile file = PlanFile.read(path);
@@ -79,15 +85,22 @@ public final class BudgetPlan {
       throw PlanFile.damaged(path, "it is of another recipe or program", null);
     }
     List<Chosen> chosen = new ArrayList<>();
-    Recorder recorder = new Recorder(clusters -> {
-      chosen.addAll(new StoredChoices(recipe).restore(file.clusters(), clusters)
-          .orElseThrow(() -> PlanFile.damaged(path, "it is of another checkpoint, or was changed", null)));
-      List<Cluster.Decision> decisions = new ArrayList<>();
-      for (int i = 0; i < clusters.size(); i++) {
-        decisions.add(chosen.get(i).decision(clusters.get(i), recipe));
-      }
-      return decisions;
-    });
+    Recorder recorder =
+        new Recorder(
+            clusters -> {
+              chosen.addAll(
+                  new StoredChoices(recipe)
+                      .restore(file.clusters(), clusters)
+                      .orElseThrow(
+                          () ->
+                              PlanFile.damaged(
+                                  path, "it is of another checkpoint, or was changed", null)));
+              List<Cluster.Decision> decisions = new ArrayList<>();
+              for (int i = 0; i < clusters.size(); i++) {
+                decisions.add(chosen.get(i).decision(clusters.get(i), recipe));
+              }
+              return decisions;
+            });
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     return new BudgetPlan(plan, file, recorder.clusters, chosen);
   }
@@ -129,9 +142,11 @@ public final class BudgetPlan {
   /** Of one unit; empty for copied tensors. */
   public Optional<Predicted> predicted(Unit unit) {
     return switch (unit) {
-      case Unit.Quantized quantized -> Optional.of(quantized.parts().stream()
-          .map(part -> byFirstRow.getOrDefault(key(part), Predicted.NOTHING))
-          .reduce(Predicted.NOTHING, Predicted::plus));
+      case Unit.Quantized quantized ->
+          Optional.of(
+              quantized.parts().stream()
+                  .map(part -> byFirstRow.getOrDefault(key(part), Predicted.NOTHING))
+                  .reduce(Predicted.NOTHING, Predicted::plus));
       case Unit.Copied copied -> Optional.empty();
     };
   }
@@ -141,10 +156,13 @@ public final class BudgetPlan {
     for (int i = 0; i < clusters.size(); i++) {
       Chosen own = chosen.get(i);
       switch (clusters.get(i)) {
-        case Cluster.Coupled pair -> byFirstRow.put(key(Pieces.left(pair).ranges().getFirst()), own.predicted());
+        case Cluster.Coupled pair ->
+            byFirstRow.put(key(Pieces.left(pair).ranges().getFirst()), own.predicted());
         case Cluster.Matrices matrices -> {
           for (int part = 0; part < own.parts().size(); part++) {
-            byFirstRow.put(key(matrices.members().get(part).rows().getFirst()), own.parts().get(part).predicted());
+            byFirstRow.put(
+                key(matrices.members().get(part).rows().getFirst()),
+                own.parts().get(part).predicted());
           }
         }
       }

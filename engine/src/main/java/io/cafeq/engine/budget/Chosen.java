@@ -9,7 +9,8 @@ import java.util.List;
 /**
  * What was chosen for a cluster.
  *
- * @param parts for TOGETHER one, for APART one for each matrix, for PAIRED the left and the right matrix
+ * @param parts for TOGETHER one, for APART one for each matrix, for PAIRED the left and the right
+ *     matrix
  */
 record Chosen(PlanFile.Division division, List<Part> parts) {
   Chosen {
@@ -28,17 +29,29 @@ record Chosen(PlanFile.Division division, List<Part> parts) {
   Cluster.Decision decision(Cluster cluster, Recipe recipe) {
     return switch (cluster) {
       case Cluster.Matrices matrices -> {
-        List<Treatment> treatments = parts.stream()
-            .map(part -> Treatment.of(recipe, matrices.settings(), part.choice().grid(), part.choice().transform()))
-            .toList();
+        List<Treatment> treatments =
+            parts.stream()
+                .map(
+                    part ->
+                        Treatment.of(
+                            recipe,
+                            matrices.settings(),
+                            part.choice().grid(),
+                            part.choice().transform()))
+                .toList();
         yield switch (division) {
           case TOGETHER -> new Cluster.Decision.Together(treatments.getFirst());
           case APART -> new Cluster.Decision.Apart(treatments);
           case PAIRED -> throw new IllegalStateException("matrices are no pair");
         };
       }
-      case Cluster.Coupled pair -> new Cluster.Decision.Paired(PairTreatment.of(
-          recipe, pair.leftSettings(), parts.getFirst().choice().grid(), parts.getLast().choice().grid()));
+      case Cluster.Coupled pair ->
+          new Cluster.Decision.Paired(
+              PairTreatment.of(
+                  recipe,
+                  pair.leftSettings(),
+                  parts.getFirst().choice().grid(),
+                  parts.getLast().choice().grid()));
     };
   }
 }

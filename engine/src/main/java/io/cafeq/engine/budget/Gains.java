@@ -7,8 +7,9 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * What a transform leaves of the squared error of plain rounding with the same bits and groups, as measured for some sizes of
- * groups. Between them the logarithm is interpolated over the logarithm of the size; beyond them it stays.
+ * What a transform leaves of the squared error of plain rounding with the same bits and groups, as
+ * measured for some sizes of groups. Between them the logarithm is interpolated over the logarithm
+ * of the size; beyond them it stays.
  */
 final class Gains {
   private final Map<Key, NavigableMap<Integer, Double>> ratios;
@@ -20,7 +21,9 @@ final class Gains {
   private record Key(int bits, ScaleStorage storage) implements Comparable<Key> {
     @Override
     public int compareTo(Key other) {
-      return bits != other.bits ? Integer.compare(bits, other.bits) : storage.compareTo(other.storage);
+      return bits != other.bits
+          ? Integer.compare(bits, other.bits)
+          : storage.compareTo(other.storage);
     }
   }
 
@@ -28,9 +31,12 @@ final class Gains {
   static final class Builder {
     private final Map<Key, NavigableMap<Integer, Double>> ratios = new TreeMap<>();
 
-    /** @param columns of the matrix that was measured */
+    /**
+     * @param columns of the matrix that was measured
+     */
     void add(GridSpec grid, int columns, double ratio) {
-      ratios.computeIfAbsent(new Key(grid.bits(), grid.storage()), key -> new TreeMap<>())
+      ratios
+          .computeIfAbsent(new Key(grid.bits(), grid.storage()), key -> new TreeMap<>())
           .put(grid.groupSize(columns), ratio);
     }
 
@@ -39,7 +45,9 @@ final class Gains {
     }
   }
 
-  /** @param columns of the matrix that the grid is for */
+  /**
+   * @param columns of the matrix that the grid is for
+   */
   double ratio(GridSpec grid, int columns) {
     return ratio(new Key(grid.bits(), grid.storage()), grid.groupSize(columns));
   }
@@ -57,19 +65,22 @@ final class Gains {
     if (below.getKey().equals(above.getKey())) {
       return below.getValue();
     }
-    double share = StrictMath.log((double) size / below.getKey())
-        / StrictMath.log((double) above.getKey() / below.getKey());
+    double share =
+        StrictMath.log((double) size / below.getKey())
+            / StrictMath.log((double) above.getKey() / below.getKey());
     return between(below.getValue(), above.getValue(), share);
   }
 
   /** The way from this to the other, both of the same grids: 0 is this, 1 is the other. */
   Gains towards(Gains other, double share) {
     Map<Key, NavigableMap<Integer, Double>> mixed = new TreeMap<>();
-    ratios.forEach((key, bySize) -> {
-      NavigableMap<Integer, Double> values = new TreeMap<>();
-      bySize.forEach((size, ratio) -> values.put(size, between(ratio, other.ratio(key, size), share)));
-      mixed.put(key, values);
-    });
+    ratios.forEach(
+        (key, bySize) -> {
+          NavigableMap<Integer, Double> values = new TreeMap<>();
+          bySize.forEach(
+              (size, ratio) -> values.put(size, between(ratio, other.ratio(key, size), share)));
+          mixed.put(key, values);
+        });
     return new Gains(mixed);
   }
 

@@ -20,7 +20,9 @@ final class GridCandidates {
   private final Recipe recipe;
   private final int columns;
 
-  /** @param recipe has a target */
+  /**
+   * @param recipe has a target
+   */
   GridCandidates(TensorSettings settings, Recipe recipe, int columns) {
     this.settings = settings;
     this.recipe = recipe;
@@ -28,8 +30,9 @@ final class GridCandidates {
   }
 
   /**
-   * Bits of a code: as fixed, or from one below the target to two above it. An error four times the mean, which one bit more
-   * makes up for, is rare among the matrices of one model, sixteen times is not seen.
+   * Bits of a code: as fixed, or from one below the target to two above it. An error four times the
+   * mean, which one bit more makes up for, is rare among the matrices of one model, sixteen times
+   * is not seen.
    */
   List<Integer> bits() {
     if (settings.bits().isPresent()) {
@@ -37,13 +40,18 @@ final class GridCandidates {
     }
     int whole = (int) recipe.targetBitsPerWeight().orElseThrow();
     List<Integer> bits = new ArrayList<>();
-    for (int b = Math.clamp(whole - 1, FEWEST_BITS, MOST_BITS); b <= Math.min(whole + 2, MOST_BITS); b++) {
+    for (int b = Math.clamp(whole - 1, FEWEST_BITS, MOST_BITS);
+        b <= Math.min(whole + 2, MOST_BITS);
+        b++) {
       bits.add(b);
     }
     return bits;
   }
 
-  /** Columns a group: as fixed, or all multiples of 8 that kernels like and that divide the columns, and whole rows (0). */
+  /**
+   * Columns a group: as fixed, or all multiples of 8 that kernels like and that divide the columns,
+   * and whole rows (0).
+   */
   List<Integer> groups() {
     if (settings.group().isPresent()) {
       return List.of(TreatmentLimits.group(settings.group().getAsInt(), columns));
@@ -60,11 +68,18 @@ final class GridCandidates {
 
   /** Without a transform. */
   List<GridSpec> plain() {
-    return all(settings.scales().map(List::of)
-        .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)), groups());
+    return all(
+        settings
+            .scales()
+            .map(List::of)
+            .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)),
+        groups());
   }
 
-  /** Under a transform of that side: its ranges are symmetric on the input side, where an integer zero point costs error. */
+  /**
+   * Under a transform of that side: its ranges are symmetric on the input side, where an integer
+   * zero point costs error.
+   */
   List<GridSpec> transformed(Side side) {
     return all(storages(side), transformedGroups());
   }
@@ -74,7 +89,10 @@ final class GridCandidates {
     return settings.scales().orElse(ScaleStorage.ZERO_POINT);
   }
 
-  /** By what rule plain rounding is measured where the inputs are known: that of the recipe, nearest for one that draws. */
+  /**
+   * By what rule plain rounding is measured where the inputs are known: that of the recipe, nearest
+   * for one that draws.
+   */
   static RoundingRule plainRule(Recipe recipe) {
     return switch (recipe.rounding()) {
       case NEAREST, STOCHASTIC -> new RoundingRule.Nearest();
@@ -92,13 +110,20 @@ final class GridCandidates {
 
   /** How scales may be stored under a transform of that side. */
   List<ScaleStorage> storages(Side side) {
-    return settings.scales().map(List::of).orElse(switch (side) {
-      case INPUT -> List.of(ScaleStorage.SYMMETRIC);
-      case OUTPUT -> List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET);
-    });
+    return settings
+        .scales()
+        .map(List::of)
+        .orElse(
+            switch (side) {
+              case INPUT -> List.of(ScaleStorage.SYMMETRIC);
+              case OUTPUT -> List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET);
+            });
   }
 
-  /** Smaller groups leave nothing for a transform to gain; whole rows are nearly as dear as the largest group. */
+  /**
+   * Smaller groups leave nothing for a transform to gain; whole rows are nearly as dear as the
+   * largest group.
+   */
   private List<Integer> transformedGroups() {
     if (settings.group().isPresent()) {
       return groups();

@@ -8,8 +8,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The lower convex hull of error over bits of a cluster: from its cheapest choice on, each point has more bits and less error than
- * the one before, and each step saves less a bit than the one before.
+ * The lower convex hull of error over bits of a cluster: from its cheapest choice on, each point
+ * has more bits and less error than the one before, and each step saves less a bit than the one
+ * before.
  */
 record Hull<T>(List<Point<T>> points) {
   Hull {
@@ -36,7 +37,8 @@ record Hull<T>(List<Point<T>> points) {
       points.add(point(division, hulls, at));
       int best = -1;
       for (int i = 0; i < at.length; i++) {
-        if (at[i] + 1 < hulls.get(i).points.size() && (best < 0 || slope(hulls.get(i), at[i]) > slope(hulls.get(best), at[best]))) {
+        if (at[i] + 1 < hulls.get(i).points.size()
+            && (best < 0 || slope(hulls.get(i), at[i]) > slope(hulls.get(best), at[best]))) {
           best = i;
         }
       }
@@ -48,9 +50,13 @@ record Hull<T>(List<Point<T>> points) {
   }
 
   private static <T> Hull<T> part(int division, Part<T> part) {
-    return lower(part.offers().stream()
-        .map(offer -> new Point<>(new Chosen<>(division, List.of(offer)), offer.bits(), offer.error()))
-        .toList());
+    return lower(
+        part.offers().stream()
+            .map(
+                offer ->
+                    new Point<>(
+                        new Chosen<>(division, List.of(offer)), offer.bits(), offer.error()))
+            .toList());
   }
 
   private static <T> Point<T> point(int division, List<Hull<T>> hulls, int[] at) {
@@ -76,9 +82,11 @@ record Hull<T>(List<Point<T>> points) {
 
   private static <T> Hull<T> lower(List<Point<T>> points) {
     // sorting is stable, so of equal points the first one stays
-    List<Point<T>> sorted = points.stream()
-        .sorted(Comparator.<Point<T>>comparingLong(Point::bits).thenComparingDouble(Point::error))
-        .toList();
+    List<Point<T>> sorted =
+        points.stream()
+            .sorted(
+                Comparator.<Point<T>>comparingLong(Point::bits).thenComparingDouble(Point::error))
+            .toList();
     List<Point<T>> hull = new ArrayList<>();
     for (Point<T> point : sorted) {
       if (!hull.isEmpty() && point.error() >= hull.getLast().error()) {

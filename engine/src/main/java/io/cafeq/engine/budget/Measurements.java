@@ -13,14 +13,19 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as the memory allows. Borrows
- * checkpoint and backend.
+ * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as
+ * the memory allows. Borrows checkpoint and backend.
  *
  * @param inputs what is known of the inputs of pieces
  * @param memory native bytes that all running measurements together may take
  */
 record Measurements(
-    Checkpoint checkpoint, PieceInputs inputs, ComputeBackend backend, int threads, long memory, StopFlag stop) {
+    Checkpoint checkpoint,
+    PieceInputs inputs,
+    ComputeBackend backend,
+    int threads,
+    long memory,
+    StopFlag stop) {
   /**
    * One measurement.
    *
@@ -33,9 +38,12 @@ record Measurements(
     R run(ComputeLane lane, TensorReader reader);
   }
 
-  /** The results in the order of the tasks. Of several failures the first in that order is thrown. */
+  /**
+   * The results in the order of the tasks. Of several failures the first in that order is thrown.
+   */
   <R> List<R> all(List<Task<R>> tasks) {
-    long largest = tasks.stream().mapToLong(Task::memory).max().orElse(0) + TensorReader.SCRATCH_BYTES;
+    long largest =
+        tasks.stream().mapToLong(Task::memory).max().orElse(0) + TensorReader.SCRATCH_BYTES;
     int together = (int) Math.clamp(memory / largest, 1, threads);
     try (ExecutorService pool = Executors.newFixedThreadPool(together)) {
       List<Future<R>> running = new ArrayList<>();
@@ -47,7 +55,9 @@ record Measurements(
         }
         return results;
       } catch (ExecutionException e) {
-        throw e.getCause() instanceof RuntimeException known ? known : new IllegalStateException(e.getCause());
+        throw e.getCause() instanceof RuntimeException known
+            ? known
+            : new IllegalStateException(e.getCause());
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         stop.stop();
@@ -58,7 +68,10 @@ record Measurements(
     }
   }
 
-  /** The lane lives no longer than the task, since an encoder keeps room for each grid that it has met. */
+  /**
+   * The lane lives no longer than the task, since an encoder keeps room for each grid that it has
+   * met.
+   */
   private <R> R one(Task<R> task) {
     stop.check();
     try (ComputeLane lane = backend.openLane();

@@ -17,16 +17,19 @@ public record Offer<T>(T what, long bits, double error) {
     }
   }
 
-  /** Those that no other one beats in both bits and error, by rising bits; of equal ones the first. */
+  /**
+   * Those that no other one beats in both bits and error, by rising bits; of equal ones the first.
+   */
   static <T> List<Offer<T>> undominated(List<Offer<T>> offers) {
     List<Offer<T>> kept = new ArrayList<>();
     offers.stream()
         .sorted(Comparator.<Offer<T>>comparingLong(Offer::bits).thenComparingDouble(Offer::error))
-        .forEach(offer -> {
-          if (kept.isEmpty() || offer.error() < kept.getLast().error()) {
-            kept.add(offer);
-          }
-        });
+        .forEach(
+            offer -> {
+              if (kept.isEmpty() || offer.error() < kept.getLast().error()) {
+                kept.add(offer);
+              }
+            });
     return kept;
   }
 }

@@ -17,20 +17,30 @@ final class Offers {
    * @param gains of each transform that the piece may have
    */
   static List<Offer<Choice>> of(
-      Piece piece, List<PlainErrors> plain, Map<BlockDiagonal, Gains> gains, GridCandidates candidates) {
-    return Offer.undominated(choices(piece, List.copyOf(gains.keySet()), candidates).stream()
-        .map(choice -> new Offer<>(choice, piece.bits(choice), error(piece, plain, gains, candidates, choice)))
-        .toList());
+      Piece piece,
+      List<PlainErrors> plain,
+      Map<BlockDiagonal, Gains> gains,
+      GridCandidates candidates) {
+    return Offer.undominated(
+        choices(piece, List.copyOf(gains.keySet()), candidates).stream()
+            .map(
+                choice ->
+                    new Offer<>(
+                        choice, piece.bits(choice), error(piece, plain, gains, candidates, choice)))
+            .toList());
   }
 
   /** The same without prices. */
-  static List<Choice> choices(Piece piece, List<BlockDiagonal> transforms, GridCandidates candidates) {
+  static List<Choice> choices(
+      Piece piece, List<BlockDiagonal> transforms, GridCandidates candidates) {
     List<Choice> choices = new ArrayList<>();
     if (plainIsAllowed(piece, transforms)) {
       candidates.plain().forEach(grid -> choices.add(new Choice(grid, new TransformSpec.None())));
     }
     for (BlockDiagonal transform : transforms) {
-      candidates.transformed(transform.side()).forEach(grid -> choices.add(new Choice(grid, transform)));
+      candidates
+          .transformed(transform.side())
+          .forEach(grid -> choices.add(new Choice(grid, transform)));
     }
     return choices;
   }
@@ -52,11 +62,16 @@ final class Offers {
     };
   }
 
-  /** Methods that are named after a transform have it wherever it is possible; a stack without one is better taken apart. */
+  /**
+   * Methods that are named after a transform have it wherever it is possible; a stack without one
+   * is better taken apart.
+   */
   private static boolean plainIsAllowed(Piece piece, List<BlockDiagonal> transforms) {
-    return !piece.isStack() && (transforms.isEmpty() || switch (piece.settings().method()) {
-      case CAFEQ, RTN, NONE -> true;
-      case ROTATION, HADAMARD -> false;
-    });
+    return !piece.isStack()
+        && (transforms.isEmpty()
+            || switch (piece.settings().method()) {
+              case CAFEQ, RTN, NONE -> true;
+              case ROTATION, HADAMARD -> false;
+            });
   }
 }

@@ -13,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The grids among which one factor of a pair may choose: symmetric ones where that is free, as under any transform that is
- * learned without a zero point.
+ * The grids among which one factor of a pair may choose: symmetric ones where that is free, as
+ * under any transform that is learned without a zero point.
  */
 final class PairGrids {
   private static final int[] HEAD_GROUPS = {16, 24, 32, 48, 64, 96, 128, 256};
@@ -40,7 +40,8 @@ final class PairGrids {
       case QUERY_KEY -> alongRows(pair.right(), settings, recipe);
       case VALUE_OUTPUT -> {
         int columns = pair.right().weight().columns();
-        int head = pair.coupling().heads().stream().mapToInt(Coupling.Head::size).min().orElseThrow();
+        int head =
+            pair.coupling().heads().stream().mapToInt(Coupling.Head::size).min().orElseThrow();
         List<Integer> groups = new ArrayList<>();
         if (settings.group().isPresent()) {
           int wanted = settings.group().getAsInt();

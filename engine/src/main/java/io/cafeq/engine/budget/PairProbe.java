@@ -29,9 +29,10 @@ import java.util.SplittableRandom;
 import java.util.TreeSet;
 
 /**
- * Measures what a pair gains on one of its heads: squared PQE over the sum of both factors' relative squared errors by plain
- * rounding with the same bits and groups. An error in either factor adds to the error of the product by about as much, so the
- * gain serves each factor by itself. Borrows lane and reader; not thread-safe.
+ * Measures what a pair gains on one of its heads: squared PQE over the sum of both factors'
+ * relative squared errors by plain rounding with the same bits and groups. An error in either
+ * factor adds to the error of the product by about as much, so the gain serves each factor by
+ * itself. Borrows lane and reader; not thread-safe.
  */
 final class PairProbe {
   private static final int USUAL_GROUP = 64;
@@ -50,7 +51,8 @@ final class PairProbe {
   }
 
   /** Both factors of one head, as they are stored and as they are learned. */
-  private record Factors(FloatMatrix left, FloatMatrix right, FloatMatrix stacked, Side rightSide) {}
+  private record Factors(
+      FloatMatrix left, FloatMatrix right, FloatMatrix stacked, Side rightSide) {}
 
   Gains measure(Cluster.Coupled pair) {
     long seed = Seeds.of(recipe.seed(), pair.left().name(), 0, "budget-pair");
@@ -73,14 +75,20 @@ final class PairProbe {
     }
   }
 
-  /** Native bytes that a measurement takes at most: three copies of the factors, and slabs to round them. */
+  /**
+   * Native bytes that a measurement takes at most: three copies of the factors, and slabs to round
+   * them.
+   */
   static long memoryNeeded(Cluster.Coupled pair) {
     Coupling.Head head = pair.coupling().heads().getFirst();
     long left = (long) head.size() * pair.left().weight().columns();
-    long right = (long) head.size() * head.right().size() * switch (pair.coupling().kind()) {
-      case VALUE_OUTPUT -> pair.right().weight().allRows();
-      case QUERY_KEY -> pair.right().weight().columns();
-    };
+    long right =
+        (long) head.size()
+            * head.right().size()
+            * switch (pair.coupling().kind()) {
+              case VALUE_OUTPUT -> pair.right().weight().allRows();
+              case QUERY_KEY -> pair.right().weight().columns();
+            };
     return 3 * Float.BYTES * (left + 2 * right) + (32L << 20);
   }
 
@@ -121,11 +129,20 @@ final class PairProbe {
 
   private static void copy(FloatMatrix from, long first, FloatMatrix to, long target, int count) {
     MemorySegment.copy(
-        from.segment(), Float.BYTES * first, to.segment(), Float.BYTES * target, (long) Float.BYTES * count);
+        from.segment(),
+        Float.BYTES * first,
+        to.segment(),
+        Float.BYTES * target,
+        (long) Float.BYTES * count);
   }
 
   private double[] transform(
-      Cluster.Coupled pair, Factors factors, Coupling.Head head, PairGrids left, PairGrids right, long seed) {
+      Cluster.Coupled pair,
+      Factors factors,
+      Coupling.Head head,
+      PairGrids left,
+      PairGrids right,
+      long seed) {
     int h = head.size();
     double[] start = Orthogonal.rotation(h, seed);
     if (pair.leftSettings().method() != Method.CAFEQ) {
@@ -134,18 +151,31 @@ final class PairProbe {
     PairSettings settings = recipe.pair();
     int leftGroup = left.groupNear(USUAL_GROUP, factors.left().columns());
     int rightGroup = right.groupNear(USUAL_GROUP, factors.right().columns());
-    PairProblem problem = new PairProblem(
-        new PairProblem.Factor(factors.left(), Side.OUTPUT, leftGroup, left.storage() == ScaleStorage.SYMMETRIC),
-        new PairProblem.Factor(
-            factors.stacked(), factors.rightSide(), rightGroup, right.storage() == ScaleStorage.SYMMETRIC),
-        settings.loss(), settings.temperature(), settings.orthogonality());
+    PairProblem problem =
+        new PairProblem(
+            new PairProblem.Factor(
+                factors.left(), Side.OUTPUT, leftGroup, left.storage() == ScaleStorage.SYMMETRIC),
+            new PairProblem.Factor(
+                factors.stacked(),
+                factors.rightSide(),
+                rightGroup,
+                right.storage() == ScaleStorage.SYMMETRIC),
+            settings.loss(),
+            settings.temperature(),
+            settings.orthogonality());
     try (PairObjective objective = lane.pairObjective(problem)) {
       return PairLearner.learn(objective, start, PairLearner.Schedule.of(settings, h), stop);
     }
   }
 
   private void measure(
-      Factors factors, Coupling.Head head, double[] m, PairGrids left, PairGrids right, int bits, int size,
+      Factors factors,
+      Coupling.Head head,
+      double[] m,
+      PairGrids left,
+      PairGrids right,
+      int bits,
+      int size,
       Gains.Builder gains) {
     int leftGroup = left.groupNear(size, factors.left().columns());
     int rightGroup = right.groupNear(size, factors.right().columns());
@@ -154,11 +184,13 @@ final class PairProbe {
     PairHeads heads = new PairHeads(head.size(), Collections.nCopies(head.right().size(), 0));
     PairFactor leftFactor = PairFactor.of(factors.left(), Side.OUTPUT, head.size());
     PairFactor rightFactor = PairFactor.of(factors.right(), factors.rightSide(), head.size());
-    double error = new PairRounder(leftFactor, rightFactor, heads, leftGrid, rightGrid, lane.encoder(), stop)
-        .round(List.of(m), recipe.pair().rounding(), recipe.pair().iterations())
-        .relativeError();
-    double plain = relative(factors.left(), left.reference(bits, leftGroup))
-        + relative(factors.right(), right.reference(bits, rightGroup));
+    double error =
+        new PairRounder(leftFactor, rightFactor, heads, leftGrid, rightGrid, lane.encoder(), stop)
+            .round(List.of(m), recipe.pair().rounding(), recipe.pair().iterations())
+            .relativeError();
+    double plain =
+        relative(factors.left(), left.reference(bits, leftGroup))
+            + relative(factors.right(), right.reference(bits, rightGroup));
     double ratio = plain > 0 ? error * error / plain : 1;
     gains.add(leftGrid, factors.left().columns(), ratio);
     gains.add(rightGrid, factors.right().columns(), ratio);
@@ -166,6 +198,8 @@ final class PairProbe {
 
   private double relative(FloatMatrix matrix, GridSpec grid) {
     double norm = PlainErrors.squaredNorm(matrix);
-    return norm == 0 ? 0 : lane.encoder().plainError(matrix, grid, InputMetric.NONE).squared() / norm;
+    return norm == 0
+        ? 0
+        : lane.encoder().plainError(matrix, grid, InputMetric.NONE).squared() / norm;
   }
 }

@@ -25,7 +25,11 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable) {
   record Kind(String roles, long rows, int columns, TensorSettings settings, boolean sharable) {}
 
   Kind kind() {
-    String roles = ranges.stream().map(range -> range.tensor().role().text()).distinct().collect(Collectors.joining("+"));
+    String roles =
+        ranges.stream()
+            .map(range -> range.tensor().role().text())
+            .distinct()
+            .collect(Collectors.joining("+"));
     return new Kind(roles, rows(), columns(), settings, sharable);
   }
 
@@ -79,7 +83,8 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable) {
       int from = firstRow + done - above;
       int count = Math.min(target.rows() - done, range.count() - from);
       if (from < range.count() && count > 0) {
-        reader.readFloats(range.tensor().weight(), range.first() + from, firstColumn, target.slice(done, count));
+        reader.readFloats(
+            range.tensor().weight(), range.first() + from, firstColumn, target.slice(done, count));
         done += count;
       }
       above += range.count();

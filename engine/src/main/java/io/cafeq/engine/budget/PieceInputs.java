@@ -19,7 +19,9 @@ import java.util.Optional;
 record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double damping) {
   /** What all of a piece's rows read, damped; empty where nothing is known of it. */
   Optional<InputMoments> moments(Piece piece, Arena arena) {
-    return input(piece).flatMap(input -> statistics.read(input, arena)).map(moments -> damped(moments, arena));
+    return input(piece)
+        .flatMap(input -> statistics.read(input, arena))
+        .map(moments -> damped(moments, arena));
   }
 
   /** Native bytes that {@link #moments} takes of its arena. */
@@ -32,9 +34,9 @@ record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double dampi
   }
 
   /**
-   * As if some ranges of channels, side by side, were all of the input; what they have in common with others is left out. A range
-   * that crosses from one block to the next is cut there, where nothing is known in common, so that this never takes more room
-   * than the whole.
+   * As if some ranges of channels, side by side, were all of the input; what they have in common
+   * with others is left out. A range that crosses from one block to the next is cut there, where
+   * nothing is known in common, so that this never takes more room than the whole.
    */
   static InputMoments of(InputMoments whole, List<Channels> ranges, Arena arena) {
     List<InputMoments.Block> blocks = new ArrayList<>();
@@ -42,9 +44,12 @@ record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double dampi
     for (Channels range : ranges) {
       for (InputMoments.Block block : whole.blocks()) {
         int first = Math.max(range.first(), block.firstChannel()) - block.firstChannel();
-        int end = Math.min(range.first() + range.count(), block.firstChannel() + block.channels()) - block.firstChannel();
+        int end =
+            Math.min(range.first() + range.count(), block.firstChannel() + block.channels())
+                - block.firstChannel();
         if (first < end) {
-          blocks.add(new InputMoments.Block(channel, square(block.moments(), first, end - first, arena)));
+          blocks.add(
+              new InputMoments.Block(channel, square(block.moments(), first, end - first, arena)));
           channel += end - first;
         }
       }
@@ -73,8 +78,13 @@ record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double dampi
       }
     }
     float added = (float) (damping * sum / moments.channels());
-    InputMoments copy = of(moments,
-        moments.blocks().stream().map(block -> new Channels(block.firstChannel(), block.channels())).toList(), arena);
+    InputMoments copy =
+        of(
+            moments,
+            moments.blocks().stream()
+                .map(block -> new Channels(block.firstChannel(), block.channels()))
+                .toList(),
+            arena);
     for (InputMoments.Block block : copy.blocks()) {
       for (int i = 0; i < block.channels(); i++) {
         block.moments().set(i, i, block.moments().get(i, i) + added);

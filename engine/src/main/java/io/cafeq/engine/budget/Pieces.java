@@ -27,33 +27,44 @@ final class Pieces {
     if (matrices.members().size() < 2) {
       return Optional.empty();
     }
-    List<RowRange> rows = matrices.members().stream().flatMap(member -> member.rows().stream()).toList();
+    List<RowRange> rows =
+        matrices.members().stream().flatMap(member -> member.rows().stream()).toList();
     return Optional.of(new Piece(rows, matrices.settings(), true));
   }
 
   /** The matrices that were put together. */
   static List<Piece> members(Piece stack) {
     Map<PlannedTensor, List<RowRange>> byTensor = new LinkedHashMap<>();
-    stack.ranges().forEach(range -> byTensor.computeIfAbsent(range.tensor(), key -> new ArrayList<>()).add(range));
+    stack
+        .ranges()
+        .forEach(
+            range -> byTensor.computeIfAbsent(range.tensor(), key -> new ArrayList<>()).add(range));
     return byTensor.values().stream().map(rows -> new Piece(rows, stack.settings(), true)).toList();
   }
 
   /** The rows of a pair's left matrix. */
   static Piece left(Cluster.Coupled pair) {
-    List<RowRange> rows = pair.coupling().heads().stream()
-        .map(head -> new RowRange(pair.left(), head.left(), head.size()))
-        .toList();
+    List<RowRange> rows =
+        pair.coupling().heads().stream()
+            .map(head -> new RowRange(pair.left(), head.left(), head.size()))
+            .toList();
     return new Piece(rows, pair.leftSettings(), false);
   }
 
   /** The rows of a pair's right matrix: all, or those of the query heads. */
   static Piece right(Cluster.Coupled pair) {
-    List<RowRange> rows = switch (pair.coupling().kind()) {
-      case VALUE_OUTPUT -> List.of(new RowRange(pair.right(), 0, pair.right().weight().allRows()));
-      case QUERY_KEY -> pair.coupling().heads().stream()
-          .flatMap(head -> head.right().stream().map(first -> new RowRange(pair.right(), first, head.size())))
-          .toList();
-    };
+    List<RowRange> rows =
+        switch (pair.coupling().kind()) {
+          case VALUE_OUTPUT ->
+              List.of(new RowRange(pair.right(), 0, pair.right().weight().allRows()));
+          case QUERY_KEY ->
+              pair.coupling().heads().stream()
+                  .flatMap(
+                      head ->
+                          head.right().stream()
+                              .map(first -> new RowRange(pair.right(), first, head.size())))
+                  .toList();
+        };
     return new Piece(rows, pair.rightSettings(), false);
   }
 
@@ -62,7 +73,8 @@ final class Pieces {
     Piece left = left(pair);
     Piece right = right(pair);
     Coupling.Head head = pair.coupling().heads().getFirst();
-    return new PairKind(pair.coupling().kind(), left.kind(), right.kind(), head.size(), head.right().size());
+    return new PairKind(
+        pair.coupling().kind(), left.kind(), right.kind(), head.size(), head.right().size());
   }
 
   record PairKind(Coupling.Kind kind, Piece.Kind left, Piece.Kind right, int size, int queries) {}

@@ -19,15 +19,18 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each of equal ranges of rows. Where
- * the piece's inputs are known, these are errors of the outputs, rounded by the recipe's rule in the metric of the inputs.
+ * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each
+ * of equal ranges of rows. Where the piece's inputs are known, these are errors of the outputs,
+ * rounded by the recipe's rule in the metric of the inputs.
  */
 final class PlainErrors {
   /** A part of the piece within these bounds: more is dear in small models, less is noise. */
   private static final int FEWEST_WEIGHTS = 1 << 14;
+
   private static final int MOST_WEIGHTS = 1 << 17;
   private static final int SAMPLED_PART = 64;
   private static final int FEWEST_ROWS = 16;
+
   /** Consecutive rows where single ones are dear to read. */
   private static final int TOGETHER = 16;
 
@@ -51,13 +54,22 @@ final class PlainErrors {
   }
 
   static PlainErrors measure(
-      Piece piece, Grids grids, Recipe recipe, PieceInputs inputs, ComputeLane lane, TensorReader reader) {
+      Piece piece,
+      Grids grids,
+      Recipe recipe,
+      PieceInputs inputs,
+      ComputeLane lane,
+      TensorReader reader) {
     try (Arena arena = Arena.ofConfined()) {
       FloatMatrix sample = sample(piece, recipe.seed(), reader, arena);
-      Relative relative = inputs.moments(piece, arena)
-          .map(moments -> InputMetric.of(moments, 0, lane.products(), arena))
-          .map(metric -> ofOutputs(sample, metric, GridCandidates.plainRule(recipe), lane.encoder()))
-          .orElseGet(() -> ofWeights(sample, lane.encoder()));
+      Relative relative =
+          inputs
+              .moments(piece, arena)
+              .map(moments -> InputMetric.of(moments, 0, lane.products(), arena))
+              .map(
+                  metric ->
+                      ofOutputs(sample, metric, GridCandidates.plainRule(recipe), lane.encoder()))
+              .orElseGet(() -> ofWeights(sample, lane.encoder()));
       double[] errors = new double[grids.places().size()];
       grids.places().forEach((grid, place) -> errors[place] = relative.of(grid));
       return new PlainErrors(piece.weights(), grids, errors);
@@ -70,14 +82,17 @@ final class PlainErrors {
 
   private static Relative ofWeights(FloatMatrix sample, SlabEncoder encoder) {
     double norm = squaredNorm(sample);
-    return grid -> norm == 0 ? 0 : encoder.plainError(sample, grid, InputMetric.NONE).squared() / norm;
+    return grid ->
+        norm == 0 ? 0 : encoder.plainError(sample, grid, InputMetric.NONE).squared() / norm;
   }
 
-  private static Relative ofOutputs(FloatMatrix sample, InputMetric metric, RoundingRule rule, SlabEncoder encoder) {
+  private static Relative ofOutputs(
+      FloatMatrix sample, InputMetric metric, RoundingRule rule, SlabEncoder encoder) {
     return grid -> {
       try (Arena arena = Arena.ofConfined()) {
         SlabBuffers buffers = new SlabBuffers(arena, grid, sample.rows(), sample.columns());
-        EncodedSlab slab = encoder.encode(sample, grid, new SlabTransforms.None(), metric, rule, buffers);
+        EncodedSlab slab =
+            encoder.encode(sample, grid, new SlabTransforms.None(), metric, rule, buffers);
         return slab.outputNorm() > 0 ? slab.outputError() / slab.outputNorm() : 0;
       }
     };
@@ -108,7 +123,8 @@ final class PlainErrors {
   }
 
   private static long metricBytes(long moments, int columns) {
-    return InputMetric.factorBytes(moments, columns, 0) + InputMetric.makingBytes(moments, columns, 0);
+    return InputMetric.factorBytes(moments, columns, 0)
+        + InputMetric.makingBytes(moments, columns, 0);
   }
 
   private static int rows(Piece piece) {
@@ -120,12 +136,14 @@ final class PlainErrors {
     int rows = rows(piece);
     int together = piece.isTransposed() ? Math.min(rows, TOGETHER) : 1;
     FloatMatrix sample = FloatMatrix.allocate(arena, rows, piece.columns());
-    SplittableRandom random = new SplittableRandom(Seeds.of(seed, piece.name(), piece.firstRow(), "budget-rows"));
+    SplittableRandom random =
+        new SplittableRandom(Seeds.of(seed, piece.name(), piece.firstRow(), "budget-rows"));
     for (int done = 0; done < rows; done += together) {
       int count = Math.min(together, rows - done);
       int first = (int) ((long) done * piece.rows() / rows);
       int end = (int) (((long) done + count) * piece.rows() / rows);
-      piece.read(reader, first + random.nextInt(end - first - count + 1), 0, sample.slice(done, count));
+      piece.read(
+          reader, first + random.nextInt(end - first - count + 1), 0, sample.slice(done, count));
     }
     return sample;
   }

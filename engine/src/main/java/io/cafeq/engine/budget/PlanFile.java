@@ -26,23 +26,25 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was chosen for a job as it is kept beside its result, so that a resume goes on with it whatever the CPU.
+ * What was chosen for a job as it is kept beside its result, so that a resume goes on with it
+ * whatever the CPU.
  *
  * @param kernel of the backend that measured
  * @param clusters in the order of the plan
  */
 record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
   private static final long LARGEST = 64L << 20;
-  private static final JsonMapper MAPPER = JsonMapper.builder()
-      .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-      .enable(SerializationFeature.INDENT_OUTPUT)
-      .enable(SerializationFeature.WRITE_ENUMS_USING_TO_STRING)
-      .enable(DeserializationFeature.READ_ENUMS_USING_TO_STRING)
-      .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-      .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-      .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-      .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-      .build();
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .enable(SerializationFeature.WRITE_ENUMS_USING_TO_STRING)
+          .enable(DeserializationFeature.READ_ENUMS_USING_TO_STRING)
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .build();
 
   PlanFile {
     Objects.requireNonNull(identity);
@@ -52,7 +54,9 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
 
   /** How a cluster is divided. */
   enum Division {
-    TOGETHER, APART, PAIRED
+    TOGETHER,
+    APART,
+    PAIRED
   }
 
   /**
@@ -78,7 +82,12 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   record Treated(
-      int bits, int group, ScaleStorage scales, @Nullable Transform transform, double bitsPerWeight, double error) {
+      int bits,
+      int group,
+      ScaleStorage scales,
+      @Nullable Transform transform,
+      double bitsPerWeight,
+      double error) {
     Treated {
       Objects.requireNonNull(scales);
     }

@@ -12,8 +12,9 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what transforms and pairs gain is
- * measured on some blocks of the first two, the middle and the last piece of each kind, and interpolated over those between.
+ * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what
+ * transforms and pairs gain is measured on some blocks of the first two, the middle and the last
+ * piece of each kind, and interpolated over those between.
  */
 final class Predictions {
   private final Recipe recipe;
@@ -44,17 +45,22 @@ final class Predictions {
       switch (cluster) {
         case Cluster.Matrices matrices -> {
           for (Piece piece : Pieces.apart(matrices)) {
-            List<GridSpec> plain = new GridCandidates(piece.settings(), recipe, piece.columns()).plain();
+            List<GridSpec> plain =
+                new GridCandidates(piece.settings(), recipe, piece.columns()).plain();
             grids.put(piece, lists.computeIfAbsent(plain, PlainErrors.Grids::of));
             transformed.add(piece);
           }
           Pieces.together(matrices).ifPresent(transformed::add);
         }
         case Cluster.Coupled pair -> {
-          grids.put(Pieces.left(pair), lists.computeIfAbsent(
-              PairGrids.left(pair, recipe).references(), PlainErrors.Grids::of));
-          grids.put(Pieces.right(pair), lists.computeIfAbsent(
-              PairGrids.right(pair, recipe).references(), PlainErrors.Grids::of));
+          grids.put(
+              Pieces.left(pair),
+              lists.computeIfAbsent(
+                  PairGrids.left(pair, recipe).references(), PlainErrors.Grids::of));
+          grids.put(
+              Pieces.right(pair),
+              lists.computeIfAbsent(
+                  PairGrids.right(pair, recipe).references(), PlainErrors.Grids::of));
           coupled.add(pair);
         }
       }
@@ -68,18 +74,29 @@ final class Predictions {
             Pieces::kind,
             measurements,
             PairProbe::memoryNeeded,
-            (pair, lane, reader) -> new PairProbe(recipe, lane, reader, measurements.stop()).measure(pair)));
+            (pair, lane, reader) ->
+                new PairProbe(recipe, lane, reader, measurements.stop()).measure(pair)));
   }
 
   private static Map<Piece, PlainErrors> plain(
       Map<Piece, PlainErrors.Grids> grids, Recipe recipe, Measurements measurements) {
     List<Piece> pieces = List.copyOf(grids.keySet());
-    List<PlainErrors> errors = measurements.all(pieces.stream()
-        .map(piece -> new Measurements.Task<>(
-            PlainErrors.memoryNeeded(piece, measurements.inputs()),
-            (lane, reader) -> PlainErrors.measure(
-                piece, Objects.requireNonNull(grids.get(piece)), recipe, measurements.inputs(), lane, reader)))
-        .toList());
+    List<PlainErrors> errors =
+        measurements.all(
+            pieces.stream()
+                .map(
+                    piece ->
+                        new Measurements.Task<>(
+                            PlainErrors.memoryNeeded(piece, measurements.inputs()),
+                            (lane, reader) ->
+                                PlainErrors.measure(
+                                    piece,
+                                    Objects.requireNonNull(grids.get(piece)),
+                                    recipe,
+                                    measurements.inputs(),
+                                    lane,
+                                    reader)))
+                .toList());
     Map<Piece, PlainErrors> plain = new LinkedHashMap<>();
     for (int i = 0; i < errors.size(); i++) {
       plain.put(pieces.get(i), errors.get(i));
@@ -87,10 +104,15 @@ final class Predictions {
     return plain;
   }
 
-  private static SampledGains<Probed> transforms(List<Piece> pieces, Recipe recipe, Measurements measurements) {
-    List<Probed> choosing = pieces.stream()
-        .flatMap(piece -> TransformCandidates.of(piece, recipe).stream().map(spec -> new Probed(piece, spec)))
-        .toList();
+  private static SampledGains<Probed> transforms(
+      List<Piece> pieces, Recipe recipe, Measurements measurements) {
+    List<Probed> choosing =
+        pieces.stream()
+            .flatMap(
+                piece ->
+                    TransformCandidates.of(piece, recipe).stream()
+                        .map(spec -> new Probed(piece, spec)))
+            .toList();
     return SampledGains.measure(
         choosing,
         probed -> Map.entry(probed.piece().kind(), probed.spec()),
@@ -98,7 +120,7 @@ final class Predictions {
         probed -> TransformProbe.memoryNeeded(probed.piece(), probed.spec(), measurements.inputs()),
         (probed, lane, reader) ->
             new TransformProbe(recipe, measurements.inputs(), lane, reader, measurements.stop())
-            .measure(probed.piece(), probed.spec()));
+                .measure(probed.piece(), probed.spec()));
   }
 
   /** All that a piece may choose; nothing for a stack that cannot have a transform. */
@@ -108,10 +130,12 @@ final class Predictions {
       gains.put(spec, transforms.of(new Probed(piece, spec)));
     }
     // a stack is no key: its errors are those of its members
-    List<PlainErrors> members = piece.isStack()
-        ? Pieces.members(piece).stream().map(this::plain).toList()
-        : List.of(plain(piece));
-    return Offers.of(piece, members, gains, new GridCandidates(piece.settings(), recipe, piece.columns()));
+    List<PlainErrors> members =
+        piece.isStack()
+            ? Pieces.members(piece).stream().map(this::plain).toList()
+            : List.of(plain(piece));
+    return Offers.of(
+        piece, members, gains, new GridCandidates(piece.settings(), recipe, piece.columns()));
   }
 
   PlainErrors plain(Piece piece) {

@@ -14,8 +14,8 @@ import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
 /**
- * Gains of things of several kinds, of which the first two, the middle one and the last of each kind were measured; those between
- * have what lies between.
+ * Gains of things of several kinds, of which the first two, the middle one and the last of each
+ * kind were measured; those between have what lies between.
  */
 final class SampledGains<T> {
   private final Map<T, Gains> measured = new HashMap<>();
@@ -23,7 +23,9 @@ final class SampledGains<T> {
 
   private SampledGains() {}
 
-  /** Between which measured things one lies: {@code share} of the way from the first to the second. */
+  /**
+   * Between which measured things one lies: {@code share} of the way from the first to the second.
+   */
   private record Place(Object below, Object above, double share) {}
 
   /** Measures one thing. */
@@ -36,15 +38,28 @@ final class SampledGains<T> {
    * @param memory native bytes that measuring a thing takes at most
    */
   static <T> SampledGains<T> measure(
-      List<T> things, Function<T, ?> kind, Measurements measurements, ToLongFunction<T> memory, Probe<T> probe) {
+      List<T> things,
+      Function<T, ?> kind,
+      Measurements measurements,
+      ToLongFunction<T> memory,
+      Probe<T> probe) {
     Map<Object, List<T>> kinds = new LinkedHashMap<>();
-    things.forEach(thing -> kinds.computeIfAbsent(kind.apply(thing), key -> new ArrayList<>()).add(thing));
+    things.forEach(
+        thing -> kinds.computeIfAbsent(kind.apply(thing), key -> new ArrayList<>()).add(thing));
     List<T> wanted = new ArrayList<>();
-    kinds.values().forEach(alike -> positions(alike.size()).forEach(position -> wanted.add(alike.get(position))));
-    List<Gains> gains = measurements.all(wanted.stream()
-        .map(thing -> new Measurements.Task<>(
-            memory.applyAsLong(thing), (lane, reader) -> probe.measure(thing, lane, reader)))
-        .toList());
+    kinds
+        .values()
+        .forEach(
+            alike -> positions(alike.size()).forEach(position -> wanted.add(alike.get(position))));
+    List<Gains> gains =
+        measurements.all(
+            wanted.stream()
+                .map(
+                    thing ->
+                        new Measurements.Task<>(
+                            memory.applyAsLong(thing),
+                            (lane, reader) -> probe.measure(thing, lane, reader)))
+                .toList());
     SampledGains<T> sampled = new SampledGains<>();
     for (int i = 0; i < gains.size(); i++) {
       sampled.measured.put(wanted.get(i), gains.get(i));
@@ -55,7 +70,8 @@ final class SampledGains<T> {
 
   /** Ascending. The first layer is unlike all others, so what it gains must not spread to them. */
   private static List<Integer> positions(int count) {
-    return List.copyOf(new TreeSet<>(Arrays.asList(0, Math.min(1, count - 1), count / 2, count - 1)));
+    return List.copyOf(
+        new TreeSet<>(Arrays.asList(0, Math.min(1, count - 1), count / 2, count - 1)));
   }
 
   private void place(List<T> alike) {
@@ -68,7 +84,9 @@ final class SampledGains<T> {
       int above = positions.get(next);
       if (above != i) {
         int below = positions.get(next - 1);
-        places.put(alike.get(i), new Place(alike.get(below), alike.get(above), (double) (i - below) / (above - below)));
+        places.put(
+            alike.get(i),
+            new Place(alike.get(below), alike.get(above), (double) (i - below) / (above - below)));
       }
     }
   }

@@ -12,8 +12,9 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Choices to and from what {@link PlanFile} keeps. Coming back, nothing is taken on trust: the rows must be those of the plan, each
- * choice one that measuring could have made, and all of them together within the target.
+ * Choices to and from what {@link PlanFile} keeps. Coming back, nothing is taken on trust: the rows
+ * must be those of the plan, each choice one that measuring could have made, and all of them
+ * together within the target.
  */
 final class StoredChoices {
   private final Recipe recipe;
@@ -24,19 +25,27 @@ final class StoredChoices {
 
   PlanFile.Entry store(Cluster cluster, Chosen chosen) {
     return new PlanFile.Entry(
-        rows(cluster), chosen.division(), chosen.parts().stream().map(StoredChoices::store).toList());
+        rows(cluster),
+        chosen.division(),
+        chosen.parts().stream().map(StoredChoices::store).toList());
   }
 
   private static PlanFile.Treated store(Chosen.Part part) {
     GridSpec grid = part.choice().grid();
-    PlanFile.Transform transform = switch (part.choice().transform()) {
-      case TransformSpec.None none -> null;
-      case BlockDiagonal blocks ->
-          new PlanFile.Transform(blocks.kind(), blocks.side(), blocks.block(), blocks.storage());
-    };
+    PlanFile.Transform transform =
+        switch (part.choice().transform()) {
+          case TransformSpec.None none -> null;
+          case BlockDiagonal blocks ->
+              new PlanFile.Transform(
+                  blocks.kind(), blocks.side(), blocks.block(), blocks.storage());
+        };
     return new PlanFile.Treated(
-        grid.bits(), grid.group(), grid.storage(), transform,
-        part.predicted().bitsPerWeight(), part.predicted().relativeError());
+        grid.bits(),
+        grid.group(),
+        grid.storage(),
+        transform,
+        part.predicted().bitsPerWeight(),
+        part.predicted().relativeError());
   }
 
   /** What the entries say of the clusters, or empty where they do not fit them or the recipe. */
@@ -60,19 +69,26 @@ final class StoredChoices {
     if (!entry.rows().equals(rows(cluster))) {
       return Optional.empty();
     }
-    List<Possible> possible = switch (cluster) {
-      case Cluster.Matrices matrices -> switch (entry.division()) {
-        case TOGETHER -> Pieces.together(matrices).map(this::possible).stream().toList();
-        case APART -> Pieces.apart(matrices).stream().map(this::possible).toList();
-        case PAIRED -> List.of();
-      };
-      case Cluster.Coupled pair -> switch (entry.division()) {
-        case TOGETHER, APART -> List.of();
-        case PAIRED -> List.of(
-            possible(Pieces.left(pair), PairGrids.left(pair, recipe), PairGrids.reverseBits(pair, recipe)),
-            possible(Pieces.right(pair), PairGrids.right(pair, recipe), 0));
-      };
-    };
+    List<Possible> possible =
+        switch (cluster) {
+          case Cluster.Matrices matrices ->
+              switch (entry.division()) {
+                case TOGETHER -> Pieces.together(matrices).map(this::possible).stream().toList();
+                case APART -> Pieces.apart(matrices).stream().map(this::possible).toList();
+                case PAIRED -> List.of();
+              };
+          case Cluster.Coupled pair ->
+              switch (entry.division()) {
+                case TOGETHER, APART -> List.of();
+                case PAIRED ->
+                    List.of(
+                        possible(
+                            Pieces.left(pair),
+                            PairGrids.left(pair, recipe),
+                            PairGrids.reverseBits(pair, recipe)),
+                        possible(Pieces.right(pair), PairGrids.right(pair, recipe), 0));
+              };
+        };
     if (possible.isEmpty() || possible.size() != entry.treated().size()) {
       return Optional.empty();
     }
@@ -100,38 +116,51 @@ final class StoredChoices {
     private static boolean matches(Choice choice, PlanFile.Treated treated) {
       GridSpec grid = choice.grid();
       PlanFile.Transform transform = treated.transform();
-      return grid.bits() == treated.bits() && grid.group() == treated.group() && grid.storage() == treated.scales()
+      return grid.bits() == treated.bits()
+          && grid.group() == treated.group()
+          && grid.storage() == treated.scales()
           && switch (choice.transform()) {
             case TransformSpec.None none -> transform == null;
-            case BlockDiagonal blocks -> transform != null && blocks.equals(new BlockDiagonal(
-                transform.kind(), transform.side(), transform.block(), transform.storage()));
+            case BlockDiagonal blocks ->
+                transform != null
+                    && blocks.equals(
+                        new BlockDiagonal(
+                            transform.kind(),
+                            transform.side(),
+                            transform.block(),
+                            transform.storage()));
           };
     }
   }
 
   private Possible possible(Piece piece) {
     GridCandidates candidates = new GridCandidates(piece.settings(), recipe, piece.columns());
-    return new Possible(piece, Offers.choices(piece, TransformCandidates.of(piece, recipe), candidates), 0);
+    return new Possible(
+        piece, Offers.choices(piece, TransformCandidates.of(piece, recipe), candidates), 0);
   }
 
   private static Possible possible(Piece factor, PairGrids grids, long extraBits) {
-    List<Choice> choices = grids.grids().stream().map(grid -> new Choice(grid, new TransformSpec.None())).toList();
+    List<Choice> choices =
+        grids.grids().stream().map(grid -> new Choice(grid, new TransformSpec.None())).toList();
     return new Possible(factor, choices, extraBits);
   }
 
   /** Which rows a cluster is about: the tensors with their first and last row. */
   private static String rows(Cluster cluster) {
     return switch (cluster) {
-      case Cluster.Matrices matrices -> matrices.members().stream()
-          .map(member -> rows(member.rows()))
-          .collect(Collectors.joining(", "));
-      case Cluster.Coupled pair -> rows(Pieces.left(pair).ranges()) + " and " + rows(Pieces.right(pair).ranges());
+      case Cluster.Matrices matrices ->
+          matrices.members().stream()
+              .map(member -> rows(member.rows()))
+              .collect(Collectors.joining(", "));
+      case Cluster.Coupled pair ->
+          rows(Pieces.left(pair).ranges()) + " and " + rows(Pieces.right(pair).ranges());
     };
   }
 
   private static String rows(List<RowRange> ranges) {
     RowRange last = ranges.getLast();
-    return "%s[%d..%d]".formatted(
-        last.tensor().name(), ranges.getFirst().first(), last.first() + last.count() - 1);
+    return "%s[%d..%d]"
+        .formatted(
+            last.tensor().name(), ranges.getFirst().first(), last.first() + last.count() - 1);
   }
 }

@@ -32,23 +32,33 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
- * Measures what a transform gains on one piece: some of its blocks, chosen at random, are made as they would be for the result,
- * stored, and a part of what they act on is rounded with and without them. Borrows lane and reader; not thread-safe.
+ * Measures what a transform gains on one piece: some of its blocks, chosen at random, are made as
+ * they would be for the result, stored, and a part of what they act on is rounded with and without
+ * them. Borrows lane and reader; not thread-safe.
  */
 final class TransformProbe {
   /** More steps would say little more about which block is worth its bits. */
   private static final int MOST_STEPS = 100;
 
   private static final int EVALUATED_WEIGHTS = 1 << 14;
+
   /** A few small blocks say more than one. */
   private static final int FEWEST_CHANNELS = 64;
-  /** Groups that blocks are learned for, and input channels that are looked at, where groups are free. */
+
+  /**
+   * Groups that blocks are learned for, and input channels that are looked at, where groups are
+   * free.
+   */
   private static final int USUAL_GROUP = 64;
+
   private static final int USUAL_STRIPE = 128;
+
   /** The same for blocks of at most 32: they gain unevenly, and cost little. */
   private static final int STRIPE_OF_SMALL_BLOCKS = 256;
+
   private static final int SMALL_BLOCK = 32;
   private static final int WIDEST_STRIPE = 1024;
+
   /** Sizes of groups that gains are measured for where groups are free. */
   private static final List<Integer> SIZES = List.of(32, 64, 128, 256);
 
@@ -58,7 +68,8 @@ final class TransformProbe {
   private final TensorReader reader;
   private final StopFlag stop;
 
-  TransformProbe(Recipe recipe, PieceInputs inputs, ComputeLane lane, TensorReader reader, StopFlag stop) {
+  TransformProbe(
+      Recipe recipe, PieceInputs inputs, ComputeLane lane, TensorReader reader, StopFlag stop) {
     this.recipe = recipe;
     this.inputs = inputs;
     this.lane = lane;
@@ -77,23 +88,38 @@ final class TransformProbe {
     }
   }
 
-  /** Native bytes that a measurement takes at most: what it reads, the learner's copy and matrices, a sample. */
+  /**
+   * Native bytes that a measurement takes at most: what it reads, the learner's copy and matrices,
+   * a sample.
+   */
   static long memoryNeeded(Piece piece, BlockDiagonal spec, PieceInputs inputs) {
-    long entries = switch (spec.side()) {
-      case OUTPUT -> (long) Math.max(spec.block(), FEWEST_CHANNELS) * piece.columns();
-      case INPUT -> (long) stripe(piece, spec.block()) * piece.rows();
-    };
-    // of moments all are read, and those of the sample, never more than all, are copied and factored
+    long entries =
+        switch (spec.side()) {
+          case OUTPUT -> (long) Math.max(spec.block(), FEWEST_CHANNELS) * piece.columns();
+          case INPUT -> (long) stripe(piece, spec.block()) * piece.rows();
+        };
+    // of moments all are read, and those of the sample, never more than all, are copied and
+    // factored
     return 3 * Float.BYTES * entries + 4 * inputs.bytes(piece) + (16L << 20);
   }
 
   private BlockMaker maker(Piece piece, BlockDiagonal spec) {
     return new BlockMaker(
-        lane, spec, recipe.loss(), Math.min(recipe.steps(), MOST_STEPS),
-        channel -> Seeds.of(recipe.seed(), piece.name(), channel, "budget-" + spec.side().text() + "-transform"), stop);
+        lane,
+        spec,
+        recipe.loss(),
+        Math.min(recipe.steps(), MOST_STEPS),
+        channel ->
+            Seeds.of(
+                recipe.seed(),
+                piece.name(),
+                channel,
+                "budget-" + spec.side().text() + "-transform"),
+        stop);
   }
 
-  private static List<BlockTransform> make(BlockMaker maker, BlockDiagonal spec, LearnProblem problem, int firstChannel) {
+  private static List<BlockTransform> make(
+      BlockMaker maker, BlockDiagonal spec, LearnProblem problem, int firstChannel) {
     return switch (spec.kind()) {
       case LEARNED -> maker.learn(problem, firstChannel);
       case ROTATION, HADAMARD -> maker.random(firstChannel, problem.blocks());
@@ -101,7 +127,11 @@ final class TransformProbe {
   }
 
   private Gains outputSide(
-      Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates, Optional<InputMoments> moments) {
+      Arena arena,
+      Piece piece,
+      BlockDiagonal spec,
+      GridCandidates candidates,
+      Optional<InputMoments> moments) {
     int k = spec.block();
     int group = fixedGroup(piece, candidates, piece.columns() >= USUAL_GROUP ? USUAL_GROUP : 0);
     int columns = group == 0 ? piece.columns() : piece.columns() / group * group;
@@ -111,22 +141,31 @@ final class TransformProbe {
     FloatMatrix rows = FloatMatrix.allocate(arena, height, columns);
     piece.read(reader, first, 0, rows);
     BlockMaker maker = maker(piece, spec);
-    double[] weights = moments
-        .map(known -> new LearningMetrics(
-            PieceInputs.of(known, List.of(new Channels(0, columns)), arena), 0, recipe.rounding()))
-        .map(known -> known.groupWeights(group))
-        .orElseGet(() -> new double[0]);
+    double[] weights =
+        moments
+            .map(
+                known ->
+                    new LearningMetrics(
+                        PieceInputs.of(known, List.of(new Channels(0, columns)), arena),
+                        0,
+                        recipe.rounding()))
+            .map(known -> known.groupWeights(group))
+            .orElseGet(() -> new double[0]);
     List<BlockTransform> made = new ArrayList<>();
     for (int done = 0; done < height; done += k) {
-      made.addAll(make(
-          maker, spec,
-          new LearnProblem.Rows(rows.slice(done, k), group, symmetric(spec.side(), candidates), false, false)
-              .weighted(weights),
-          first + done));
+      made.addAll(
+          make(
+              maker,
+              spec,
+              new LearnProblem.Rows(
+                      rows.slice(done, k), group, symmetric(spec.side(), candidates), false, false)
+                  .weighted(weights),
+              first + done));
     }
-    List<Integer> sizes = piece.settings().group().isPresent()
-        ? List.of(group)
-        : orWhole(SIZES.stream().filter(size -> size <= columns).toList());
+    List<Integer> sizes =
+        piece.settings().group().isPresent()
+            ? List.of(group)
+            : orWhole(SIZES.stream().filter(size -> size <= columns).toList());
     int width = sizes.contains(0) ? columns : Collections.max(sizes);
     int pieces = Math.clamp(EVALUATED_WEIGHTS / height / width, 1, columns / width);
     FloatMatrix sample = FloatMatrix.allocate(arena, height, pieces * width);
@@ -140,11 +179,19 @@ final class TransformProbe {
     }
     InputMetric metric = metric(moments, sampled, arena);
     return gains(
-        sample, new SlabTransforms.Blocks(spec.side(), made), new Metrics(metric, metric), sizes, candidates);
+        sample,
+        new SlabTransforms.Blocks(spec.side(), made),
+        new Metrics(metric, metric),
+        sizes,
+        candidates);
   }
 
   private Gains inputSide(
-      Arena arena, Piece piece, BlockDiagonal spec, GridCandidates candidates, Optional<InputMoments> moments) {
+      Arena arena,
+      Piece piece,
+      BlockDiagonal spec,
+      GridCandidates candidates,
+      Optional<InputMoments> moments) {
     int k = spec.block();
     int width = stripe(piece, k);
     int group = fixedGroup(piece, candidates, USUAL_GROUP);
@@ -153,14 +200,19 @@ final class TransformProbe {
     piece.read(reader, 0, first, stripe);
     BlockMaker maker = maker(piece, spec);
     boolean symmetric = symmetric(spec.side(), candidates);
-    Optional<LearningMetrics> known = moments.map(whole -> new LearningMetrics(whole, 0, recipe.rounding()));
+    Optional<LearningMetrics> known =
+        moments.map(whole -> new LearningMetrics(whole, 0, recipe.rounding()));
     List<BlockTransform> made = new ArrayList<>();
     if (group != 0 && width % group == 0) {
       made.addAll(
           make(
-              maker, spec,
+              maker,
+              spec,
               new LearnProblem.Stripe(
-                  stripe, Collections.nCopies(width / k, k), group, symmetric,
+                  stripe,
+                  Collections.nCopies(width / k, k),
+                  group,
+                  symmetric,
                   channelMetric(known, first, Collections.nCopies(width / k, k))),
               first));
     } else {
@@ -169,17 +221,20 @@ final class TransformProbe {
         for (int row = 0; row < piece.rows(); row++) {
           copy(stripe, row, at, columns, row, 0, k);
         }
-        LearnProblem problem = new LearnProblem.Rows(columns, 0, symmetric, true, true)
-            .in(channelMetric(known, first + at, List.of(k)));
-        made.addAll(switch (spec.kind()) {
-          case LEARNED -> maker.learnBalanced(problem, first + at);
-          case ROTATION, HADAMARD -> maker.random(first + at, problem.blocks());
-        });
+        LearnProblem problem =
+            new LearnProblem.Rows(columns, 0, symmetric, true, true)
+                .in(channelMetric(known, first + at, List.of(k)));
+        made.addAll(
+            switch (spec.kind()) {
+              case LEARNED -> maker.learnBalanced(problem, first + at);
+              case ROTATION, HADAMARD -> maker.random(first + at, problem.blocks());
+            });
       }
     }
-    List<Integer> sizes = piece.settings().group().isPresent()
-        ? List.of(group != 0 && width % group == 0 ? group : 0)
-        : orWhole(SIZES.stream().filter(size -> width % size == 0).toList());
+    List<Integer> sizes =
+        piece.settings().group().isPresent()
+            ? List.of(group != 0 && width % group == 0 ? group : 0)
+            : orWhole(SIZES.stream().filter(size -> width % size == 0).toList());
     int rows = Math.clamp(EVALUATED_WEIGHTS / width, 1, piece.rows());
     FloatMatrix sample = FloatMatrix.allocate(arena, rows, width);
     for (int i = 0; i < rows; i++) {
@@ -188,21 +243,31 @@ final class TransformProbe {
     InputMetric metric = metric(moments, List.of(new Channels(first, width)), arena);
     InputMetric transformed = metric.under(beginningAtZero(made, first), lane.products(), arena);
     return gains(
-        sample, new SlabTransforms.Blocks(spec.side(), made), new Metrics(metric, transformed), sizes, candidates);
+        sample,
+        new SlabTransforms.Blocks(spec.side(), made),
+        new Metrics(metric, transformed),
+        sizes,
+        candidates);
   }
 
-  private static ChannelMetric channelMetric(Optional<LearningMetrics> known, int firstChannel, List<Integer> sizes) {
+  private static ChannelMetric channelMetric(
+      Optional<LearningMetrics> known, int firstChannel, List<Integer> sizes) {
     return known.map(metrics -> metrics.blocks(firstChannel, sizes)).orElse(ChannelMetric.NONE);
   }
 
   /** Of the sampled channels, as if they were all there are. */
   private InputMetric metric(Optional<InputMoments> moments, List<Channels> sampled, Arena arena) {
     return moments
-        .map(whole -> InputMetric.of(PieceInputs.of(whole, sampled, arena), 0, lane.products(), arena))
+        .map(
+            whole ->
+                InputMetric.of(PieceInputs.of(whole, sampled, arena), 0, lane.products(), arena))
         .orElse(InputMetric.NONE);
   }
 
-  /** Input channels that are looked at: whole groups and whole blocks where they fit, else a few blocks. */
+  /**
+   * Input channels that are looked at: whole groups and whole blocks where they fit, else a few
+   * blocks.
+   */
   private static int stripe(Piece piece, int k) {
     int most = piece.columns() / k * k;
     int usual = k <= SMALL_BLOCK ? STRIPE_OF_SMALL_BLOCKS : USUAL_STRIPE;
@@ -252,13 +317,16 @@ final class TransformProbe {
     for (int bits : candidates.bits()) {
       for (int size : sizes) {
         stop.check();
-        double plain = plain(sample, candidates.grid(bits, size, candidates.reference()), metrics.plain());
+        double plain =
+            plain(sample, candidates.grid(bits, size, candidates.reference()), metrics.plain());
         for (ScaleStorage storage : candidates.storages(transforms.side())) {
           GridSpec grid = candidates.grid(bits, size, storage);
           try (Arena room = Arena.ofConfined()) {
             SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
-            EncodedSlab slab = encoder.encode(sample, grid, transforms, metrics.transformed(), rule, buffers);
-            double error = metrics.transformed().isNone() ? slab.squaredError() : slab.outputError();
+            EncodedSlab slab =
+                encoder.encode(sample, grid, transforms, metrics.transformed(), rule, buffers);
+            double error =
+                metrics.transformed().isNone() ? slab.squaredError() : slab.outputError();
             gains.add(grid, sample.columns(), plain > 0 ? error / plain : 1);
           }
         }
@@ -267,7 +335,9 @@ final class TransformProbe {
     return gains.build();
   }
 
-  /** Squared error of plain rounding, by the rule that plain rounding has with or without a metric. */
+  /**
+   * Squared error of plain rounding, by the rule that plain rounding has with or without a metric.
+   */
   private double plain(FloatMatrix sample, GridSpec grid, InputMetric metric) {
     if (metric.isNone()) {
       return lane.encoder().plainError(sample, grid, metric).squared();
@@ -275,7 +345,13 @@ final class TransformProbe {
     try (Arena room = Arena.ofConfined()) {
       SlabBuffers buffers = new SlabBuffers(room, grid, sample.rows(), sample.columns());
       return lane.encoder()
-          .encode(sample, grid, new SlabTransforms.None(), metric, GridCandidates.plainRule(recipe), buffers)
+          .encode(
+              sample,
+              grid,
+              new SlabTransforms.None(),
+              metric,
+              GridCandidates.plainRule(recipe),
+              buffers)
           .outputError();
     }
   }
@@ -283,14 +359,25 @@ final class TransformProbe {
   /** The same maps for a metric in which the stripe is all there is. */
   private static List<BlockTransform> beginningAtZero(List<BlockTransform> blocks, int first) {
     return blocks.stream()
-        .map(block -> BlockTransform.of(
-                block.firstChannel() - first, block.k(), block.exactForward(), block.exactTriangle())
-            .orElseThrow())
+        .map(
+            block ->
+                BlockTransform.of(
+                        block.firstChannel() - first,
+                        block.k(),
+                        block.exactForward(),
+                        block.exactTriangle())
+                    .orElseThrow())
         .toList();
   }
 
   private static void copy(
-      FloatMatrix from, int row, int column, FloatMatrix to, int targetRow, int targetColumn, int count) {
+      FloatMatrix from,
+      int row,
+      int column,
+      FloatMatrix to,
+      int targetRow,
+      int targetColumn,
+      int count) {
     MemorySegment.copy(
         from.segment(),
         Float.BYTES * ((long) row * from.columns() + column),

@@ -11,12 +11,13 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * MXFP4 of stacked experts, as gpt-oss stores it: {@code X_blocks} U8 [experts, out, in / 32, 16], two 4-bit floats per
- * byte, and {@code X_scales} U8 [experts, out, in / 32] with powers of two.
+ * MXFP4 of stacked experts, as gpt-oss stores it: {@code X_blocks} U8 [experts, out, in / 32, 16],
+ * two 4-bit floats per byte, and {@code X_scales} U8 [experts, out, in / 32] with powers of two.
  */
 record BlockWeights(Companions companions) implements QuantizedWeights {
   /** Weights that share a scale. */
   static final int BLOCK = 32;
+
   private static final int BLOCK_BYTES = BLOCK / 2;
   private static final Codes CODES = new Codes(CodeKind.FLOAT4, 4);
   private static final String BLOCKS = "_blocks";
@@ -34,7 +35,9 @@ record BlockWeights(Companions companions) implements QuantizedWeights {
   public List<TensorInfo> companions(TensorInfo info) {
     return info.dtype() == Dtype.U8 && isNamedSo(info)
         ? Optional.ofNullable(companions.byName().get(scalesName(info)))
-            .filter(scale -> scale.dtype() == Dtype.U8).stream().toList()
+            .filter(scale -> scale.dtype() == Dtype.U8)
+            .stream()
+            .toList()
         : List.of();
   }
 
@@ -44,14 +47,26 @@ record BlockWeights(Companions companions) implements QuantizedWeights {
     List<Long> shape = info.shape();
     if (shape.size() != 4 || shape.getLast() != BLOCK_BYTES) {
       return new Reading.NoWeights(
-          "has scales " + VisibleText.quoted(scale.name()) + " (" + scale.file() + "): expected the shape "
-              + "[experts, out, in / 32, " + BLOCK_BYTES + "], found " + shape);
+          "has scales "
+              + VisibleText.quoted(scale.name())
+              + " ("
+              + scale.file()
+              + "): expected the shape "
+              + "[experts, out, in / 32, "
+              + BLOCK_BYTES
+              + "], found "
+              + shape);
     }
     if (!scale.shape().equals(shape.subList(0, 3))) {
       return QuantizedWeights.mismatch(info, scale, shape.subList(0, 3).toString());
     }
-    return QuantizedWeights.counted(new WeightTensor(info, Quantized.of(
-        LayoutKind.MICRO_SCALED, List.of(shape.get(0), shape.get(1), shape.get(2) * BLOCK), CODES,
-        Scales.of(scale, new Tiles(1, BLOCK, true, false)))));
+    return QuantizedWeights.counted(
+        new WeightTensor(
+            info,
+            Quantized.of(
+                LayoutKind.MICRO_SCALED,
+                List.of(shape.get(0), shape.get(1), shape.get(2) * BLOCK),
+                CODES,
+                Scales.of(scale, new Tiles(1, BLOCK, true, false)))));
   }
 }

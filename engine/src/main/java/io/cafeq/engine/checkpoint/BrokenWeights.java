@@ -7,13 +7,15 @@ final class BrokenWeights {
   private BrokenWeights() {}
 
   /**
-   * The folder must be another, since patterns belong to the recipe; statistics need a forward pass, which would read
-   * the same weights.
+   * The folder must be another, since patterns belong to the recipe; statistics need a forward
+   * pass, which would read the same weights.
    *
    * @param weight the name of the weights, also where their scales are broken
    */
   static String remedy(String weight) {
-    return "The weights are broken: use another copy of the checkpoint, or quantize the rest into another folder with "
-        + "--statistics none --exclude '" + NamePattern.of(weight) + "'.";
+    return "The weights are broken: use another copy of the checkpoint, or quantize the rest into"
+        + " another folder with --statistics none --exclude '"
+        + NamePattern.of(weight)
+        + "'.";
   }
 }

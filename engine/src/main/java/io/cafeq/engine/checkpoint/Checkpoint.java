@@ -19,12 +19,14 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound. Thread-safe; the files
- * stay open until it is closed. Closing it while others read makes their reads fail.
+ * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound.
+ * Thread-safe; the files stay open until it is closed. Closing it while others read makes their
+ * reads fail.
  *
- * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where it names
- * model.safetensors or that does not exist; {@code model.safetensors}; the only .safetensors file of the folder. Where
- * an index and its shards do not agree, {@link #warnings} says what was made of that.
+ * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where
+ * it names model.safetensors or that does not exist; {@code model.safetensors}; the only
+ * .safetensors file of the folder. Where an index and its shards do not agree, {@link #warnings}
+ * says what was made of that.
  */
 public final class Checkpoint implements TensorSource, AutoCloseable {
   private final CheckpointFiles files;
@@ -41,20 +43,27 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final LongAdder bytesRead = new LongAdder();
 
   private Checkpoint(
-      CheckpointFiles files, JsonNode config, Map<String, ShardFile> shards, List<SafetensorsHeader> headers) {
+      CheckpointFiles files,
+      JsonNode config,
+      Map<String, ShardFile> shards,
+      List<SafetensorsHeader> headers) {
     this.files = files;
     this.config = config;
     this.shards = shards;
     SortedMap<String, String> merged = new TreeMap<>();
     headers.forEach(header -> header.metadata().forEach(merged::putIfAbsent));
     this.metadata = Collections.unmodifiableSortedMap(merged);
-    List<TensorInfo> stored = headers.stream().flatMap(header -> header.tensors().stream()).toList();
+    List<TensorInfo> stored =
+        headers.stream().flatMap(header -> header.tensors().stream()).toList();
     List<String> found = new ArrayList<>();
     if (!Files.exists(files.folder().resolve(ModelConfig.FILE))) {
-      found.add(files.folder() + " has no config.json, so names and shapes alone tell what the tensors are.");
+      found.add(
+          files.folder()
+              + " has no config.json, so names and shapes alone tell what the tensors are.");
     }
     if (files.index() != null) {
-      IndexAgreement settled = IndexAgreement.of(files.index(), files.folder(), stored, merged, config);
+      IndexAgreement settled =
+          IndexAgreement.of(files.index(), files.folder(), stored, merged, config);
       stored = settled.tensors();
       found.addAll(settled.warnings());
     }
@@ -66,14 +75,17 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     this.weights = WeightTensors.of(tensors, config, this);
     this.sideFiles = SideFiles.find(files, PackedTensors.stay(tensors, weights));
     SortedMap<String, String> tied = new TreeMap<>(merged);
-    tied.entrySet().removeIf(entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
+    tied.entrySet()
+        .removeIf(
+            entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
     this.aliases = Collections.unmodifiableSortedMap(tied);
   }
 
   /**
-   * Checks the index, every header and every length; reads no tensor data. Throws {@link CheckpointException} where the
-   * checkpoint is at fault, and an {@link io.cafeq.engine.failure.EngineException} of kind USAGE where nothing has that
-   * path, ENVIRONMENT where the disk fails or access is denied.
+   * Checks the index, every header and every length; reads no tensor data. Throws {@link
+   * CheckpointException} where the checkpoint is at fault, and an {@link
+   * io.cafeq.engine.failure.EngineException} of kind USAGE where nothing has that path, ENVIRONMENT
+   * where the disk fails or access is denied.
    */
   public static Checkpoint open(Path path) {
     CheckpointFiles files = CheckpointFiles.find(path);
@@ -107,8 +119,8 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   }
 
   /**
-   * All tensors in disk order: by shard file name, then by position. Packed weights {@code X.weight_packed} are called
-   * {@code X.weight} here and everywhere.
+   * All tensors in disk order: by shard file name, then by position. Packed weights {@code
+   * X.weight_packed} are called {@code X.weight} here and everywhere.
    */
   public List<TensorInfo> tensors() {
     return tensors;
@@ -130,7 +142,8 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   }
 
   /**
-   * Tied tensors: alias name to the name of the stored tensor. Metadata entries that name a stored tensor are aliases.
+   * Tied tensors: alias name to the name of the stored tensor. Metadata entries that name a stored
+   * tensor are aliases.
    */
   public SortedMap<String, String> aliases() {
     return aliases;
@@ -152,23 +165,28 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   }
 
   /**
-   * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted: everything of at most 64
-   * MiB, in folders too, that is neither hidden nor weights, and describes no weights, unless quantized weights that
-   * cannot be read stay. None where a single file was opened in a folder without config.json.
+   * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted:
+   * everything of at most 64 MiB, in folders too, that is neither hidden nor weights, and describes
+   * no weights, unless quantized weights that cannot be read stay. None where a single file was
+   * opened in a folder without config.json.
    */
   public List<Path> sideFiles() {
     return sideFiles.taken();
   }
 
-  /** Files and folders that do not go along, sorted, and why; neither the shards nor their index are among them. */
+  /**
+   * Files and folders that do not go along, sorted, and why; neither the shards nor their index are
+   * among them.
+   */
   public List<LeftOut> leftOut() {
     return sideFiles.leftOut();
   }
 
   /**
-   * Fills {@code target}, which lies outside the heap, with the tensor's bytes from {@code offset} (relative to the
-   * tensor) on, by positioned reads. A file that has become shorter is a {@link CheckpointException}; a disk that fails
-   * is an EngineException of kind ENVIRONMENT. A thread that is interrupted gets kind STOPPED and disturbs no other.
+   * Fills {@code target}, which lies outside the heap, with the tensor's bytes from {@code offset}
+   * (relative to the tensor) on, by positioned reads. A file that has become shorter is a {@link
+   * CheckpointException}; a disk that fails is an EngineException of kind ENVIRONMENT. A thread
+   * that is interrupted gets kind STOPPED and disturbs no other.
    */
   @Override
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
@@ -182,7 +200,10 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     return bytesRead.sum();
   }
 
-  /** A reader of floats for one thread, with buffers that are reused from call to call; the caller closes it. */
+  /**
+   * A reader of floats for one thread, with buffers that are reused from call to call; the caller
+   * closes it.
+   */
   public TensorReader newReader() {
     return new TensorReader(this);
   }

@@ -5,7 +5,8 @@ import io.cafeq.engine.failure.FailureKind;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The checkpoint is at fault. The message names the file, the tensor where there is one, what was expected and found.
+ * The checkpoint is at fault. The message names the file, the tensor where there is one, what was
+ * expected and found.
  */
 public final class CheckpointException extends EngineException {
   private static final long serialVersionUID = 1L;

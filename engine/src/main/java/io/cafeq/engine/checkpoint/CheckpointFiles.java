@@ -18,22 +18,27 @@ import org.jspecify.annotations.Nullable;
  * @param folder real path
  * @param shards plain names in order
  * @param index null for a single file
- * @param whole whether the folder is the checkpoint; false where a single file was named in a folder without
- *     config.json
+ * @param whole whether the folder is the checkpoint; false where a single file was named in a
+ *     folder without config.json
  */
-record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex index, boolean whole) {
+record CheckpointFiles(
+    Path folder, List<String> shards, @Nullable ShardIndex index, boolean whole) {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   static final String EXTENSION = ".safetensors";
   private static final Pattern SHARD = Pattern.compile(".*-\\d+-of-(?!0*1\\.)\\d+\\.safetensors");
   private static final String HOW =
-      "Give the folder of a Hugging Face model with model.safetensors, or the path of one .safetensors file.";
+      "Give the folder of a Hugging Face model with model.safetensors, or the path of one"
+          + " .safetensors file.";
 
   CheckpointFiles {
     shards = List.copyOf(shards);
   }
 
-  /** Finds them; reads nothing but names, the index and, where a folder is something else, what it says of itself. */
+  /**
+   * Finds them; reads nothing but names, the index and, where a folder is something else, what it
+   * says of itself.
+   */
   static CheckpointFiles find(Path path) {
     try {
       refuseLinkToNothing(path);
@@ -47,11 +52,13 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
       Path absolute = path.toAbsolutePath().normalize();
       String name = Objects.requireNonNull(absolute.getFileName()).toString();
       if (!name.endsWith(EXTENSION)) {
-        throw new CheckpointException(path + ": expected a .safetensors file, found " + VisibleText.quoted(name),
+        throw new CheckpointException(
+            path + ": expected a .safetensors file, found " + VisibleText.quoted(name),
             WeightFormat.of(name).map(WeightFormat::remedy).orElse(HOW));
       }
       Path folder = Objects.requireNonNull(absolute.getParent()).toRealPath();
-      return new CheckpointFiles(folder, List.of(name), null, Files.isRegularFile(folder.resolve(ModelConfig.FILE)));
+      return new CheckpointFiles(
+          folder, List.of(name), null, Files.isRegularFile(folder.resolve(ModelConfig.FILE)));
     } catch (IOException e) {
       throw new EngineException(
           FailureKind.ENVIRONMENT,
@@ -61,7 +68,10 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     }
   }
 
-  /** A download that broke off leaves links to nothing, which must not be taken for files that a model goes without. */
+  /**
+   * A download that broke off leaves links to nothing, which must not be taken for files that a
+   * model goes without.
+   */
   static void refuseLinkToNothing(Path file) {
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
       String target;
@@ -70,7 +80,8 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
       } catch (IOException e) {
         target = "a place that cannot be read";
       }
-      throw new CheckpointException(file + ": is a link to nothing: there is no " + target,
+      throw new CheckpointException(
+          file + ": is a link to nothing: there is no " + target,
           "Download the file again, or copy it in place of the link.");
     }
   }
@@ -81,7 +92,8 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     boolean single = Files.exists(folder.resolve(SINGLE));
     if (Files.exists(folder.resolve(INDEX))) {
       ShardIndex index = ShardIndex.read(folder.resolve(INDEX));
-      // The common loaders look for model.safetensors first; an index that knows it says more, another one is a
+      // The common loaders look for model.safetensors first; an index that knows it says more,
+      // another one is a
       // leftover.
       if (!single || index.fileNames().contains(SINGLE)) {
         return new CheckpointFiles(folder, List.copyOf(index.fileNames()), index, true);
@@ -105,30 +117,49 @@ record CheckpointFiles(Path folder, List<String> shards, @Nullable ShardIndex in
     }
     Optional<Path> deeper = names.modelBelow(FolderNames::holdsModel);
     if (deeper.isPresent()) {
-      throw new CheckpointException(folder + ": has no weights itself; a model is in " + deeper.get(),
+      throw new CheckpointException(
+          folder + ": has no weights itself; a model is in " + deeper.get(),
           "Give that folder instead.");
     }
     List<String> others = names.otherWeights();
     throw new CheckpointException(
-        folder + ": expected " + SINGLE + " or " + INDEX + ", found "
-            + (others.isEmpty() ? "no weights at all" : "only weights of other formats: "
-                + VisibleText.shortened(others.getFirst())
-                + (others.size() > 1 ? " and " + (others.size() - 1) + " more" : "")),
+        folder
+            + ": expected "
+            + SINGLE
+            + " or "
+            + INDEX
+            + ", found "
+            + (others.isEmpty()
+                ? "no weights at all"
+                : "only weights of other formats: "
+                    + VisibleText.shortened(others.getFirst())
+                    + (others.size() > 1 ? " and " + (others.size() - 1) + " more" : "")),
         WeightFormat.best(others).map(WeightFormat::remedy).orElse(HOW));
   }
 
   private static CheckpointException withoutIndex(Path folder, FolderNames names) {
     List<String> candidates = names.candidates();
-    String found = candidates.size() == 1
-        ? VisibleText.shortened(candidates.getFirst())
-        : candidates.size() + " .safetensors files (" + VisibleText.shortened(candidates.getFirst()) + " ... "
-            + VisibleText.shortened(candidates.getLast()) + ")";
+    String found =
+        candidates.size() == 1
+            ? VisibleText.shortened(candidates.getFirst())
+            : candidates.size()
+                + " .safetensors files ("
+                + VisibleText.shortened(candidates.getFirst())
+                + " ... "
+                + VisibleText.shortened(candidates.getLast())
+                + ")";
     return new CheckpointException(
         folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
-        names.otherIndex()
-            .map(index ->
-                "Rename " + VisibleText.shortened(index) + " to " + INDEX + " if it is the index of these files, or ")
-            .orElse("Download " + INDEX + " as well, or ")
+        names
+                .otherIndex()
+                .map(
+                    index ->
+                        "Rename "
+                            + VisibleText.shortened(index)
+                            + " to "
+                            + INDEX
+                            + " if it is the index of these files, or ")
+                .orElse("Download " + INDEX + " as well, or ")
             + "give the path of one of the files.");
   }
 }

@@ -3,8 +3,8 @@ package io.cafeq.engine.checkpoint;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Reads the codes of some rows [out] of one matrix, from files that store it as [out, in] or as [in, out]. Borrows its
- * buffer; not thread-safe.
+ * Reads the codes of some rows [out] of one matrix, from files that store it as [out, in] or as
+ * [in, out]. Borrows its buffer; not thread-safe.
  */
 final class CodeWindows {
   /** Output channels of a matrix stored as [in, out] that are turned at a time. */
@@ -13,10 +13,17 @@ final class CodeWindows {
   /** Takes what was read. */
   interface Consumer {
     /**
-     * The segment holds bytes [firstByte, firstByte + bytes) of {@code rows} rows of the rectangle; they begin at
-     * {@code at} and are {@code stride} bytes apart.
+     * The segment holds bytes [firstByte, firstByte + bytes) of {@code rows} rows of the rectangle;
+     * they begin at {@code at} and are {@code stride} bytes apart.
      */
-    void accept(long firstRow, int rows, long firstByte, long bytes, MemorySegment segment, long at, long stride);
+    void accept(
+        long firstRow,
+        int rows,
+        long firstByte,
+        long bytes,
+        MemorySegment segment,
+        long at,
+        long stride);
   }
 
   /**
@@ -45,16 +52,26 @@ final class CodeWindows {
     this.storedRows = new RowWindows(source, stored);
   }
 
-  /** Reads bytes [firstByte, firstByte + width) of rows [firstRow, firstRow + rows); stored as [out, in]. */
-  void rows(Matrix matrix, long firstRow, long rows, long firstByte, long width, Consumer consumer) {
+  /**
+   * Reads bytes [firstByte, firstByte + width) of rows [firstRow, firstRow + rows); stored as [out,
+   * in].
+   */
+  void rows(
+      Matrix matrix, long firstRow, long rows, long firstByte, long width, Consumer consumer) {
     windows.read(
-        matrix.tensor(), matrix.offset() + firstRow * matrix.rowBytes() + firstByte, matrix.rowBytes(), rows, width,
+        matrix.tensor(),
+        matrix.offset() + firstRow * matrix.rowBytes() + firstByte,
+        matrix.rowBytes(),
+        rows,
+        width,
         matrix.unitBytes(),
-        (row, count, first, bytes, stride) -> consumer.accept(row, count, first, bytes, buffer, 0, stride));
+        (row, count, first, bytes, stride) ->
+            consumer.accept(row, count, first, bytes, buffer, 0, stride));
   }
 
   /** The same, stored as [in, out]. */
-  void columns(Matrix matrix, long firstRow, long rows, long firstByte, long width, Consumer consumer) {
+  void columns(
+      Matrix matrix, long firstRow, long rows, long firstByte, long width, Consumer consumer) {
     int element = matrix.element();
     long rowBytes = matrix.rows() * element;
     for (long row = 0; row < rows; row += ROWS_TOGETHER) {
@@ -63,12 +80,22 @@ final class CodeWindows {
       long from = row;
       for (long done = 0; done < width; done += most) {
         long bytes = Math.min(most, width - done);
-        long offset = matrix.offset() + (firstByte + done) / element * rowBytes + (firstRow + row) * element;
+        long offset =
+            matrix.offset() + (firstByte + done) / element * rowBytes + (firstRow + row) * element;
         storedRows.read(
-            matrix.tensor(), offset, rowBytes, bytes / element, (long) together * element, element,
-            (storedRow, count, first, piece, stride) -> transposer.transpose(
-                new ElementTransposer.Area(buffer, 0, stride), count, together, element,
-                new ElementTransposer.Area(turned, storedRow * element, bytes)));
+            matrix.tensor(),
+            offset,
+            rowBytes,
+            bytes / element,
+            (long) together * element,
+            element,
+            (storedRow, count, first, piece, stride) ->
+                transposer.transpose(
+                    new ElementTransposer.Area(buffer, 0, stride),
+                    count,
+                    together,
+                    element,
+                    new ElementTransposer.Area(turned, storedRow * element, bytes)));
         consumer.accept(from, together, done, bytes, turned, 0, bytes);
       }
     }

@@ -7,6 +7,7 @@ import java.util.Optional;
 /** Finds the tensors that go with a quantized one, by the names that quantizers give them. */
 record Companions(Map<String, TensorInfo> byName) {
   private static final String WEIGHT = ".weight";
+
   /** In all of these conventions weights are multiplied by the scales, whatever "inv" suggests. */
   private static final List<String> SCALES = List.of("scale_inv", "scale", "scales");
 
@@ -15,9 +16,13 @@ record Companions(Map<String, TensorInfo> byName) {
     return SCALES.stream().flatMap(ending -> find(weight, ending).stream()).findFirst();
   }
 
-  /** {@code X.weight_ENDING} or {@code X.ENDING} for X.weight; {@code X_ENDING}, {@code X_weight_ENDING} for others. */
+  /**
+   * {@code X.weight_ENDING} or {@code X.ENDING} for X.weight; {@code X_ENDING}, {@code
+   * X_weight_ENDING} for others.
+   */
   Optional<TensorInfo> find(TensorInfo weight, String ending) {
-    return names(weight.name(), ending).stream().flatMap(name -> Optional.ofNullable(byName.get(name)).stream())
+    return names(weight.name(), ending).stream()
+        .flatMap(name -> Optional.ofNullable(byName.get(name)).stream())
         .findFirst();
   }
 
@@ -30,6 +35,8 @@ record Companions(Map<String, TensorInfo> byName) {
 
   /** The module of {@code X.weight}; other names as they are. */
   static String stem(String weight) {
-    return weight.endsWith(WEIGHT) ? weight.substring(0, weight.length() - WEIGHT.length()) : weight;
+    return weight.endsWith(WEIGHT)
+        ? weight.substring(0, weight.length() - WEIGHT.length())
+        : weight;
   }
 }

@@ -1,7 +1,5 @@
 package io.cafeq.engine.checkpoint;
 
-import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.io.IOException;

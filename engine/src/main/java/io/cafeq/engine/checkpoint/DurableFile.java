@@ -12,9 +12,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 
 /**
- * A file that appears under its name only once it is complete and safe on disk: written beside it with {@code .part}
- * appended, synced, renamed, the folder synced. Not thread-safe. Closing without {@link #publish} removes what was
- * written. Failures are EngineExceptions of kind ENVIRONMENT, or STOPPED where the thread was interrupted.
+ * A file that appears under its name only once it is complete and safe on disk: written beside it
+ * with {@code .part} appended, synced, renamed, the folder synced. Not thread-safe. Closing without
+ * {@link #publish} removes what was written. Failures are EngineExceptions of kind ENVIRONMENT, or
+ * STOPPED where the thread was interrupted.
  */
 public final class DurableFile implements AutoCloseable {
   private static final long LARGEST_WRITE = 1L << 30;
@@ -39,7 +40,10 @@ public final class DurableFile implements AutoCloseable {
           absolute,
           part,
           FileChannel.open(
-              part, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE));
+              part,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.WRITE));
     } catch (IOException e) {
       throw FileFailure.of("write", absolute, e);
     }

@@ -1,10 +1,12 @@
 package io.cafeq.engine.checkpoint;
 
 /**
- * The values of the floats that have eight bits or fewer, by table: all are floats exactly. Immutable.
+ * The values of the floats that have eight bits or fewer, by table: all are floats exactly.
+ * Immutable.
  *
- * <p>E4M3 is the variant without infinities (bias 7, S.1111.111 is NaN), E5M2 follows IEEE 754 (bias 15), E8M0 is
- * 2^(byte - 127) with 255 for NaN, E2M1 has the magnitudes 0, .5, 1, 1.5, 2, 3, 4 and 6.
+ * <p>E4M3 is the variant without infinities (bias 7, S.1111.111 is NaN), E5M2 follows IEEE 754
+ * (bias 15), E8M0 is 2^(byte - 127) with 255 for NaN, E2M1 has the magnitudes 0, .5, 1, 1.5, 2, 3,
+ * 4 and 6.
  */
 final class EightBitFloats {
   private static final int VALUES = 256;
@@ -37,7 +39,10 @@ final class EightBitFloats {
     } else if (exponent == 0) {
       value = Math.scalb((float) fraction, 1 - E4M3_EXPONENT_BIAS - E4M3_FRACTION);
     } else {
-      value = Math.scalb((float) (fraction + (1 << E4M3_FRACTION)), exponent - E4M3_EXPONENT_BIAS - E4M3_FRACTION);
+      value =
+          Math.scalb(
+              (float) (fraction + (1 << E4M3_FRACTION)),
+              exponent - E4M3_EXPONENT_BIAS - E4M3_FRACTION);
     }
     return (code & SIGN) == 0 ? value : -value;
   }

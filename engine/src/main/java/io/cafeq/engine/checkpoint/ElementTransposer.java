@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Transposes matrices of elements of 1, 2, 4 or 8 bytes, in blocks that stay in the first-level cache. Holds 120 KB on
- * the heap; not thread-safe.
+ * Transposes matrices of elements of 1, 2, 4 or 8 bytes, in blocks that stay in the first-level
+ * cache. Holds 120 KB on the heap; not thread-safe.
  */
 public final class ElementTransposer {
   private static final int SIDE = 64;
@@ -29,7 +29,10 @@ public final class ElementTransposer {
     }
   }
 
-  /** Copies entry (row, column) of {@code from} to (column, row) of {@code to}; {@code size} is an element's bytes. */
+  /**
+   * Copies entry (row, column) of {@code from} to (column, row) of {@code to}; {@code size} is an
+   * element's bytes.
+   */
   public void transpose(Area from, int rows, int columns, int size, Area to) {
     for (int row = 0; row < rows; row += SIDE) {
       int height = Math.min(SIDE, rows - row);
@@ -49,7 +52,12 @@ public final class ElementTransposer {
   private void bytes(Area from, Area to, int row, int column, int height, int width) {
     for (int i = 0; i < height; i++) {
       MemorySegment.copy(
-          from.segment, ValueLayout.JAVA_BYTE, from.offset(row + i, column, Byte.BYTES), bytes, i * SIDE, width);
+          from.segment,
+          ValueLayout.JAVA_BYTE,
+          from.offset(row + i, column, Byte.BYTES),
+          bytes,
+          i * SIDE,
+          width);
     }
     for (int j = 0; j < width; j++) {
       for (int i = 0; i < height; i++) {
@@ -58,13 +66,19 @@ public final class ElementTransposer {
     }
     for (int j = 0; j < width; j++) {
       MemorySegment.copy(
-          turnedBytes, j * SIDE, to.segment, ValueLayout.JAVA_BYTE, to.offset(column + j, row, Byte.BYTES), height);
+          turnedBytes,
+          j * SIDE,
+          to.segment,
+          ValueLayout.JAVA_BYTE,
+          to.offset(column + j, row, Byte.BYTES),
+          height);
     }
   }
 
   private void shorts(Area from, Area to, int row, int column, int height, int width) {
     for (int i = 0; i < height; i++) {
-      MemorySegment.copy(from.segment, SHORTS, from.offset(row + i, column, Short.BYTES), shorts, i * SIDE, width);
+      MemorySegment.copy(
+          from.segment, SHORTS, from.offset(row + i, column, Short.BYTES), shorts, i * SIDE, width);
     }
     for (int j = 0; j < width; j++) {
       for (int i = 0; i < height; i++) {
@@ -72,13 +86,20 @@ public final class ElementTransposer {
       }
     }
     for (int j = 0; j < width; j++) {
-      MemorySegment.copy(turnedShorts, j * SIDE, to.segment, SHORTS, to.offset(column + j, row, Short.BYTES), height);
+      MemorySegment.copy(
+          turnedShorts,
+          j * SIDE,
+          to.segment,
+          SHORTS,
+          to.offset(column + j, row, Short.BYTES),
+          height);
     }
   }
 
   private void ints(Area from, Area to, int row, int column, int height, int width) {
     for (int i = 0; i < height; i++) {
-      MemorySegment.copy(from.segment, INTS, from.offset(row + i, column, Integer.BYTES), ints, i * SIDE, width);
+      MemorySegment.copy(
+          from.segment, INTS, from.offset(row + i, column, Integer.BYTES), ints, i * SIDE, width);
     }
     for (int j = 0; j < width; j++) {
       for (int i = 0; i < height; i++) {
@@ -86,13 +107,20 @@ public final class ElementTransposer {
       }
     }
     for (int j = 0; j < width; j++) {
-      MemorySegment.copy(turnedInts, j * SIDE, to.segment, INTS, to.offset(column + j, row, Integer.BYTES), height);
+      MemorySegment.copy(
+          turnedInts,
+          j * SIDE,
+          to.segment,
+          INTS,
+          to.offset(column + j, row, Integer.BYTES),
+          height);
     }
   }
 
   private void longs(Area from, Area to, int row, int column, int height, int width) {
     for (int i = 0; i < height; i++) {
-      MemorySegment.copy(from.segment, LONGS, from.offset(row + i, column, Long.BYTES), longs, i * SIDE, width);
+      MemorySegment.copy(
+          from.segment, LONGS, from.offset(row + i, column, Long.BYTES), longs, i * SIDE, width);
     }
     for (int j = 0; j < width; j++) {
       for (int i = 0; i < height; i++) {
@@ -100,7 +128,8 @@ public final class ElementTransposer {
       }
     }
     for (int j = 0; j < width; j++) {
-      MemorySegment.copy(turnedLongs, j * SIDE, to.segment, LONGS, to.offset(column + j, row, Long.BYTES), height);
+      MemorySegment.copy(
+          turnedLongs, j * SIDE, to.segment, LONGS, to.offset(column + j, row, Long.BYTES), height);
     }
   }
 }

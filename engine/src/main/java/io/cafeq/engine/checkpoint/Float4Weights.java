@@ -12,10 +12,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Weights of 4-bit floats, two per byte of U8 [out, in / 2]. NVFP4 has a scale of E4M3 for each 16 and a second one for
- * the tensor, which multiplies the scales as {@code weight_scale_2} (ModelOpt) and divides them as
- * {@code weight_global_scale} (compressed-tensors); MXFP4 has a power of two for each 32. Stacks of experts too, also
- * as [experts, in / 2, out].
+ * Weights of 4-bit floats, two per byte of U8 [out, in / 2]. NVFP4 has a scale of E4M3 for each 16
+ * and a second one for the tensor, which multiplies the scales as {@code weight_scale_2} (ModelOpt)
+ * and divides them as {@code weight_global_scale} (compressed-tensors); MXFP4 has a power of two
+ * for each 32. Stacks of experts too, also as [experts, in / 2, out].
  */
 record Float4Weights(Companions companions) implements QuantizedWeights {
   private static final Codes CODES = new Codes(CodeKind.FLOAT4, 4);
@@ -25,9 +25,12 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
 
   @Override
   public List<TensorInfo> companions(TensorInfo info) {
-    Optional<TensorInfo> scales = info.dtype() == Dtype.U8
-        ? companions.find(info, "scale").filter(scale -> isSmall(scale) || global(info).isPresent())
-        : Optional.empty();
+    Optional<TensorInfo> scales =
+        info.dtype() == Dtype.U8
+            ? companions
+                .find(info, "scale")
+                .filter(scale -> isSmall(scale) || global(info).isPresent())
+            : Optional.empty();
     if (scales.isEmpty()) {
       return List.of();
     }
@@ -44,7 +47,9 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
   }
 
   private Optional<GlobalScale> global(TensorInfo info) {
-    return companions.find(info, FACTOR).map(factor -> new GlobalScale(factor, false))
+    return companions
+        .find(info, FACTOR)
+        .map(factor -> new GlobalScale(factor, false))
         .or(() -> companions.find(info, DIVISOR).map(divisor -> new GlobalScale(divisor, true)));
   }
 
@@ -52,25 +57,33 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
   public Reading read(TensorInfo info, boolean transposed) {
     TensorInfo scale = companions(info).getFirst();
     List<Long> shape = info.shape();
-    Optional<Reading> obstacle = QuantizedWeights.noMatrix(info, "4-bit floats")
-        .or(() -> QuantizedWeights.scaledInputs(companions, info));
+    Optional<Reading> obstacle =
+        QuantizedWeights.noMatrix(info, "4-bit floats")
+            .or(() -> QuantizedWeights.scaledInputs(companions, info));
     if (obstacle.isPresent()) {
       return obstacle.get();
     }
     Optional<GlobalScale> global = global(info);
     long experts = shape.size() > 2 ? shape.getFirst() : 0;
     if (global.filter(each -> !isOneForEach(each.tensor(), experts)).isPresent()) {
-      return QuantizedWeights.mismatch(info, global.get().tensor(), "one number, or one for each expert");
+      return QuantizedWeights.mismatch(
+          info, global.get().tensor(), "one number, or one for each expert");
     }
-    // Where the family's word does not fit the scales, theirs counts: some programs turn stacks before they pack them.
-    return layout(info, scale, transposed).or(() -> layout(info, scale, !transposed))
+    // Where the family's word does not fit the scales, theirs counts: some programs turn stacks
+    // before they pack them.
+    return layout(info, scale, transposed)
+        .or(() -> layout(info, scale, !transposed))
         .map(found -> QuantizedWeights.counted(new WeightTensor(info, with(found, global))))
-        .orElseGet(() -> QuantizedWeights.mismatch(info, scale, "one for each 16 or 32 input channels"));
+        .orElseGet(
+            () -> QuantizedWeights.mismatch(info, scale, "one for each 16 or 32 input channels"));
   }
 
   private static Quantized with(Quantized layout, Optional<GlobalScale> global) {
     Scales scales = layout.scales();
-    return Quantized.of(layout.kind(), layout.weights(), layout.codes(),
+    return Quantized.of(
+        layout.kind(),
+        layout.weights(),
+        layout.codes(),
         new Scales(scales.tensor(), scales.dtype(), scales.tiles(), global, Optional.empty()));
   }
 
@@ -90,8 +103,13 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
         .filter(size -> size == group || !isPowerOfTwo && scale.dtype() != Dtype.F8_E4M3)
         .flatMap(size -> tiles(matrix, scale, size).stream())
         .findFirst()
-        .map(tiles -> Quantized.of(
-            QuantizedWeights.kind(transposed), QuantizedWeights.shape(matrix), CODES, Scales.of(scale, tiles)));
+        .map(
+            tiles ->
+                Quantized.of(
+                    QuantizedWeights.kind(transposed),
+                    QuantizedWeights.shape(matrix),
+                    CODES,
+                    Scales.of(scale, tiles)));
   }
 
   private static Optional<Tiles> tiles(TileFinder.Stored matrix, TensorInfo scale, int group) {
@@ -106,6 +124,7 @@ record Float4Weights(Companions companions) implements QuantizedWeights {
     boolean isTurned = scale.shape().equals(turned);
     boolean prefersTurned = isTurned && (matrix.isTransposed() || !isPlain);
     return isPlain || isTurned
-        ? Optional.of(new Tiles(1, group, matrix.experts() > 0, prefersTurned)) : Optional.empty();
+        ? Optional.of(new Tiles(1, group, matrix.experts() > 0, prefersTurned))
+        : Optional.empty();
   }
 }

@@ -1,9 +1,10 @@
 package io.cafeq.engine.checkpoint;
 
 /**
- * Conversions between the 16-bit formats, doubles and floats, over tiles of a few thousand elements. bfloat16 travels
- * as float bits in int arrays, and each pass does one thing: C2 makes vector code of a loop that widens, and of one
- * that folds, but not of one that does both, nor of one that moves between int and float registers.
+ * Conversions between the 16-bit formats, doubles and floats, over tiles of a few thousand
+ * elements. bfloat16 travels as float bits in int arrays, and each pass does one thing: C2 makes
+ * vector code of a loop that widens, and of one that folds, but not of one that does both, nor of
+ * one that moves between int and float registers.
  */
 public final class FloatConversion {
   private static final int FLOAT_EXPONENT = 0x7F800000;
@@ -54,8 +55,9 @@ public final class FloatConversion {
   }
 
   /**
-   * The first {@code count} floats, given by their bits, rounded to the nearest bfloat16, ties to even. Beyond the
-   * largest one they become infinite; NaN stays NaN. {@code from} is used as scratch.
+   * The first {@code count} floats, given by their bits, rounded to the nearest bfloat16, ties to
+   * even. Beyond the largest one they become infinite; NaN stays NaN. {@code from} is used as
+   * scratch.
    */
   public static void toBf16(int[] from, short[] to, int count) {
     for (int i = 0; i < count; i++) {
@@ -72,7 +74,8 @@ public final class FloatConversion {
   }
 
   /**
-   * The first {@code count} floats rounded to the nearest half float, ties to even; above 65519 they become infinite.
+   * The first {@code count} floats rounded to the nearest half float, ties to even; above 65519
+   * they become infinite.
    */
   public static void toF16(float[] from, short[] to, int count) {
     for (int i = 0; i < count; i++) {

@@ -10,8 +10,10 @@ final class FloatDecoder {
   static final long ALL_FINITE = -1;
 
   private static final int TILE = 4096;
-  private static final ValueLayout.OfShort SHORTS = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORTS =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INTS =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfDouble DOUBLES =
       ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -27,21 +29,24 @@ final class FloatDecoder {
   }
 
   /**
-   * Converts {@code count} elements that lie at byte {@code from} into floats at index {@code to} of the target.
-   * Answers the place among them of the first that is not finite as a float, or {@link #ALL_FINITE}; the target is
-   * complete up to it then.
+   * Converts {@code count} elements that lie at byte {@code from} into floats at index {@code to}
+   * of the target. Answers the place among them of the first that is not finite as a float, or
+   * {@link #ALL_FINITE}; the target is complete up to it then.
    */
-  long decode(Dtype dtype, MemorySegment source, long from, long count, MemorySegment target, long to) {
+  long decode(
+      Dtype dtype, MemorySegment source, long from, long count, MemorySegment target, long to) {
     for (long done = 0; done < count; done += TILE) {
       int tile = (int) Math.min(TILE, count - done);
-      if (!tile(dtype, source, from + done * dtype.bytes(), tile, target, (to + done) * Float.BYTES)) {
+      if (!tile(
+          dtype, source, from + done * dtype.bytes(), tile, target, (to + done) * Float.BYTES)) {
         return done + firstBroken(target, to + done, tile);
       }
     }
     return ALL_FINITE;
   }
 
-  private boolean tile(Dtype dtype, MemorySegment source, long from, int count, MemorySegment target, long to) {
+  private boolean tile(
+      Dtype dtype, MemorySegment source, long from, int count, MemorySegment target, long to) {
     return switch (dtype) {
       case BF16 -> {
         MemorySegment.copy(source, SHORTS, from, shorts, 0, count);
@@ -80,7 +85,8 @@ final class FloatDecoder {
         MemorySegment.copy(floats, 0, target, ValueLayout.JAVA_FLOAT, to, count);
         yield true;
       }
-      case I64, I32, I16, U64, U32, U16, U8, BOOL -> throw new IllegalArgumentException("no weights: " + dtype);
+      case I64, I32, I16, U64, U32, U16, U8, BOOL ->
+          throw new IllegalArgumentException("no weights: " + dtype);
     };
   }
 
@@ -100,7 +106,8 @@ final class FloatDecoder {
 
   private static int firstBroken(MemorySegment target, long at, int count) {
     int broken = 0;
-    while (broken < count - 1 && Float.isFinite(target.getAtIndex(ValueLayout.JAVA_FLOAT, at + broken))) {
+    while (broken < count - 1
+        && Float.isFinite(target.getAtIndex(ValueLayout.JAVA_FLOAT, at + broken))) {
       broken++;
     }
     return broken;

@@ -7,23 +7,32 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/** Folders that hold models and are none themselves. Asked only where there are no weights under their usual names. */
+/**
+ * Folders that hold models and are none themselves. Asked only where there are no weights under
+ * their usual names.
+ */
 enum FolderKind {
   /** What this program wrote. */
   RESULT {
     @Override
     boolean is(FolderNames names) {
-      return Files.isDirectory(names.path("units")) && (names.has(MANIFEST) || Files.isDirectory(names.path(".cafeq")));
+      return Files.isDirectory(names.path("units"))
+          && (names.has(MANIFEST) || Files.isDirectory(names.path(".cafeq")));
     }
 
     @Override
     CheckpointException refusal(Path folder) {
       return Files.exists(folder.resolve(MANIFEST))
-          ? new CheckpointException(folder + ": is a result of cafeq, which is quantized already",
-              "Give the checkpoint that it was made from, or make one of it first with \"cafeq export "
-                  + Shell.quoted(folder) + " --format dense --out DIR\".")
-          : new CheckpointException(folder + ": is an unfinished result of cafeq",
-              "Give the checkpoint that it is made from; the same quantize command as before finishes the result.");
+          ? new CheckpointException(
+              folder + ": is a result of cafeq, which is quantized already",
+              "Give the checkpoint that it was made from, or make one of it first with \"cafeq"
+                  + " export "
+                  + Shell.quoted(folder)
+                  + " --format dense --out DIR\".")
+          : new CheckpointException(
+              folder + ": is an unfinished result of cafeq",
+              "Give the checkpoint that it is made from; the same quantize command as before"
+                  + " finishes the result.");
     }
   },
   ADAPTER {
@@ -47,9 +56,12 @@ enum FolderKind {
     CheckpointException refusal(Path folder) throws IOException {
       return new CheckpointException(
           folder + ": is a pipeline of diffusers, whose models are in folders of their own",
-          FolderNames.of(folder).modelBelow(FolderNames::holdsLanguageModel)
+          FolderNames.of(folder)
+              .modelBelow(FolderNames::holdsLanguageModel)
               .map(model -> "Give the folder of one of its language models, such as " + model + ".")
-              .orElse("No step helps: none of its folders holds a language model in safetensors files."));
+              .orElse(
+                  "No step helps: none of its folders holds a language model in safetensors"
+                      + " files."));
     }
   },
   SENTENCE_TRANSFORMER {
@@ -62,26 +74,33 @@ enum FolderKind {
     CheckpointException refusal(Path folder) throws IOException {
       Optional<Path> model = FolderNames.of(folder).modelBelow(FolderNames::holdsLanguageModel);
       return new CheckpointException(
-          folder + ": is a model of sentence-transformers, whose " + MODULES
+          folder
+              + ": is a model of sentence-transformers, whose "
+              + MODULES
               + " puts its parts into folders of their own",
-          model.map(found -> "Give the folder of its model: " + found + ".")
-              .orElse("Convert its model to safetensors first: load it with sentence-transformers, then "
-                  + "save_pretrained into a new folder."));
+          model
+              .map(found -> "Give the folder of its model: " + found + ".")
+              .orElse(
+                  "Convert its model to safetensors first: load it with sentence-transformers, then"
+                      + " save_pretrained into a new folder."));
     }
   },
   ORIGINAL {
     @Override
     boolean is(FolderNames names) {
       return !names.has(ModelConfig.FILE)
-          && names.all().stream().anyMatch(name -> name.matches("consolidated.*\\.(pth|safetensors)"));
+          && names.all().stream()
+              .anyMatch(name -> name.matches("consolidated.*\\.(pth|safetensors)"));
     }
 
     @Override
     CheckpointException refusal(Path folder) {
       return new CheckpointException(
-          folder + ": holds a model in its maker's own form (consolidated files, without config.json)",
-          "Take the model in Hugging Face form, with config.json and model.safetensors or its shards, or make it so "
-              + "with the conversion script that transformers has for this family (convert_..._weights_to_hf.py).");
+          folder
+              + ": holds a model in its maker's own form (consolidated files, without config.json)",
+          "Take the model in Hugging Face form, with config.json and model.safetensors or its"
+              + " shards, or make it so with the conversion script that transformers has for this"
+              + " family (convert_..._weights_to_hf.py).");
     }
   };
 

@@ -29,7 +29,8 @@ record FolderNames(Path folder, List<String> all) {
   static FolderNames of(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return new FolderNames(
-          folder, files.map(FolderNames::name).filter(name -> !name.startsWith(".")).sorted().toList());
+          folder,
+          files.map(FolderNames::name).filter(name -> !name.startsWith(".")).sorted().toList());
     }
   }
 
@@ -45,15 +46,18 @@ record FolderNames(Path folder, List<String> all) {
   List<String> candidates() {
     boolean adapter = has(Adapter.CONFIG);
     return all.stream()
-        .filter(name -> name.endsWith(CheckpointFiles.EXTENSION) && !(adapter && Adapter.isWeights(name)))
+        .filter(
+            name ->
+                name.endsWith(CheckpointFiles.EXTENSION) && !(adapter && Adapter.isWeights(name)))
         .toList();
   }
 
   /** The only index of safetensors files that is not called as usual. */
   Optional<String> otherIndex() {
-    List<String> found = all.stream()
-        .filter(name -> name.matches(".*\\.safetensors\\.index(\\.\\w+)?\\.json"))
-        .toList();
+    List<String> found =
+        all.stream()
+            .filter(name -> name.matches(".*\\.safetensors\\.index(\\.\\w+)?\\.json"))
+            .toList();
     return found.size() == 1 ? Optional.of(found.getFirst()) : Optional.empty();
   }
 
@@ -73,7 +77,8 @@ record FolderNames(Path folder, List<String> all) {
       }
       if (next.getNameCount() - folder.getNameCount() < DEEPEST) {
         try (Stream<Path> entries = Files.list(next)) {
-          entries.filter(entry -> Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS))
+          entries
+              .filter(entry -> Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS))
               .filter(entry -> !name(entry).startsWith("."))
               .sorted()
               .limit(MOST_FOLDERS)
@@ -93,7 +98,8 @@ record FolderNames(Path folder, List<String> all) {
   /** The same, and config.json says that it is a model of transformers. */
   static boolean holdsLanguageModel(Path folder) {
     try {
-      return holdsModel(folder) && ModelConfig.read(folder.resolve(ModelConfig.FILE)).path("model_type").isTextual();
+      return holdsModel(folder)
+          && ModelConfig.read(folder.resolve(ModelConfig.FILE)).path("model_type").isTextual();
     } catch (EngineException unreadable) {
       return false;
     }

@@ -21,12 +21,17 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Reads one header and refuses whatever the safetensors format forbids, as a stream: the JSON text is never held. */
+/**
+ * Reads one header and refuses whatever the safetensors format forbids, as a stream: the JSON text
+ * is never held.
+ */
 final class HeaderParser {
-  private static final String DAMAGED = "The file is damaged or is no safetensors file: download or copy it again.";
+  private static final String DAMAGED =
+      "The file is damaged or is no safetensors file: download or copy it again.";
   private static final String MADE_WRONG =
       "The file was written wrongly: get it again, or write it with a current safetensors library.";
-  private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LENGTH =
+      ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int LENGTH_BYTES = 8;
 
   private final ShardFile file;
@@ -55,7 +60,9 @@ final class HeaderParser {
       throw new CheckpointException(file.path() + ": the header is not UTF-8", DAMAGED, e);
     } catch (StreamConstraintsException e) {
       throw new CheckpointException(
-          file.path() + ": the header goes beyond what is read: " + JsonText.fault(e), MADE_WRONG, e);
+          file.path() + ": the header goes beyond what is read: " + JsonText.fault(e),
+          MADE_WRONG,
+          e);
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
           file.path() + ": the header is not JSON: " + JsonText.fault(e), DAMAGED, e);
@@ -77,17 +84,26 @@ final class HeaderParser {
       length = bytes.get(LENGTH, 0);
       if (length < 0 || length > SafetensorsHeader.LARGEST) {
         throw new CheckpointException(
-            file.path() + ": the header says it has " + Long.toUnsignedString(length) + " bytes, at most "
-                + SafetensorsHeader.LARGEST + " are allowed",
+            file.path()
+                + ": the header says it has "
+                + Long.toUnsignedString(length)
+                + " bytes, at most "
+                + SafetensorsHeader.LARGEST
+                + " are allowed",
             DAMAGED);
       }
       if (length > file.length() - LENGTH_BYTES) {
         throw new CheckpointException(
-            file.path() + ": the header says it has " + length + " bytes, but the file has only " + file.length(),
+            file.path()
+                + ": the header says it has "
+                + length
+                + " bytes, but the file has only "
+                + file.length(),
             DAMAGED);
       }
       if (length < 2) {
-        throw new CheckpointException(file.path() + ": the header has " + length + " bytes, too few for JSON", DAMAGED);
+        throw new CheckpointException(
+            file.path() + ": the header has " + length + " bytes, too few for JSON", DAMAGED);
       }
       file.read(LENGTH_BYTES, bytes.asSlice(0, 1), "the header");
       first = bytes.get(ValueLayout.JAVA_BYTE, 0) & 0xFF;
@@ -105,10 +121,15 @@ final class HeaderParser {
       String name = json.currentName();
       if (!Names.isWellFormed(name)) {
         throw new CheckpointException(
-            file.path() + ": tensor " + VisibleText.quoted(name) + ": half a surrogate pair in the name", MADE_WRONG);
+            file.path()
+                + ": tensor "
+                + VisibleText.quoted(name)
+                + ": half a surrogate pair in the name",
+            MADE_WRONG);
       }
       if (!names.add(name)) {
-        throw new CheckpointException(file.path() + ": duplicate key " + VisibleText.quoted(name) + " in the header",
+        throw new CheckpointException(
+            file.path() + ": duplicate key " + VisibleText.quoted(name) + " in the header",
             MADE_WRONG);
       }
       json.nextToken();
@@ -121,9 +142,11 @@ final class HeaderParser {
     }
     if (json.nextToken() != null) {
       throw new CheckpointException(
-          file.path() + ": only spaces may follow the header's JSON, found " + JsonText.found(json), MADE_WRONG);
+          file.path() + ": only spaces may follow the header's JSON, found " + JsonText.found(json),
+          MADE_WRONG);
     }
-    tensors.sort(Comparator.comparingLong(TensorInfo::position).thenComparingLong(TensorInfo::bytes));
+    tensors.sort(
+        Comparator.comparingLong(TensorInfo::position).thenComparingLong(TensorInfo::bytes));
     checkCover();
     return new SafetensorsHeader(tensors, metadata);
   }
@@ -131,31 +154,40 @@ final class HeaderParser {
   private void metadata() throws IOException {
     if (json.currentToken() != JsonToken.START_OBJECT) {
       throw new CheckpointException(
-          file.path() + ": __metadata__ must be an object, found " + JsonText.found(json), MADE_WRONG);
+          file.path() + ": __metadata__ must be an object, found " + JsonText.found(json),
+          MADE_WRONG);
     }
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw new CheckpointException(
-            file.path() + ": __metadata__ " + VisibleText.quoted(key) + " must be a string, found " + JsonText.found(json),
+            file.path()
+                + ": __metadata__ "
+                + VisibleText.quoted(key)
+                + " must be a string, found "
+                + JsonText.found(json),
             MADE_WRONG);
       }
       String value = json.getText();
       if (!Names.isWellFormed(key) || !Names.isWellFormed(value)) {
         throw new CheckpointException(
-            file.path() + ": __metadata__ " + VisibleText.quoted(key) + ": half a surrogate pair", MADE_WRONG);
+            file.path() + ": __metadata__ " + VisibleText.quoted(key) + ": half a surrogate pair",
+            MADE_WRONG);
       }
       budget.takeMetadata(file.path(), key, value);
       if (metadata.put(key, value) != null) {
         throw new CheckpointException(
-            file.path() + ": duplicate key " + VisibleText.quoted(key) + " in __metadata__", MADE_WRONG);
+            file.path() + ": duplicate key " + VisibleText.quoted(key) + " in __metadata__",
+            MADE_WRONG);
       }
     }
   }
 
   private TensorInfo tensor(String name) throws IOException {
     if (json.currentToken() != JsonToken.START_OBJECT) {
-      throw wrong(name, "expected an object with dtype, shape and data_offsets, found " + JsonText.found(json));
+      throw wrong(
+          name,
+          "expected an object with dtype, shape and data_offsets, found " + JsonText.found(json));
     }
     Dtype dtype = null;
     List<Long> shape = null;
@@ -200,12 +232,18 @@ final class HeaderParser {
       throw wrong(name, "dtype must be a string, found " + JsonText.found(json));
     }
     String text = json.getText();
-    return Dtype.named(text).orElseThrow(() -> new CheckpointException(
-        place(name) + (text.startsWith("F4") || text.startsWith("F6")
-            ? "dtype " + VisibleText.quoted(text) + " has elements smaller than a byte, which cannot be read"
-            : "unknown dtype " + VisibleText.quoted(text)),
-        "Use a checkpoint whose tensors have one of the types "
-            + "F64 F32 F16 BF16 F8_E4M3 F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL."));
+    return Dtype.named(text)
+        .orElseThrow(
+            () ->
+                new CheckpointException(
+                    place(name)
+                        + (text.startsWith("F4") || text.startsWith("F6")
+                            ? "dtype "
+                                + VisibleText.quoted(text)
+                                + " has elements smaller than a byte, which cannot be read"
+                            : "unknown dtype " + VisibleText.quoted(text)),
+                    "Use a checkpoint whose tensors have one of the types F64 F32 F16 BF16 F8_E4M3"
+                        + " F8_E5M2 F8_E8M0 I64 I32 I16 I8 U64 U32 U16 U8 BOOL."));
   }
 
   private List<Long> numbers(String name, String key) throws IOException {
@@ -251,16 +289,32 @@ final class HeaderParser {
       }
       bytes = Math.multiplyExact(elements, bytes);
     } catch (ArithmeticException e) {
-      throw wrong(name, "shape " + shape + " of " + dtype + " has more bytes than a 64-bit number holds");
+      throw wrong(
+          name, "shape " + shape + " of " + dtype + " has more bytes than a 64-bit number holds");
     }
     if (bytes != end - begin) {
       throw wrong(
-          name, "shape " + shape + " of " + dtype + " needs " + bytes + " bytes, data_offsets [" + begin + ", " + end
-              + "] give " + (end - begin));
+          name,
+          "shape "
+              + shape
+              + " of "
+              + dtype
+              + " needs "
+              + bytes
+              + " bytes, data_offsets ["
+              + begin
+              + ", "
+              + end
+              + "] give "
+              + (end - begin));
     }
     if (end > dataBytes) {
       throw new CheckpointException(
-          place(name) + "its data end at byte " + end + " of the data, but the file holds only " + dataBytes
+          place(name)
+              + "its data end at byte "
+              + end
+              + " of the data, but the file holds only "
+              + dataBytes
               + ": the file is truncated",
           "Download or copy the file again.");
     }
@@ -273,20 +327,34 @@ final class HeaderParser {
     for (TensorInfo tensor : tensors) {
       if (tensor.position() < covered) {
         throw wrong(
-            tensor.name(), "begins at byte " + (tensor.position() - dataStart) + " of the data and overlaps " + before
-                + ", which ends at " + (covered - dataStart));
+            tensor.name(),
+            "begins at byte "
+                + (tensor.position() - dataStart)
+                + " of the data and overlaps "
+                + before
+                + ", which ends at "
+                + (covered - dataStart));
       }
       if (tensor.position() > covered) {
         throw wrong(
-            tensor.name(), "begins at byte " + (tensor.position() - dataStart) + " of the data and leaves a hole after "
-                + before + ", which ends at " + (covered - dataStart));
+            tensor.name(),
+            "begins at byte "
+                + (tensor.position() - dataStart)
+                + " of the data and leaves a hole after "
+                + before
+                + ", which ends at "
+                + (covered - dataStart));
       }
       covered += tensor.bytes();
       before = "tensor " + VisibleText.quoted(tensor.name());
     }
     if (covered != file.length()) {
       throw new CheckpointException(
-          file.path() + ": the data should end at byte " + covered + " of the file, found " + (file.length() - covered)
+          file.path()
+              + ": the data should end at byte "
+              + covered
+              + " of the file, found "
+              + (file.length() - covered)
               + " bytes more",
           MADE_WRONG);
     }

@@ -16,15 +16,16 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Settles an index with what its shards hold. Where it can be told which of the two is meant this goes on, as the
- * common loaders do: they read whole shards, and pass over what the model has no use for. What would leave a hole in
- * the model is refused.
+ * Settles an index with what its shards hold. Where it can be told which of the two is meant this
+ * goes on, as the common loaders do: they read whole shards, and pass over what the model has no
+ * use for. What would leave a hole in the model is refused.
  *
  * @param tensors of all shards, without copies that do not count
  * @param warnings what was settled, each a sentence
  */
 record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
-  private static final Set<String> LAYER_COUNTS = Set.of("num_hidden_layers", "num_layers", "n_layer", "n_layers");
+  private static final Set<String> LAYER_COUNTS =
+      Set.of("num_hidden_layers", "num_layers", "n_layer", "n_layers");
   private static final int DEEPEST = 4;
 
   IndexAgreement {
@@ -38,7 +39,11 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
    * @throws CheckpointException where something is missing, or two copies could be meant
    */
   static IndexAgreement of(
-      ShardIndex index, Path folder, List<TensorInfo> stored, Map<String, String> metadata, JsonNode config) {
+      ShardIndex index,
+      Path folder,
+      List<TensorInfo> stored,
+      Map<String, String> metadata,
+      JsonNode config) {
     Map<String, TensorInfo> taken = HashMap.newHashMap(stored.size());
     List<String> copies = new ArrayList<>();
     List<String> unlisted = new ArrayList<>();
@@ -50,7 +55,8 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         taken.put(tensor.name(), meant(index, folder, other, tensor));
       }
     }
-    List<TensorInfo> kept = stored.stream().filter(tensor -> taken.get(tensor.name()) == tensor).toList();
+    List<TensorInfo> kept =
+        stored.stream().filter(tensor -> taken.get(tensor.name()) == tensor).toList();
     for (TensorInfo tensor : kept) {
       String file = index.files().get(tensor.name());
       if (file == null) {
@@ -59,21 +65,30 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         moved.add(tensor.name());
       }
     }
-    List<String> missing = new TreeMap<>(index.files()).keySet().stream()
-        .filter(name -> !taken.containsKey(name) && !taken.containsKey(metadata.getOrDefault(name, "")))
-        .toList();
+    List<String> missing =
+        new TreeMap<>(index.files())
+            .keySet().stream()
+                .filter(
+                    name ->
+                        !taken.containsKey(name)
+                            && !taken.containsKey(metadata.getOrDefault(name, "")))
+                .toList();
     if (!missing.isEmpty()) {
       refuseEmptyShards(index, folder, missing);
-      PresentNames names = PresentNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
+      PresentNames names =
+          PresentNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
       List<String> holes = missing.stream().filter(names::leavesHole).toList();
       if (!holes.isEmpty()) {
         throw hole(index, folder, holes);
       }
     }
     List<String> warnings = new ArrayList<>();
-    sentence(copies, "stored more than once; the index decides which copy is read").ifPresent(warnings::add);
-    sentence(moved, "in another shard than the index says; read from where found").ifPresent(warnings::add);
-    sentence(unlisted, "not in the index, but in one of its shards; read as well").ifPresent(warnings::add);
+    sentence(copies, "stored more than once; the index decides which copy is read")
+        .ifPresent(warnings::add);
+    sentence(moved, "in another shard than the index says; read from where found")
+        .ifPresent(warnings::add);
+    sentence(unlisted, "not in the index, but in one of its shards; read as well")
+        .ifPresent(warnings::add);
     sentence(missing, "named by the index, but in no shard; left out").ifPresent(warnings::add);
     return new IndexAgreement(kept, warnings);
   }
@@ -87,52 +102,82 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       return other;
     }
     throw new CheckpointException(
-        folder.resolve(other.file()) + ": tensor " + VisibleText.quoted(one.name()) + " is stored in " + one.file()
-            + " as well, and the index " + index.path() + (file == null ? " does not name it" : " names neither"),
+        folder.resolve(other.file())
+            + ": tensor "
+            + VisibleText.quoted(one.name())
+            + " is stored in "
+            + one.file()
+            + " as well, and the index "
+            + index.path()
+            + (file == null ? " does not name it" : " names neither"),
         "Write into weight_map of the index which of the two files the tensor is to be read from.");
   }
 
   /** A file of which nothing is there belongs to another checkpoint, or its download broke off. */
   private static void refuseEmptyShards(ShardIndex index, Path folder, List<String> missing) {
-    Map<String, Long> listed = index.files().values().stream()
-        .collect(Collectors.groupingBy(file -> file, TreeMap::new, Collectors.counting()));
-    Map<String, List<String>> lost = missing.stream()
-        .collect(Collectors.groupingBy(
-            name -> String.valueOf(index.files().get(name)), TreeMap::new, Collectors.toList()));
-    lost.forEach((file, names) -> {
-      if (names.size() == listed.getOrDefault(file, 0L)) {
-        throw new CheckpointException(
-            folder.resolve(file) + ": holds none of the tensors that the index " + index.path() + " gives it ("
-                + names.size() + ", such as " + VisibleText.quoted(names.getFirst()) + ")",
-            remedy(file));
-      }
-    });
+    Map<String, Long> listed =
+        index.files().values().stream()
+            .collect(Collectors.groupingBy(file -> file, TreeMap::new, Collectors.counting()));
+    Map<String, List<String>> lost =
+        missing.stream()
+            .collect(
+                Collectors.groupingBy(
+                    name -> String.valueOf(index.files().get(name)),
+                    TreeMap::new,
+                    Collectors.toList()));
+    lost.forEach(
+        (file, names) -> {
+          if (names.size() == listed.getOrDefault(file, 0L)) {
+            throw new CheckpointException(
+                folder.resolve(file)
+                    + ": holds none of the tensors that the index "
+                    + index.path()
+                    + " gives it ("
+                    + names.size()
+                    + ", such as "
+                    + VisibleText.quoted(names.getFirst())
+                    + ")",
+                remedy(file));
+          }
+        });
   }
 
   private static CheckpointException hole(ShardIndex index, Path folder, List<String> names) {
     String name = names.getFirst();
     String file = String.valueOf(index.files().get(name));
     return new CheckpointException(
-        folder.resolve(file) + ": tensor " + VisibleText.quoted(name) + " is missing; the index " + index.path()
-            + " says it is there" + (names.size() > 1 ? ", and " + (names.size() - 1) + " more are missing" : ""),
+        folder.resolve(file)
+            + ": tensor "
+            + VisibleText.quoted(name)
+            + " is missing; the index "
+            + index.path()
+            + " says it is there"
+            + (names.size() > 1 ? ", and " + (names.size() - 1) + " more are missing" : ""),
         remedy(file));
   }
 
   private static String remedy(String file) {
-    return "Download or copy " + VisibleText.shortened(file)
+    return "Download or copy "
+        + VisibleText.shortened(file)
         + " again; if the model is whole without these tensors, remove their names from the index.";
   }
 
   private static Optional<String> sentence(List<String> names, String what) {
     return names.isEmpty()
         ? Optional.empty()
-        : Optional.of("%d %s %s (%s%s).".formatted(
-            names.size(), names.size() == 1 ? "tensor is" : "tensors are", what, names.size() == 1 ? "" : "such as ",
-            VisibleText.quoted(names.getFirst())));
+        : Optional.of(
+            "%d %s %s (%s%s)."
+                .formatted(
+                    names.size(),
+                    names.size() == 1 ? "tensor is" : "tensors are",
+                    what,
+                    names.size() == 1 ? "" : "such as ",
+                    VisibleText.quoted(names.getFirst())));
   }
 
   /**
-   * The most layers that any part of config.json counts: those beyond are no part of the model. 0 where none counts.
+   * The most layers that any part of config.json counts: those beyond are no part of the model. 0
+   * where none counts.
    */
   private static int layerCount(JsonNode config, int depth) {
     int most = 0;
@@ -149,8 +194,10 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
 
   private static boolean isTied(JsonNode config, int depth) {
     return config.path("tie_word_embeddings").asBoolean(false)
-        || depth < DEEPEST && config.properties().stream()
-            .anyMatch(entry -> entry.getValue().isObject() && isTied(entry.getValue(), depth + 1));
+        || depth < DEEPEST
+            && config.properties().stream()
+                .anyMatch(
+                    entry -> entry.getValue().isObject() && isTied(entry.getValue(), depth + 1));
   }
 
   /**
@@ -163,7 +210,11 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
   private record PresentNames(Set<String> modules, Set<String> inLayers, int layers, boolean tied) {
     private static final String HEAD = "lm_head.weight";
     private static final Set<String> PARAMETERS = Set.of("weight", "bias");
-    /** Real names have fewer dots; those of a hostile file could have thousands, each a beginning to hold. */
+
+    /**
+     * Real names have fewer dots; those of a hostile file could have thousands, each a beginning to
+     * hold.
+     */
     private static final int MOST_DOTS = 16;
 
     static PresentNames of(Set<String> names, int layers, boolean tied) {
@@ -184,19 +235,25 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
     boolean leavesHole(String missing) {
       Optional<InLayer> place = InLayer.of(missing);
       if (place.isEmpty()) {
-        return isOfModule(parent(parent(missing))) && !(tied && (missing.equals(HEAD) || missing.endsWith("." + HEAD)));
+        return isOfModule(parent(parent(missing)))
+            && !(tied && (missing.equals(HEAD) || missing.endsWith("." + HEAD)));
       }
       InLayer in = place.get();
       if (!modules.contains(in.stem())) {
         return isOfModule(parent(in.stem()));
       }
-      boolean beyond = layers > 0 && in.layer() >= layers && !modules.contains(in.stem() + "." + in.layer());
-      // Buffers that older libraries stored and none reads, such as frequencies of rotary embeddings.
+      boolean beyond =
+          layers > 0 && in.layer() >= layers && !modules.contains(in.stem() + "." + in.layer());
+      // Buffers that older libraries stored and none reads, such as frequencies of rotary
+      // embeddings.
       boolean buffer = !inLayers.contains(in.anyLayer()) && !PARAMETERS.contains(leaf(in.name()));
       return !beyond && !buffer;
     }
 
-    /** The model itself has no name; a module of which nothing is stored is one that the checkpoint goes without. */
+    /**
+     * The model itself has no name; a module of which nothing is stored is one that the checkpoint
+     * goes without.
+     */
     private boolean isOfModule(String module) {
       return module.isEmpty() || modules.contains(module);
     }
@@ -225,7 +282,10 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         String part = tensor.substring(start, dot);
         if (start > 0 && NUMBER.matcher(part).matches()) {
           return Optional.of(
-              new InLayer(tensor.substring(0, start - 1), Integer.parseInt(part), tensor.substring(dot + 1)));
+              new InLayer(
+                  tensor.substring(0, start - 1),
+                  Integer.parseInt(part),
+                  tensor.substring(dot + 1)));
         }
         start = dot + 1;
       }

@@ -23,30 +23,33 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Reads JSON that comes with a model. Headers are read strictly; config.json, indexes and the like as Python writes and
- * reads them: with bare {@code NaN} and {@code Infinity}, and with a byte order mark before the text.
+ * Reads JSON that comes with a model. Headers are read strictly; config.json, indexes and the like
+ * as Python writes and reads them: with bare {@code NaN} and {@code Infinity}, and with a byte
+ * order mark before the text.
  */
 public final class JsonText {
   static final int LONGEST_VALUE = 10_000_000;
   private static final char BYTE_ORDER_MARK = '\uFEFF';
-  private static final JsonFactory STRICT = JsonFactory.builder()
-      .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-      .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-      .streamReadConstraints(StreamReadConstraints.builder()
-          .maxNestingDepth(64)
-          .maxNameLength(50_000)
-          .maxStringLength(LONGEST_VALUE)
-          .maxNumberLength(100)
-          .build())
-      .build();
+  private static final JsonFactory STRICT =
+      JsonFactory.builder()
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(64)
+                  .maxNameLength(50_000)
+                  .maxStringLength(LONGEST_VALUE)
+                  .maxNumberLength(100)
+                  .build())
+          .build();
   private static final JsonFactory AS_PYTHON =
       STRICT.copy().configure(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS.mappedFeature(), true);
 
   private JsonText() {}
 
   /**
-   * A stream of strict JSON, with bounds on everything that takes memory and without tables that outlive the parser.
-   * Bytes that are not UTF-8 make the parser throw a CharacterCodingException.
+   * A stream of strict JSON, with bounds on everything that takes memory and without tables that
+   * outlive the parser. Bytes that are not UTF-8 make the parser throw a CharacterCodingException.
    */
   static JsonParser parser(InputStream bytes) throws IOException {
     return STRICT.createParser(utf8(bytes));
@@ -72,8 +75,9 @@ public final class JsonText {
   }
 
   /**
-   * The only value of a small file that Python wrote; missing where there is none. A key that stands twice in an
-   * object, and text after the value, are refused. {@link #fault} says what a JsonProcessingException means.
+   * The only value of a small file that Python wrote; missing where there is none. A key that
+   * stands twice in an object, and text after the value, are refused. {@link #fault} says what a
+   * JsonProcessingException means.
    */
   public static JsonNode tree(byte[] text) throws IOException {
     return JsonMapper.builder()
@@ -89,16 +93,23 @@ public final class JsonText {
     return !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? text.substring(1) : text;
   }
 
-  /** Where and why a text is no JSON. The library's own words name its flags and quote the text as it is. */
+  /**
+   * Where and why a text is no JSON. The library's own words name its flags and quote the text as
+   * it is.
+   */
   public static String fault(JsonProcessingException failure) {
     JsonLocation place = failure.getLocation();
-    String what = switch (failure) {
-      case StreamConstraintsException tooMuch -> "a name, text or number is too long, or values are nested too deeply";
-      case JsonEOFException early -> "the text ends too early";
-      case MismatchedInputException more -> "something follows the value";
-      case JsonProcessingException other ->
-          isDuplicate(other) ? "a key stands twice in an object" : "expected a JSON value or punctuation";
-    };
+    String what =
+        switch (failure) {
+          case StreamConstraintsException tooMuch ->
+              "a name, text or number is too long, or values are nested too deeply";
+          case JsonEOFException early -> "the text ends too early";
+          case MismatchedInputException more -> "something follows the value";
+          case JsonProcessingException other ->
+              isDuplicate(other)
+                  ? "a key stands twice in an object"
+                  : "expected a JSON value or punctuation";
+        };
     return place == null || place.getLineNr() < 1
         ? what
         : "line " + place.getLineNr() + ", column " + place.getColumnNr() + ": " + what;
@@ -116,7 +127,8 @@ public final class JsonText {
       case START_OBJECT -> "an object";
       case START_ARRAY -> "an array";
       case VALUE_STRING, FIELD_NAME -> VisibleText.quoted(parser.getText());
-      case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT, VALUE_TRUE, VALUE_FALSE, VALUE_NULL -> parser.getText();
+      case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT, VALUE_TRUE, VALUE_FALSE, VALUE_NULL ->
+          parser.getText();
       case END_OBJECT, END_ARRAY, NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT -> "nothing";
     };
   }

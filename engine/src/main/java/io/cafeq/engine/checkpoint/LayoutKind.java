@@ -12,7 +12,10 @@ public enum LayoutKind {
   TILED("tiled"),
   /** MXFP4: [experts, out, in / 32, 16]. */
   MICRO_SCALED("micro-scaled"),
-  /** Other quantized weights [out, in] or [experts, out, in], whose stored shape does not tell theirs. */
+  /**
+   * Other quantized weights [out, in] or [experts, out, in], whose stored shape does not tell
+   * theirs.
+   */
   SCALED("scaled"),
   /** The same, stored as [in, out] or [experts, in, out]. */
   SCALED_TRANSPOSED("scaled-transposed");
@@ -33,7 +36,10 @@ public enum LayoutKind {
     return this == TRANSPOSED || this == SCALED_TRANSPOSED;
   }
 
-  /** Whether result files give the shape of the weights, since it does not follow from the stored one. */
+  /**
+   * Whether result files give the shape of the weights, since it does not follow from the stored
+   * one.
+   */
   public boolean statesShape() {
     return this == SCALED || this == SCALED_TRANSPOSED;
   }
@@ -65,7 +71,10 @@ public enum LayoutKind {
     return isStack(shape) ? shape.getFirst() : 1;
   }
 
-  /** Output channels of one matrix; {@code shape} is the stored one, or that of the weights where it is stated. */
+  /**
+   * Output channels of one matrix; {@code shape} is the stored one, or that of the weights where it
+   * is stated.
+   */
   public long rows(List<Long> shape) {
     return switch (this) {
       case PLAIN, TILED, SCALED, SCALED_TRANSPOSED -> shape.get(shape.size() - 2);
@@ -74,7 +83,10 @@ public enum LayoutKind {
     };
   }
 
-  /** Input channels of one matrix; {@code shape} is the stored one, or that of the weights where it is stated. */
+  /**
+   * Input channels of one matrix; {@code shape} is the stored one, or that of the weights where it
+   * is stated.
+   */
   public long columns(List<Long> shape) {
     return switch (this) {
       case PLAIN, TILED, SCALED, SCALED_TRANSPOSED -> shape.getLast();

@@ -25,25 +25,36 @@ final class ModelConfig {
     }
     String renew = "Download " + path.getFileName() + " again, or fix it.";
     if (!Files.isRegularFile(path)) {
-      throw new CheckpointException(path + ": expected a file, found "
-          + (Files.isDirectory(path) ? "a folder" : "something else"), renew);
+      throw new CheckpointException(
+          path
+              + ": expected a file, found "
+              + (Files.isDirectory(path) ? "a folder" : "something else"),
+          renew);
     }
     try {
       long bytes = Files.size(path);
       if (bytes > LARGEST) {
-        throw new CheckpointException(path + ": has " + bytes + " bytes, at most " + LARGEST + " are read", renew);
+        throw new CheckpointException(
+            path + ": has " + bytes + " bytes, at most " + LARGEST + " are read", renew);
       }
       JsonNode config = JsonText.tree(Files.readAllBytes(path));
       if (!config.isObject()) {
-        throw new CheckpointException(path + ": expected a JSON object, found "
-            + (config.isMissingNode() ? "nothing" : config.getNodeType().name().toLowerCase(Locale.ROOT)), renew);
+        throw new CheckpointException(
+            path
+                + ": expected a JSON object, found "
+                + (config.isMissingNode()
+                    ? "nothing"
+                    : config.getNodeType().name().toLowerCase(Locale.ROOT)),
+            renew);
       }
       return config;
     } catch (JsonProcessingException e) {
       throw new CheckpointException(path + ": is not JSON: " + JsonText.fault(e), renew, e);
     } catch (AccessDeniedException e) {
-      throw new CheckpointException(path + ": permission to read it is denied",
-          "Allow yourself to read it, such as with \"chmod u+r\" on the file and what it links to.", e);
+      throw new CheckpointException(
+          path + ": permission to read it is denied",
+          "Allow yourself to read it, such as with \"chmod u+r\" on the file and what it links to.",
+          e);
     } catch (IOException e) {
       throw FileFailure.of("read", path, e);
     }

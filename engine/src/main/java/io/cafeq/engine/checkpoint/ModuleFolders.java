@@ -10,8 +10,9 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Folders of a Sentence Transformers model that hold its further modules, such as a dense layer after the pooling:
- * modules.json names them, and the model does not load without the small weights in them.
+ * Folders of a Sentence Transformers model that hold its further modules, such as a dense layer
+ * after the pooling: modules.json names them, and the model does not load without the small weights
+ * in them.
  */
 final class ModuleFolders {
   private static final String LIST = "modules.json";
@@ -19,7 +20,10 @@ final class ModuleFolders {
 
   private ModuleFolders() {}
 
-  /** Those that the checkpoint's modules.json names; none where there is no such file, or it is something else. */
+  /**
+   * Those that the checkpoint's modules.json names; none where there is no such file, or it is
+   * something else.
+   */
   static Set<Path> of(Path folder) {
     Set<Path> folders = new HashSet<>();
     Path list = folder.resolve(LIST);
@@ -38,7 +42,10 @@ final class ModuleFolders {
     return folders;
   }
 
-  /** Whether the file is the weights of such a module: one file, in the format that loaders look for first. */
+  /**
+   * Whether the file is the weights of such a module: one file, in the format that loaders look for
+   * first.
+   */
   static boolean isWeights(Path file, Set<Path> modules) {
     Path folder = Objects.requireNonNull(file.getParent());
     return modules.contains(folder)

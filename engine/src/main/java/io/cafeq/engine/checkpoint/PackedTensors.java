@@ -4,7 +4,10 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import java.util.Collection;
 import java.util.regex.Pattern;
 
-/** Tells tensors that hold quantized weights from those that hold numbers for other purposes, by name, type and shape. */
+/**
+ * Tells tensors that hold quantized weights from those that hold numbers for other purposes, by
+ * name, type and shape.
+ */
 public final class PackedTensors {
   private static final Pattern OTHER_NUMBERS = Pattern.compile("bias|.*mask.*|.*position.*|.*_ids");
 
@@ -20,7 +23,10 @@ public final class PackedTensors {
     };
   }
 
-  /** Whether it holds numbers in which a program could have packed weights, whatever its name and shape. */
+  /**
+   * Whether it holds numbers in which a program could have packed weights, whatever its name and
+   * shape.
+   */
   static boolean mayHoldCodes(TensorInfo tensor) {
     String last = tensor.name().substring(tensor.name().lastIndexOf('.') + 1);
     return switch (tensor.dtype()) {
@@ -29,10 +35,17 @@ public final class PackedTensors {
     };
   }
 
-  /** Whether some quantized weights are none that can be read here, so that they stay as they are in whatever is made. */
+  /**
+   * Whether some quantized weights are none that can be read here, so that they stay as they are in
+   * whatever is made.
+   */
   static boolean stay(Collection<TensorInfo> tensors, WeightTensors weights) {
-    return tensors.stream().anyMatch(
-        tensor -> isPacked(Entry.of(tensor)) && !weights.companions().containsKey(tensor.name()) && !isRead(tensor, weights));
+    return tensors.stream()
+        .anyMatch(
+            tensor ->
+                isPacked(Entry.of(tensor))
+                    && !weights.companions().containsKey(tensor.name())
+                    && !isRead(tensor, weights));
   }
 
   private static boolean isRead(TensorInfo tensor, WeightTensors weights) {

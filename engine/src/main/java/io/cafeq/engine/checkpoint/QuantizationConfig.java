@@ -13,7 +13,8 @@ import java.util.TreeSet;
  * @param tileRows output channels of a tile of scales
  * @param groups sizes of groups, ascending
  * @param bits of integers, ascending
- * @param equalHeads whether queries, keys and values have as many channels each, as far as config.json says
+ * @param equalHeads whether queries, keys and values have as many channels each, as far as
+ *     config.json says
  */
 record QuantizationConfig(
     int tileRows, int tileColumns, List<Integer> groups, List<Integer> bits, boolean equalHeads) {
@@ -40,7 +41,8 @@ record QuantizationConfig(
     JsonNode heads = text.path("num_attention_heads");
     JsonNode keyHeads = text.path("num_key_value_heads");
     boolean equalHeads = keyHeads.isMissingNode() || keyHeads.isNull() || keyHeads.equals(heads);
-    return new QuantizationConfig(tile[0], tile[1], List.copyOf(groups), List.copyOf(bits), equalHeads);
+    return new QuantizationConfig(
+        tile[0], tile[1], List.copyOf(groups), List.copyOf(bits), equalHeads);
   }
 
   /** {@code quantization_config}, or what else it is called, wherever in config.json. */
@@ -68,7 +70,9 @@ record QuantizationConfig(
     }
     if (!size.isArray() || size.size() != 2 || !isLength(size.get(0)) || !isLength(size.get(1))) {
       throw new CheckpointException(
-          "config.json: quantization_config." + BLOCK_SIZE + ": expected two whole numbers above 0, found "
+          "config.json: quantization_config."
+              + BLOCK_SIZE
+              + ": expected two whole numbers above 0, found "
               + VisibleText.shortened(size.toString()),
           "Download config.json again, or fix it.");
     }

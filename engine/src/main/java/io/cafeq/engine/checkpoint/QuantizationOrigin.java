@@ -24,18 +24,28 @@ record QuantizationOrigin(String method, String place) {
   private static final String UNNAMED = "another program";
   private static final long MOST_BYTES = 1L << 20;
   private static final List<String> SIDE_FILES =
-      List.of("hf_quant_config.json", "quantize_config.json", "quant_config.json", "quantization_config.json");
-  private static final Pattern MODEL = Pattern.compile("[A-Za-z0-9][\\w.-]{0,95}/[A-Za-z0-9][\\w.-]{0,95}");
+      List.of(
+          "hf_quant_config.json",
+          "quantize_config.json",
+          "quant_config.json",
+          "quantization_config.json");
+  private static final Pattern MODEL =
+      Pattern.compile("[A-Za-z0-9][\\w.-]{0,95}/[A-Za-z0-9][\\w.-]{0,95}");
   private static final Pattern BASE_MODEL =
-      Pattern.compile("(?m)^base_model:[ \\t]*(?:\\R[ \\t]*-[ \\t]*)?[\"']?(" + MODEL + ")[\"']?[ \\t]*$");
+      Pattern.compile(
+          "(?m)^base_model:[ \\t]*(?:\\R[ \\t]*-[ \\t]*)?[\"']?(" + MODEL + ")[\"']?[ \\t]*$");
 
   /** Empty where no file says that weights are quantized. */
   static Optional<QuantizationOrigin> find(Path folder, JsonNode config) {
-    Optional<QuantizationOrigin> stated = QuantizationConfig.node(config)
-        .map(node -> new QuantizationOrigin(method(node).orElse(UNNAMED), CONFIG));
-    return stated.or(() -> SIDE_FILES.stream()
-        .flatMap(name -> json(folder.resolve(name)).map(node -> ofSideFile(name, node)).stream())
-        .findFirst());
+    Optional<QuantizationOrigin> stated =
+        QuantizationConfig.node(config)
+            .map(node -> new QuantizationOrigin(method(node).orElse(UNNAMED), CONFIG));
+    return stated.or(
+        () ->
+            SIDE_FILES.stream()
+                .flatMap(
+                    name -> json(folder.resolve(name)).map(node -> ofSideFile(name, node)).stream())
+                .findFirst());
   }
 
   /** Whether the files name the program, and do not only say that there was one. */
@@ -46,45 +56,72 @@ record QuantizationOrigin(String method, String place) {
   private static QuantizationOrigin ofSideFile(String name, JsonNode node) {
     JsonNode quantization = node.path("quantization");
     String producer = node.path("producer").path("name").asText("");
-    String method = method(node).or(() -> method(quantization))
-        .map(found -> producer.isEmpty() ? found : VisibleText.shortened(producer) + " (" + found + ")")
-        .orElse(node.has("w_bit") ? "AWQ" : node.has("bits") ? "GPTQ" : UNNAMED);
+    String method =
+        method(node)
+            .or(() -> method(quantization))
+            .map(
+                found ->
+                    producer.isEmpty()
+                        ? found
+                        : VisibleText.shortened(producer) + " (" + found + ")")
+            .orElse(node.has("w_bit") ? "AWQ" : node.has("bits") ? "GPTQ" : UNNAMED);
     return new QuantizationOrigin(method, name);
   }
 
   private static Optional<String> method(JsonNode node) {
-    Optional<String> detail = Stream.of("quant_algo", "format", "bnb_4bit_quant_type", "weights")
-        .map(node::path).filter(JsonNode::isTextual).map(JsonNode::textValue).findFirst();
-    Optional<String> method = Stream.of("quant_method", "quant_type")
-        .map(node::path).filter(JsonNode::isTextual).map(JsonNode::textValue).findFirst();
-    Optional<String> both = method.isPresent() && detail.isPresent()
-        ? Optional.of(method.get() + " (" + detail.get() + ")") : method.or(() -> detail);
+    Optional<String> detail =
+        Stream.of("quant_algo", "format", "bnb_4bit_quant_type", "weights")
+            .map(node::path)
+            .filter(JsonNode::isTextual)
+            .map(JsonNode::textValue)
+            .findFirst();
+    Optional<String> method =
+        Stream.of("quant_method", "quant_type")
+            .map(node::path)
+            .filter(JsonNode::isTextual)
+            .map(JsonNode::textValue)
+            .findFirst();
+    Optional<String> both =
+        method.isPresent() && detail.isPresent()
+            ? Optional.of(method.get() + " (" + detail.get() + ")")
+            : method.or(() -> detail);
     return both.map(VisibleText::shortened);
   }
 
   /** Where the weights came from, as far as the files tell: {@code owner/name}. */
   static Optional<String> baseModel(Path folder, JsonNode config) {
-    return text(folder.resolve("README.md")).map(BASE_MODEL::matcher).filter(Matcher::find)
+    return text(folder.resolve("README.md"))
+        .map(BASE_MODEL::matcher)
+        .filter(Matcher::find)
         .map(found -> found.group(1))
-        .or(() -> Stream.of("base_model", "_name_or_path").map(config::path).filter(JsonNode::isTextual)
-            .map(JsonNode::textValue).filter(name -> MODEL.matcher(name).matches()).findFirst());
+        .or(
+            () ->
+                Stream.of("base_model", "_name_or_path")
+                    .map(config::path)
+                    .filter(JsonNode::isTextual)
+                    .map(JsonNode::textValue)
+                    .filter(name -> MODEL.matcher(name).matches())
+                    .findFirst());
   }
 
   private static Optional<JsonNode> json(Path file) {
-    return text(file).flatMap(content -> {
-      try {
-        return Optional.of(new JsonMapper().readTree(content)).filter(JsonNode::isObject);
-      } catch (IOException e) {
-        return Optional.empty();
-      }
-    });
+    return text(file)
+        .flatMap(
+            content -> {
+              try {
+                return Optional.of(new JsonMapper().readTree(content)).filter(JsonNode::isObject);
+              } catch (IOException e) {
+                return Optional.empty();
+              }
+            });
   }
 
   /** These files only help to say what is wrong: without them less is said. */
   private static Optional<String> text(Path file) {
     try {
       return Files.isRegularFile(file) && Files.size(file) <= MOST_BYTES
-          ? Optional.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8)) : Optional.empty();
+          ? Optional.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8))
+          : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();
     }

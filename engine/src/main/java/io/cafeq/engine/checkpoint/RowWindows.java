@@ -3,8 +3,9 @@ package io.cafeq.engine.checkpoint;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Reads rectangles of a stored matrix into a buffer, some rows at a time: as many as fit, by one read where what lies
- * between their pieces is cheaper to read than to skip, else by one read a row. Borrows everything; not thread-safe.
+ * Reads rectangles of a stored matrix into a buffer, some rows at a time: as many as fit, by one
+ * read where what lies between their pieces is cheaper to read than to skip, else by one read a
+ * row. Borrows everything; not thread-safe.
  */
 final class RowWindows {
   /** A call costs as much as some kilobytes that are read and thrown away. */
@@ -13,8 +14,8 @@ final class RowWindows {
   /** Takes what was read. */
   interface Consumer {
     /**
-     * The buffer holds bytes [firstByte, firstByte + count) of {@code rows} rows of the rectangle, which begin
-     * {@code stride} bytes apart.
+     * The buffer holds bytes [firstByte, firstByte + count) of {@code rows} rows of the rectangle,
+     * which begin {@code stride} bytes apart.
      */
     void accept(long firstRow, int rows, long firstByte, long count, long stride);
   }
@@ -28,11 +29,18 @@ final class RowWindows {
   }
 
   /**
-   * Reads a rectangle whose first byte is at {@code offset} of the tensor: {@code rows} pieces of {@code width} bytes,
-   * {@code rowBytes} apart. A row longer than the buffer comes in several pieces, each of them whole units of
-   * {@code unit} bytes.
+   * Reads a rectangle whose first byte is at {@code offset} of the tensor: {@code rows} pieces of
+   * {@code width} bytes, {@code rowBytes} apart. A row longer than the buffer comes in several
+   * pieces, each of them whole units of {@code unit} bytes.
    */
-  void read(TensorInfo tensor, long offset, long rowBytes, long rows, long width, long unit, Consumer consumer) {
+  void read(
+      TensorInfo tensor,
+      long offset,
+      long rowBytes,
+      long rows,
+      long width,
+      long unit,
+      Consumer consumer) {
     if (width > buffer.byteSize()) {
       long most = buffer.byteSize() / unit * unit;
       for (long row = 0; row < rows; row++) {
@@ -54,7 +62,8 @@ final class RowWindows {
           source.read(tensor, offset + (row + i) * rowBytes, buffer.asSlice(i * width, width));
         }
       } else {
-        source.read(tensor, offset + row * rowBytes, buffer.asSlice(0, (together - 1) * rowBytes + width));
+        source.read(
+            tensor, offset + row * rowBytes, buffer.asSlice(0, (together - 1) * rowBytes + width));
       }
       consumer.accept(row, together, 0, width, stride);
     }

@@ -19,9 +19,10 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Writes one safetensors file as a stream: all tensors are declared first, then their bytes come in the order of {@link
- * #order}. The same declarations and bytes give the same file. Not thread-safe. The file appears under its name at
- * {@link #finish}; closing without it leaves nothing. A full disk is an EngineException of kind ENVIRONMENT.
+ * Writes one safetensors file as a stream: all tensors are declared first, then their bytes come in
+ * the order of {@link #order}. The same declarations and bytes give the same file. Not thread-safe.
+ * The file appears under its name at {@link #finish}; closing without it leaves nothing. A full
+ * disk is an EngineException of kind ENVIRONMENT.
  */
 public final class SafetensorsWriter implements AutoCloseable {
   /** Largest elements first, so that every tensor is aligned. */
@@ -64,15 +65,19 @@ public final class SafetensorsWriter implements AutoCloseable {
   /**
    * Declares all tensors and writes the header.
    *
-   * @param metadata goes into {@code __metadata__}, where {@code format} is {@code pt} unless it is given here:
-   *     transformers does not load a file without it
+   * @param metadata goes into {@code __metadata__}, where {@code format} is {@code pt} unless it is
+   *     given here: transformers does not load a file without it
    */
-  public static SafetensorsWriter create(Path target, List<Entry> tensors, Map<String, String> metadata) {
+  public static SafetensorsWriter create(
+      Path target, List<Entry> tensors, Map<String, String> metadata) {
     List<Entry> order = tensors.stream().sorted(ORDER).toList();
     byte[] header = header(tensors, metadata);
     DurableFile file = DurableFile.create(target);
     try {
-      ByteBuffer length = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length);
+      ByteBuffer length =
+          ByteBuffer.allocate(LENGTH_BYTES)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putLong(0, header.length);
       file.append(length);
       file.append(ByteBuffer.wrap(header));
       return new SafetensorsWriter(file, order);
@@ -98,7 +103,8 @@ public final class SafetensorsWriter implements AutoCloseable {
       long offset = 0;
       for (Entry tensor : tensors.stream().sorted(ORDER).toList()) {
         if (!names.add(tensor.name()) || tensor.name().equals("__metadata__")) {
-          throw new IllegalArgumentException("tensor " + tensor.name() + " cannot be declared twice");
+          throw new IllegalArgumentException(
+              "tensor " + tensor.name() + " cannot be declared twice");
         }
         json.writeObjectFieldStart(tensor.name());
         json.writeStringField("dtype", tensor.dtype().name());
@@ -122,17 +128,23 @@ public final class SafetensorsWriter implements AutoCloseable {
       bytes.write(' ');
     }
     if (bytes.size() > SafetensorsHeader.LARGEST) {
-      throw new IllegalArgumentException("a header of " + bytes.size() + " bytes is larger than the format allows");
+      throw new IllegalArgumentException(
+          "a header of " + bytes.size() + " bytes is larger than the format allows");
     }
     return bytes.toByteArray();
   }
 
-  /** The tensors in the order in which their bytes must come: largest elements first, then by name. */
+  /**
+   * The tensors in the order in which their bytes must come: largest elements first, then by name.
+   */
   public List<Entry> order() {
     return order;
   }
 
-  /** Adds bytes, in a native segment, to the tensor whose turn it is; a tensor may come in any number of pieces. */
+  /**
+   * Adds bytes, in a native segment, to the tensor whose turn it is; a tensor may come in any
+   * number of pieces.
+   */
   public void append(String tensor, MemorySegment bytes) {
     if (bytes.byteSize() == 0) {
       return;
@@ -143,7 +155,8 @@ public final class SafetensorsWriter implements AutoCloseable {
       throw new IllegalStateException("bytes of " + tensor + " came, expected " + expected);
     }
     if (bytes.byteSize() > order.get(current).bytes() - written) {
-      throw new IllegalStateException("tensor " + tensor + " gets more bytes than it was declared with");
+      throw new IllegalStateException(
+          "tensor " + tensor + " gets more bytes than it was declared with");
     }
     file.append(bytes);
     written += bytes.byteSize();

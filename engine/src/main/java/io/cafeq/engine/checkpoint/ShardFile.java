@@ -16,14 +16,16 @@ import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 
 /**
- * One file, open for positioned reads by any number of threads. It stays open, so a file that is replaced by a rename
- * meanwhile still reads as it was checked.
+ * One file, open for positioned reads by any number of threads. It stays open, so a file that is
+ * replaced by a rename meanwhile still reads as it was checked.
  *
- * <p>A thread that is interrupted while it reads closes the channel for all. That thread fails with kind STOPPED; the
- * others open the file again, once its length is what it was.
+ * <p>A thread that is interrupted while it reads closes the channel for all. That thread fails with
+ * kind STOPPED; the others open the file again, once its length is what it was.
  */
 final class ShardFile implements AutoCloseable {
-  private static final String RENEW = "Copy or download the file again, and leave it alone while a run goes on.";
+  private static final String RENEW =
+      "Copy or download the file again, and leave it alone while a run goes on.";
+
   /** A buffer holds less than 2 GiB; the kernel too reads no more at once. */
   private static final long LARGEST_READ = 1L << 30;
 
@@ -43,11 +45,12 @@ final class ShardFile implements AutoCloseable {
     try {
       CheckpointFiles.refuseLinkToNothing(path);
       if (!Files.exists(path)) {
-        throw new CheckpointException(path + ": no such file", "Download or copy the missing file.");
+        throw new CheckpointException(
+            path + ": no such file", "Download or copy the missing file.");
       }
       if (!Files.isRegularFile(path)) {
-        throw new CheckpointException(path + ": expected a file, found something else",
-            "Download or copy the file again.");
+        throw new CheckpointException(
+            path + ": expected a file, found something else", "Download or copy the file again.");
       }
       FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
       return new ShardFile(path, channel, channel.size());
@@ -88,14 +91,23 @@ final class ShardFile implements AutoCloseable {
         int count = current.read(buffer, position);
         if (count <= 0) {
           throw new CheckpointException(
-              path + ": " + what + ": the file ended at byte " + current.size() + ", it had " + length
+              path
+                  + ": "
+                  + what
+                  + ": the file ended at byte "
+                  + current.size()
+                  + ", it had "
+                  + length
                   + " bytes when it was checked",
               RENEW);
         }
         return count;
       } catch (ClosedByInterruptException e) {
         throw new EngineException(
-            FailureKind.STOPPED, path + ": " + what + ": reading was interrupted", "Run the same command again.", e);
+            FailureKind.STOPPED,
+            path + ": " + what + ": reading was interrupted",
+            "Run the same command again.",
+            e);
       } catch (ClosedChannelException e) {
         reopen(current, what, e);
       } catch (IOException e) {
@@ -116,7 +128,14 @@ final class ShardFile implements AutoCloseable {
       channel = opened;
       if (opened.size() != length) {
         throw new CheckpointException(
-            path + ": " + what + ": expected " + length + " bytes, found " + opened.size() + ": the file was changed",
+            path
+                + ": "
+                + what
+                + ": expected "
+                + length
+                + " bytes, found "
+                + opened.size()
+                + ": the file was changed",
             RENEW);
       }
     } catch (IOException e) {
@@ -154,12 +173,14 @@ final class ShardFile implements AutoCloseable {
 
   private static EngineException failed(Path path, String what, IOException cause) {
     if (cause instanceof NoSuchFileException) {
-      return new CheckpointException(path + ": no such file", "Download or copy the missing file.", cause);
+      return new CheckpointException(
+          path + ": no such file", "Download or copy the missing file.", cause);
     }
     return new EngineException(
         FailureKind.ENVIRONMENT,
         path + ": " + what + ": " + reason(cause),
-        "Check the disk, the permissions and the number of open files allowed, then run the same command again.",
+        "Check the disk, the permissions and the number of open files allowed, then run the same"
+            + " command again.",
         cause);
   }
 

@@ -30,12 +30,20 @@ record ShardIndex(Path path, Map<String, String> files) {
     files = Collections.unmodifiableMap(files);
   }
 
-  /** Reads the index. {@code metadata.total_size} is not held against it: published models often have it wrong. */
+  /**
+   * Reads the index. {@code metadata.total_size} is not held against it: published models often
+   * have it wrong.
+   */
   static ShardIndex read(Path path) {
     try (ShardFile file = ShardFile.open(path)) {
       if (file.length() > SafetensorsHeader.LARGEST) {
         throw new CheckpointException(
-            path + ": the index has " + file.length() + " bytes, at most " + SafetensorsHeader.LARGEST + " are read",
+            path
+                + ": the index has "
+                + file.length()
+                + " bytes, at most "
+                + SafetensorsHeader.LARGEST
+                + " are read",
             RENEW);
       }
       try (JsonParser json = JsonText.parserAsPython(file.stream(0, file.length()))) {
@@ -44,7 +52,8 @@ record ShardIndex(Path path, Map<String, String> files) {
     } catch (CharacterCodingException e) {
       throw new CheckpointException(path + ": the index is not UTF-8", RENEW, e);
     } catch (JsonProcessingException e) {
-      throw new CheckpointException(path + ": the index is not JSON: " + JsonText.fault(e), RENEW, e);
+      throw new CheckpointException(
+          path + ": the index is not JSON: " + JsonText.fault(e), RENEW, e);
     } catch (IOException e) {
       throw new CheckpointException(path + ": the index cannot be read", RENEW, e);
     }
@@ -52,7 +61,8 @@ record ShardIndex(Path path, Map<String, String> files) {
 
   private static Map<String, String> parse(Path path, JsonParser json) throws IOException {
     if (json.nextToken() != JsonToken.START_OBJECT) {
-      throw new CheckpointException(path + ": the index must be an object, found " + JsonText.found(json), RENEW);
+      throw new CheckpointException(
+          path + ": the index must be an object, found " + JsonText.found(json), RENEW);
     }
     Map<String, String> files = null;
     Set<String> keys = new HashSet<>();
@@ -60,10 +70,12 @@ record ShardIndex(Path path, Map<String, String> files) {
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
       if (keys.size() == MOST_KEYS) {
-        throw new CheckpointException(path + ": the index has more than " + MOST_KEYS + " keys", RENEW);
+        throw new CheckpointException(
+            path + ": the index has more than " + MOST_KEYS + " keys", RENEW);
       }
       if (!keys.add(key)) {
-        throw new CheckpointException(path + ": duplicate key " + VisibleText.quoted(key) + " in the index", RENEW);
+        throw new CheckpointException(
+            path + ": duplicate key " + VisibleText.quoted(key) + " in the index", RENEW);
       }
       json.nextToken();
       if (key.equals("weight_map")) {
@@ -73,7 +85,8 @@ record ShardIndex(Path path, Map<String, String> files) {
       }
     }
     if (json.nextToken() != null) {
-      throw new CheckpointException(path + ": nothing may follow the index, found " + JsonText.found(json), RENEW);
+      throw new CheckpointException(
+          path + ": nothing may follow the index, found " + JsonText.found(json), RENEW);
     }
     if (files == null || files.isEmpty()) {
       throw new CheckpointException(path + ": weight_map is missing or empty", RENEW);
@@ -81,9 +94,11 @@ record ShardIndex(Path path, Map<String, String> files) {
     return files;
   }
 
-  private static Map<String, String> weightMap(Path path, JsonParser json, HeaderBudget budget) throws IOException {
+  private static Map<String, String> weightMap(Path path, JsonParser json, HeaderBudget budget)
+      throws IOException {
     if (json.currentToken() != JsonToken.START_OBJECT) {
-      throw new CheckpointException(path + ": weight_map must be an object, found " + JsonText.found(json), RENEW);
+      throw new CheckpointException(
+          path + ": weight_map must be an object, found " + JsonText.found(json), RENEW);
     }
     Map<String, String> files = new HashMap<>();
     Map<String, String> known = new HashMap<>();
@@ -92,7 +107,12 @@ record ShardIndex(Path path, Map<String, String> files) {
       budget.takeTensor(path, tensor);
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw new CheckpointException(
-            path + ": tensor " + VisibleText.quoted(tensor) + ": expected a file name, found " + JsonText.found(json), RENEW);
+            path
+                + ": tensor "
+                + VisibleText.quoted(tensor)
+                + ": expected a file name, found "
+                + JsonText.found(json),
+            RENEW);
       }
       String name = json.getText();
       String file = known.get(name);
@@ -103,7 +123,8 @@ record ShardIndex(Path path, Map<String, String> files) {
         file = name;
       }
       if (files.put(tensor, file) != null) {
-        throw new CheckpointException(path + ": duplicate key " + VisibleText.quoted(tensor) + " in weight_map", RENEW);
+        throw new CheckpointException(
+            path + ": duplicate key " + VisibleText.quoted(tensor) + " in weight_map", RENEW);
       }
     }
     return files;
@@ -112,13 +133,21 @@ record ShardIndex(Path path, Map<String, String> files) {
   private static void checkFileName(Path path, String tensor, String name) {
     if (!Names.isPlainFileName(name)) {
       throw new CheckpointException(
-          path + ": tensor " + VisibleText.quoted(tensor) + ": expected the plain name of a file in the same folder, found "
+          path
+              + ": tensor "
+              + VisibleText.quoted(tensor)
+              + ": expected the plain name of a file in the same folder, found "
               + VisibleText.quoted(name),
-          "Do not use this checkpoint unless you trust its origin; a sound index names files of its own folder.");
+          "Do not use this checkpoint unless you trust its origin; a sound index names files of its"
+              + " own folder.");
     }
     if (!name.endsWith(".safetensors")) {
       throw new CheckpointException(
-          path + ": tensor " + VisibleText.quoted(tensor) + ": expected a .safetensors file, found " + VisibleText.quoted(name),
+          path
+              + ": tensor "
+              + VisibleText.quoted(tensor)
+              + ": expected a .safetensors file, found "
+              + VisibleText.quoted(name),
           "Convert the checkpoint to safetensors.");
     }
   }

@@ -18,9 +18,10 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes a checkpoint of one or more safetensors files, and their index where there is more than one. The bytes come in
- * the order of {@link #order}. Not thread-safe. The index comes last, so that a checkpoint that is not complete is not
- * taken for one; closing without {@link #finish} removes the files that were written.
+ * Writes a checkpoint of one or more safetensors files, and their index where there is more than
+ * one. The bytes come in the order of {@link #order}. Not thread-safe. The index comes last, so
+ * that a checkpoint that is not complete is not taken for one; closing without {@link #finish}
+ * removes the files that were written.
  */
 public final class ShardedWriter implements AutoCloseable {
   /** A file and what is to be in it. */
@@ -51,7 +52,10 @@ public final class ShardedWriter implements AutoCloseable {
     this.metadata = metadata;
   }
 
-  /** Spreads tensors, in the order given, over files of at most {@code largest} bytes of data (or one tensor). */
+  /**
+   * Spreads tensors, in the order given, over files of at most {@code largest} bytes of data (or
+   * one tensor).
+   */
   public static List<Shard> spread(List<Entry> tensors, long largest) {
     List<List<Entry>> groups = new ArrayList<>();
     List<Entry> group = new ArrayList<>();
@@ -68,16 +72,22 @@ public final class ShardedWriter implements AutoCloseable {
     groups.add(group);
     List<Shard> shards = new ArrayList<>();
     for (List<Entry> entries : groups) {
-      String file = groups.size() == 1
-          ? CheckpointFiles.SINGLE
-          : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", shards.size() + 1, groups.size());
+      String file =
+          groups.size() == 1
+              ? CheckpointFiles.SINGLE
+              : String.format(
+                  Locale.ROOT, "model-%05d-of-%05d.safetensors", shards.size() + 1, groups.size());
       shards.add(new Shard(file, entries));
     }
     return shards;
   }
 
-  /** Begins in an existing folder. {@code metadata} goes into every file, as in {@link SafetensorsWriter#create}. */
-  public static ShardedWriter create(Path folder, List<Shard> shards, Map<String, String> metadata) {
+  /**
+   * Begins in an existing folder. {@code metadata} goes into every file, as in {@link
+   * SafetensorsWriter#create}.
+   */
+  public static ShardedWriter create(
+      Path folder, List<Shard> shards, Map<String, String> metadata) {
     ShardedWriter sharded = new ShardedWriter(folder, List.copyOf(shards), Map.copyOf(metadata));
     boolean begun = false;
     try {
@@ -125,10 +135,12 @@ public final class ShardedWriter implements AutoCloseable {
   /** Writes the index where there is more than one file. */
   public void finish() {
     if (writer != null) {
-      throw new IllegalStateException("the tensors of " + shards.get(next - 1).file() + " are not complete");
+      throw new IllegalStateException(
+          "the tensors of " + shards.get(next - 1).file() + " are not complete");
     }
     if (shards.size() > 1) {
-      DurableFile.write(folder.resolve(CheckpointFiles.INDEX), index().getBytes(StandardCharsets.UTF_8));
+      DurableFile.write(
+          folder.resolve(CheckpointFiles.INDEX), index().getBytes(StandardCharsets.UTF_8));
     }
     finished = true;
   }
@@ -139,7 +151,8 @@ public final class ShardedWriter implements AutoCloseable {
     index.putObject("metadata").put("total_size", shards.stream().mapToLong(Shard::bytes).sum());
     ObjectNode map = index.putObject("weight_map");
     Map<String, String> files = new TreeMap<>();
-    shards.forEach(shard -> shard.tensors().forEach(tensor -> files.put(tensor.name(), shard.file())));
+    shards.forEach(
+        shard -> shard.tensors().forEach(tensor -> files.put(tensor.name(), shard.file())));
     files.forEach(map::put);
     return VisibleText.lines(index.toPrettyString()) + "\n";
   }

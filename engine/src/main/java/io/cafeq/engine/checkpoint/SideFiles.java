@@ -15,11 +15,12 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * What lies beside the weights. Along go ordinary files of at most 64 MiB: README, licence, config, tokenizer,
- * templates, code, and whatever nobody has heard of yet; also those in folders, since chat templates and
- * sub-configurations can lie there. Left out are other weights of any format and their indexes; folders that hold such
- * weights, since all in them is about these, unless they hold code; descriptions of the source's weights and adapters for
- * them, unless such weights stay; hidden files and folders, larger files, linked folders (they can lead anywhere), links to
+ * What lies beside the weights. Along go ordinary files of at most 64 MiB: README, licence, config,
+ * tokenizer, templates, code, and whatever nobody has heard of yet; also those in folders, since
+ * chat templates and sub-configurations can lie there. Left out are other weights of any format and
+ * their indexes; folders that hold such weights, since all in them is about these, unless they hold
+ * code; descriptions of the source's weights and adapters for them, unless such weights stay;
+ * hidden files and folders, larger files, linked folders (they can lead anywhere), links to
  * nothing, and folders with more than 256 files or 8 levels.
  *
  * @param taken absolute paths under the folder, sorted
@@ -77,12 +78,17 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
     return new SideFiles(List.of(), List.of(new LeftOut(path, reason)));
   }
 
-  /** {@code modules}: folders of the parts that a model is made of beside the transformer, with weights of their own. */
+  /**
+   * {@code modules}: folders of the parts that a model is made of beside the transformer, with
+   * weights of their own.
+   */
   private record Search(boolean descriptionsStay, Set<Path> modules) {
     SideFiles entry(Path entry) throws IOException {
       if (isFolder(entry)) {
         List<SideFiles> inside = new ArrayList<>();
-        return walk(entry, 1, inside) ? together(inside) : SideFiles.leftOut(entry, LeftOut.Reason.MANY);
+        return walk(entry, 1, inside)
+            ? together(inside)
+            : SideFiles.leftOut(entry, LeftOut.Reason.MANY);
       }
       return reason(entry)
           .map(reason -> SideFiles.leftOut(entry, reason))
@@ -118,7 +124,8 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
           || !modules.contains(folder)
               && entries.size() <= MOST_FILES
               && entries.stream().noneMatch(entry -> name(entry).endsWith(".py"))
-              && entries.stream().anyMatch(entry -> !name(entry).startsWith(".") && OtherWeights.is(entry));
+              && entries.stream()
+                  .anyMatch(entry -> !name(entry).startsWith(".") && OtherWeights.is(entry));
     }
 
     private Optional<LeftOut.Reason> reason(Path entry) throws IOException {

@@ -16,16 +16,19 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Judges a checkpoint that another program quantized by what its layers hold, not by what config.json says. Weights
- * that can be dequantized are a source like any other; others are refused, since nothing but the original helps.
+ * Judges a checkpoint that another program quantized by what its layers hold, not by what
+ * config.json says. Weights that can be dequantized are a source like any other; others are
+ * refused, since nothing but the original helps.
  */
 public final class SourceQuantization {
   private static final int LOW_BITS = 4;
   private static final Pattern LAYER = Pattern.compile("(.*[._])?\\d+[._].*");
-  private static final Pattern TOWER = Pattern.compile(
-      "(?i)(.*[._])?(vision|visual|audio|image|speech|vit|clip|siglip|mm)"
-          + "([._].*|\\w*(tower|model|encoder|projector)\\w*\\..*)");
+  private static final Pattern TOWER =
+      Pattern.compile(
+          "(?i)(.*[._])?(vision|visual|audio|image|speech|vit|clip|siglip|mm)"
+              + "([._].*|\\w*(tower|model|encoder|projector)\\w*\\..*)");
   private static final Pattern CACHE_SCALE = Pattern.compile("(.*\\.)?(k|v|kv)_(cache_)?scale");
+
   /** Where a transform is part of the model's work, not of its weights. */
   private static final Set<String> WITHIN_WEIGHTS = Set.of("weight_input", "weight_output");
 
@@ -48,16 +51,27 @@ public final class SourceQuantization {
     List<TensorInfo> wanted = checkpoint.tensors().stream().filter(excluded.negate()).toList();
     wanted.forEach(this::visit);
     if (unreadable.isEmpty() && readable.isEmpty()) {
-      unnamed(wanted).forEach(info -> unreadable.put(info.name(), "has elements of " + info.dtype()
-          + ", which are most of the layers, and a name that no known program gives to weights"));
+      unnamed(wanted)
+          .forEach(
+              info ->
+                  unreadable.put(
+                      info.name(),
+                      "has elements of "
+                          + info.dtype()
+                          + ", which are most of the layers, and a name that no known program gives"
+                          + " to weights"));
     }
   }
 
   /** Integers that are most of the layers, whatever they are called; none where most are floats. */
   private List<TensorInfo> unnamed(List<TensorInfo> wanted) {
-    List<TensorInfo> inLayers = wanted.stream()
-        .filter(info -> isInLayer(info.name()) && !checkpoint.weights().companions().containsKey(info.name()))
-        .toList();
+    List<TensorInfo> inLayers =
+        wanted.stream()
+            .filter(
+                info ->
+                    isInLayer(info.name())
+                        && !checkpoint.weights().companions().containsKey(info.name()))
+            .toList();
     List<TensorInfo> integers = inLayers.stream().filter(PackedTensors::mayHoldCodes).toList();
     return 2 * bytes(integers) > bytes(inLayers) ? integers : List.of();
   }
@@ -108,27 +122,39 @@ public final class SourceQuantization {
   }
 
   private void refuse() {
-    List<String> inLayers = unreadable.keySet().stream()
-        .filter(SourceQuantization::isInLayer)
-        .toList();
+    List<String> inLayers =
+        unreadable.keySet().stream().filter(SourceQuantization::isInLayer).toList();
     if (!inLayers.isEmpty()) {
       String first = inLayers.getFirst();
       String others = inLayers.size() == 1 ? "" : " and %d others".formatted(inLayers.size() - 1);
-      throw refused("%s: expected weights that can be dequantized, but tensor %s%s cannot be read: it %s".formatted(
-          method(first), VisibleText.quoted(first), others, unreadable.get(first)), rest(inLayers));
+      throw refused(
+          "%s: expected weights that can be dequantized, but tensor %s%s cannot be read: it %s"
+              .formatted(method(first), VisibleText.quoted(first), others, unreadable.get(first)),
+          rest(inLayers));
     }
-    onlineTransform().ifPresent(location -> {
-      throw refused("%s: its transform_config applies transforms while the model runs (at %s), so the weights alone "
-          .formatted(method(""), VisibleText.shortened(location)) + "do not make the model", "");
-    });
+    onlineTransform()
+        .ifPresent(
+            location -> {
+              throw refused(
+                  "%s: its transform_config applies transforms while the model runs (at %s), so the weights alone "
+                          .formatted(method(""), VisibleText.shortened(location))
+                      + "do not make the model",
+                  "");
+            });
   }
 
   private String method(String tensor) {
     Optional<String> stated =
-        origin.map(said -> "by " + said.method() + " (quantization stated in " + said.place() + ")");
-    return stated.filter(text -> origin.stream().anyMatch(QuantizationOrigin::isNamed))
-        .or(() -> checkpoint.tensor(tensor).flatMap(formats::method)
-            .map(name -> "by " + name + " (by the tensors' names)"))
+        origin.map(
+            said -> "by " + said.method() + " (quantization stated in " + said.place() + ")");
+    return stated
+        .filter(text -> origin.stream().anyMatch(QuantizationOrigin::isNamed))
+        .or(
+            () ->
+                checkpoint
+                    .tensor(tensor)
+                    .flatMap(formats::method)
+                    .map(name -> "by " + name + " (by the tensors' names)"))
         .or(() -> stated)
         .orElse("by another program (by the tensors' types)");
   }
@@ -147,16 +173,23 @@ public final class SourceQuantization {
   /** Where most of the layers can be read, that can be quantized beside tensors that stay. */
   private String rest(List<String> inLayers) {
     return readableBytes > unreadableBytes
-        ? " Or leave what cannot be read as it is, with --exclude '" + NamePattern.ofKinds(inLayers) + "'."
+        ? " Or leave what cannot be read as it is, with --exclude '"
+            + NamePattern.ofKinds(inLayers)
+            + "'."
         : "";
   }
 
   private CheckpointException refused(String what, String otherwise) {
-    String original = QuantizationOrigin.baseModel(checkpoint.folder(), config)
-        .map(name -> " (" + VisibleText.shortened(name) + ", by what the files say)").orElse("");
+    String original =
+        QuantizationOrigin.baseModel(checkpoint.folder(), config)
+            .map(name -> " (" + VisibleText.shortened(name) + ", by what the files say)")
+            .orElse("");
     return new CheckpointException(
         checkpoint.folder() + ": quantized already " + what,
-        "Take the original checkpoint" + original + ", as it was before it was quantized." + otherwise);
+        "Take the original checkpoint"
+            + original
+            + ", as it was before it was quantized."
+            + otherwise);
   }
 
   private Optional<String> onlineTransform() {
@@ -171,30 +204,42 @@ public final class SourceQuantization {
     List<String> sentences = new ArrayList<>();
     List<WeightTensor> low = readable.stream().filter(SourceQuantization::isLow).toList();
     if (!low.isEmpty()) {
-      sentences.add("The source holds weights of %s bits (%d tensors, such as %s)%s: they are dequantized first; the "
-          .formatted(bits(low), low.size(), VisibleText.shortened(low.getFirst().name()),
-              origin.map(said -> ", quantized by " + said.method()).orElse(""))
-          + "original checkpoint would give better results.");
+      sentences.add(
+          "The source holds weights of %s bits (%d tensors, such as %s)%s: they are dequantized first; the "
+                  .formatted(
+                      bits(low),
+                      low.size(),
+                      VisibleText.shortened(low.getFirst().name()),
+                      origin.map(said -> ", quantized by " + said.method()).orElse(""))
+              + "original checkpoint would give better results.");
     }
     if (origin.isPresent() && readable.isEmpty() && unreadable.isEmpty()) {
-      sentences.add("%s describes weights quantized by %s, but all weights are plain floats and taken as they are."
-          .formatted(origin.get().place(), origin.get().method()));
+      sentences.add(
+          "%s describes weights quantized by %s, but all weights are plain floats and taken as they are."
+              .formatted(origin.get().place(), origin.get().method()));
     }
-    if (checkpoint.tensors().stream().anyMatch(info -> CACHE_SCALE.matcher(info.name()).matches())) {
-      sentences.add("The source has scales for a cache of keys and values. Pairs change the range of values, so these "
-          + "scales do not hold for the result.");
+    if (checkpoint.tensors().stream()
+        .anyMatch(info -> CACHE_SCALE.matcher(info.name()).matches())) {
+      sentences.add(
+          "The source has scales for a cache of keys and values. Pairs change the range of values,"
+              + " so these scales do not hold for the result.");
     }
     return sentences;
   }
 
   /** gpt-oss is released in MXFP4: there is no other original. */
   private static boolean isLow(WeightTensor weight) {
-    return weight.layout() instanceof WeightLayout.Quantized quantized && quantized.codes().bits() <= LOW_BITS
+    return weight.layout() instanceof WeightLayout.Quantized quantized
+        && quantized.codes().bits() <= LOW_BITS
         && quantized.kind() != LayoutKind.MICRO_SCALED;
   }
 
   private static String bits(List<WeightTensor> weights) {
-    return weights.stream().map(weight -> ((WeightLayout.Quantized) weight.layout()).codes().bits()).distinct().sorted()
-        .map(String::valueOf).collect(Collectors.joining(" and "));
+    return weights.stream()
+        .map(weight -> ((WeightLayout.Quantized) weight.layout()).codes().bits())
+        .distinct()
+        .sorted()
+        .map(String::valueOf)
+        .collect(Collectors.joining(" and "));
   }
 }

@@ -10,7 +10,8 @@ import java.util.List;
  * @param rows of one expert's matrix
  * @param meaning of the elements, for messages
  */
-record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, long columns, Meaning meaning) {
+record StoredMatrix(
+    TensorInfo info, Dtype dtype, boolean stacked, long rows, long columns, Meaning meaning) {
   /**
    * @param noun what an element is
    * @param weight the name of the weights that it goes into, which alone can be excluded
@@ -31,25 +32,44 @@ record StoredMatrix(TensorInfo info, Dtype dtype, boolean stacked, long rows, lo
   static StoredMatrix of(TensorInfo info) {
     List<Long> shape = info.shape();
     return new StoredMatrix(
-        info, info.dtype(), shape.size() == 3, shape.get(shape.size() - 2), shape.getLast(),
+        info,
+        info.dtype(),
+        shape.size() == 3,
+        shape.get(shape.size() - 2),
+        shape.getLast(),
         Meaning.weightOf(info));
   }
 
   /** What a weight tensor means. */
   static StoredMatrix of(WeightTensor weight) {
     return new StoredMatrix(
-        weight.info(), weight.info().dtype(), weight.isStack(), weight.rows(), weight.columns(),
+        weight.info(),
+        weight.info().dtype(),
+        weight.isStack(),
+        weight.rows(),
+        weight.columns(),
         Meaning.weightOf(weight.info()));
   }
 
-  /** The failure of one element that is not finite as a float; {@code row} is counted through all experts. */
+  /**
+   * The failure of one element that is not finite as a float; {@code row} is counted through all
+   * experts.
+   */
   CheckpointException notFinite(TensorSource source, long row, long column, float value) {
     boolean isProduct = meaning.isWeight() && !dtype.isWeight();
     String infinity =
         dtype == Dtype.F64 || isProduct ? "infinity, or beyond the range of floats" : "infinity";
     return new CheckpointException(
-        source.place(info) + ": " + (stacked ? "expert " + row / rows + ", " : "") + "row " + row % rows
-            + ", column " + column + ": expected a finite " + meaning.noun() + ", found "
+        source.place(info)
+            + ": "
+            + (stacked ? "expert " + row / rows + ", " : "")
+            + "row "
+            + row % rows
+            + ", column "
+            + column
+            + ": expected a finite "
+            + meaning.noun()
+            + ", found "
             + (Float.isNaN(value) ? "NaN" : infinity),
         BrokenWeights.remedy(meaning.weight()));
   }

@@ -11,8 +11,10 @@ import java.util.stream.LongStream;
 /** A shape that a small tensor of integers holds. */
 final class StoredShape {
   private static final int MOST_DIMENSIONS = 4;
-  private static final ValueLayout.OfLong LONGS = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONGS =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INTS =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private StoredShape() {}
 
@@ -23,10 +25,14 @@ final class StoredShape {
       return Optional.empty();
     }
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(Math.max(1, info.bytes()), Long.BYTES).asSlice(0, info.bytes());
+      MemorySegment bytes =
+          arena.allocate(Math.max(1, info.bytes()), Long.BYTES).asSlice(0, info.bytes());
       source.read(info, 0, bytes);
-      return Optional.of(LongStream.range(0, info.elements())
-          .map(i -> isLong ? bytes.getAtIndex(LONGS, i) : bytes.getAtIndex(INTS, i)).boxed().toList());
+      return Optional.of(
+          LongStream.range(0, info.elements())
+              .map(i -> isLong ? bytes.getAtIndex(LONGS, i) : bytes.getAtIndex(INTS, i))
+              .boxed()
+              .toList());
     }
   }
 }

@@ -3,10 +3,11 @@ package io.cafeq.engine.checkpoint;
 import java.util.List;
 
 /**
- * Where one tensor lies: {@code bytes} bytes at absolute position {@code position} of the shard {@code file} (a plain
- * file name inside the checkpoint's folder), row-major in {@code shape}.
+ * Where one tensor lies: {@code bytes} bytes at absolute position {@code position} of the shard
+ * {@code file} (a plain file name inside the checkpoint's folder), row-major in {@code shape}.
  */
-public record TensorInfo(String name, Dtype dtype, List<Long> shape, String file, long position, long bytes) {
+public record TensorInfo(
+    String name, Dtype dtype, List<Long> shape, String file, long position, long bytes) {
   public TensorInfo {
     shape = List.copyOf(shape);
   }

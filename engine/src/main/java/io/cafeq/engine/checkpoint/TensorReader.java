@@ -6,12 +6,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small tiles. One for each
- * worker: not thread-safe. It owns its buffers and borrows the source, which must stay open.
+ * Reads rectangles of weight matrices as floats, by way of 1 MiB outside the heap and some small
+ * tiles. One for each worker: not thread-safe. It owns its buffers and borrows the source, which
+ * must stay open.
  *
- * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for 64 bits). Quantized
- * ones are one float product of the code, less its zero point, and its scale; with two levels of scales, that is itself one
- * product or quotient.
+ * <p>Values are exact: those of 16, 32 and 64 bits become the nearest float (the same one but for
+ * 64 bits). Quantized ones are one float product of the code, less its zero point, and its scale;
+ * with two levels of scales, that is itself one product or quotient.
  */
 public final class TensorReader implements AutoCloseable {
   /** Bytes outside the heap that one reader holds. */
@@ -35,10 +36,11 @@ public final class TensorReader implements AutoCloseable {
   }
 
   /**
-   * The rectangle [firstRow, firstRow + target.rows) x [firstColumn, firstColumn + target.columns) of the weights as
-   * [out, in], whatever their layout; rows are counted through all experts, and a rectangle may span several. NaN,
-   * infinity, and what is beyond the range of floats are a {@link CheckpointException} that names file, tensor, expert,
-   * row and column; the target's content is undefined then.
+   * The rectangle [firstRow, firstRow + target.rows) x [firstColumn, firstColumn + target.columns)
+   * of the weights as [out, in], whatever their layout; rows are counted through all experts, and a
+   * rectangle may span several. NaN, infinity, and what is beyond the range of floats are a {@link
+   * CheckpointException} that names file, tensor, expert, row and column; the target's content is
+   * undefined then.
    */
   public void readFloats(WeightTensor weight, int firstRow, int firstColumn, FloatMatrix target) {
     Objects.checkFromIndexSize(firstRow, target.rows(), weight.allRows());
@@ -55,19 +57,24 @@ public final class TensorReader implements AutoCloseable {
         checkMatrix(weight.info());
         transposed.read(StoredMatrix.of(weight), firstRow, firstColumn, target);
       }
-      case WeightLayout.Quantized layout -> scaled.read(weight, layout, firstRow, firstColumn, target);
+      case WeightLayout.Quantized layout ->
+          scaled.read(weight, layout, firstRow, firstColumn, target);
     }
   }
 
-  /** As {@link #readFloats(WeightTensor, int, int, FloatMatrix)}, for a matrix, or a stack of them, as it is stored. */
+  /**
+   * As {@link #readFloats(WeightTensor, int, int, FloatMatrix)}, for a matrix, or a stack of them,
+   * as it is stored.
+   */
   public void readFloats(TensorInfo tensor, int firstRow, int firstColumn, FloatMatrix target) {
     checkMatrix(tensor);
     readFloats(WeightTensor.plain(tensor), firstRow, firstColumn, target);
   }
 
   /**
-   * Whole rows that were read already: {@code bytes} are the tensor's from {@code firstRow} on, as many rows as the
-   * target has. The same errors as {@link #readFloats(TensorInfo, int, int, FloatMatrix)}.
+   * Whole rows that were read already: {@code bytes} are the tensor's from {@code firstRow} on, as
+   * many rows as the target has. The same errors as {@link #readFloats(TensorInfo, int, int,
+   * FloatMatrix)}.
    */
   public void toFloats(TensorInfo tensor, int firstRow, MemorySegment bytes, FloatMatrix target) {
     checkMatrix(tensor);
@@ -79,8 +86,11 @@ public final class TensorReader implements AutoCloseable {
     int dimensions = tensor.shape().size();
     if (dimensions < 2 || dimensions > 3 || !tensor.dtype().isWeight()) {
       throw new CheckpointException(
-          source.place(tensor) + ": expected a matrix of BF16, F16, F32 or F64, or a stack of them, found "
-              + tensor.dtype() + " " + tensor.shape(),
+          source.place(tensor)
+              + ": expected a matrix of BF16, F16, F32 or F64, or a stack of them, found "
+              + tensor.dtype()
+              + " "
+              + tensor.shape(),
           "Exclude this tensor, so that it is copied as it is.");
     }
   }

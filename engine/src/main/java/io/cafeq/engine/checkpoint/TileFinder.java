@@ -8,14 +8,15 @@ import java.util.OptionalLong;
 import java.util.stream.LongStream;
 
 /**
- * Tells by shapes which weights share a scale: all, those of an output channel, of a tile, or of a group of input
- * channels; per expert where there are experts. Sizes that config.json states come first; where it states none, or
- * others than the shapes have, they are taken from the shapes, if only one size fits.
+ * Tells by shapes which weights share a scale: all, those of an output channel, of a tile, or of a
+ * group of input channels; per expert where there are experts. Sizes that config.json states come
+ * first; where it states none, or others than the shapes have, they are taken from the shapes, if
+ * only one size fits.
  *
  * @param tileRows of the tiles that config.json states, else the usual ones
  * @param groups sizes of groups that config.json states
- * @param scalesTransposed whether scales of tiles have a row for each column of tiles; square matrices do not tell, so
- *     all matrices of a checkpoint are asked
+ * @param scalesTransposed whether scales of tiles have a row for each column of tiles; square
+ *     matrices do not tell, so all matrices of a checkpoint are asked
  */
 record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean scalesTransposed) {
   private static final int SMALLEST = 8;
@@ -38,20 +39,26 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean s
     }
   }
 
-  /** Whether the matrix's scales are stored transposed; empty where they fit both ways or neither. */
+  /**
+   * Whether the matrix's scales are stored transposed; empty where they fit both ways or neither.
+   */
   Optional<Boolean> tellsTransposed(List<Long> matrix, List<Long> scales) {
     if (matrix.size() != 2 || scales.size() < 2) {
       return Optional.empty();
     }
     long rows = matrix.getFirst();
     long columns = matrix.getLast();
-    return grid(scales).filter(grid -> grid.get(0) > 1 && grid.get(1) > 1).flatMap(grid -> {
-      boolean turned = sizes(rows, grid.get(1), columns, grid.get(0)).isPresent();
-      boolean isStated = stated(rows, grid.get(1), columns, grid.get(0));
-      boolean straight = sizes(rows, grid.get(0), columns, grid.get(1)).isPresent()
-          || !isStated && oblong(rows, grid.get(0), columns, grid.get(1)).isPresent();
-      return turned == straight ? Optional.empty() : Optional.of(turned);
-    });
+    return grid(scales)
+        .filter(grid -> grid.get(0) > 1 && grid.get(1) > 1)
+        .flatMap(
+            grid -> {
+              boolean turned = sizes(rows, grid.get(1), columns, grid.get(0)).isPresent();
+              boolean isStated = stated(rows, grid.get(1), columns, grid.get(0));
+              boolean straight =
+                  sizes(rows, grid.get(0), columns, grid.get(1)).isPresent()
+                      || !isStated && oblong(rows, grid.get(0), columns, grid.get(1)).isPresent();
+              return turned == straight ? Optional.empty() : Optional.of(turned);
+            });
   }
 
   TileFinder withTransposedScales() {
@@ -71,8 +78,12 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean s
       return Optional.empty();
     }
     List<Long> own = isStack ? scales.subList(1, scales.size()) : scales;
-    return grid(own).flatMap(grid -> grid.get(0) == 1 || grid.get(1) == 1
-        ? line(matrix, grid, own.size() > 1, isStack) : plane(matrix, grid, isStack));
+    return grid(own)
+        .flatMap(
+            grid ->
+                grid.get(0) == 1 || grid.get(1) == 1
+                    ? line(matrix, grid, own.size() > 1, isStack)
+                    : plane(matrix, grid, isStack));
   }
 
   /** As two lengths; those of 1 that only stand for the inside of tiles are left out. */
@@ -90,8 +101,12 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean s
     return rest.size() == 2 ? Optional.of(rest) : Optional.empty();
   }
 
-  /** Scales along one side of the matrix: of channels, of fused matrices, or of tiles as wide as all of it. */
-  private Optional<Tiles> line(Stored matrix, List<Long> grid, boolean mayBeTiles, boolean perExpert) {
+  /**
+   * Scales along one side of the matrix: of channels, of fused matrices, or of tiles as wide as all
+   * of it.
+   */
+  private Optional<Tiles> line(
+      Stored matrix, List<Long> grid, boolean mayBeTiles, boolean perExpert) {
     long count = grid.get(0) * grid.get(1);
     if (count == 1 || count == matrix.out()) {
       return Optional.of(tiles(matrix.out() / count, matrix.in(), perExpert, false));
@@ -109,12 +124,15 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean s
   }
 
   private Optional<Tiles> plane(Stored matrix, List<Long> grid, boolean perExpert) {
-    Optional<Tiles> turned = sizes(matrix.rows(), grid.get(1), matrix.columns(), grid.get(0))
-        .map(size -> oriented(matrix, size, true, perExpert));
+    Optional<Tiles> turned =
+        sizes(matrix.rows(), grid.get(1), matrix.columns(), grid.get(0))
+            .map(size -> oriented(matrix, size, true, perExpert));
     return (scalesTransposed ? turned : Optional.<Tiles>empty())
-        .or(() -> sizes(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1))
-            .or(() -> oblong(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1)))
-            .map(size -> oriented(matrix, size, false, perExpert)))
+        .or(
+            () ->
+                sizes(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1))
+                    .or(() -> oblong(matrix.rows(), grid.get(0), matrix.columns(), grid.get(1)))
+                    .map(size -> oriented(matrix, size, false, perExpert)))
         .or(() -> turned);
   }
 
@@ -148,33 +166,47 @@ record TileFinder(int tileRows, int tileColumns, List<Integer> groups, boolean s
     OptionalLong high = powerOfTwo(rows, rowTiles);
     OptionalLong wide = powerOfTwo(columns, columnTiles);
     return high.isPresent() && wide.isPresent()
-        ? Optional.of(new Size(high.getAsLong(), wide.getAsLong())) : Optional.empty();
+        ? Optional.of(new Size(high.getAsLong(), wide.getAsLong()))
+        : Optional.empty();
   }
 
   private boolean stated(long rows, long rowTiles, long columns, long columnTiles) {
-    return Math.ceilDiv(rows, tileRows) == rowTiles && Math.ceilDiv(columns, tileColumns) == columnTiles;
+    return Math.ceilDiv(rows, tileRows) == rowTiles
+        && Math.ceilDiv(columns, tileColumns) == columnTiles;
   }
 
-  /** Groups are equally long, unless config.json states a size with which the last one is shorter. */
+  /**
+   * Groups are equally long, unless config.json states a size with which the last one is shorter.
+   */
   private Optional<Long> group(long length, long count) {
-    return groups.stream().map(Integer::longValue).filter(size -> Math.ceilDiv(length, size) == count).findFirst()
+    return groups.stream()
+        .map(Integer::longValue)
+        .filter(size -> Math.ceilDiv(length, size) == count)
+        .findFirst()
         .or(() -> length % count == 0 ? Optional.of(length / count) : Optional.empty());
   }
 
   private static Optional<Size> square(long rows, long rowTiles, long columns, long columnTiles) {
-    List<Long> fitting = powers()
-        .filter(size -> Math.ceilDiv(rows, size) == rowTiles && Math.ceilDiv(columns, size) == columnTiles)
-        .boxed().toList();
+    List<Long> fitting =
+        powers()
+            .filter(
+                size ->
+                    Math.ceilDiv(rows, size) == rowTiles
+                        && Math.ceilDiv(columns, size) == columnTiles)
+            .boxed()
+            .toList();
     if (fitting.size() == 1) {
       return Optional.of(new Size(fitting.getFirst(), fitting.getFirst()));
     }
     boolean isWhole = rows % rowTiles == 0 && columns % columnTiles == 0;
     return fitting.isEmpty() && isWhole && rows / rowTiles == columns / columnTiles
-        ? Optional.of(new Size(rows / rowTiles, columns / columnTiles)) : Optional.empty();
+        ? Optional.of(new Size(rows / rowTiles, columns / columnTiles))
+        : Optional.empty();
   }
 
   private static OptionalLong powerOfTwo(long length, long count) {
-    return count == 1 ? OptionalLong.of(length)
+    return count == 1
+        ? OptionalLong.of(length)
         : powers().filter(size -> Math.ceilDiv(length, size) == count).findFirst();
   }
 

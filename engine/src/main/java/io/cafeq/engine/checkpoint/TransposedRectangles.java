@@ -5,11 +5,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Reads rectangles of matrices [out, in] that are stored as [in, out]: some stored rows at a time are read into one half
- * of the buffer, turned into the other half and converted. Borrows its buffer; not thread-safe.
+ * Reads rectangles of matrices [out, in] that are stored as [in, out]: some stored rows at a time
+ * are read into one half of the buffer, turned into the other half and converted. Borrows its
+ * buffer; not thread-safe.
  */
 final class TransposedRectangles {
-  /** Fewer stored rows at a time would make pieces of the target that are too short to copy well. */
+  /**
+   * Fewer stored rows at a time would make pieces of the target that are too short to copy well.
+   */
   private static final int ROWS_TOGETHER = 64;
 
   private final TensorSource source;
@@ -38,7 +41,8 @@ final class TransposedRectangles {
     }
   }
 
-  private void expert(StoredMatrix matrix, long expert, long firstRow, int firstColumn, FloatMatrix target) {
+  private void expert(
+      StoredMatrix matrix, long expert, long firstRow, int firstColumn, FloatMatrix target) {
     int size = matrix.dtype().bytes();
     long storedColumns = matrix.rows();
     long offset = ((expert * matrix.columns() + firstColumn) * storedColumns + firstRow) * size;
@@ -48,7 +52,12 @@ final class TransposedRectangles {
       FloatMatrix part = target.slice(first, width);
       long partRow = expert * matrix.rows() + firstRow + first;
       windows.read(
-          matrix.info(), offset + (long) first * size, storedColumns * size, target.columns(), (long) width * size, size,
+          matrix.info(),
+          offset + (long) first * size,
+          storedColumns * size,
+          target.columns(),
+          (long) width * size,
+          size,
           (column, count, firstByte, bytes, stride) ->
               turn(matrix, partRow, firstColumn, (int) column, count, stride, part));
     }
@@ -56,11 +65,20 @@ final class TransposedRectangles {
 
   /** Columns [column, column + count) of the part, which are stored rows in the buffer. */
   private void turn(
-      StoredMatrix matrix, long firstRow, int firstColumn, int column, int count, long stride, FloatMatrix part) {
+      StoredMatrix matrix,
+      long firstRow,
+      int firstColumn,
+      int column,
+      int count,
+      long stride,
+      FloatMatrix part) {
     Dtype dtype = matrix.dtype();
     long turnedRow = (long) count * dtype.bytes();
     transposer.transpose(
-        new ElementTransposer.Area(stored, 0, stride), count, part.rows(), dtype.bytes(),
+        new ElementTransposer.Area(stored, 0, stride),
+        count,
+        part.rows(),
+        dtype.bytes(),
         new ElementTransposer.Area(turned, 0, turnedRow));
     for (int row = 0; row < part.rows(); row++) {
       long to = (long) row * part.columns() + column;

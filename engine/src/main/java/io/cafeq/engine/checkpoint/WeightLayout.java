@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** How the elements of a stored tensor make matrices [out, in]. A tensor of three dimensions stacks one for each expert. */
+/**
+ * How the elements of a stored tensor make matrices [out, in]. A tensor of three dimensions stacks
+ * one for each expert.
+ */
 public sealed interface WeightLayout {
   /** Its name and shapes. */
   default LayoutKind kind() {
@@ -22,14 +25,19 @@ public sealed interface WeightLayout {
   record Transposed() implements WeightLayout {}
 
   /**
-   * Weights that another program quantized: (code - zero point) * scale, or code * scale without zero points.
+   * Weights that another program quantized: (code - zero point) * scale, or code * scale without
+   * zero points.
    *
    * @param weights shape of the weights, [out, in] or [experts, out, in], whatever the stored one
    * @param zeroPoints on the same tiles as the scales
    * @param extent the tensor that holds the shape, where there is one
    */
   record Quantized(
-      LayoutKind kind, List<Long> weights, Codes codes, Scales scales, Optional<ZeroPoints> zeroPoints,
+      LayoutKind kind,
+      List<Long> weights,
+      Codes codes,
+      Scales scales,
+      Optional<ZeroPoints> zeroPoints,
       Optional<TensorInfo> extent)
       implements WeightLayout {
     public Quantized {
@@ -60,13 +68,18 @@ public sealed interface WeightLayout {
     FLOAT4,
     /** A signed byte. */
     INT8,
-    /** Integers, shifted by 2^(bits - 1), in one bit stream for each row, least significant bit first. */
+    /**
+     * Integers, shifted by 2^(bits - 1), in one bit stream for each row, least significant bit
+     * first.
+     */
     PACKED,
     /** The same, but as many in each 32-bit word as fit whole. */
     PACKED_BY_WORD
   }
 
-  /** @param bits of one code */
+  /**
+   * @param bits of one code
+   */
   record Codes(CodeKind kind, int bits) {
     private static final int WORD = Integer.SIZE;
 
@@ -91,13 +104,16 @@ public sealed interface WeightLayout {
 
     /** Words that packed integers take. */
     long words(long count) {
-      return kind == CodeKind.PACKED_BY_WORD ? Math.ceilDiv(count, unitColumns()) : Math.ceilDiv(count * bits, WORD);
+      return kind == CodeKind.PACKED_BY_WORD
+          ? Math.ceilDiv(count, unitColumns())
+          : Math.ceilDiv(count * bits, WORD);
     }
 
     /** Where in the stream of bits a packed integer begins. */
     long bit(long index) {
       return kind == CodeKind.PACKED_BY_WORD
-          ? index / unitColumns() * WORD + index % unitColumns() * bits : index * bits;
+          ? index / unitColumns() * WORD + index % unitColumns() * bits
+          : index * bits;
     }
 
     /** All bits of a code set. */
@@ -117,14 +133,22 @@ public sealed interface WeightLayout {
    * @param tensor possibly in another shard
    * @param dtype of its elements; it differs from the tensor's where powers of two are stored as U8
    * @param global a second level of scales
-   * @param groupIndex I32 [in], the group of each input channel where groups are not in order; -1 where they are
+   * @param groupIndex I32 [in], the group of each input channel where groups are not in order; -1
+   *     where they are
    */
   record Scales(
-      TensorInfo tensor, Dtype dtype, Tiles tiles, Optional<GlobalScale> global, Optional<TensorInfo> groupIndex) {
+      TensorInfo tensor,
+      Dtype dtype,
+      Tiles tiles,
+      Optional<GlobalScale> global,
+      Optional<TensorInfo> groupIndex) {
     /** Scales of one level, groups in order. */
     static Scales of(TensorInfo tensor, Tiles tiles) {
       return new Scales(
-          tensor, tensor.dtype() == Dtype.U8 ? Dtype.F8_E8M0 : tensor.dtype(), tiles, Optional.empty(),
+          tensor,
+          tensor.dtype() == Dtype.U8 ? Dtype.F8_E8M0 : tensor.dtype(),
+          tiles,
+          Optional.empty(),
           Optional.empty());
     }
   }
@@ -144,6 +168,8 @@ public sealed interface WeightLayout {
    */
   record GlobalScale(TensorInfo tensor, boolean divides) {}
 
-  /** @param packed whether they are packed as the codes are, along the output channels */
+  /**
+   * @param packed whether they are packed as the codes are, along the output channels
+   */
   record ZeroPoints(TensorInfo tensor, boolean packed) {}
 }

@@ -5,9 +5,11 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * A tensor of the checkpoint as what it means: one matrix [out, in], or one for each expert of a stack.
+ * A tensor of the checkpoint as what it means: one matrix [out, in], or one for each expert of a
+ * stack.
  *
- * <p>Rows are often counted through all experts: row r of expert e is {@code e * rows() + r}, below {@link #allRows()}.
+ * <p>Rows are often counted through all experts: row r of expert e is {@code e * rows() + r}, below
+ * {@link #allRows()}.
  */
 public record WeightTensor(TensorInfo info, WeightLayout layout) {
   /** A tensor that is stored as [out, in] or [experts, out, in]. */
@@ -49,7 +51,10 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
     return (long) allRows() * columns();
   }
 
-  /** The stored tensors that the weights are made from: the tensor itself, then its scales and the like. */
+  /**
+   * The stored tensors that the weights are made from: the tensor itself, then its scales and the
+   * like.
+   */
   public List<TensorInfo> sources() {
     return switch (layout) {
       case WeightLayout.Plain plain -> List.of(info);
@@ -67,7 +72,10 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
     return layout.kind().isQuantized() ? Dtype.BF16 : info.dtype();
   }
 
-  /** The tensor as it would be stored unquantized: same name and order of dimensions, type and shape of floats. */
+  /**
+   * The tensor as it would be stored unquantized: same name and order of dimensions, type and shape
+   * of floats.
+   */
   public TensorInfo unquantized() {
     if (!layout.kind().isQuantized() || layout.kind() == LayoutKind.MICRO_SCALED) {
       return info;
@@ -77,34 +85,52 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
       shape.add(shape.size() - 2, shape.removeLast());
     }
     Dtype dtype = denseDtype();
-    return new TensorInfo(info.name(), dtype, shape, info.file(), info.position(), elements() * dtype.bytes());
+    return new TensorInfo(
+        info.name(), dtype, shape, info.file(), info.position(), elements() * dtype.bytes());
   }
 
   /** The same weights with their tensors at other places, such as in another file. */
   public WeightTensor moved(UnaryOperator<TensorInfo> places) {
-    return new WeightTensor(places.apply(info), switch (layout) {
-      case WeightLayout.Plain plain -> plain;
-      case WeightLayout.Transposed transposed -> transposed;
-      case WeightLayout.Quantized quantized -> moved(quantized, places);
-    });
+    return new WeightTensor(
+        places.apply(info),
+        switch (layout) {
+          case WeightLayout.Plain plain -> plain;
+          case WeightLayout.Transposed transposed -> transposed;
+          case WeightLayout.Quantized quantized -> moved(quantized, places);
+        });
   }
 
-  private static WeightLayout moved(WeightLayout.Quantized quantized, UnaryOperator<TensorInfo> places) {
+  private static WeightLayout moved(
+      WeightLayout.Quantized quantized, UnaryOperator<TensorInfo> places) {
     WeightLayout.Scales scales = quantized.scales();
     return new WeightLayout.Quantized(
-        quantized.kind(), quantized.weights(), quantized.codes(),
+        quantized.kind(),
+        quantized.weights(),
+        quantized.codes(),
         new WeightLayout.Scales(
-            places.apply(scales.tensor()), scales.dtype(), scales.tiles(),
-            scales.global().map(
-                global -> new WeightLayout.GlobalScale(places.apply(global.tensor()), global.divides())),
+            places.apply(scales.tensor()),
+            scales.dtype(),
+            scales.tiles(),
+            scales
+                .global()
+                .map(
+                    global ->
+                        new WeightLayout.GlobalScale(
+                            places.apply(global.tensor()), global.divides())),
             scales.groupIndex().map(places)),
-        quantized.zeroPoints().map(zero -> new WeightLayout.ZeroPoints(places.apply(zero.tensor()), zero.packed())),
+        quantized
+            .zeroPoints()
+            .map(zero -> new WeightLayout.ZeroPoints(places.apply(zero.tensor()), zero.packed())),
         quantized.extent().map(places));
   }
 
-  /** The shape by which the layout counts rows and columns: the stored one, or that of the weights where stated. */
+  /**
+   * The shape by which the layout counts rows and columns: the stored one, or that of the weights
+   * where stated.
+   */
   public List<Long> shape() {
     return layout instanceof WeightLayout.Quantized quantized && layout.kind().statesShape()
-        ? quantized.weights() : info.shape();
+        ? quantized.weights()
+        : info.shape();
   }
 }

@@ -13,9 +13,9 @@ import java.util.TreeMap;
 import java.util.function.Function;
 
 /**
- * Tells from headers and config.json, neither of which is trusted, which tensors are weight matrices, in which layout.
- * Reads no data but shapes of packed integers. Immutable. Each way of storing quantized weights is one
- * {@link QuantizedWeights}.
+ * Tells from headers and config.json, neither of which is trusted, which tensors are weight
+ * matrices, in which layout. Reads no data but shapes of packed integers. Immutable. Each way of
+ * storing quantized weights is one {@link QuantizedWeights}.
  */
 public final class WeightTensors {
   /** What a stored tensor is. */
@@ -36,57 +36,67 @@ public final class WeightTensors {
   private final SortedMap<String, String> companions;
 
   private WeightTensors(
-      Map<String, TensorInfo> byName, QuantizationConfig config,
+      Map<String, TensorInfo> byName,
+      QuantizationConfig config,
       Function<TensorInfo, Optional<List<Long>>> extents) {
     this.byName = byName;
     Companions names = new Companions(byName);
-    this.conventions = List.of(
-        Float8Weights.of(names, config), new BlockWeights(names), new Float4Weights(names),
-        new IntegerWeights(names, config, extents));
+    this.conventions =
+        List.of(
+            Float8Weights.of(names, config),
+            new BlockWeights(names),
+            new Float4Weights(names),
+            new IntegerWeights(names, config, extents));
     SortedMap<String, String> found = new TreeMap<>();
-    byName.values().forEach(info -> companionsOf(info).forEach(each -> found.put(each.name(), info.name())));
+    byName
+        .values()
+        .forEach(info -> companionsOf(info).forEach(each -> found.put(each.name(), info.name())));
     this.companions = Collections.unmodifiableSortedMap(found);
   }
 
   /**
-   * Of tensors of which only the headers are there. {@link CheckpointException} where {@code weight_block_size} of
-   * {@code config} is there and makes no sense.
+   * Of tensors of which only the headers are there. {@link CheckpointException} where {@code
+   * weight_block_size} of {@code config} is there and makes no sense.
    */
   public static WeightTensors of(Collection<TensorInfo> tensors, JsonNode config) {
     return of(tensors, config, info -> Optional.empty());
   }
 
   /** As the other, with the data to read shapes from. */
-  public static WeightTensors of(Collection<TensorInfo> tensors, JsonNode config, TensorSource source) {
+  public static WeightTensors of(
+      Collection<TensorInfo> tensors, JsonNode config, TensorSource source) {
     return of(tensors, config, info -> StoredShape.read(source, info));
   }
 
   private static WeightTensors of(
-      Collection<TensorInfo> tensors, JsonNode config, Function<TensorInfo, Optional<List<Long>>> extents) {
+      Collection<TensorInfo> tensors,
+      JsonNode config,
+      Function<TensorInfo, Optional<List<Long>>> extents) {
     Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
     return new WeightTensors(byName, QuantizationConfig.of(config), extents);
   }
 
   /**
-   * Scales, zero points and the like, each with the name of the tensor whose weights they go into: they go where that
-   * tensor goes, and are no weights themselves.
+   * Scales, zero points and the like, each with the name of the tensor whose weights they go into:
+   * they go where that tensor goes, and are no weights themselves.
    */
   public SortedMap<String, String> companions() {
     return companions;
   }
 
   /**
-   * The shape of each tensor by its name, of quantized weights the one that they would have as floats; without what goes
-   * into other weights.
+   * The shape of each tensor by its name, of quantized weights the one that they would have as
+   * floats; without what goes into other weights.
    */
   public Map<String, List<Long>> shapes() {
     Map<String, List<Long>> shapes = HashMap.newHashMap(byName.size());
-    byName.forEach((name, info) -> {
-      if (!companions.containsKey(name)) {
-        shapes.put(name, info.dtype().isWeight() ? info.shape() : unquantizedShape(info));
-      }
-    });
+    byName.forEach(
+        (name, info) -> {
+          if (!companions.containsKey(name)) {
+            shapes.put(name, info.dtype().isWeight() ? info.shape() : unquantizedShape(info));
+          }
+        });
     return shapes;
   }
 
@@ -100,17 +110,20 @@ public final class WeightTensors {
   /**
    * What the tensor is.
    *
-   * @param transposed whether the model's family stores this tensor as [in, out]; without meaning for layouts that
-   *     never are
+   * @param transposed whether the model's family stores this tensor as [in, out]; without meaning
+   *     for layouts that never are
    */
   public Reading read(TensorInfo info, boolean transposed) {
     if (companions.containsKey(info.name())) {
-      return new Reading.NoWeights("goes into the weights of " + VisibleText.quoted(companions.get(info.name())));
+      return new Reading.NoWeights(
+          "goes into the weights of " + VisibleText.quoted(companions.get(info.name())));
     }
     for (long length : info.shape()) {
       if (length == 0 || length > Integer.MAX_VALUE) {
         return new Reading.NoWeights(
-            "has the shape " + info.shape() + (length == 0 ? ", no elements" : ", beyond what a matrix can have"));
+            "has the shape "
+                + info.shape()
+                + (length == 0 ? ", no elements" : ", beyond what a matrix can have"));
       }
     }
     if (info.dtype().isWeight()) {
@@ -125,27 +138,42 @@ public final class WeightTensors {
 
   private static String withoutScales(TensorInfo info) {
     return switch (info.dtype()) {
-      case F8_E4M3, F8_E5M2 -> "has 8-bit floats, but there are no scales of them, such as "
-          + VisibleText.quoted(Companions.names(info.name(), "scale").getFirst());
+      case F8_E4M3, F8_E5M2 ->
+          "has 8-bit floats, but there are no scales of them, such as "
+              + VisibleText.quoted(Companions.names(info.name(), "scale").getFirst());
       case F8_E8M0 -> "has powers of two (F8_E8M0), which are scales";
-      case U8 -> BlockWeights.isNamedSo(info)
-          ? "has no scales " + VisibleText.quoted(BlockWeights.scalesName(info)) + " of U8 beside it" : integers(info);
+      case U8 ->
+          BlockWeights.isNamedSo(info)
+              ? "has no scales "
+                  + VisibleText.quoted(BlockWeights.scalesName(info))
+                  + " of U8 beside it"
+              : integers(info);
       case I64, I32, I16, I8, U64, U32, U16, BOOL -> integers(info);
-      case F64, F32, F16, BF16 -> throw new IllegalArgumentException("floats have no scales: " + info.dtype());
+      case F64, F32, F16, BF16 ->
+          throw new IllegalArgumentException("floats have no scales: " + info.dtype());
     };
   }
 
   private static String integers(TensorInfo info) {
-    return "has elements of " + info.dtype() + (info.shape().size() > 1 ? ", packed by another quantizer or no weights"
-        : ", no weights");
+    return "has elements of "
+        + info.dtype()
+        + (info.shape().size() > 1
+            ? ", packed by another quantizer or no weights"
+            : ", no weights");
   }
 
-  /** A tensor whose dimensions say how many experts, rows and columns there are; all rows are counted in an int. */
+  /**
+   * A tensor whose dimensions say how many experts, rows and columns there are; all rows are
+   * counted in an int.
+   */
   private static Reading stored(TensorInfo info, WeightLayout layout) {
     int dimensions = info.shape().size();
     if (dimensions < 2 || dimensions > 3) {
-      return new Reading.NoWeights("has " + dimensions + (dimensions == 1 ? " dimension" : " dimensions")
-          + ", a matrix has 2, a stack of them 3");
+      return new Reading.NoWeights(
+          "has "
+              + dimensions
+              + (dimensions == 1 ? " dimension" : " dimensions")
+              + ", a matrix has 2, a stack of them 3");
     }
     WeightTensor weight = new WeightTensor(info, layout);
     return (long) weight.experts() * weight.rows() > Integer.MAX_VALUE

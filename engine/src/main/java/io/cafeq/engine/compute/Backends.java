@@ -32,13 +32,22 @@ public final class Backends {
           return provider.create();
         }
         case ComputeBackend.Probe.Unavailable(String reason, String remedy) ->
-            reasons.append(' ').append(provider.id()).append(": ").append(reason).append(". ").append(remedy);
+            reasons
+                .append(' ')
+                .append(provider.id())
+                .append(": ")
+                .append(reason)
+                .append(". ")
+                .append(remedy);
       }
     }
-    String known = providers.stream().map(ComputeBackend.Provider::id).collect(Collectors.joining(", "));
+    String known =
+        providers.stream().map(ComputeBackend.Provider::id).collect(Collectors.joining(", "));
     throw new EngineException(
         FailureKind.USAGE,
-        reasons.isEmpty() ? "no backend is called \"" + id + "\"" : "backend " + id + " does not work here." + reasons,
+        reasons.isEmpty()
+            ? "no backend is called \"" + id + "\""
+            : "backend " + id + " does not work here." + reasons,
         "Choose one of: auto, " + known + ". \"cafeq doctor\" says which work here.");
   }
 }

@@ -15,7 +15,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntToLongFunction;
 
-/** Makes blocks of a transform as they will be stored, learned or at random. Borrows the lane; not thread-safe. */
+/**
+ * Makes blocks of a transform as they will be stored, learned or at random. Borrows the lane; not
+ * thread-safe.
+ */
 public final class BlockMaker {
   private final ComputeLane lane;
   private final BlockDiagonal spec;
@@ -24,9 +27,16 @@ public final class BlockMaker {
   private final IntToLongFunction seed;
   private final StopFlag stop;
 
-  /** @param seed of the block that begins at a channel */
+  /**
+   * @param seed of the block that begins at a channel
+   */
   public BlockMaker(
-      ComputeLane lane, BlockDiagonal spec, Loss loss, int steps, IntToLongFunction seed, StopFlag stop) {
+      ComputeLane lane,
+      BlockDiagonal spec,
+      Loss loss,
+      int steps,
+      IntToLongFunction seed,
+      StopFlag stop) {
     this.lane = lane;
     this.spec = spec;
     this.loss = loss;
@@ -35,12 +45,18 @@ public final class BlockMaker {
     this.stop = stop;
   }
 
-  /** The blocks of a problem, the first of which begins at {@code firstChannel}; starts from random rotations. */
+  /**
+   * The blocks of a problem, the first of which begins at {@code firstChannel}; starts from random
+   * rotations.
+   */
   public List<BlockTransform> learn(LearnProblem problem, int firstChannel) {
     return learn(problem, firstChannel, false);
   }
 
-  /** The same for a problem of one block, whose rows are divided by the ranges that they give in the end. */
+  /**
+   * The same for a problem of one block, whose rows are divided by the ranges that they give in the
+   * end.
+   */
   public List<BlockTransform> learnBalanced(LearnProblem problem, int firstChannel) {
     return learn(problem, firstChannel, true);
   }
@@ -54,7 +70,8 @@ public final class BlockMaker {
     }
     List<BlockTransform> blocks = new ArrayList<>();
     try (Objective objective = lane.objective(problem)) {
-      List<double[]> learned = BlockLearner.learn(objective, problem.blocks(), starts, loss, steps, stop);
+      List<double[]> learned =
+          BlockLearner.learn(objective, problem.blocks(), starts, loss, steps, stop);
       if (balance) {
         balance(learned.getFirst(), objective.hardShares(learned));
       }
@@ -98,7 +115,8 @@ public final class BlockMaker {
   /** What was learned, or the start where rounding to the storage made it singular. */
   private BlockTransform finish(int channel, int k, double[] inverse, double[] start) {
     if (SquareMatrices.isFinite(inverse)) {
-      StoredTransform stored = StoredTransforms.store(spec.side(), channel, k, inverse, spec.storage());
+      StoredTransform stored =
+          StoredTransforms.store(spec.side(), channel, k, inverse, spec.storage());
       return BlockTransform.of(stored).orElseGet(() -> rotation(channel, k, start));
     }
     return rotation(channel, k, start);
@@ -106,11 +124,14 @@ public final class BlockMaker {
 
   private BlockTransform rotation(int channel, int k, double[] rotation) {
     return usable(
-        StoredTransforms.store(spec.side(), channel, k, SquareMatrices.transpose(rotation, k), spec.storage()));
+        StoredTransforms.store(
+            spec.side(), channel, k, SquareMatrices.transpose(rotation, k), spec.storage()));
   }
 
   private static BlockTransform usable(StoredTransform stored) {
     return BlockTransform.of(stored)
-        .orElseThrow(() -> new IllegalStateException("a rotation of size " + stored.k() + " became singular"));
+        .orElseThrow(
+            () ->
+                new IllegalStateException("a rotation of size " + stored.k() + " became singular"));
   }
 }

@@ -5,7 +5,10 @@ public interface ComputeBackend {
   /** Short name: {@code scalar}, {@code nd4j}. */
   String id();
 
-  /** What decides the bits of results beside the backend: the BLAS kernel of this CPU. Kept in the manifest. */
+  /**
+   * What decides the bits of results beside the backend: the BLAS kernel of this CPU. Kept in the
+   * manifest.
+   */
   String kernel();
 
   /** One line for people: library and version. */
@@ -14,7 +17,10 @@ public interface ComputeBackend {
   /** A lane with one thread and its own scratch memory; the caller closes it. */
   ComputeLane openLane();
 
-  /** Found by ServiceLoader; cheap to load, and touches native code only in {@link #probe} and {@link #create}. */
+  /**
+   * Found by ServiceLoader; cheap to load, and touches native code only in {@link #probe} and
+   * {@link #create}.
+   */
   interface Provider {
     String id();
 

@@ -7,12 +7,20 @@ import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.PairObjective;
 import io.cafeq.engine.transform.PairProblem;
 
-/** One thread's share of a backend, with scratch memory that is reused from call to call. Not thread-safe. */
+/**
+ * One thread's share of a backend, with scratch memory that is reused from call to call. Not
+ * thread-safe.
+ */
 public interface ComputeLane extends AutoCloseable {
-  /** The loss of a problem, ready to be evaluated; the caller closes it before it opens the next one. */
+  /**
+   * The loss of a problem, ready to be evaluated; the caller closes it before it opens the next
+   * one.
+   */
   Objective objective(LearnProblem problem);
 
-  /** The loss of a pair, ready to be evaluated; the caller closes it before it opens the next one. */
+  /**
+   * The loss of a pair, ready to be evaluated; the caller closes it before it opens the next one.
+   */
   PairObjective pairObjective(PairProblem problem);
 
   /** Products of matrices; owned by the lane. */
@@ -22,8 +30,8 @@ public interface ComputeLane extends AutoCloseable {
   SlabEncoder encoder();
 
   /**
-   * Seconds of one product of two square float matrices by the backend's own kernel: what learning is compared with, since it
-   * is made of products. Two products are made, the second one is timed.
+   * Seconds of one product of two square float matrices by the backend's own kernel: what learning
+   * is compared with, since it is made of products. Two products are made, the second one is timed.
    */
   double secondsOfProduct(int size);
 

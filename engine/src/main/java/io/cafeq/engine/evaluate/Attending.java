@@ -16,5 +16,6 @@ interface Attending {
    * @param values of the shape of the keys
    * @param result of the shape of the queries
    */
-  void attend(int layer, FloatMatrix queries, FloatMatrix keys, FloatMatrix values, FloatMatrix result);
+  void attend(
+      int layer, FloatMatrix queries, FloatMatrix keys, FloatMatrix values, FloatMatrix result);
 }

@@ -10,14 +10,20 @@ import java.util.Optional;
  * @param layer from 0
  */
 record AttentionPart(
-    int layer, LinearMap query, LinearMap key, LinearMap value, LinearMap output, HeadPlacing queries,
+    int layer,
+    LinearMap query,
+    LinearMap key,
+    LinearMap value,
+    LinearMap output,
+    HeadPlacing queries,
     HeadPlacing keys) {
   static AttentionPart read(Decoder decoder, int layer, RotaryTable rotary) {
     String module = decoder.names().layer(layer) + "self_attn.";
     DecoderShape.Attention sizes = decoder.shape().attention();
     int hidden = decoder.shape().hidden();
     ModelWeights weights = decoder.weights();
-    return new AttentionPart(layer,
+    return new AttentionPart(
+        layer,
         LinearMap.read(weights, module + "q_proj.weight", sizes.queryWidth(), hidden),
         LinearMap.read(weights, module + "k_proj.weight", sizes.keyWidth(), hidden),
         LinearMap.read(weights, module + "v_proj.weight", sizes.keyWidth(), hidden),
@@ -27,21 +33,32 @@ record AttentionPart(
   }
 
   private static Optional<RootMeanSquare> headNorm(Decoder decoder, String tensor) {
-    boolean normed = switch (decoder.shape().kind()) {
-      case QWEN3, QWEN3_MOE, GEMMA3 -> true;
-      case LLAMA, MISTRAL, QWEN2, GEMMA, GEMMA2, MIXTRAL, QWEN2_MOE -> false;
-    };
-    return normed ? Optional.of(decoder.norm(tensor, decoder.shape().attention().size())) : Optional.empty();
+    boolean normed =
+        switch (decoder.shape().kind()) {
+          case QWEN3, QWEN3_MOE, GEMMA3 -> true;
+          case LLAMA, MISTRAL, QWEN2, GEMMA, GEMMA2, MIXTRAL, QWEN2_MOE -> false;
+        };
+    return normed
+        ? Optional.of(decoder.norm(tensor, decoder.shape().attention().size()))
+        : Optional.empty();
   }
 
   /** Bytes of workspace, without the scores. */
   static long workspaceBytes(DecoderShape shape, int tokens) {
     DecoderShape.Attention sizes = shape.attention();
-    return 2 * Workspace.bytes(tokens, sizes.queryWidth()) + 2 * Workspace.bytes(tokens, sizes.keyWidth());
+    return 2 * Workspace.bytes(tokens, sizes.queryWidth())
+        + 2 * Workspace.bytes(tokens, sizes.keyWidth());
   }
 
-  /** @param x normed states, y what is added to the states; both [tokens, hidden] */
-  void apply(FloatMatrix x, FloatMatrix y, Attending attending, LayerMemory memory, ObservedInputs observed) {
+  /**
+   * @param x normed states, y what is added to the states; both [tokens, hidden]
+   */
+  void apply(
+      FloatMatrix x,
+      FloatMatrix y,
+      Attending attending,
+      LayerMemory memory,
+      ObservedInputs observed) {
     observed.observe(List.of(query.weight(), key.weight(), value.weight()), x);
     Workspace workspace = memory.workspace();
     long mark = workspace.mark();

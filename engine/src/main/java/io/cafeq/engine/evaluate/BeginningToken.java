@@ -4,8 +4,9 @@ import io.cafeq.engine.family.TextConfig;
 import java.util.OptionalInt;
 
 /**
- * The token that each text of a model begins with. Gemma's kinds have one, since they never saw a text without it and are far off
- * where it is missing; the usual harness gives it to them, too. All other kinds are run without one.
+ * The token that each text of a model begins with. Gemma's kinds have one, since they never saw a
+ * text without it and are far off where it is missing; the usual harness gives it to them, too. All
+ * other kinds are run without one.
  */
 public record BeginningToken(OptionalInt id) {
   /** Texts begin with their own first token. */
@@ -17,10 +18,12 @@ public record BeginningToken(OptionalInt id) {
   private static final int USUAL = 2;
 
   /**
-   * What config.json names, for its text model or for the whole; where it names none, the usual one, if the vocabulary has it.
+   * What config.json names, for its text model or for the whole; where it names none, the usual
+   * one, if the vocabulary has it.
    *
-   * @throws io.cafeq.engine.failure.EngineException with kind CHECKPOINT where it names one that the vocabulary does not have, or
-   *     the model has no embedding; USAGE where no forward pass is written for the model
+   * @throws io.cafeq.engine.failure.EngineException with kind CHECKPOINT where it names one that
+   *     the vocabulary does not have, or the model has no embedding; USAGE where no forward pass is
+   *     written for the model
    */
   public static BeginningToken of(ModelWeights weights) {
     Decoder decoder = Decoder.of(weights);

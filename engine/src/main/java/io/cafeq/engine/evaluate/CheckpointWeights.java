@@ -18,7 +18,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The weights of a checkpoint, whatever their layout. Borrows the checkpoint, owns a reader; not thread-safe. */
+/**
+ * The weights of a checkpoint, whatever their layout. Borrows the checkpoint, owns a reader; not
+ * thread-safe.
+ */
 public final class CheckpointWeights implements ModelWeights {
   private static final String REMEDY = "Download the checkpoint again, config.json included.";
 
@@ -84,12 +87,19 @@ public final class CheckpointWeights implements ModelWeights {
   public float[] vector(String tensor, int length) {
     TensorInfo info = info(tensor);
     if (info.shape().size() != 1 || !info.dtype().isWeight()) {
-      throw failure(tensor, "expected a vector of floats, found " + info.dtype() + " " + info.shape());
+      throw failure(
+          tensor, "expected a vector of floats, found " + info.dtype() + " " + info.shape());
     }
     Shapes.requireLength(tensor, length, info.elements());
     float[] values = new float[length];
-    TensorInfo row = new TensorInfo(
-        info.name(), info.dtype(), List.of(1L, (long) length), info.file(), info.position(), info.bytes());
+    TensorInfo row =
+        new TensorInfo(
+            info.name(),
+            info.dtype(),
+            List.of(1L, (long) length),
+            info.file(),
+            info.position(),
+            info.bytes());
     try (Arena arena = Arena.ofConfined()) {
       FloatMatrix floats = FloatMatrix.allocate(arena, 1, length);
       reader.readFloats(row, 0, 0, floats);
@@ -105,8 +115,10 @@ public final class CheckpointWeights implements ModelWeights {
 
   private TensorInfo unquantized(TensorInfo info) {
     return !info.dtype().isWeight()
-        && checkpoint.weights().read(info, family.place(info.name()).transposed())
-            instanceof Reading.Weights(WeightTensor weight) ? weight.unquantized() : info;
+            && checkpoint.weights().read(info, family.place(info.name()).transposed())
+                instanceof Reading.Weights(WeightTensor weight)
+        ? weight.unquantized()
+        : info;
   }
 
   private WeightTensor matrix(String tensor) {
@@ -115,26 +127,32 @@ public final class CheckpointWeights implements ModelWeights {
       return known;
     }
     TensorInfo info = info(tensor);
-    WeightTensor found = switch (checkpoint.weights().read(info, family.place(info.name()).transposed())) {
-      case Reading.Weights(WeightTensor weight) -> weight;
-      case Reading.NoWeights(String reason) ->
-          throw failure(tensor, "the forward pass needs a matrix, but this tensor " + reason);
-    };
+    WeightTensor found =
+        switch (checkpoint.weights().read(info, family.place(info.name()).transposed())) {
+          case Reading.Weights(WeightTensor weight) -> weight;
+          case Reading.NoWeights(String reason) ->
+              throw failure(tensor, "the forward pass needs a matrix, but this tensor " + reason);
+        };
     matrices.put(tensor, found);
     return found;
   }
 
   private TensorInfo info(String tensor) {
-    return find(tensor).orElseThrow(() -> failure(tensor, "the forward pass needs it, but it is not there"));
+    return find(tensor)
+        .orElseThrow(() -> failure(tensor, "the forward pass needs it, but it is not there"));
   }
 
   private Optional<TensorInfo> find(String tensor) {
-    return checkpoint.tensor(tensor).or(() ->
-        Optional.ofNullable(checkpoint.aliases().get(tensor)).flatMap(checkpoint::tensor));
+    return checkpoint
+        .tensor(tensor)
+        .or(
+            () ->
+                Optional.ofNullable(checkpoint.aliases().get(tensor)).flatMap(checkpoint::tensor));
   }
 
   private CheckpointException failure(String tensor, String what) {
-    return new CheckpointException(checkpoint.folder() + ": tensor \"" + tensor + "\": " + what, REMEDY);
+    return new CheckpointException(
+        checkpoint.folder() + ": tensor \"" + tensor + "\": " + what, REMEDY);
   }
 
   @Override

@@ -10,9 +10,10 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Scores multiple-choice questions: the log-likelihood of a choice is the sum over its tokens, each after the context and the
- * choice's earlier tokens; {@link ChoiceTokens} says how both become tokens. Choices of similar lengths go through the model
- * together. One thread; the same bits whatever the memory.
+ * Scores multiple-choice questions: the log-likelihood of a choice is the sum over its tokens, each
+ * after the context and the choice's earlier tokens; {@link ChoiceTokens} says how both become
+ * tokens. Choices of similar lengths go through the model together. One thread; the same bits
+ * whatever the memory.
  */
 public final class ChoiceEvaluation {
   private static final int PLACES = 512;
@@ -24,7 +25,9 @@ public final class ChoiceEvaluation {
   private final List<Key> keys;
   private final List<List<ChoiceTokens>> runs;
 
-  /** @param questions at least one, as they are now */
+  /**
+   * @param questions at least one, as they are now
+   */
   public ChoiceEvaluation(Resources resources, ChoiceQuestions questions) {
     this.resources = resources;
     this.keys = questions.keys();
@@ -48,8 +51,8 @@ public final class ChoiceEvaluation {
   /**
    * Whether all of it can be done, before any of it is; every way of scoring asks by itself.
    *
-   * @throws EngineException with kind USAGE where a choice is too long for the model or for the memory, CHECKPOINT where a
-   *     token is not in its vocabulary
+   * @throws EngineException with kind USAGE where a choice is too long for the model or for the
+   *     memory, CHECKPOINT where a token is not in its vocabulary
    */
   public void require(EvaluatedModel model) {
     Decoder decoder = Decoder.of(model.weights());
@@ -67,18 +70,21 @@ public final class ChoiceEvaluation {
   }
 
   private static int places(List<ChoiceTokens> run) {
-    return Math.max(PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
+    return Math.max(
+        PLACES, run.stream().mapToInt(choice -> choice.targets().length).max().orElse(0));
   }
 
   private static long beside(EvaluatedModel model, List<ChoiceTokens> run) {
     int hidden = Decoder.of(model.weights()).shape().hidden();
-    return model.memory() + OutputHead.memoryNeeded(model.weights(), places(run))
+    return model.memory()
+        + OutputHead.memoryNeeded(model.weights(), places(run))
         + GatheredStates.bytes(places(run), hidden);
   }
 
   /** Of each choice of each question, in nats. */
   double[][] logLikelihoods(EvaluatedModel model) {
-    double[][] sums = keys.stream().map(key -> new double[key.characters().length]).toArray(double[][]::new);
+    double[][] sums =
+        keys.stream().map(key -> new double[key.characters().length]).toArray(double[][]::new);
     require(model);
     int layers = Decoder.of(model.weights()).shape().layers().size();
     resources.watcher().began((long) runs.size() * layers);
@@ -105,8 +111,9 @@ public final class ChoiceEvaluation {
     long tokens = 0;
     for (ChoiceTokens choice : sorted) {
       int length = choice.length();
-      boolean fits = run.isEmpty()
-          || (2 * length <= 3 * run.getFirst().length() && tokens + length <= MOST_TOKENS);
+      boolean fits =
+          run.isEmpty()
+              || (2 * length <= 3 * run.getFirst().length() && tokens + length <= MOST_TOKENS);
       if (!fits) {
         runs.add(run);
         run = new ArrayList<>();
@@ -123,7 +130,8 @@ public final class ChoiceEvaluation {
     int hidden = Decoder.of(model.weights()).shape().hidden();
     int places = places(run);
     try (ForwardPass pass = resources.pass(model, inputs(run), beside(model, run), 1);
-        OutputHead head = OutputHead.open(model.weights(), resources.products(), places, resources.stop());
+        OutputHead head =
+            OutputHead.open(model.weights(), resources.products(), places, resources.stop());
         Arena arena = Arena.ofConfined()) {
       for (int layer = 0; layer < pass.layers(); layer++) {
         pass.layer(layer, InputObserver.NONE);
@@ -145,8 +153,9 @@ public final class ChoiceEvaluation {
 
   private static void predict(
       OutputHead head, GatheredStates gathered, List<ChoiceTokens> waiting, double[][] sums) {
-    Predictions predictions = new Predictions(
-        waiting.stream().flatMapToInt(choice -> Arrays.stream(choice.targets())).toArray());
+    Predictions predictions =
+        new Predictions(
+            waiting.stream().flatMapToInt(choice -> Arrays.stream(choice.targets())).toArray());
     head.forEachSlab(gathered.take(), predictions::add);
     int place = 0;
     for (ChoiceTokens choice : waiting) {

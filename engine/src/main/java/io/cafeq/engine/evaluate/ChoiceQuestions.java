@@ -5,8 +5,9 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * Multiple-choice questions as tokens. Their texts are not kept, since the Java heap is small and files of questions need not be.
- * Borrows the tokenizer while questions are added; used by one thread.
+ * Multiple-choice questions as tokens. Their texts are not kept, since the Java heap is small and
+ * files of questions need not be. Borrows the tokenizer while questions are added; used by one
+ * thread.
  */
 public final class ChoiceQuestions {
   private final TextTokenizer tokenizer;
@@ -22,10 +23,12 @@ public final class ChoiceQuestions {
    */
   record Key(int answer, int[] characters) {
     static Key of(Question question) {
-      return new Key(question.answer(), question.choices().stream()
-          .map(String::strip)
-          .mapToInt(choice -> choice.codePointCount(0, choice.length()))
-          .toArray());
+      return new Key(
+          question.answer(),
+          question.choices().stream()
+              .map(String::strip)
+              .mapToInt(choice -> choice.codePointCount(0, choice.length()))
+              .toArray());
     }
   }
 
@@ -35,13 +38,17 @@ public final class ChoiceQuestions {
    * @param longestInput the most tokens that the model takes at once
    * @param beginning what each context begins with
    */
-  public ChoiceQuestions(TextTokenizer tokenizer, OptionalInt longestInput, BeginningToken beginning) {
+  public ChoiceQuestions(
+      TextTokenizer tokenizer, OptionalInt longestInput, BeginningToken beginning) {
     this.tokenizer = tokenizer;
     this.longestInput = longestInput;
     this.beginning = beginning;
   }
 
-  /** Throws an {@link io.cafeq.engine.failure.EngineException} of kind USAGE where a choice has no tokens of its own. */
+  /**
+   * Throws an {@link io.cafeq.engine.failure.EngineException} of kind USAGE where a choice has no
+   * tokens of its own.
+   */
   public void add(Question question) {
     choices.addAll(ChoiceTokens.of(keys.size(), question, tokenizer, longestInput, beginning));
     keys.add(Key.of(question));

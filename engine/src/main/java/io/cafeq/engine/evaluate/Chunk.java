@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Consecutive whole windows that go through a layer together. How many depends on the longest window alone, never on
- * memory, because the bits of products depend on their shapes.
+ * Consecutive whole windows that go through a layer together. How many depends on the longest
+ * window alone, never on memory, because the bits of products depend on their shapes.
  *
  * @param firstWindow of all windows
  * @param firstToken of all windows' tokens
@@ -23,9 +23,10 @@ record Chunk(int firstWindow, int firstToken, List<Integer> lengths) {
     List<Chunk> chunks = new ArrayList<>();
     int firstToken = 0;
     for (int first = 0; first < windows.size(); first += together) {
-      List<Integer> lengths = windows.subList(first, Math.min(windows.size(), first + together)).stream()
-          .map(window -> window.length)
-          .toList();
+      List<Integer> lengths =
+          windows.subList(first, Math.min(windows.size(), first + together)).stream()
+              .map(window -> window.length)
+              .toList();
       Chunk chunk = new Chunk(first, firstToken, lengths);
       chunks.add(chunk);
       firstToken = Math.addExact(firstToken, chunk.tokens());

@@ -8,11 +8,11 @@ import io.cafeq.engine.text.VisibleText;
 import java.util.function.UnaryOperator;
 
 /**
- * What config.json says of a text model, with what its family assumes where a key is missing. A value of the wrong kind
- * is an {@link EngineException} of kind CHECKPOINT.
+ * What config.json says of a text model, with what its family assumes where a key is missing. A
+ * value of the wrong kind is an {@link EngineException} of kind CHECKPOINT.
  *
- * @param section where the text model has a section of its own, in which files leave out what is the library's default;
- *     empty where it has none
+ * @param section where the text model has a section of its own, in which files leave out what is
+ *     the library's default; empty where it has none
  * @param places where the file has a key, for messages
  */
 record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places) {
@@ -106,28 +106,46 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
     if (!section.isEmpty() && value.isMissingNode()) {
       return new EngineException(
           FailureKind.CHECKPOINT,
-          "config.json: " + VisibleText.shortened(section) + " leaves " + key
+          "config.json: "
+              + VisibleText.shortened(section)
+              + " leaves "
+              + key
               + " to the library's default for this kind of model, which is not known here",
-          "Write " + key + " into " + VisibleText.shortened(section) + ", with the value that the library assumes.");
+          "Write "
+              + key
+              + " into "
+              + VisibleText.shortened(section)
+              + ", with the value that the library assumes.");
     }
     String found = value.isMissingNode() ? "nothing" : value.toString();
     return new EngineException(
         FailureKind.CHECKPOINT,
-        "config.json: " + VisibleText.shortened(places.apply(key)) + ": expected " + expected + ", found "
+        "config.json: "
+            + VisibleText.shortened(places.apply(key))
+            + ": expected "
+            + expected
+            + ", found "
             + VisibleText.shortened(found.length() > 60 ? found.substring(0, 60) + "..." : found),
         "Download config.json again, or fix it.");
   }
 
   /**
-   * What the file asks for is nothing that a forward pass is written for; who can do without one says so instead.
+   * What the file asks for is nothing that a forward pass is written for; who can do without one
+   * says so instead.
    *
    * @param what continues "config.json: KEY: "; may be empty
    */
   EngineException unknown(String key, String what, String found, String known) {
     return new EngineException(
         FailureKind.USAGE,
-        "config.json: " + VisibleText.shortened(places.apply(key)) + ": " + what + (what.isEmpty() ? "" : " ")
-            + VisibleText.quoted(found) + " is not known to the forward pass, which knows " + known,
+        "config.json: "
+            + VisibleText.shortened(places.apply(key))
+            + ": "
+            + what
+            + (what.isEmpty() ? "" : " ")
+            + VisibleText.quoted(found)
+            + " is not known to the forward pass, which knows "
+            + known,
         "Take a model that the forward pass knows; this one can be quantized, but not run.");
   }
 

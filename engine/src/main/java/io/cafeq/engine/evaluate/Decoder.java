@@ -7,20 +7,26 @@ import io.cafeq.engine.family.MatrixInputs;
 import java.util.Optional;
 
 /**
- * A decoder as it stands in a checkpoint: what it computes, how its tensors are called, and which inputs they read.
- * Borrows the weights.
+ * A decoder as it stands in a checkpoint: what it computes, how its tensors are called, and which
+ * inputs they read. Borrows the weights.
  */
-record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
+record Decoder(
+    ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
   /** Throws an {@link EngineException} where no forward pass is written for the model. */
   static Decoder of(ModelWeights stored) {
     ModelWeights weights = StackedExperts.over(stored);
     DecoderShape shape = DecoderShapes.of(weights.config());
-    Optional<DecoderTensors> found = DecoderTensors.find(weights.config(), weights::shapes, weights::has);
-    DecoderTensors names = found.orElseThrow(() -> new EngineException(
-        FailureKind.CHECKPOINT,
-        "found no tensor \"layers.0.input_layernorm.weight\" with an \"embed_tokens.weight\" or \"lm_head.weight\""
-            + " to go with it, under any prefix of a text model that is known",
-        "Download the checkpoint again; a forward pass needs all of it."));
+    Optional<DecoderTensors> found =
+        DecoderTensors.find(weights.config(), weights::shapes, weights::has);
+    DecoderTensors names =
+        found.orElseThrow(
+            () ->
+                new EngineException(
+                    FailureKind.CHECKPOINT,
+                    "found no tensor \"layers.0.input_layernorm.weight\" with an"
+                        + " \"embed_tokens.weight\" or \"lm_head.weight\" to go with it, under any"
+                        + " prefix of a text model that is known",
+                    "Download the checkpoint again; a forward pass needs all of it."));
     return new Decoder(weights, shape, names, MatrixInputs.of(weights.config(), weights.shapes()));
   }
 
@@ -30,12 +36,14 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
   }
 
   /**
-   * The matrix that makes logits: one of its own where one is stored, whatever config.json says of tied embeddings, as
-   * transformers 5 has it; else the embeddings.
+   * The matrix that makes logits: one of its own where one is stored, whatever config.json says of
+   * tied embeddings, as transformers 5 has it; else the embeddings.
    */
   String head() {
-    Optional<String> own = names.head()
-        .filter(head -> !weights.stored(head).equals(weights.stored(names.embedding())));
+    Optional<String> own =
+        names
+            .head()
+            .filter(head -> !weights.stored(head).equals(weights.stored(names.embedding())));
     // Files that do not say are taken as tied; one that says no has lost its head.
     if (own.isEmpty() && names.head().isEmpty() && !shape.tied().orElse(true)) {
       throw new EngineException(
@@ -57,13 +65,18 @@ record Decoder(ModelWeights weights, DecoderShape shape, DecoderTensors names, M
     if (tokens > most) {
       throw new EngineException(
           FailureKind.USAGE,
-          "windows of " + tokens + " tokens are longer than the " + most + " that the model was trained for, and its"
+          "windows of "
+              + tokens
+              + " tokens are longer than the "
+              + most
+              + " that the model was trained for, and its"
               + " rotary embedding of type \"dynamic\" is only known up to there",
           "Take shorter windows.");
     }
   }
 
   RootMeanSquare norm(String tensor, int channels) {
-    return new RootMeanSquare(weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
+    return new RootMeanSquare(
+        weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
   }
 }

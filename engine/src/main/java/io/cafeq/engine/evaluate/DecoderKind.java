@@ -39,7 +39,10 @@ enum DecoderKind {
         .collect(Collectors.joining(", "));
   }
 
-  /** Norms multiply by 1 + w, embeddings by the root of the hidden size, and gelu always means its approximation. */
+  /**
+   * Norms multiply by 1 + w, embeddings by the root of the hidden size, and gelu always means its
+   * approximation.
+   */
   boolean isGemma() {
     return this == GEMMA || this == GEMMA2 || this == GEMMA3;
   }

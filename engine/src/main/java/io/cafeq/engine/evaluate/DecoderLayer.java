@@ -3,7 +3,10 @@ package io.cafeq.engine.evaluate;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.util.Optional;
 
-/** One layer, ready to be applied: its norms and biases are read, its matrices stream by. Not thread-safe. */
+/**
+ * One layer, ready to be applied: its norms and biases are read, its matrices stream by. Not
+ * thread-safe.
+ */
 final class DecoderLayer {
   private final RootMeanSquare beforeAttention;
   private final Optional<RootMeanSquare> afterAttention;
@@ -12,25 +15,33 @@ final class DecoderLayer {
   private final AttentionPart attention;
   private final FeedForwardPart feedForward;
 
-  private DecoderLayer(Decoder decoder, int number, AttentionPart attention, FeedForwardPart feedForward) {
+  private DecoderLayer(
+      Decoder decoder, int number, AttentionPart attention, FeedForwardPart feedForward) {
     String prefix = decoder.names().layer(number);
     int hidden = decoder.shape().hidden();
     boolean sandwich = decoder.shape().kind().normsAfterParts();
     beforeAttention = decoder.norm(prefix + "input_layernorm.weight", hidden);
     RootMeanSquare between = decoder.norm(prefix + "post_attention_layernorm.weight", hidden);
     afterAttention = sandwich ? Optional.of(between) : Optional.empty();
-    beforeFeedForward = sandwich ? decoder.norm(prefix + "pre_feedforward_layernorm.weight", hidden) : between;
-    afterFeedForward = sandwich
-        ? Optional.of(decoder.norm(prefix + "post_feedforward_layernorm.weight", hidden))
-        : Optional.empty();
+    beforeFeedForward =
+        sandwich ? decoder.norm(prefix + "pre_feedforward_layernorm.weight", hidden) : between;
+    afterFeedForward =
+        sandwich
+            ? Optional.of(decoder.norm(prefix + "post_feedforward_layernorm.weight", hidden))
+            : Optional.empty();
     this.attention = attention;
     this.feedForward = feedForward;
   }
 
-  /** @param rotary for the layer's positions */
+  /**
+   * @param rotary for the layer's positions
+   */
   static DecoderLayer read(Decoder decoder, int number, RotaryTable rotary) {
     return new DecoderLayer(
-        decoder, number, AttentionPart.read(decoder, number, rotary), FeedForwardPart.read(decoder, number));
+        decoder,
+        number,
+        AttentionPart.read(decoder, number, rotary),
+        FeedForwardPart.read(decoder, number));
   }
 
   /**

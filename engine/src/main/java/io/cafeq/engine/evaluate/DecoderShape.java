@@ -15,8 +15,16 @@ import java.util.Optional;
  * @param experts of the layers that have some
  */
 record DecoderShape(
-    DecoderKind kind, int hidden, double epsilon, Attention attention, double embeddingScale, Activation activation,
-    double logitCap, Optional<Boolean> tied, List<Layer> layers, Optional<Experts> experts) {
+    DecoderKind kind,
+    int hidden,
+    double epsilon,
+    Attention attention,
+    double embeddingScale,
+    Activation activation,
+    double logitCap,
+    Optional<Boolean> tied,
+    List<Layer> layers,
+    Optional<Experts> experts) {
   /** A layer sees all earlier positions. */
   static final int ALL = Integer.MAX_VALUE;
 
@@ -68,7 +76,14 @@ record DecoderShape(
    * @param shared whether there is one that every token passes, behind a gate of its own
    */
   record Experts(
-      String module, String gate, String up, String down, int count, int chosen, boolean normed, boolean shared) {
+      String module,
+      String gate,
+      String up,
+      String down,
+      int count,
+      int chosen,
+      boolean normed,
+      boolean shared) {
     /** Name of an expert's matrix after the layer's number. */
     String matrix(int expert, String name) {
       return module + ".experts." + expert + "." + name + ".weight";

@@ -12,11 +12,16 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
-/** Reads the shape of a decoder from config.json, with what its family assumes where a key is missing. */
+/**
+ * Reads the shape of a decoder from config.json, with what its family assumes where a key is
+ * missing.
+ */
 final class DecoderShapes {
   private static final int MOST_LAYERS = 1 << 14;
+
   /** Gemma 2 and 3, where config.json does not say. */
   private static final int GEMMA_HEAD = 256;
+
   /** Every so many layers of Gemma 3 one sees all positions. */
   private static final int USUAL_PATTERN = 6;
 
@@ -32,11 +37,22 @@ final class DecoderShapes {
     this.layerTypes = text.layerTypes();
   }
 
-  /** Throws an {@link EngineException}: USAGE for what no forward pass is written for, CHECKPOINT for nonsense. */
+  /**
+   * Throws an {@link EngineException}: USAGE for what no forward pass is written for, CHECKPOINT
+   * for nonsense.
+   */
   static DecoderShape of(JsonNode config) {
     TextConfig text = TextConfig.of(config);
-    DecoderKind kind = DecoderKind.find(text).orElseThrow(() -> ConfigNumbers.of(text).unknown(
-        "model_type", "", text.modelTypes().stream().findFirst().orElse("(none)"), DecoderKind.names()));
+    DecoderKind kind =
+        DecoderKind.find(text)
+            .orElseThrow(
+                () ->
+                    ConfigNumbers.of(text)
+                        .unknown(
+                            "model_type",
+                            "",
+                            text.modelTypes().stream().findFirst().orElse("(none)"),
+                            DecoderKind.names()));
     return new DecoderShapes(kind, text).read();
   }
 
@@ -54,15 +70,24 @@ final class DecoderShapes {
     List<Layer> layers = new ArrayList<>();
     for (int layer = 0; layer < count; layer++) {
       int window = window(layer);
-      RotaryFrequencies frequencies = byType.computeIfAbsent(
-          window == DecoderShape.ALL ? RotaryConfig.GLOBAL : RotaryConfig.LOCAL,
-          type -> rotary.of(type, attention.size()));
+      RotaryFrequencies frequencies =
+          byType.computeIfAbsent(
+              window == DecoderShape.ALL ? RotaryConfig.GLOBAL : RotaryConfig.LOCAL,
+              type -> rotary.of(type, attention.size()));
       layers.add(new Layer(window, frequencies, experts.isPresent() && isSparse(layer)));
     }
     boolean gemma2 = kind == DecoderKind.GEMMA2;
-    return new DecoderShape(kind, hidden, config.positive("rms_norm_eps", 1e-6), attention,
-        kind.isGemma() ? Math.sqrt(hidden) : 1, activation(),
-        config.switchable("final_logit_softcapping", gemma2 ? 30 : 0), tied(), layers, experts);
+    return new DecoderShape(
+        kind,
+        hidden,
+        config.positive("rms_norm_eps", 1e-6),
+        attention,
+        kind.isGemma() ? Math.sqrt(hidden) : 1,
+        activation(),
+        config.switchable("final_logit_softcapping", gemma2 ? 30 : 0),
+        tied(),
+        layers,
+        experts);
   }
 
   private Optional<Boolean> tied() {
@@ -81,14 +106,17 @@ final class DecoderShapes {
     if (config.flag("use_bidirectional_attention", false)) {
       throw config.unknown("use_bidirectional_attention", "false");
     }
-    text.attentionGate().ifPresent(key -> {
-      throw config.unknown(key, "no gate on the attention");
-    });
+    text.attentionGate()
+        .ifPresent(
+            key -> {
+              throw config.unknown(key, "no gate on the attention");
+            });
   }
 
   private DecoderShape.Attention attention(int hidden) {
     boolean gemma3 = kind == DecoderKind.GEMMA3;
-    int heads = gemma3 ? config.count("num_attention_heads", 8) : config.count("num_attention_heads");
+    int heads =
+        gemma3 ? config.count("num_attention_heads", 8) : config.count("num_attention_heads");
     int keyValues = config.count("num_key_value_heads", gemma3 ? 4 : heads);
     int size = config.count("head_dim", kind.isGemma() ? GEMMA_HEAD : Math.max(1, hidden / heads));
     if (heads % keyValues != 0) {
@@ -97,8 +125,13 @@ final class DecoderShapes {
     if (size % 2 != 0 || (long) heads * size > Integer.MAX_VALUE / 4) {
       throw config.wrong("head_dim", "an even number that " + heads + " attention heads can have");
     }
-    double scaled = kind.normsAfterParts() ? config.positive("query_pre_attn_scalar", GEMMA_HEAD) : size;
-    return new DecoderShape.Attention(heads, keyValues, size, 1 / Math.sqrt(scaled),
+    double scaled =
+        kind.normsAfterParts() ? config.positive("query_pre_attn_scalar", GEMMA_HEAD) : size;
+    return new DecoderShape.Attention(
+        heads,
+        keyValues,
+        size,
+        1 / Math.sqrt(scaled),
         kind.normsAfterParts()
             ? config.switchable("attn_logit_softcapping", kind == DecoderKind.GEMMA2 ? 50 : 0)
             : 0);
@@ -124,12 +157,14 @@ final class DecoderShapes {
   /** Last positions that a layer sees. */
   private int window(int layer) {
     JsonNode size = config.node().path("sliding_window");
-    boolean slides = switch (kind) {
-      case LLAMA, GEMMA -> false;
-      case MISTRAL, GEMMA2, GEMMA3 -> !size.isNull();
-      case MIXTRAL -> config.has("sliding_window");
-      case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE -> config.flag("use_sliding_window", false) && !size.isNull();
-    };
+    boolean slides =
+        switch (kind) {
+          case LLAMA, GEMMA -> false;
+          case MISTRAL, GEMMA2, GEMMA3 -> !size.isNull();
+          case MIXTRAL -> config.has("sliding_window");
+          case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE ->
+              config.flag("use_sliding_window", false) && !size.isNull();
+        };
     return slides && isLocal(layer) ? config.count("sliding_window", 4096) : DecoderShape.ALL;
   }
 
@@ -139,8 +174,12 @@ final class DecoderShapes {
       return switch (type) {
         case RotaryConfig.LOCAL -> true;
         case RotaryConfig.GLOBAL -> false;
-        default -> throw config.unknown("layer_types", "layer " + layer + " with attention of type", type,
-            "sliding_attention and full_attention");
+        default ->
+            throw config.unknown(
+                "layer_types",
+                "layer " + layer + " with attention of type",
+                type,
+                "sliding_attention and full_attention");
       };
     }
     if (config.has("sliding_window_pattern")) {
@@ -157,13 +196,22 @@ final class DecoderShapes {
   }
 
   private Optional<Experts> experts() {
-    Experts experts = switch (kind) {
-      case LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3 -> null;
-      case MIXTRAL -> new Experts("block_sparse_moe", "w1", "w3", "w2",
-          config.count("num_experts"), config.count("num_experts_per_tok", 2), true, false);
-      case QWEN2_MOE -> mixture(4, true);
-      case QWEN3_MOE -> mixture(8, false);
-    };
+    Experts experts =
+        switch (kind) {
+          case LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3 -> null;
+          case MIXTRAL ->
+              new Experts(
+                  "block_sparse_moe",
+                  "w1",
+                  "w3",
+                  "w2",
+                  config.count("num_experts"),
+                  config.count("num_experts_per_tok", 2),
+                  true,
+                  false);
+          case QWEN2_MOE -> mixture(4, true);
+          case QWEN3_MOE -> mixture(8, false);
+        };
     if (experts != null && experts.chosen() > experts.count()) {
       throw config.wrong("num_experts_per_tok", "at most " + experts.count() + " experts");
     }
@@ -171,8 +219,15 @@ final class DecoderShapes {
   }
 
   private Experts mixture(int chosen, boolean shared) {
-    return new Experts("mlp", "gate_proj", "up_proj", "down_proj", config.count("num_experts"),
-        config.count("num_experts_per_tok", chosen), config.flag("norm_topk_prob", false), shared);
+    return new Experts(
+        "mlp",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+        config.count("num_experts"),
+        config.count("num_experts_per_tok", chosen),
+        config.flag("norm_topk_prob", false),
+        shared);
   }
 
   private boolean isSparse(int layer) {
@@ -182,7 +237,9 @@ final class DecoderShapes {
       return switch (type) {
         case "sparse", "moe" -> true;
         case "dense" -> false;
-        default -> throw config.unknown("mlp_layer_types", "layer " + layer + " of type", type, "sparse and dense");
+        default ->
+            throw config.unknown(
+                "mlp_layer_types", "layer " + layer + " of type", type, "sparse and dense");
       };
     }
     if (kind == DecoderKind.MIXTRAL) {

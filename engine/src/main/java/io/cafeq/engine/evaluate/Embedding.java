@@ -18,7 +18,11 @@ final class Embedding {
         if (token < 0 || token >= vocabulary) {
           throw new EngineException(
               FailureKind.CHECKPOINT,
-              "token " + token + " is not among the " + vocabulary + " entries of the model's vocabulary",
+              "token "
+                  + token
+                  + " is not among the "
+                  + vocabulary
+                  + " entries of the model's vocabulary",
               "Use the tokenizer.json that belongs to the checkpoint.");
         }
       }
@@ -27,9 +31,13 @@ final class Embedding {
 
   /** Fills states [tokens, hidden]. Each row of the table is read once, in rising order. */
   static void fill(Decoder decoder, WeightSlabs slabs, int[] tokens, FloatMatrix states) {
-    List<Integer> order = IntStream.range(0, tokens.length).boxed()
-        .sorted(Comparator.comparingInt((Integer place) -> tokens[place]).thenComparing(Comparator.naturalOrder()))
-        .toList();
+    List<Integer> order =
+        IntStream.range(0, tokens.length)
+            .boxed()
+            .sorted(
+                Comparator.comparingInt((Integer place) -> tokens[place])
+                    .thenComparing(Comparator.naturalOrder()))
+            .toList();
     int previous = -1;
     for (int place : order) {
       if (previous >= 0 && tokens[previous] == tokens[place]) {

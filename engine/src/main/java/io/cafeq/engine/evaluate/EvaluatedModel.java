@@ -19,12 +19,13 @@ import java.util.OptionalInt;
 import java.util.stream.Stream;
 
 /**
- * A checkpoint or a finished result as something that can be evaluated. Owns its files until it is closed; used by the thread
- * that opened it.
+ * A checkpoint or a finished result as something that can be evaluated. Owns its files until it is
+ * closed; used by the thread that opened it.
  */
 public final class EvaluatedModel implements AutoCloseable {
   /** What a row of a unit's file takes at most, and what an output-side block usually does. */
   private static final long MOST_ROW_BYTES = 80L << 20;
+
   private static final long USUAL_BLOCK_BYTES = 16L << 20;
 
   private final Path folder;
@@ -35,7 +36,11 @@ public final class EvaluatedModel implements AutoCloseable {
   private final Runnable closeFiles;
 
   private EvaluatedModel(
-      Path folder, ModelWeights weights, List<TensorInfo> tensors, long memory, List<String> warnings,
+      Path folder,
+      ModelWeights weights,
+      List<TensorInfo> tensors,
+      long memory,
+      List<String> warnings,
       Runnable closeFiles) {
     this.folder = folder;
     this.weights = weights;
@@ -47,16 +52,18 @@ public final class EvaluatedModel implements AutoCloseable {
   }
 
   /**
-   * A folder with a result in it, else a checkpoint's folder or a safetensors file with config.json beside it.
+   * A folder with a result in it, else a checkpoint's folder or a safetensors file with config.json
+   * beside it.
    *
-   * @throws io.cafeq.engine.failure.EngineException with kind RESULT where the result is unfinished or damaged, CHECKPOINT
-   *     where the checkpoint is or a tensor is missing or of another shape, USAGE where there is neither or no forward pass is
-   *     written for the model
+   * @throws io.cafeq.engine.failure.EngineException with kind RESULT where the result is unfinished
+   *     or damaged, CHECKPOINT where the checkpoint is or a tensor is missing or of another shape,
+   *     USAGE where there is neither or no forward pass is written for the model
    */
   public static EvaluatedModel open(Path path) {
     EvaluatedModel model = openFiles(path);
     try {
-      // All tensors are looked at now, so that hours of layers are not lost for a head that is missing.
+      // All tensors are looked at now, so that hours of layers are not lost for a head that is
+      // missing.
       ForwardModels.requirePredicting(model.weights);
       return model;
     } catch (RuntimeException e) {
@@ -68,14 +75,19 @@ public final class EvaluatedModel implements AutoCloseable {
   private static EvaluatedModel openFiles(Path path) {
     if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
       ResultWeights weights = ResultWeights.open(path);
-      return new EvaluatedModel(path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});
+      return new EvaluatedModel(
+          path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
       SourceQuantization.check(checkpoint);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
       return new EvaluatedModel(
-          checkpoint.folder(), weights, weights.tensors(), TensorReader.SCRATCH_BYTES, checkpoint.warnings(),
+          checkpoint.folder(),
+          weights,
+          weights.tensors(),
+          TensorReader.SCRATCH_BYTES,
+          checkpoint.warnings(),
           checkpoint::close);
     } catch (RuntimeException e) {
       checkpoint.close();
@@ -84,8 +96,11 @@ public final class EvaluatedModel implements AutoCloseable {
   }
 
   private static long bytes(ResultWeights weights) {
-    long matrix = weights.tensors().stream().mapToLong(TensorInfo::elements).max().orElse(0) * Float.BYTES;
-    return TensorReader.SCRATCH_BYTES + Math.min(MOST_ROW_BYTES, matrix) + Math.min(USUAL_BLOCK_BYTES, matrix);
+    long matrix =
+        weights.tensors().stream().mapToLong(TensorInfo::elements).max().orElse(0) * Float.BYTES;
+    return TensorReader.SCRATCH_BYTES
+        + Math.min(MOST_ROW_BYTES, matrix)
+        + Math.min(USUAL_BLOCK_BYTES, matrix);
   }
 
   /** Where config.json and tokenizer.json lie. */
@@ -98,7 +113,9 @@ public final class EvaluatedModel implements AutoCloseable {
     return StackedExperts.over(weights);
   }
 
-  /** What a user should know of the model's files before its figures are believed, each a sentence. */
+  /**
+   * What a user should know of the model's files before its figures are believed, each a sentence.
+   */
   public List<String> warnings() {
     return Stream.concat(warnings.stream(), ModelWarnings.of(weights).stream()).toList();
   }
@@ -108,22 +125,36 @@ public final class EvaluatedModel implements AutoCloseable {
     return TextConfig.of(weights.config()).longestInput();
   }
 
-  /** What its texts begin with. Throws where no forward pass is written for the model, or config.json is wrong. */
+  /**
+   * What its texts begin with. Throws where no forward pass is written for the model, or
+   * config.json is wrong.
+   */
   public BeginningToken beginningToken() {
     return BeginningToken.of(weights);
   }
 
-  /** Throws with kind USAGE where a reference is of another shape, so that there is nothing to compare. */
+  /**
+   * Throws with kind USAGE where a reference is of another shape, so that there is nothing to
+   * compare.
+   */
   public void requireAlike(EvaluatedModel reference) {
     Decoder own = Decoder.of(weights);
     Decoder other = Decoder.of(reference.weights);
-    if (own.vocabulary() != other.vocabulary() || own.shape().hidden() != other.shape().hidden()
+    if (own.vocabulary() != other.vocabulary()
+        || own.shape().hidden() != other.shape().hidden()
         || own.shape().layers().size() != other.shape().layers().size()) {
       throw new EngineException(
           FailureKind.USAGE,
-          "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d".formatted(
-              folder, own.shape().layers().size(), own.shape().hidden(), own.vocabulary(),
-              reference.folder, other.shape().layers().size(), other.shape().hidden(), other.vocabulary()),
+          "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d"
+              .formatted(
+                  folder,
+                  own.shape().layers().size(),
+                  own.shape().hidden(),
+                  own.vocabulary(),
+                  reference.folder,
+                  other.shape().layers().size(),
+                  other.shape().hidden(),
+                  other.vocabulary()),
           "Compare with the checkpoint that the model was made from.");
     }
   }
@@ -136,7 +167,10 @@ public final class EvaluatedModel implements AutoCloseable {
   /** Values and outputs of which only the product counts, whether or not use was made of that. */
   Map<String, Coupling> couplingsByValues() {
     Map<String, Coupling> byValues = new HashMap<>();
-    Families.of(weights.config(), weights.shapes()).couplings(weights.config(), tensors).legal().stream()
+    Families.of(weights.config(), weights.shapes())
+        .couplings(weights.config(), tensors)
+        .legal()
+        .stream()
         .filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT)
         .forEach(coupling -> byValues.put(coupling.left(), coupling));
     return byValues;

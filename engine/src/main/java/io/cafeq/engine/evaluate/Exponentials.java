@@ -1,9 +1,9 @@
 package io.cafeq.engine.evaluate;
 
 /**
- * e^x for many x at once: e^x = (e^(x / 256))^256, the inner power by its Taylor series up to degree 9, in double.
- * Relative error below 1e-8, which beside that of a float is nothing. Plain loops over one index, so that C2 vectorises
- * them.
+ * e^x for many x at once: e^x = (e^(x / 256))^256, the inner power by its Taylor series up to
+ * degree 9, in double. Relative error below 1e-8, which beside that of a float is nothing. Plain
+ * loops over one index, so that C2 vectorises them.
  */
 final class Exponentials {
   /** Beyond it e^x is 0 beside 1, or 1 beside it, in floats; and the series ends within it. */

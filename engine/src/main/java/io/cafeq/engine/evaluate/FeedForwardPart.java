@@ -8,7 +8,8 @@ sealed interface FeedForwardPart permits GatedPart, MixturePart {
     String prefix = decoder.names().layer(layer);
     return decoder.shape().layers().get(layer).sparse()
         ? MixturePart.read(decoder, prefix, decoder.shape().experts().orElseThrow())
-        : GatedPart.read(decoder, prefix + "mlp.gate_proj", prefix + "mlp.up_proj", prefix + "mlp.down_proj");
+        : GatedPart.read(
+            decoder, prefix + "mlp.gate_proj", prefix + "mlp.up_proj", prefix + "mlp.down_proj");
   }
 
   /** Bytes of workspace for so many tokens. */
@@ -20,6 +21,8 @@ sealed interface FeedForwardPart permits GatedPart, MixturePart {
   /** Columns of its widest matrix. */
   int widest();
 
-  /** @param x normed states, y what is added to the states; both [tokens, hidden] */
+  /**
+   * @param x normed states, y what is added to the states; both [tokens, hidden]
+   */
   void apply(FloatMatrix x, FloatMatrix y, LayerMemory memory, ObservedInputs observed);
 }

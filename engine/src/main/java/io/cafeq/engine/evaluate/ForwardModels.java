@@ -11,16 +11,17 @@ public final class ForwardModels {
   /**
    * Whether a model can be run.
    *
-   * @param reason why it cannot, for people, with what was found and what is known; empty where it can
+   * @param reason why it cannot, for people, with what was found and what is known; empty where it
+   *     can
    */
   public record Support(boolean supported, String reason) {}
 
   /**
-   * Looks at the names and shapes of all tensors that a pass needs and at the token that texts begin with, and reads norms and
-   * biases.
+   * Looks at the names and shapes of all tensors that a pass needs and at the token that texts
+   * begin with, and reads norms and biases.
    *
-   * @throws EngineException with kind CHECKPOINT where one is missing or of another shape, USAGE where no forward pass is
-   *     written for the model
+   * @throws EngineException with kind CHECKPOINT where one is missing or of another shape, USAGE
+   *     where no forward pass is written for the model
    */
   public static void requireWhole(ModelWeights weights) {
     requireWhole(Decoder.of(weights));
@@ -35,7 +36,8 @@ public final class ForwardModels {
 
   private static void requireWhole(Decoder decoder) {
     ModelWeights weights = decoder.weights();
-    Shapes.require(weights, decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
+    Shapes.require(
+        weights, decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
     BeginningToken.of(weights);
     decoder.norm(decoder.names().norm(), decoder.shape().hidden());
     try (Arena arena = Arena.ofConfined()) {
@@ -58,8 +60,11 @@ public final class ForwardModels {
       if (window > most) {
         return new Support(
             false,
-            "its rotary embedding of type \"dynamic\" is only known up to " + most + " tokens, and a window has "
-                + window + " tokens");
+            "its rotary embedding of type \"dynamic\" is only known up to "
+                + most
+                + " tokens, and a window has "
+                + window
+                + " tokens");
       }
       return new Support(true, "");
     } catch (EngineException e) {

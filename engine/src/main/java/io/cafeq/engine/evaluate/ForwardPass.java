@@ -1,7 +1,6 @@
 package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
@@ -11,12 +10,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A decoder's layers over windows of tokens, one layer after the other: only its weights are read, about a million at a
- * time, and between two layers only the states [tokens, hidden] of all windows are carried, in native memory or in a
- * scratch file. The results are the same bits whatever memory there is.
+ * A decoder's layers over windows of tokens, one layer after the other: only its weights are read,
+ * about a million at a time, and between two layers only the states [tokens, hidden] of all windows
+ * are carried, in native memory or in a scratch file. The results are the same bits whatever memory
+ * there is.
  *
- * <p>Borrows weights and products; owns its memory and its scratch file until it is closed. One thread at a time. A
- * stop, a damaged tensor and a full disk are {@link EngineException}s, after which the pass is only good to be closed.
+ * <p>Borrows weights and products; owns its memory and its scratch file until it is closed. One
+ * thread at a time. A stop, a damaged tensor and a full disk are {@link EngineException}s, after
+ * which the pass is only good to be closed.
  */
 public final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
@@ -31,7 +32,12 @@ public final class ForwardPass implements AutoCloseable {
   private int done;
 
   private ForwardPass(
-      Decoder decoder, MatrixProducts products, List<int[]> windows, PassMemory sizes, Path scratchFolder, StopFlag stop,
+      Decoder decoder,
+      MatrixProducts products,
+      List<int[]> windows,
+      PassMemory sizes,
+      Path scratchFolder,
+      StopFlag stop,
       Arena arena) {
     DecoderShape shape = decoder.shape();
     int longest = Chunk.longest(windows);
@@ -41,28 +47,41 @@ public final class ForwardPass implements AutoCloseable {
     chunks = Chunk.of(windows);
     lastNorm = decoder.norm(decoder.names().norm(), shape.hidden());
     positions = new Positions(shape, arena, longest);
-    memory = new LayerMemory(
-        new WeightSlabs(decoder.weights(), arena, sizes.widest(), sizes.room(), stop), products,
-        new Workspace(arena, sizes.workspace()), new Activation.Gating(shape.activation()));
-    attention = new WindowAttention(shape, products, memory.workspace(), chunks.getFirst(), longest);
+    memory =
+        new LayerMemory(
+            new WeightSlabs(decoder.weights(), arena, sizes.widest(), sizes.room(), stop),
+            products,
+            new Workspace(arena, sizes.workspace()),
+            new Activation.Gating(shape.activation()));
+    attention =
+        new WindowAttention(shape, products, memory.workspace(), chunks.getFirst(), longest);
     int tokens = chunks.getLast().firstToken() + chunks.getLast().tokens();
-    states = sizes.spilled()
-        ? SpilledStates.create(scratchFolder, FloatMatrix.allocate(arena, sizes.chunkTokens(), shape.hidden()))
-        : new KeptStates(FloatMatrix.allocate(arena, tokens, shape.hidden()));
+    states =
+        sizes.spilled()
+            ? SpilledStates.create(
+                scratchFolder, FloatMatrix.allocate(arena, sizes.chunkTokens(), shape.hidden()))
+            : new KeptStates(FloatMatrix.allocate(arena, tokens, shape.hidden()));
   }
 
   /**
    * Looks the tokens up; {@link #layer} then goes on from there.
    *
    * @param weights borrowed until the pass is closed
-   * @param windows of token ids, of any lengths; those of similar lengths take the least time and memory
-   * @param memory native bytes that it may take, at least {@link #memoryNeeded}; what the weights hold is not among
-   *     them
-   * @param scratchFolder where a scratch file may be made, when the states of all windows are too much
-   * @throws EngineException where no forward pass is written for the model, memory is too small, or a token is unknown
+   * @param windows of token ids, of any lengths; those of similar lengths take the least time and
+   *     memory
+   * @param memory native bytes that it may take, at least {@link #memoryNeeded}; what the weights
+   *     hold is not among them
+   * @param scratchFolder where a scratch file may be made, when the states of all windows are too
+   *     much
+   * @throws EngineException where no forward pass is written for the model, memory is too small, or
+   *     a token is unknown
    */
   public static ForwardPass open(
-      ModelWeights weights, MatrixProducts products, List<int[]> windows, long memory, Path scratchFolder,
+      ModelWeights weights,
+      MatrixProducts products,
+      List<int[]> windows,
+      long memory,
+      Path scratchFolder,
       StopFlag stop) {
     if (windows.isEmpty() || windows.stream().anyMatch(window -> window.length == 0)) {
       throw new IllegalArgumentException("a forward pass needs windows with tokens");
@@ -74,7 +93,8 @@ public final class ForwardPass implements AutoCloseable {
     Arena arena = Arena.ofShared();
     boolean opened = false;
     try {
-      ForwardPass pass = new ForwardPass(decoder, products, windows, sizes, scratchFolder, stop, arena);
+      ForwardPass pass =
+          new ForwardPass(decoder, products, windows, sizes, scratchFolder, stop, arena);
       try {
         pass.embed(windows);
         opened = true;
@@ -91,19 +111,28 @@ public final class ForwardPass implements AutoCloseable {
     }
   }
 
-  /** The least native memory that a pass over windows of that length takes, however many there are. */
+  /**
+   * The least native memory that a pass over windows of that length takes, however many there are.
+   */
   public static long memoryNeeded(ModelWeights weights, int windowLength) {
     return PassMemory.needed(PassSizes.of(Decoder.of(weights)), windowLength);
   }
 
   private void embed(List<int[]> windows) {
-    Shapes.require(decoder.weights(), decoder.names().embedding(), decoder.vocabulary(), decoder.shape().hidden());
+    Shapes.require(
+        decoder.weights(),
+        decoder.names().embedding(),
+        decoder.vocabulary(),
+        decoder.shape().hidden());
     for (Chunk chunk : chunks) {
       stop.check();
       FloatMatrix fresh = states.place(chunk.firstToken(), chunk.tokens());
-      int[] tokens = windows.subList(chunk.firstWindow(), chunk.firstWindow() + chunk.lengths().size()).stream()
-          .flatMapToInt(IntStream::of)
-          .toArray();
+      int[] tokens =
+          windows
+              .subList(chunk.firstWindow(), chunk.firstWindow() + chunk.lengths().size())
+              .stream()
+              .flatMapToInt(IntStream::of)
+              .toArray();
       Embedding.fill(decoder, memory.slabs(), tokens, fresh);
       states.store(chunk.firstToken(), fresh);
     }
@@ -125,7 +154,8 @@ public final class ForwardPass implements AutoCloseable {
    */
   public void layer(int number, InputObserver observer) {
     if (number != done || number >= layers()) {
-      throw new IllegalStateException("layer " + number + " of " + layers() + " cannot follow " + done + " layers");
+      throw new IllegalStateException(
+          "layer " + number + " of " + layers() + " cannot follow " + done + " layers");
     }
     memory.slabs().forget();
     DecoderLayer layer = DecoderLayer.read(decoder, number, positions.of(number));
@@ -158,8 +188,8 @@ public final class ForwardPass implements AutoCloseable {
   }
 
   /**
-   * Hidden states [tokens, hidden] of one window after the final norm, so that two passes can be followed side by side;
-   * only after all layers. Borrowed until the next call of any method.
+   * Hidden states [tokens, hidden] of one window after the final norm, so that two passes can be
+   * followed side by side; only after all layers. Borrowed until the next call of any method.
    */
   public FloatMatrix end(int window) {
     if (done != layers()) {

@@ -3,7 +3,10 @@ package io.cafeq.engine.evaluate;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 
-/** Last states from several windows, together for one pass over the vocabulary. The arena owns the memory. */
+/**
+ * Last states from several windows, together for one pass over the vocabulary. The arena owns the
+ * memory.
+ */
 final class GatheredStates {
   private final FloatMatrix room;
   private int count;

@@ -8,7 +8,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What an attention's output matrix would read where every token attended to itself alone: its own values, V x + b. */
+/**
+ * What an attention's output matrix would read where every token attended to itself alone: its own
+ * values, V x + b.
+ */
 record HeadOutputs(Coupling coupling, MatrixProducts products) {
   private static final int SLAB = 1 << 19;
 
@@ -25,15 +28,31 @@ record HeadOutputs(Coupling coupling, MatrixProducts products) {
       for (int first = 0; first < rows; first += together) {
         FloatMatrix slab = room.slice(0, Math.min(together, rows - first));
         weights.read(coupling.left(), first, slab);
-        products.multiply(1, MatrixView.of(x), false, MatrixView.of(slab), true, 0,
+        products.multiply(
+            1,
+            MatrixView.of(x),
+            false,
+            MatrixView.of(slab),
+            true,
+            0,
             MatrixView.columns(values, first, slab.rows()));
       }
     }
-    float[] bias = coupling.leftBias().map(name -> weights.vector(name, rows)).orElseGet(() -> new float[rows]);
+    float[] bias =
+        coupling
+            .leftBias()
+            .map(name -> weights.vector(name, rows))
+            .orElseGet(() -> new float[rows]);
     FloatMatrix placed = FloatMatrix.allocate(arena, x.rows(), weights.columns(coupling.right()));
     float[] row = new float[rows];
     for (int token = 0; token < x.rows(); token++) {
-      MemorySegment.copy(values.segment(), ValueLayout.JAVA_FLOAT, (long) token * rows * Float.BYTES, row, 0, rows);
+      MemorySegment.copy(
+          values.segment(),
+          ValueLayout.JAVA_FLOAT,
+          (long) token * rows * Float.BYTES,
+          row,
+          0,
+          rows);
       for (int i = 0; i < rows; i++) {
         row[i] += bias[i];
       }
@@ -47,7 +66,12 @@ record HeadOutputs(Coupling coupling, MatrixProducts products) {
     for (Coupling.Head head : coupling.heads()) {
       for (int column : head.right()) {
         MemorySegment.copy(
-            row, head.left(), placed.segment(), ValueLayout.JAVA_FLOAT, (start + column) * Float.BYTES, head.size());
+            row,
+            head.left(),
+            placed.segment(),
+            ValueLayout.JAVA_FLOAT,
+            (start + column) * Float.BYTES,
+            head.size());
       }
     }
   }

@@ -5,7 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
-/** What happens to queries or keys before they meet: a norm for each head where there is one, then rotary embedding. */
+/**
+ * What happens to queries or keys before they meet: a norm for each head where there is one, then
+ * rotary embedding.
+ */
 record HeadPlacing(int size, RotaryTable rotary, Optional<RootMeanSquare> norm) {
   /** In place; rows are tokens. */
   void apply(FloatMatrix heads, Attending attending) {

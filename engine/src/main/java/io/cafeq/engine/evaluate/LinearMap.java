@@ -19,13 +19,25 @@ record LinearMap(String weight, int out, int in, float[] bias) {
   static LinearMap read(ModelWeights weights, String weight, int out, int in) {
     Shapes.require(weights, weight, out, in);
     String bias = weight.substring(0, weight.length() - "weight".length()) + "bias";
-    return new LinearMap(weight, out, in, weights.has(bias) ? weights.vector(bias, out) : new float[0]);
+    return new LinearMap(
+        weight, out, in, weights.has(bias) ? weights.vector(bias, out) : new float[0]);
   }
 
-  /** @param x [tokens, in], y [tokens, out] */
+  /**
+   * @param x [tokens, in], y [tokens, out]
+   */
   void apply(WeightSlabs slabs, MatrixProducts products, FloatMatrix x, FloatMatrix y) {
-    slabs.forEach(weight, (first, rows) -> products.multiply(1, MatrixView.of(x), false, MatrixView.of(rows), true, 0,
-        MatrixView.columns(y, first, rows.rows())));
+    slabs.forEach(
+        weight,
+        (first, rows) ->
+            products.multiply(
+                1,
+                MatrixView.of(x),
+                false,
+                MatrixView.of(rows),
+                true,
+                0,
+                MatrixView.columns(y, first, rows.rows())));
     if (bias.length > 0) {
       addBias(y);
     }

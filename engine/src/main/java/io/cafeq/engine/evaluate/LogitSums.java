@@ -1,8 +1,8 @@
 package io.cafeq.engine.evaluate;
 
 /**
- * What one token's logits come to, from slab to slab of the vocabulary: the largest, and the sum of e^(logit - largest) in
- * double, which shrinks where a larger one is met.
+ * What one token's logits come to, from slab to slab of the vocabulary: the largest, and the sum of
+ * e^(logit - largest) in double, which shrinks where a larger one is met.
  */
 final class LogitSums {
   /** Logits that are looked at together. */

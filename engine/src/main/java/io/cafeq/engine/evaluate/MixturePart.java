@@ -6,12 +6,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A mixture of experts: the sum of the chosen experts' outputs, each times the weight that the router gives it, and of
- * a shared expert behind a logistic gate where there is one. Experts that no token of a chunk chose are not read.
+ * A mixture of experts: the sum of the chosen experts' outputs, each times the weight that the
+ * router gives it, and of a shared expert behind a logistic gate where there is one. Experts that
+ * no token of a chunk chose are not read.
  */
 record MixturePart(
-    DecoderShape.Experts sizes, LinearMap router, List<GatedPart> experts, Optional<GatedPart> shared,
-    Optional<LinearMap> sharedGate) implements FeedForwardPart {
+    DecoderShape.Experts sizes,
+    LinearMap router,
+    List<GatedPart> experts,
+    Optional<GatedPart> shared,
+    Optional<LinearMap> sharedGate)
+    implements FeedForwardPart {
   MixturePart {
     experts = List.copyOf(experts);
   }
@@ -22,24 +27,38 @@ record MixturePart(
     List<GatedPart> experts = new ArrayList<>();
     for (int expert = 0; expert < sizes.count(); expert++) {
       String own = module + ".experts." + expert + ".";
-      experts.add(GatedPart.read(decoder, own + sizes.gate(), own + sizes.up(), own + sizes.down()));
+      experts.add(
+          GatedPart.read(decoder, own + sizes.gate(), own + sizes.up(), own + sizes.down()));
     }
-    Optional<GatedPart> shared = sizes.shared()
-        ? Optional.of(GatedPart.read(decoder, module + ".shared_expert.gate_proj", module + ".shared_expert.up_proj",
-            module + ".shared_expert.down_proj"))
-        : Optional.empty();
-    Optional<LinearMap> sharedGate = sizes.shared()
-        ? Optional.of(LinearMap.read(decoder.weights(), module + ".shared_expert_gate.weight", 1, hidden))
-        : Optional.empty();
-    return new MixturePart(sizes,
-        LinearMap.read(decoder.weights(), module + ".gate.weight", sizes.count(), hidden), experts, shared, sharedGate);
+    Optional<GatedPart> shared =
+        sizes.shared()
+            ? Optional.of(
+                GatedPart.read(
+                    decoder,
+                    module + ".shared_expert.gate_proj",
+                    module + ".shared_expert.up_proj",
+                    module + ".shared_expert.down_proj"))
+            : Optional.empty();
+    Optional<LinearMap> sharedGate =
+        sizes.shared()
+            ? Optional.of(
+                LinearMap.read(decoder.weights(), module + ".shared_expert_gate.weight", 1, hidden))
+            : Optional.empty();
+    return new MixturePart(
+        sizes,
+        LinearMap.read(decoder.weights(), module + ".gate.weight", sizes.count(), hidden),
+        experts,
+        shared,
+        sharedGate);
   }
 
   @Override
   public long workspaceBytes(int tokens) {
-    long largest = experts.stream().mapToLong(expert -> expert.workspaceBytes(tokens)).max().orElse(0);
+    long largest =
+        experts.stream().mapToLong(expert -> expert.workspaceBytes(tokens)).max().orElse(0);
     long ofShared = shared.map(part -> part.workspaceBytes(tokens)).orElse(0L);
-    return Workspace.bytes(tokens, sizes.count()) + 2 * Workspace.bytes(tokens, router.in())
+    return Workspace.bytes(tokens, sizes.count())
+        + 2 * Workspace.bytes(tokens, router.in())
         + Math.max(largest, ofShared);
   }
 
@@ -53,7 +72,8 @@ record MixturePart(
 
   @Override
   public int widest() {
-    return Math.max(experts.stream().mapToInt(GatedPart::widest).max().orElse(1),
+    return Math.max(
+        experts.stream().mapToInt(GatedPart::widest).max().orElse(1),
         shared.map(GatedPart::widest).orElse(1));
   }
 
@@ -81,10 +101,11 @@ record MixturePart(
         }
       }
     }
-    shared.ifPresent(part -> {
-      part.apply(x, outputs.slice(0, x.rows()), memory, observed);
-      addShared(x, y, outputs, scores, memory);
-    });
+    shared.ifPresent(
+        part -> {
+          part.apply(x, outputs.slice(0, x.rows()), memory, observed);
+          addShared(x, y, outputs, scores, memory);
+        });
     workspace.release(mark);
   }
 
@@ -100,8 +121,10 @@ record MixturePart(
   }
 
   /** The scores are not needed any more: their memory takes the gate, one number for each token. */
-  private void addShared(FloatMatrix x, FloatMatrix y, FloatMatrix output, FloatMatrix scores, LayerMemory memory) {
-    FloatMatrix gates = new FloatMatrix(scores.segment().asSlice(0, (long) x.rows() * Float.BYTES), x.rows(), 1);
+  private void addShared(
+      FloatMatrix x, FloatMatrix y, FloatMatrix output, FloatMatrix scores, LayerMemory memory) {
+    FloatMatrix gates =
+        new FloatMatrix(scores.segment().asSlice(0, (long) x.rows() * Float.BYTES), x.rows(), 1);
     sharedGate.orElseThrow().apply(memory.slabs(), memory.products(), x, gates);
     for (int token = 0; token < x.rows(); token++) {
       Rows.addScaled(y, token, output, token, (float) (1 / (1 + Math.exp(-gates.get(token, 0)))));

@@ -13,7 +13,9 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** What a user should know of a model: where its files do not agree, and which of them is believed. */
+/**
+ * What a user should know of a model: where its files do not agree, and which of them is believed.
+ */
 public final class ModelWarnings {
   private static final String TIED = "tie_word_embeddings";
   private static final int COMPARED_ROWS = 64;
@@ -43,28 +45,49 @@ public final class ModelWarnings {
     if (keys.isEmpty()) {
       return Optional.empty();
     }
-    String named = keys.stream().limit(NAMED_KEYS).map(VisibleText::shortened).collect(Collectors.joining(", "));
+    String named =
+        keys.stream()
+            .limit(NAMED_KEYS)
+            .map(VisibleText::shortened)
+            .collect(Collectors.joining(", "));
     String more = keys.size() > NAMED_KEYS ? " and " + (keys.size() - NAMED_KEYS) + " more" : "";
-    return Optional.of("config.json has " + (keys.size() == 1 ? "a key" : "keys")
-        + " that no forward pass of this kind of model reads: " + named + more
-        + ". Where one changes what the model computes, statistics and evaluations are of another model.");
+    return Optional.of(
+        "config.json has "
+            + (keys.size() == 1 ? "a key" : "keys")
+            + " that no forward pass of this kind of model reads: "
+            + named
+            + more
+            + ". Where one changes what the model computes, statistics and evaluations are of"
+            + " another model.");
   }
 
-  /** Where a head is stored although config.json has it tied to the embeddings, and is another one. */
+  /**
+   * Where a head is stored although config.json has it tied to the embeddings, and is another one.
+   */
   private static Optional<String> head(ModelWeights weights, TextConfig config) {
-    boolean tied = config.node().path(TIED)
-        .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
+    boolean tied =
+        config
+            .node()
+            .path(TIED)
+            .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
     return DecoderTensors.find(weights.config(), weights::shapes, weights::has)
         .filter(names -> tied && names.head().isPresent())
         .filter(names -> !same(weights, names.embedding(), names.head().orElseThrow()))
-        .map(names -> "config.json ties the head to the embeddings (" + VisibleText.shortened(config.place(TIED)) + "), but "
-            + VisibleText.quoted(names.head().orElseThrow()) + " is stored with other values than "
-            + VisibleText.quoted(names.embedding()) + ": the stored head is taken, as in transformers 5.");
+        .map(
+            names ->
+                "config.json ties the head to the embeddings ("
+                    + VisibleText.shortened(config.place(TIED))
+                    + "), but "
+                    + VisibleText.quoted(names.head().orElseThrow())
+                    + " is stored with other values than "
+                    + VisibleText.quoted(names.embedding())
+                    + ": the stored head is taken, as in transformers 5.");
   }
 
   private static boolean same(ModelWeights weights, String embedding, String head) {
     try {
-      return weights.stored(embedding).equals(weights.stored(head)) || sameRows(weights, embedding, head);
+      return weights.stored(embedding).equals(weights.stored(head))
+          || sameRows(weights, embedding, head);
     } catch (EngineException unreadable) {
       // Whoever needs the values meets the same failure, with more to say of it.
       return true;
@@ -84,11 +107,12 @@ public final class ModelWarnings {
       int compared = Math.min(rows, COMPARED_ROWS);
       return IntStream.range(0, compared)
           .map(i -> (int) ((long) i * rows / compared))
-          .allMatch(row -> {
-            weights.read(embedding, row, one);
-            weights.read(head, row, other);
-            return one.segment().mismatch(other.segment()) < 0;
-          });
+          .allMatch(
+              row -> {
+                weights.read(embedding, row, one);
+                weights.read(head, row, other);
+                return one.segment().mismatch(other.segment()) < 0;
+              });
     }
   }
 }

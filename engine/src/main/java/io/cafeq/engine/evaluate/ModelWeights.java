@@ -6,9 +6,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe. Tied tensors are
- * found by either name. Methods that ask for a tensor throw an {@link io.cafeq.engine.failure.EngineException} that
- * names it where it is missing or is not what the method is for.
+ * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe.
+ * Tied tensors are found by either name. Methods that ask for a tensor throw an {@link
+ * io.cafeq.engine.failure.EngineException} that names it where it is missing or is not what the
+ * method is for.
  */
 public interface ModelWeights extends AutoCloseable {
   /** config.json. */
@@ -38,7 +39,8 @@ public interface ModelWeights extends AutoCloseable {
   /**
    * The entries of a vector: a norm's weights, a bias.
    *
-   * @param length what the model's shape leads to expect; another one is refused before memory is taken for it
+   * @param length what the model's shape leads to expect; another one is refused before memory is
+   *     taken for it
    */
   float[] vector(String tensor, int length);
 

@@ -13,15 +13,18 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /**
- * Compares two models matrix by matrix while the forward pass of the reference goes through a layer. Sums squares in double, in
- * the order of the tokens and rows.
+ * Compares two models matrix by matrix while the forward pass of the reference goes through a
+ * layer. Sums squares in double, in the order of the tokens and rows.
  *
- * <p>Of values V and the attention's output matrix O only the product counts: the same model can hold M V and O M^-1, head by
- * head, as results with pairs do. So the product is always compared, on the input x of V as if every token attended to itself
- * alone: O (V x + b) beside O' (V' x + b'). V and O by themselves are compared too, but not where either model is a result that
- * says that they are a pair; of a checkpoint into which pairs were folded, which nothing tells, their own errors mean nothing.
+ * <p>Of values V and the attention's output matrix O only the product counts: the same model can
+ * hold M V and O M^-1, head by head, as results with pairs do. So the product is always compared,
+ * on the input x of V as if every token attended to itself alone: O (V x + b) beside O' (V' x +
+ * b'). V and O by themselves are compared too, but not where either model is a result that says
+ * that they are a pair; of a checkpoint into which pairs were folded, which nothing tells, their
+ * own errors mean nothing.
  *
- * <p>Borrows everything; takes memory for slabs of weights and their outputs during a call. Not thread-safe.
+ * <p>Borrows everything; takes memory for slabs of weights and their outputs during a call. Not
+ * thread-safe.
  */
 final class OutputErrors implements InputObserver {
   private static final Pattern BEFORE = Pattern.compile("^.*?layers\\.\\d+\\.");
@@ -49,7 +52,11 @@ final class OutputErrors implements InputObserver {
    * @param isFactor whether a matrix is a factor of a pair in the model or in the reference
    * @param byValues what may be a pair, by the name of V
    */
-  OutputErrors(ModelWeights reference, ModelWeights model, Predicate<String> isFactor, Map<String, Coupling> byValues,
+  OutputErrors(
+      ModelWeights reference,
+      ModelWeights model,
+      Predicate<String> isFactor,
+      Map<String, Coupling> byValues,
       MatrixProducts products) {
     this.reference = reference;
     this.model = model;
@@ -87,21 +94,30 @@ final class OutputErrors implements InputObserver {
   /** In the order in which matrices are used; none of a matrix whose outputs are all 0. */
   List<OutputError> errors() {
     List<OutputError> errors = new ArrayList<>();
-    sums.forEach((key, sum) -> {
-      if (sum.outputs > 0) {
-        errors.add(new OutputError(key.layer(), key.matrix(), Math.sqrt(sum.differences / sum.outputs)));
-      }
-    });
+    sums.forEach(
+        (key, sum) -> {
+          if (sum.outputs > 0) {
+            errors.add(
+                new OutputError(
+                    key.layer(), key.matrix(), Math.sqrt(sum.differences / sum.outputs)));
+          }
+        });
     return errors;
   }
 
   private void single(String matrix, FloatMatrix x) {
     Sums into = sums(shortName(matrix));
     try (Arena arena = Arena.ofConfined()) {
-      squares.ofDifference(arena, reference, model, matrix, x, (outputs, differences) -> {
-        into.outputs += outputs;
-        into.differences += differences;
-      });
+      squares.ofDifference(
+          arena,
+          reference,
+          model,
+          matrix,
+          x,
+          (outputs, differences) -> {
+            into.outputs += outputs;
+            into.differences += differences;
+          });
     }
   }
 
@@ -111,10 +127,17 @@ final class OutputErrors implements InputObserver {
       HeadOutputs outputs = new HeadOutputs(coupling, products);
       FloatMatrix expected = outputs.of(arena, reference, x);
       FloatMatrix found = outputs.of(arena, model, x);
-      squares.ofOutputs(arena, reference, expected, model, found, coupling.right(), (square, difference) -> {
-        into.outputs += square;
-        into.differences += difference;
-      });
+      squares.ofOutputs(
+          arena,
+          reference,
+          expected,
+          model,
+          found,
+          coupling.right(),
+          (square, difference) -> {
+            into.outputs += square;
+            into.differences += difference;
+          });
     }
   }
 

@@ -8,9 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The matrix [vocabulary, hidden] that makes logits of last states, tied embeddings or one of its own, in slabs of
- * about a million weights: logits [tokens, some entries], never [tokens, vocabulary]. A model's cap on logits is
- * applied. Two heads of one shape have the same slabs.
+ * The matrix [vocabulary, hidden] that makes logits of last states, tied embeddings or one of its
+ * own, in slabs of about a million weights: logits [tokens, some entries], never [tokens,
+ * vocabulary]. A model's cap on logits is applied. Two heads of one shape have the same slabs.
  *
  * <p>Borrows weights and products, owns its memory; one thread at a time.
  */
@@ -37,7 +37,8 @@ public final class OutputHead implements AutoCloseable {
   private final double cap;
   private final double[] tile = new double[TILE];
 
-  private OutputHead(Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop, Arena arena) {
+  private OutputHead(
+      Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop, Arena arena) {
     this.products = products;
     this.arena = arena;
     decoder.requireHead();
@@ -53,7 +54,8 @@ public final class OutputHead implements AutoCloseable {
    * @param tokens most rows of states at a time
    * @throws io.cafeq.engine.failure.EngineException where no forward pass is written for the model
    */
-  public static OutputHead open(ModelWeights weights, MatrixProducts products, int tokens, StopFlag stop) {
+  public static OutputHead open(
+      ModelWeights weights, MatrixProducts products, int tokens, StopFlag stop) {
     return open(Decoder.of(weights), products, tokens, 0, stop);
   }
 
@@ -62,7 +64,8 @@ public final class OutputHead implements AutoCloseable {
     return open(decoder, products, tokens, room(decoder), stop);
   }
 
-  private static OutputHead open(Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop) {
+  private static OutputHead open(
+      Decoder decoder, MatrixProducts products, int tokens, long room, StopFlag stop) {
     Arena arena = Arena.ofShared();
     boolean opened = false;
     try {
@@ -125,8 +128,11 @@ public final class OutputHead implements AutoCloseable {
    */
   public FloatMatrix logits(int slab, FloatMatrix states) {
     FloatMatrix rows = slabs.slab(tensor, firstEntry(slab));
-    FloatMatrix logits = new FloatMatrix(
-        memory.asSlice(0, (long) states.rows() * rows.rows() * Float.BYTES), states.rows(), rows.rows());
+    FloatMatrix logits =
+        new FloatMatrix(
+            memory.asSlice(0, (long) states.rows() * rows.rows() * Float.BYTES),
+            states.rows(),
+            rows.rows());
     products.timesTransposed(states, rows, logits);
     if (cap != 0) {
       applyCap(logits);

@@ -8,7 +8,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Squared outputs of two matrices and of what lies between them, from slabs of about half a million weights. */
+/**
+ * Squared outputs of two matrices and of what lies between them, from slabs of about half a million
+ * weights.
+ */
 final class OutputSquares {
   private static final int SLAB = 1 << 19;
 
@@ -17,7 +20,10 @@ final class OutputSquares {
 
   private static final int TILE = 4096;
 
-  /** Takes the sums of squares of one slab's outputs: those of the reference, and those of the differences. */
+  /**
+   * Takes the sums of squares of one slab's outputs: those of the reference, and those of the
+   * differences.
+   */
   @FunctionalInterface
   interface Consumer {
     void accept(double outputs, double differences);
@@ -32,11 +38,16 @@ final class OutputSquares {
   }
 
   /**
-   * ||x W^T||^2 and ||x (W - W')^T||^2, where W is the reference's matrix and W' the model's; the difference is taken before
-   * the product, so that it does not drown in rounding.
+   * ||x W^T||^2 and ||x (W - W')^T||^2, where W is the reference's matrix and W' the model's; the
+   * difference is taken before the product, so that it does not drown in rounding.
    */
   void ofDifference(
-      Arena arena, ModelWeights reference, ModelWeights model, String matrix, FloatMatrix x, Consumer consumer) {
+      Arena arena,
+      ModelWeights reference,
+      ModelWeights model,
+      String matrix,
+      FloatMatrix x,
+      Consumer consumer) {
     int rows = rows(reference, model, matrix);
     int together = Math.min(rows, rowsTogether(x.columns()));
     FloatMatrix weights = FloatMatrix.allocate(arena, together, x.columns());
@@ -49,7 +60,8 @@ final class OutputSquares {
       reference.read(matrix, first, slab);
       model.read(matrix, first, difference);
       subtract(slab, difference);
-      FloatMatrix outputs = new FloatMatrix(room.asSlice(0, (long) x.rows() * count * Float.BYTES), x.rows(), count);
+      FloatMatrix outputs =
+          new FloatMatrix(room.asSlice(0, (long) x.rows() * count * Float.BYTES), x.rows(), count);
       products.timesTransposed(x, slab, outputs);
       double square = squares(outputs);
       products.timesTransposed(x, difference, outputs);
@@ -58,7 +70,13 @@ final class OutputSquares {
   }
 
   /** ||x W^T||^2 and ||x W^T - x' W'^T||^2. */
-  void ofOutputs(Arena arena, ModelWeights reference, FloatMatrix x, ModelWeights model, FloatMatrix modelX, String matrix,
+  void ofOutputs(
+      Arena arena,
+      ModelWeights reference,
+      FloatMatrix x,
+      ModelWeights model,
+      FloatMatrix modelX,
+      String matrix,
       Consumer consumer) {
     int rows = rows(reference, model, matrix);
     int together = Math.min(rows, rowsTogether(x.columns()));
@@ -68,8 +86,11 @@ final class OutputSquares {
     for (int first = 0; first < rows; first += together) {
       int count = Math.min(together, rows - first);
       FloatMatrix slab = weights.slice(0, count);
-      FloatMatrix outputs = new FloatMatrix(room.asSlice(0, (long) x.rows() * count * Float.BYTES), x.rows(), count);
-      FloatMatrix others = new FloatMatrix(otherRoom.asSlice(0, (long) x.rows() * count * Float.BYTES), x.rows(), count);
+      FloatMatrix outputs =
+          new FloatMatrix(room.asSlice(0, (long) x.rows() * count * Float.BYTES), x.rows(), count);
+      FloatMatrix others =
+          new FloatMatrix(
+              otherRoom.asSlice(0, (long) x.rows() * count * Float.BYTES), x.rows(), count);
       reference.read(matrix, first, slab);
       products.timesTransposed(x, slab, outputs);
       model.read(matrix, first, slab);
@@ -89,8 +110,17 @@ final class OutputSquares {
     if (model.rows(matrix) != rows || model.columns(matrix) != reference.columns(matrix)) {
       throw new EngineException(
           FailureKind.USAGE,
-          "tensor \"" + matrix + "\" is [" + model.rows(matrix) + ", " + model.columns(matrix) + "], that of the reference ["
-              + rows + ", " + reference.columns(matrix) + "]",
+          "tensor \""
+              + matrix
+              + "\" is ["
+              + model.rows(matrix)
+              + ", "
+              + model.columns(matrix)
+              + "], that of the reference ["
+              + rows
+              + ", "
+              + reference.columns(matrix)
+              + "]",
           "Compare with the checkpoint that the model was made from.");
     }
     return rows;
@@ -113,7 +143,8 @@ final class OutputSquares {
     double sum = 0;
     for (long at = 0; at < values.elements(); at += TILE) {
       int count = (int) Math.min(TILE, values.elements() - at);
-      MemorySegment.copy(values.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, tile, 0, count);
+      MemorySegment.copy(
+          values.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, tile, 0, count);
       sum += Strands.squares(tile, 0, count);
     }
     return sum;

@@ -31,13 +31,16 @@ record PassMemory(long workspace, long room, boolean spilled, int chunkTokens, i
     long carried = Workspace.bytes(all, decoder.shape().hidden());
     int chunkTokens = Chunk.mostTokens(longest);
     long rest = memory - needed + Workspace.bytes(chunkTokens, decoder.shape().hidden());
-    boolean spilled = isSpilled(
-        carried, memory - needed, rest, sizes.largestLayer(), chunks.size() - 1);
+    boolean spilled =
+        isSpilled(carried, memory - needed, rest, sizes.largestLayer(), chunks.size() - 1);
     long room = Math.min(sizes.largestLayer(), spilled ? memory - needed : rest - carried);
     return new PassMemory(workspace(sizes, longest), room, spilled, chunkTokens, sizes.widest());
   }
 
-  /** The least for windows of a length: the states of one chunk, what is computed on the way, one slab. */
+  /**
+   * The least for windows of a length: the states of one chunk, what is computed on the way, one
+   * slab.
+   */
   static long needed(PassSizes sizes, int longest) {
     return workspace(sizes, longest)
         + Workspace.bytes(Chunk.mostTokens(longest), sizes.decoder().shape().hidden())
@@ -50,8 +53,12 @@ record PassMemory(long workspace, long room, boolean spilled, int chunkTokens, i
     return sizes.workspace(Chunk.mostTokens(longest), Workspace.bytes(longest, longest));
   }
 
-  /** Where both do not fit, what moves fewer bytes: weights read again for each chunk, or states to and fro. */
-  private static boolean isSpilled(long carried, long roomSpilled, long rest, long layer, long readings) {
+  /**
+   * Where both do not fit, what moves fewer bytes: weights read again for each chunk, or states to
+   * and fro.
+   */
+  private static boolean isSpilled(
+      long carried, long roomSpilled, long rest, long layer, long readings) {
     if (carried > rest) {
       return true;
     }

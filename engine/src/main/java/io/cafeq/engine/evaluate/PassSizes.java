@@ -10,22 +10,26 @@ record PassSizes(Decoder decoder, List<FeedForwardPart> feedForwards) {
   }
 
   static PassSizes of(Decoder decoder) {
-    return new PassSizes(decoder, IntStream.range(0, decoder.shape().layers().size())
-        .mapToObj(layer -> FeedForwardPart.read(decoder, layer))
-        .toList());
+    return new PassSizes(
+        decoder,
+        IntStream.range(0, decoder.shape().layers().size())
+            .mapToObj(layer -> FeedForwardPart.read(decoder, layer))
+            .toList());
   }
 
   /** Bytes for what a layer computes on the way. */
   long workspace(int tokens, long scores) {
     DecoderShape shape = decoder.shape();
-    long largest = feedForwards.stream().mapToLong(part -> part.workspaceBytes(tokens)).max().orElse(0);
+    long largest =
+        feedForwards.stream().mapToLong(part -> part.workspaceBytes(tokens)).max().orElse(0);
     return 2 * Workspace.bytes(tokens, shape.hidden())
         + Math.max(AttentionPart.workspaceBytes(shape, tokens) + scores, largest);
   }
 
   /** Bytes of the matrices of the largest layer as floats. */
   long largestLayer() {
-    return attentionWeights() + feedForwards.stream().mapToLong(FeedForwardPart::weightBytes).max().orElse(0);
+    return attentionWeights()
+        + feedForwards.stream().mapToLong(FeedForwardPart::weightBytes).max().orElse(0);
   }
 
   /** Bytes of the matrices of all layers as floats. */

@@ -9,10 +9,16 @@ final class Positions {
   private final DecoderShape shape;
   private final Map<RotaryFrequencies, RotaryTable> tables = new HashMap<>();
 
-  /** @param arena owns the tables */
+  /**
+   * @param arena owns the tables
+   */
   Positions(DecoderShape shape, Arena arena, int positions) {
     this.shape = shape;
-    shape.layers().forEach(layer -> tables.computeIfAbsent(layer.rotary(), rotary -> rotary.table(arena, positions)));
+    shape
+        .layers()
+        .forEach(
+            layer ->
+                tables.computeIfAbsent(layer.rotary(), rotary -> rotary.table(arena, positions)));
   }
 
   static long bytes(DecoderShape shape, int positions) {

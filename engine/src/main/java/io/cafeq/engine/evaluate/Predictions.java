@@ -6,9 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * What a model predicts at some places of a text, and how another model's predictions differ there, from one pass over the
- * vocabulary in slabs. At each place the model gives logits b, the reference (where there is one) logits a; with p and q their
- * softmax, the divergence is
+ * What a model predicts at some places of a text, and how another model's predictions differ there,
+ * from one pass over the vocabulary in slabs. At each place the model gives logits b, the reference
+ * (where there is one) logits a; with p and q their softmax, the divergence is
  *
  * <pre>KL(p || q) = sum p (a - b) - log sum e^a + log sum e^b   [nats]</pre>
  *
@@ -25,7 +25,9 @@ final class Predictions {
   private final float[] referenceLogits = new float[LogitSums.TILE];
   private final double[] powers = new double[LogitSums.TILE];
 
-  /** @param targets the token that follows in the text, for each place */
+  /**
+   * @param targets the token that follows in the text, for each place
+   */
   Predictions(int[] targets) {
     this.targets = targets.clone();
     this.model = sums(targets.length);
@@ -54,7 +56,10 @@ final class Predictions {
     return targets.length;
   }
 
-  /** @param slab logits [places, some tokens] of the vocabulary from {@code firstToken} on; slabs come in order */
+  /**
+   * @param slab logits [places, some tokens] of the vocabulary from {@code firstToken} on; slabs
+   *     come in order
+   */
   void add(int firstToken, FloatMatrix slab) {
     for (int place = 0; place < targets.length; place++) {
       for (int column = 0; column < slab.columns(); column += LogitSums.TILE) {
@@ -101,7 +106,9 @@ final class Predictions {
     return ofTargetInReference[place] - reference[place].logOfSum();
   }
 
-  /** KL(p || q) in nats; rounding can leave it a little below 0 where both are the same, so 0 then. */
+  /**
+   * KL(p || q) in nats; rounding can leave it a little below 0 where both are the same, so 0 then.
+   */
   double divergence(int place) {
     LogitSums own = reference[place];
     double divergence = differences[place] / own.sum() - own.logOfSum() + model[place].logOfSum();
@@ -114,7 +121,12 @@ final class Predictions {
   }
 
   private static void read(FloatMatrix slab, int row, int column, int count, float[] to) {
-    MemorySegment.copy(slab.segment(), ValueLayout.JAVA_FLOAT,
-        ((long) row * slab.columns() + column) * Float.BYTES, to, 0, count);
+    MemorySegment.copy(
+        slab.segment(),
+        ValueLayout.JAVA_FLOAT,
+        ((long) row * slab.columns() + column) * Float.BYTES,
+        to,
+        0,
+        count);
   }
 }

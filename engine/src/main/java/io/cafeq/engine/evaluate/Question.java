@@ -16,10 +16,14 @@ public record Question(String context, List<String> choices, int answer) {
     }
     if (answer < 0 || answer >= choices.size()) {
       throw new IllegalArgumentException(
-          "answer is " + answer + ", but the choices are numbered from 0 to " + (choices.size() - 1));
+          "answer is "
+              + answer
+              + ", but the choices are numbered from 0 to "
+              + (choices.size() - 1));
     }
     if (context.isBlank()) {
-      throw new IllegalArgumentException("the context is blank, so there is nothing to predict the choices from");
+      throw new IllegalArgumentException(
+          "the context is blank, so there is nothing to predict the choices from");
     }
     if (choices.stream().anyMatch(String::isBlank)) {
       throw new IllegalArgumentException("a choice is blank");

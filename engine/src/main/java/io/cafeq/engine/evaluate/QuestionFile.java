@@ -20,28 +20,38 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Questions in a file, a JSON object in UTF-8 on each line: {@code {"context": "...", "choices": ["..."], "answer": 0}}. */
+/**
+ * Questions in a file, a JSON object in UTF-8 on each line: {@code {"context": "...", "choices":
+ * ["..."], "answer": 0}}.
+ */
 public final class QuestionFile {
-  private static final String FORM = "{\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}";
+  private static final String FORM =
+      "{\"context\": \"...\", \"choices\": [\"...\", \"...\"], \"answer\": 0}";
 
-  /** Of a line: what its tokens take beside the heap, many times its length, is in no budget and has to stay small. */
+  /**
+   * Of a line: what its tokens take beside the heap, many times its length, is in no budget and has
+   * to stay small.
+   */
   static final int MOST_CHARACTERS = 1 << 20;
 
   private QuestionFile() {}
 
   /**
-   * All questions in order, one at a time; blank lines are skipped. Kind USAGE, with file and line, where one is of another form
-   * or too long.
+   * All questions in order, one at a time; blank lines are skipped. Kind USAGE, with file and line,
+   * where one is of another form or too long.
    */
   public static void forEach(Path file, Consumer<Question> consumer) {
-    JsonMapper mapper = JsonMapper.builder()
-        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-        .build();
+    JsonMapper mapper =
+        JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
     boolean isEmpty = true;
     int number = 1;
     try (BufferedReader text = Files.newBufferedReader(file)) {
-      for (Optional<String> line = line(text, file, number); line.isPresent(); line = line(text, file, number)) {
+      for (Optional<String> line = line(text, file, number);
+          line.isPresent();
+          line = line(text, file, number)) {
         if (!line.get().isBlank()) {
           consumer.accept(question(mapper.readTree(line.get())));
           isEmpty = false;
@@ -59,7 +69,9 @@ public final class QuestionFile {
     }
     if (isEmpty) {
       throw new EngineException(
-          FailureKind.USAGE, file + ": has no questions", "Give a file with one on each line: " + FORM);
+          FailureKind.USAGE,
+          file + ": has no questions",
+          "Give a file with one on each line: " + FORM);
     }
   }
 
@@ -84,13 +96,19 @@ public final class QuestionFile {
 
   private static Question question(JsonNode node) {
     require(node.isObject(), "expected an object, found " + node.getNodeType());
-    node.fieldNames().forEachRemaining(name -> require(
-        name.equals("context") || name.equals("choices") || name.equals("answer"), "unknown key \"" + name + "\""));
+    node.fieldNames()
+        .forEachRemaining(
+            name ->
+                require(
+                    name.equals("context") || name.equals("choices") || name.equals("answer"),
+                    "unknown key \"" + name + "\""));
     JsonNode context = node.path("context");
     JsonNode choices = node.path("choices");
     JsonNode answer = node.path("answer");
     require(context.isTextual(), "expected a text as \"context\", found " + context.getNodeType());
-    require(choices.isArray(), "expected an array of texts as \"choices\", found " + choices.getNodeType());
+    require(
+        choices.isArray(),
+        "expected an array of texts as \"choices\", found " + choices.getNodeType());
     require(answer.isInt(), "expected a whole number as \"answer\", found " + answer.getNodeType());
     List<String> texts = new ArrayList<>();
     for (JsonNode choice : choices) {

@@ -11,17 +11,25 @@ import java.util.List;
  * What an evaluation works with; all of it borrowed, on one thread.
  *
  * @param memory native bytes that it may take; its results do not depend on them
- * @param taken bytes that the rest of the process may take, so that {@code --max-memory} can be told
- * @param scratchFolder where a scratch file may be made, when the states of all windows are too much
+ * @param taken bytes that the rest of the process may take, so that {@code --max-memory} can be
+ *     told
+ * @param scratchFolder where a scratch file may be made, when the states of all windows are too
+ *     much
  */
 public record Resources(
-    MatrixProducts products, long memory, long taken, Path scratchFolder, StopFlag stop, EvaluationWatcher watcher) {
+    MatrixProducts products,
+    long memory,
+    long taken,
+    Path scratchFolder,
+    StopFlag stop,
+    EvaluationWatcher watcher) {
   /**
    * A pass over windows.
    *
    * @param beside native bytes that are taken by other things at the same time
    * @param passes that share the rest
-   * @throws EngineException with kind USAGE, saying how much more would do, where the memory is too small
+   * @throws EngineException with kind USAGE, saying how much more would do, where the memory is too
+   *     small
    */
   ForwardPass pass(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
     long share = share(model, windows, beside, passes);
@@ -36,8 +44,12 @@ public record Resources(
       long least = beside + needed * passes;
       throw new EngineException(
           FailureKind.USAGE,
-          "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that".formatted(
-              model.folder(), Chunk.longest(windows), Math.ceilDiv(least, 1L << 20), memory >> 20),
+          "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that"
+              .formatted(
+                  model.folder(),
+                  Chunk.longest(windows),
+                  Math.ceilDiv(least, 1L << 20),
+                  memory >> 20),
           "Run again with --max-memory " + Math.ceilDiv(least + taken, 1L << 20) + "m or more.");
     }
     return share;

@@ -23,13 +23,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The weights of a finished result, decoded as they are asked for: the values of the codes with the transforms undone, what a
- * dense export holds before it is rounded to the source's types. Factors of pairs are given as they are stored, folded, with
- * the folded biases: the model that they make is the same. Tensors that keep their bytes are read as in a checkpoint. Cheap
- * where rows are asked for in order. Owns the reader; used by the thread that opened it.
+ * The weights of a finished result, decoded as they are asked for: the values of the codes with the
+ * transforms undone, what a dense export holds before it is rounded to the source's types. Factors
+ * of pairs are given as they are stored, folded, with the folded biases: the model that they make
+ * is the same. Tensors that keep their bytes are read as in a checkpoint. Cheap where rows are
+ * asked for in order. Owns the reader; used by the thread that opened it.
  */
 public final class ResultWeights implements ModelWeights {
-  private static final String REMEDY = "Check the result with \"cafeq verify\", and the checkpoint that it was made from.";
+  private static final String REMEDY =
+      "Check the result with \"cafeq verify\", and the checkpoint that it was made from.";
 
   private final ResultReader result;
   private final JsonNode config;
@@ -44,8 +46,11 @@ public final class ResultWeights implements ModelWeights {
     this.result = result;
     this.config = result.config();
     this.entries = result.manifest().tensorsByName();
-    this.layouts = WeightTensors.of(
-        result.tensors().stream().map(ResultWeights::info).toList(), config, new RawTensors(result));
+    this.layouts =
+        WeightTensors.of(
+            result.tensors().stream().map(ResultWeights::info).toList(),
+            config,
+            new RawTensors(result));
     this.family = Families.of(config, layouts.shapes());
     this.reader = new TensorReader(new RawTensors(result));
   }
@@ -101,12 +106,19 @@ public final class ResultWeights implements ModelWeights {
   public float[] vector(String tensor, int length) {
     TensorHeader header = header(tensor);
     if (!header.isRaw() || header.shape().size() != 1 || !header.dtype().isWeight()) {
-      throw failure(tensor, "expected a vector of floats, found " + header.dtype() + " " + header.shape());
+      throw failure(
+          tensor, "expected a vector of floats, found " + header.dtype() + " " + header.shape());
     }
     Shapes.requireLength(tensor, length, header.elements());
     float[] values = new float[length];
-    TensorInfo row = new TensorInfo(
-        header.name(), header.dtype(), List.of(1L, (long) length), file(tensor), 0, header.bytes());
+    TensorInfo row =
+        new TensorInfo(
+            header.name(),
+            header.dtype(),
+            List.of(1L, (long) length),
+            file(tensor),
+            0,
+            header.bytes());
     try (Arena arena = Arena.ofConfined()) {
       FloatMatrix floats = FloatMatrix.allocate(arena, 1, length);
       reader.readFloats(row, 0, 0, floats);
@@ -130,10 +142,15 @@ public final class ResultWeights implements ModelWeights {
       return header.layout().statesShape() ? header.unquantized() : info;
     }
     return layouts.read(info, family.place(info.name()).transposed())
-        instanceof WeightTensors.Reading.Weights(WeightTensor weight) ? weight.unquantized() : info;
+            instanceof WeightTensors.Reading.Weights(WeightTensor weight)
+        ? weight.unquantized()
+        : info;
   }
 
-  /** Whether some rows of a matrix are a factor of a pair, of which only the product with the other factor means anything. */
+  /**
+   * Whether some rows of a matrix are a factor of a pair, of which only the product with the other
+   * factor means anything.
+   */
   public boolean isCoupled(String tensor) {
     return header(tensor).sections().stream().anyMatch(section -> section.coding().coupled());
   }
@@ -150,11 +167,12 @@ public final class ResultWeights implements ModelWeights {
       return known;
     }
     TensorInfo info = info(entry(tensor));
-    WeightTensor found = switch (layouts.read(info, family.place(info.name()).transposed())) {
-      case WeightTensors.Reading.Weights(WeightTensor weight) -> weight;
-      case WeightTensors.Reading.NoWeights(String reason) ->
-          throw failure(tensor, "the forward pass needs a matrix, but this tensor " + reason);
-    };
+    WeightTensor found =
+        switch (layouts.read(info, family.place(info.name()).transposed())) {
+          case WeightTensors.Reading.Weights(WeightTensor weight) -> weight;
+          case WeightTensors.Reading.NoWeights(String reason) ->
+              throw failure(tensor, "the forward pass needs a matrix, but this tensor " + reason);
+        };
     raw.put(tensor, found);
     return found;
   }
@@ -189,10 +207,16 @@ public final class ResultWeights implements ModelWeights {
   /** As if the tensor were the whole of its file: where it lies is the result's affair. */
   private static TensorInfo info(Manifest.TensorEntry entry) {
     return new TensorInfo(
-        entry.name(), entry.dtype(), entry.shape(), entry.file(), 0, entry.elements() * entry.dtype().bytes());
+        entry.name(),
+        entry.dtype(),
+        entry.shape(),
+        entry.file(),
+        0,
+        entry.elements() * entry.dtype().bytes());
   }
 
   private EngineException failure(String tensor, String what) {
-    return new EngineException(FailureKind.RESULT, result.folder() + ": tensor \"" + tensor + "\": " + what, REMEDY);
+    return new EngineException(
+        FailureKind.RESULT, result.folder() + ": tensor \"" + tensor + "\": " + what, REMEDY);
   }
 }

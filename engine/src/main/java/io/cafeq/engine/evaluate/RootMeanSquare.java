@@ -4,13 +4,18 @@ import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** y = w x / sqrt(mean x^2 + epsilon), row by row; the mean in double, in a fixed order. Not thread-safe. */
+/**
+ * y = w x / sqrt(mean x^2 + epsilon), row by row; the mean in double, in a fixed order. Not
+ * thread-safe.
+ */
 final class RootMeanSquare {
   private final float[] weights;
   private final double epsilon;
   private final float[] row;
 
-  /** @param onePlus whether the checkpoint stores w - 1 */
+  /**
+   * @param onePlus whether the checkpoint stores w - 1
+   */
   RootMeanSquare(float[] stored, boolean onePlus, double epsilon) {
     this.weights = stored.clone();
     this.epsilon = epsilon;
@@ -22,7 +27,9 @@ final class RootMeanSquare {
     }
   }
 
-  /** @param y of the shape of x, and may be x */
+  /**
+   * @param y of the shape of x, and may be x
+   */
   void apply(FloatMatrix x, FloatMatrix y) {
     int channels = weights.length;
     for (int token = 0; token < x.rows(); token++) {
@@ -35,7 +42,11 @@ final class RootMeanSquare {
 
   /** The same for as many entries as there are weights, in place. */
   void apply(float[] values, int first) {
-    float factor = (float) (1 / Math.sqrt(Strands.squares(values, first, weights.length) / weights.length + epsilon));
+    float factor =
+        (float)
+            (1
+                / Math.sqrt(
+                    Strands.squares(values, first, weights.length) / weights.length + epsilon));
     for (int i = 0; i < weights.length; i++) {
       values[first + i] = values[first + i] * factor * weights[i];
     }

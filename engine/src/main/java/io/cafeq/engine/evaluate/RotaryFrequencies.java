@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * Rotary embedding: channels i and i + n/2 of a head are a complex number that turns by position times its frequency,
- * theta^(-2 i / n) where nothing scales it. Immutable.
+ * Rotary embedding: channels i and i + n/2 of a head are a complex number that turns by position
+ * times its frequency, theta^(-2 i / n) where nothing scales it. Immutable.
  */
 final class RotaryFrequencies {
   private static final String KNOWN = "default, linear, dynamic, llama3 and yarn";
@@ -30,11 +30,15 @@ final class RotaryFrequencies {
 
   /**
    * @param headSize channels of a head, an even number
-   * @param numbers {@code rope_scaling} of config.json or what replaces it; no object where there is none
+   * @param numbers {@code rope_scaling} of config.json or what replaces it; no object where there
+   *     is none
    * @param trained {@code max_position_embeddings}
    */
   static RotaryFrequencies of(int headSize, double theta, ConfigNumbers numbers, int trained) {
-    double[] plain = IntStream.range(0, headSize / 2).mapToDouble(i -> Math.pow(theta, -2.0 * i / headSize)).toArray();
+    double[] plain =
+        IntStream.range(0, headSize / 2)
+            .mapToDouble(i -> Math.pow(theta, -2.0 * i / headSize))
+            .toArray();
     if (!numbers.isObject()) {
       return new RotaryFrequencies(plain, 1, Integer.MAX_VALUE);
     }
@@ -45,15 +49,20 @@ final class RotaryFrequencies {
     String type = numbers.text(key, numbers.has("factor") ? "" : "default");
     return switch (type) {
       case "default" -> new RotaryFrequencies(plain, 1, Integer.MAX_VALUE);
-      case "dynamic" -> new RotaryFrequencies(plain, 1, numbers.count("original_max_position_embeddings", trained));
+      case "dynamic" ->
+          new RotaryFrequencies(
+              plain, 1, numbers.count("original_max_position_embeddings", trained));
       case "linear" -> {
         double factor = required(numbers, "factor");
         yield new RotaryFrequencies(
-            Arrays.stream(plain).map(frequency -> frequency / factor).toArray(), 1, Integer.MAX_VALUE);
+            Arrays.stream(plain).map(frequency -> frequency / factor).toArray(),
+            1,
+            Integer.MAX_VALUE);
       }
       case "llama3" -> new RotaryFrequencies(llama3(plain, numbers), 1, Integer.MAX_VALUE);
-      case "yarn" -> new RotaryFrequencies(
-          yarn(plain, theta, trained, numbers), yarnMagnitude(numbers), Integer.MAX_VALUE);
+      case "yarn" ->
+          new RotaryFrequencies(
+              yarn(plain, theta, trained, numbers), yarnMagnitude(numbers), Integer.MAX_VALUE);
       default -> throw numbers.unknown(key, "rotary embedding of type", type, KNOWN);
     };
   }
@@ -85,20 +94,29 @@ final class RotaryFrequencies {
     return value;
   }
 
-  /** Pairs that turn often over the trained length keep their frequency, those that hardly turn are slowed down. */
+  /**
+   * Pairs that turn often over the trained length keep their frequency, those that hardly turn are
+   * slowed down.
+   */
   private static double[] llama3(double[] plain, ConfigNumbers numbers) {
     double factor = required(numbers, "factor");
     double low = required(numbers, "low_freq_factor");
     double high = required(numbers, "high_freq_factor");
     double length = required(numbers, "original_max_position_embeddings");
-    return Arrays.stream(plain).map(frequency -> {
-      double turns = length * frequency / (2 * Math.PI);
-      double kept = Math.clamp((turns - low) / (high - low), 0, 1);
-      return frequency * (kept + (1 - kept) / factor);
-    }).toArray();
+    return Arrays.stream(plain)
+        .map(
+            frequency -> {
+              double turns = length * frequency / (2 * Math.PI);
+              double kept = Math.clamp((turns - low) / (high - low), 0, 1);
+              return frequency * (kept + (1 - kept) / factor);
+            })
+        .toArray();
   }
 
-  /** YaRN (Peng et al., 2023): a ramp between the pairs that turn {@code beta_fast} and {@code beta_slow} times. */
+  /**
+   * YaRN (Peng et al., 2023): a ramp between the pairs that turn {@code beta_fast} and {@code
+   * beta_slow} times.
+   */
   private static double[] yarn(double[] plain, double theta, int trained, ConfigNumbers numbers) {
     double factor = required(numbers, "factor");
     double length = numbers.positive("original_max_position_embeddings", trained);
@@ -108,10 +126,13 @@ final class RotaryFrequencies {
     double from = Math.max(whole ? Math.floor(fast) : fast, 0);
     double to = Math.min(whole ? Math.ceil(slow) : slow, 2.0 * plain.length - 1);
     double width = to == from ? 0.001 : to - from;
-    return IntStream.range(0, plain.length).mapToDouble(pair -> {
-      double stretched = Math.clamp((pair - from) / width, 0, 1);
-      return plain[pair] * (1 - stretched + stretched / factor);
-    }).toArray();
+    return IntStream.range(0, plain.length)
+        .mapToDouble(
+            pair -> {
+              double stretched = Math.clamp((pair - from) / width, 0, 1);
+              return plain[pair] * (1 - stretched + stretched / factor);
+            })
+        .toArray();
   }
 
   /** The pair, counted in fractions, whose frequency makes that many turns over a length. */
@@ -123,9 +144,10 @@ final class RotaryFrequencies {
     double factor = required(numbers, "factor");
     double some = numbers.node().path("mscale").asDouble(0);
     double all = numbers.node().path("mscale_all_dim").asDouble(0);
-    double assumed = some != 0 && all != 0
-        ? logarithmic(factor, some) / logarithmic(factor, all)
-        : logarithmic(factor, 1);
+    double assumed =
+        some != 0 && all != 0
+            ? logarithmic(factor, some) / logarithmic(factor, all)
+            : logarithmic(factor, 1);
     return numbers.positive("attention_factor", assumed);
   }
 

@@ -4,7 +4,10 @@ import io.cafeq.engine.memory.FloatMatrix;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Which tokens go to which experts: softmax over all, then those with the largest shares; of equals the first. */
+/**
+ * Which tokens go to which experts: softmax over all, then those with the largest shares; of equals
+ * the first.
+ */
 final class Routing {
   private Routing() {}
 

@@ -17,7 +17,8 @@ final class Rows {
     for (long done = 0; done < to.elements(); done += TILE) {
       int count = (int) Math.min(TILE, to.elements() - done);
       MemorySegment.copy(to.segment(), ValueLayout.JAVA_FLOAT, done * Float.BYTES, sums, 0, count);
-      MemorySegment.copy(from.segment(), ValueLayout.JAVA_FLOAT, done * Float.BYTES, others, 0, count);
+      MemorySegment.copy(
+          from.segment(), ValueLayout.JAVA_FLOAT, done * Float.BYTES, others, 0, count);
       for (int i = 0; i < count; i++) {
         sums[i] += others[i];
       }
@@ -34,8 +35,12 @@ final class Rows {
 
   static void scale(FloatMatrix matrix, float factor) {
     for (long i = 0; i < matrix.elements(); i++) {
-      matrix.segment().setAtIndex(
-          ValueLayout.JAVA_FLOAT, i, matrix.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i) * factor);
+      matrix
+          .segment()
+          .setAtIndex(
+              ValueLayout.JAVA_FLOAT,
+              i,
+              matrix.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i) * factor);
     }
   }
 

@@ -14,12 +14,18 @@ final class Shapes {
     require(weights, tensor, rows, columns, CONFIG);
   }
 
-  /** @param source what the shape is expected after, with its verb */
+  /**
+   * @param source what the shape is expected after, with its verb
+   */
   static void require(ModelWeights weights, String tensor, int rows, int columns, String source) {
     int foundRows = weights.rows(tensor);
     int foundColumns = weights.columns(tensor);
     if (foundRows != rows || foundColumns != columns) {
-      throw failure(tensor, source, "[" + rows + ", " + columns + "]", "[" + foundRows + ", " + foundColumns + "]");
+      throw failure(
+          tensor,
+          source,
+          "[" + rows + ", " + columns + "]",
+          "[" + foundRows + ", " + foundColumns + "]");
     }
   }
 
@@ -30,10 +36,18 @@ final class Shapes {
     }
   }
 
-  private static EngineException failure(String tensor, String source, String expected, String found) {
+  private static EngineException failure(
+      String tensor, String source, String expected, String found) {
     return new EngineException(
         FailureKind.CHECKPOINT,
-        "tensor \"" + tensor + "\": " + source + " to expect the shape " + expected + ", found " + found,
+        "tensor \""
+            + tensor
+            + "\": "
+            + source
+            + " to expect the shape "
+            + expected
+            + ", found "
+            + found,
         "Download the checkpoint again, config.json included.");
   }
 }

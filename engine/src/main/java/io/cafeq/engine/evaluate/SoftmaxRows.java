@@ -5,7 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/** Softmax of rows of scores over the positions that a query sees; sums in double. Not thread-safe. */
+/**
+ * Softmax of rows of scores over the positions that a query sees; sums in double. Not thread-safe.
+ */
 final class SoftmaxRows {
   private final double cap;
   private final float[] row;
@@ -26,7 +28,8 @@ final class SoftmaxRows {
     int columns = scores.columns();
     int count = to - from;
     long at = (long) line * columns * Float.BYTES;
-    MemorySegment.copy(scores.segment(), ValueLayout.JAVA_FLOAT, at + (long) from * Float.BYTES, row, 0, count);
+    MemorySegment.copy(
+        scores.segment(), ValueLayout.JAVA_FLOAT, at + (long) from * Float.BYTES, row, 0, count);
     widen(row, values, count);
     if (cap != 0) {
       capped(values, count, cap);

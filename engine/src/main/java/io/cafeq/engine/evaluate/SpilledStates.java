@@ -12,9 +12,9 @@ import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /**
- * States in a scratch file, some tokens at a time in memory. The file is deleted when it is closed, and on Linux has no
- * name from the start, so that nothing is left where the process is killed. Owns the file, borrows the memory; not
- * thread-safe.
+ * States in a scratch file, some tokens at a time in memory. The file is deleted when it is closed,
+ * and on Linux has no name from the start, so that nothing is left where the process is killed.
+ * Owns the file, borrows the memory; not thread-safe.
  */
 final class SpilledStates implements ResidualStates {
   private static final long LARGEST_PIECE = 1L << 30;
@@ -29,12 +29,19 @@ final class SpilledStates implements ResidualStates {
     this.buffer = buffer;
   }
 
-  /** @param buffer [most tokens of a chunk, hidden] */
+  /**
+   * @param buffer [most tokens of a chunk, hidden]
+   */
   static SpilledStates create(Path folder, FloatMatrix buffer) {
     Path file = folder.resolve("states-" + UUID.randomUUID() + ".scratch");
     try {
-      FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE,
-          StandardOpenOption.CREATE_NEW, StandardOpenOption.DELETE_ON_CLOSE);
+      FileChannel channel =
+          FileChannel.open(
+              file,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.CREATE_NEW,
+              StandardOpenOption.DELETE_ON_CLOSE);
       return new SpilledStates(file, channel, buffer);
     } catch (IOException e) {
       throw FileFailure.of("create", file, e);

@@ -10,8 +10,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Gives each expert's matrices by the names that they have one by one where a file holds all experts of a layer as one stack,
- * with gate and up in one matrix, gate first, or apart. Everything else is the wrapped weights'; closing closes them.
+ * Gives each expert's matrices by the names that they have one by one where a file holds all
+ * experts of a layer as one stack, with gate and up in one matrix, gate first, or apart. Everything
+ * else is the wrapped weights'; closing closes them.
  */
 final class StackedExperts implements ModelWeights {
   private static final Pattern EXPERT =
@@ -36,7 +37,9 @@ final class StackedExperts implements ModelWeights {
       return weights;
     }
     Map<String, List<Long>> shapes = weights.shapes();
-    return shapes.values().stream().anyMatch(shape -> shape.size() == 3) ? new StackedExperts(weights, shapes) : weights;
+    return shapes.values().stream().anyMatch(shape -> shape.size() == 3)
+        ? new StackedExperts(weights, shapes)
+        : weights;
   }
 
   private Optional<Slice> slice(String tensor) {
@@ -52,8 +55,10 @@ final class StackedExperts implements ModelWeights {
     String module = name.group("module") + ".";
     String matrix = name.group("matrix");
     return switch (matrix) {
-      case "gate_proj" -> slice(module + matrix, expert, 0, 1).or(() -> slice(module + FUSED, expert, 0, 2));
-      case "up_proj" -> slice(module + matrix, expert, 0, 1).or(() -> slice(module + FUSED, expert, 1, 2));
+      case "gate_proj" ->
+          slice(module + matrix, expert, 0, 1).or(() -> slice(module + FUSED, expert, 0, 2));
+      case "up_proj" ->
+          slice(module + matrix, expert, 0, 1).or(() -> slice(module + FUSED, expert, 1, 2));
       default -> slice(module + matrix, expert, 0, 1);
     };
   }
@@ -63,13 +68,15 @@ final class StackedExperts implements ModelWeights {
     return List.of(module, module + ".weight").stream()
         .filter(stack -> shapes.getOrDefault(stack, List.of()).size() == 3 && weights.has(stack))
         .findFirst()
-        .flatMap(stack -> {
-          int experts = Math.toIntExact(shapes.getOrDefault(stack, List.of()).getFirst());
-          int rows = weights.rows(stack) / experts;
-          return expert < experts && rows % parts == 0
-              ? Optional.of(new Slice(stack, expert * rows + part * (rows / parts), rows / parts))
-              : Optional.empty();
-        });
+        .flatMap(
+            stack -> {
+              int experts = Math.toIntExact(shapes.getOrDefault(stack, List.of()).getFirst());
+              int rows = weights.rows(stack) / experts;
+              return expert < experts && rows % parts == 0
+                  ? Optional.of(
+                      new Slice(stack, expert * rows + part * (rows / parts), rows / parts))
+                  : Optional.empty();
+            });
   }
 
   @Override
@@ -105,7 +112,8 @@ final class StackedExperts implements ModelWeights {
   @Override
   public void read(String tensor, int firstRow, FloatMatrix to) {
     Optional<Slice> slice = slice(tensor);
-    weights.read(slice.map(Slice::stack).orElse(tensor), slice.map(Slice::first).orElse(0) + firstRow, to);
+    weights.read(
+        slice.map(Slice::stack).orElse(tensor), slice.map(Slice::first).orElse(0) + firstRow, to);
   }
 
   @Override

@@ -1,6 +1,9 @@
 package io.cafeq.engine.evaluate;
 
-/** Sums in four strands, because one would wait for each addition; in a fixed order, so that the bits are always the same. */
+/**
+ * Sums in four strands, because one would wait for each addition; in a fixed order, so that the
+ * bits are always the same.
+ */
 final class Strands {
   private Strands() {}
 

@@ -9,8 +9,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Perplexity, and how a model differs from a reference, as {@link TextScore} and {@link Comparison} define them. Two models go
- * side by side, layer by layer. One thread; the same bits whatever the memory.
+ * Perplexity, and how a model differs from a reference, as {@link TextScore} and {@link Comparison}
+ * define them. Two models go side by side, layer by layer. One thread; the same bits whatever the
+ * memory.
  */
 public final class TextEvaluation {
   /** Places that are predicted together, where windows are shorter. */
@@ -21,7 +22,9 @@ public final class TextEvaluation {
   private final List<int[]> inputs;
   private final int window;
 
-  /** @param windows token ids, at least one window and two tokens; all windows of one length */
+  /**
+   * @param windows token ids, at least one window and two tokens; all windows of one length
+   */
   public TextEvaluation(Resources resources, List<int[]> windows) {
     this.resources = resources;
     this.windows = List.copyOf(windows);
@@ -32,7 +35,10 @@ public final class TextEvaluation {
     this.inputs = this.windows.stream().map(each -> Arrays.copyOf(each, each.length - 1)).toList();
   }
 
-  /** As many whole windows from the start of a text as there are, at most {@code most}; they do not overlap. */
+  /**
+   * As many whole windows from the start of a text as there are, at most {@code most}; they do not
+   * overlap.
+   */
   public static List<int[]> windows(int[] tokens, int window, int most) {
     List<int[]> windows = new ArrayList<>();
     for (int first = 0; windows.size() < most && first + window <= tokens.length; first += window) {
@@ -45,8 +51,10 @@ public final class TextEvaluation {
   public TextScore score(EvaluatedModel model) {
     checkTokens(model);
     int hidden = hidden(model);
-    long beside = model.memory() + OutputHead.memoryNeeded(model.weights(), places())
-        + GatheredStates.bytes(places(), hidden);
+    long beside =
+        model.memory()
+            + OutputHead.memoryNeeded(model.weights(), places())
+            + GatheredStates.bytes(places(), hidden);
     try (ForwardPass pass = resources.pass(model, inputs, beside, 1);
         OutputHead head = head(model);
         Arena arena = Arena.ofConfined()) {
@@ -79,14 +87,22 @@ public final class TextEvaluation {
     model.requireAlike(reference);
     checkTokens(model);
     int hidden = hidden(model);
-    long beside = model.memory() + reference.memory()
-        + 2 * OutputHead.memoryNeeded(model.weights(), places()) + 2 * GatheredStates.bytes(places(), hidden)
-        + OutputErrors.bytes(Math.max(USUAL_PLACES, window), hidden);
+    long beside =
+        model.memory()
+            + reference.memory()
+            + 2 * OutputHead.memoryNeeded(model.weights(), places())
+            + 2 * GatheredStates.bytes(places(), hidden)
+            + OutputErrors.bytes(Math.max(USUAL_PLACES, window), hidden);
     try (ForwardPass pass = resources.pass(model, inputs, beside, 2);
         ForwardPass referencePass = resources.pass(reference, inputs, beside, 2)) {
       resources.watcher().began(pass.layers() + batches());
-      OutputErrors errors = new OutputErrors(reference.weights(), model.weights(),
-          matrix -> model.isFactor(matrix) || reference.isFactor(matrix), reference.couplingsByValues(), resources.products());
+      OutputErrors errors =
+          new OutputErrors(
+              reference.weights(),
+              model.weights(),
+              matrix -> model.isFactor(matrix) || reference.isFactor(matrix),
+              reference.couplingsByValues(),
+              resources.products());
       for (int layer = 0; layer < pass.layers(); layer++) {
         errors.enter(layer);
         referencePass.layer(layer, errors);
@@ -97,7 +113,11 @@ public final class TextEvaluation {
     }
   }
 
-  private Comparison compare(EvaluatedModel model, ForwardPass pass, EvaluatedModel reference, ForwardPass referencePass,
+  private Comparison compare(
+      EvaluatedModel model,
+      ForwardPass pass,
+      EvaluatedModel reference,
+      ForwardPass referencePass,
       OutputErrors errors) {
     try (OutputHead head = head(model);
         OutputHead referenceHead = head(reference);
@@ -115,7 +135,10 @@ public final class TextEvaluation {
         FloatMatrix referenceStates = referenceGathered.take();
         Predictions predictions = new Predictions(targets(first, count));
         for (int slab = 0; slab < head.slabs(); slab++) {
-          predictions.add(head.firstEntry(slab), head.logits(slab, states), referenceHead.logits(slab, referenceStates));
+          predictions.add(
+              head.firstEntry(slab),
+              head.logits(slab, states),
+              referenceHead.logits(slab, referenceStates));
         }
         for (int i = 0; i < count; i++) {
           losses[first + i] = loss(predictions, i, false);
@@ -128,8 +151,12 @@ public final class TextEvaluation {
         resources.watcher().advanced();
       }
       TextScore score = score(model, losses);
-      return new Comparison(score, score(reference, referenceLosses), divergence / score.predicted(),
-          (double) agreed / score.predicted(), errors.errors());
+      return new Comparison(
+          score,
+          score(reference, referenceLosses),
+          divergence / score.predicted(),
+          (double) agreed / score.predicted(),
+          errors.errors());
     }
   }
 
@@ -147,11 +174,17 @@ public final class TextEvaluation {
         .toArray();
   }
 
-  /** The mean negative log-likelihood of the window at place {@code index} of those predicted together. */
+  /**
+   * The mean negative log-likelihood of the window at place {@code index} of those predicted
+   * together.
+   */
   private double loss(Predictions predictions, int index, boolean ofReference) {
     double sum = 0;
     for (int place = index * (window - 1); place < (index + 1) * (window - 1); place++) {
-      sum -= ofReference ? predictions.referenceLogLikelihood(place) : predictions.logLikelihood(place);
+      sum -=
+          ofReference
+              ? predictions.referenceLogLikelihood(place)
+              : predictions.logLikelihood(place);
     }
     return sum / (window - 1);
   }
@@ -161,7 +194,9 @@ public final class TextEvaluation {
     if (!Double.isFinite(score.perplexity())) {
       throw new EngineException(
           FailureKind.RESULT,
-          model.folder() + ": its predictions are not numbers: the perplexity would be " + score.perplexity(),
+          model.folder()
+              + ": its predictions are not numbers: the perplexity would be "
+              + score.perplexity(),
           "The weights are broken or their products overflow: use another copy of the model.");
     }
     return score;

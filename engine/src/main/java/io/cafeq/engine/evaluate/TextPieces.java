@@ -5,12 +5,14 @@ import java.io.Reader;
 import java.util.Optional;
 
 /**
- * A text in pieces, so that making tokens of it takes memory for one of them, many times its length. A text of no more than
- * {@link #MOST_CHARACTERS} is one piece. A longer one is cut before a line that begins with no white space, else before white
- * space, since tokenizers split texts there, too; anywhere only where there is neither. The text alone decides where.
- * Borrows the reader.
+ * A text in pieces, so that making tokens of it takes memory for one of them, many times its
+ * length. A text of no more than {@link #MOST_CHARACTERS} is one piece. A longer one is cut before
+ * a line that begins with no white space, else before white space, since tokenizers split texts
+ * there, too; anywhere only where there is neither. The text alone decides where. Borrows the
+ * reader.
  *
- * <p>A tokenizer that puts a blank before a text puts one before each piece, which makes a token more for each cut.
+ * <p>A tokenizer that puts a blank before a text puts one before each piece, which makes a token
+ * more for each cut.
  */
 public final class TextPieces {
   /** Characters (code points) of a piece. */
@@ -26,7 +28,10 @@ public final class TextPieces {
     this(reader, Long.MAX_VALUE);
   }
 
-  /** @param characters that are read of it at most, those beyond the basic plane counted twice; half a one is left out */
+  /**
+   * @param characters that are read of it at most, those beyond the basic plane counted twice; half
+   *     a one is left out
+   */
   public TextPieces(Reader reader, long characters) {
     this.reader = reader;
     this.unread = characters;
@@ -55,7 +60,9 @@ public final class TextPieces {
         unread -= count;
       }
     }
-    if (unread == 0 && !held.isEmpty() && Character.isHighSurrogate(held.charAt(held.length() - 1))) {
+    if (unread == 0
+        && !held.isEmpty()
+        && Character.isHighSurrogate(held.charAt(held.length() - 1))) {
       held.setLength(held.length() - 1);
     }
   }
@@ -71,7 +78,8 @@ public final class TextPieces {
       }
     }
     for (int end = most; end > 0; end--) {
-      if (Character.isWhitespace(held.charAt(end)) && !Character.isWhitespace(held.charAt(end - 1))) {
+      if (Character.isWhitespace(held.charAt(end))
+          && !Character.isWhitespace(held.charAt(end - 1))) {
         return end;
       }
     }

@@ -3,18 +3,20 @@ package io.cafeq.engine.evaluate;
 import java.util.Optional;
 
 /**
- * How well a model predicts a text: windows of equal length from its start that do not overlap, without any special token but
- * the {@link BeginningToken}; within each window every token but the first, which may be that one, is predicted from those before
- * it.
+ * How well a model predicts a text: windows of equal length from its start that do not overlap,
+ * without any special token but the {@link BeginningToken}; within each window every token but the
+ * first, which may be that one, is predicted from those before it.
  *
  * @param windows that were evaluated
  * @param window tokens of each
  * @param perplexity e to the mean negative log-likelihood over all predicted tokens
- * @param standardError of the perplexity, by the delta method: perplexity times the standard error of the mean negative
- *     log-likelihood, which is the standard deviation between the windows' means (with windows - 1 degrees of freedom) over the
- *     root of the number of windows; empty for a single window
+ * @param standardError of the perplexity, by the delta method: perplexity times the standard error
+ *     of the mean negative log-likelihood, which is the standard deviation between the windows'
+ *     means (with windows - 1 degrees of freedom) over the root of the number of windows; empty for
+ *     a single window
  */
-public record TextScore(int windows, int window, double perplexity, Optional<Double> standardError) {
+public record TextScore(
+    int windows, int window, double perplexity, Optional<Double> standardError) {
   /** From the mean negative log-likelihood of each window. */
   static TextScore of(int window, double[] means) {
     double mean = mean(means);
@@ -23,9 +25,10 @@ public record TextScore(int windows, int window, double perplexity, Optional<Dou
     for (double each : means) {
       squares += (each - mean) * (each - mean);
     }
-    Optional<Double> standardError = means.length < 2
-        ? Optional.empty()
-        : Optional.of(perplexity * Math.sqrt(squares / (means.length - 1) / means.length));
+    Optional<Double> standardError =
+        means.length < 2
+            ? Optional.empty()
+            : Optional.of(perplexity * Math.sqrt(squares / (means.length - 1) / means.length));
     return new TextScore(means.length, window, perplexity, standardError);
   }
 

@@ -18,9 +18,10 @@ import java.util.Optional;
 import java.util.SortedSet;
 
 /**
- * Text as the tokens of a model, by Hugging Face's own tokenizers from the checkpoint's tokenizer.json. No special token is
- * added (one that stands in the text is recognised), nothing is truncated or padded, whatever the file says of that. Needs no
- * network. Owns native memory until it is closed; used by one thread at a time.
+ * Text as the tokens of a model, by Hugging Face's own tokenizers from the checkpoint's
+ * tokenizer.json. No special token is added (one that stands in the text is recognised), nothing is
+ * truncated or padded, whatever the file says of that. Needs no network. Owns native memory until
+ * it is closed; used by one thread at a time.
  */
 public final class TextTokenizer implements AutoCloseable {
   private static final String FILE = "tokenizer.json";
@@ -47,7 +48,9 @@ public final class TextTokenizer implements AutoCloseable {
     if (!Files.isRegularFile(path)) {
       throw new CheckpointException(
           folder + ": has no " + FILE + ", which says how text becomes the model's tokens",
-          "Put the model's " + FILE + " into that folder; a tokenizer.model or vocab.json does not do.");
+          "Put the model's "
+              + FILE
+              + " into that folder; a tokenizer.model or vocab.json does not do.");
     }
     TokenizerFile file = TokenizerFile.read(path);
     TokenizerLibrary.load();
@@ -66,7 +69,9 @@ public final class TextTokenizer implements AutoCloseable {
     } catch (RuntimeException e) {
       throw new CheckpointException(
           path + ": the tokenizers library cannot use it: " + e.getMessage(),
-          "Download " + FILE + " again; one that is newer than this program may need a newer version of it.",
+          "Download "
+              + FILE
+              + " again; one that is newer than this program may need a newer version of it.",
           e);
     }
   }
@@ -84,7 +89,10 @@ public final class TextTokenizer implements AutoCloseable {
     }
   }
 
-  /** The first tokens of a text, fewer where it has fewer. Its pieces are encoded one by one, and no more of them than needed. */
+  /**
+   * The first tokens of a text, fewer where it has fewer. Its pieces are encoded one by one, and no
+   * more of them than needed.
+   */
   public int[] beginning(TextPieces text, int tokens) throws IOException {
     List<int[]> found = new ArrayList<>();
     int count = 0;
@@ -110,7 +118,10 @@ public final class TextTokenizer implements AutoCloseable {
       return beginning(new TextPieces(reader), tokens);
     } catch (CharacterCodingException e) {
       throw new EngineException(
-          FailureKind.USAGE, file + ": is not a text in UTF-8", "Give a text in UTF-8, such as iconv makes.", e);
+          FailureKind.USAGE,
+          file + ": is not a text in UTF-8",
+          "Give a text in UTF-8, such as iconv makes.",
+          e);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }
@@ -121,7 +132,10 @@ public final class TextTokenizer implements AutoCloseable {
     return file.vocabulary();
   }
 
-  /** Ids of tokens that stand for no text, such as those for the beginning and the end; may be empty. */
+  /**
+   * Ids of tokens that stand for no text, such as those for the beginning and the end; may be
+   * empty.
+   */
   public SortedSet<Integer> specialIds() {
     return file.special();
   }

@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Draws tokens with the probabilities softmax(logits). Keeps one sum for each tile of the vocabulary; not thread-safe.
+ * Draws tokens with the probabilities softmax(logits). Keeps one sum for each tile of the
+ * vocabulary; not thread-safe.
  */
 final class TokenDraw {
   private static final int TILE = 4096;

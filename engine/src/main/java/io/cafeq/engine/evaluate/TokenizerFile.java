@@ -14,8 +14,8 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * What the tokens of a tokenizer.json are called, read in one pass without holding it: vocabularies have some hundred
- * thousand entries.
+ * What the tokens of a tokenizer.json are called, read in one pass without holding it: vocabularies
+ * have some hundred thousand entries.
  *
  * @param vocabulary the largest id, and 1
  * @param special ids of the added tokens that are marked as special
@@ -27,13 +27,17 @@ record TokenizerFile(int vocabulary, SortedSet<Integer> special) {
       Reading reading = new Reading(parser);
       reading.document();
       if (reading.largest < 0) {
-        throw new CheckpointException(file + ": has no tokens, neither in model.vocab nor in added_tokens",
+        throw new CheckpointException(
+            file + ": has no tokens, neither in model.vocab nor in added_tokens",
             "Download tokenizer.json again.");
       }
-      return new TokenizerFile(reading.largest + 1, Collections.unmodifiableSortedSet(reading.special));
+      return new TokenizerFile(
+          reading.largest + 1, Collections.unmodifiableSortedSet(reading.special));
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          file + ": is not JSON as a tokenizer has it: " + JsonText.fault(e), "Download tokenizer.json again.", e);
+          file + ": is not JSON as a tokenizer has it: " + JsonText.fault(e),
+          "Download tokenizer.json again.",
+          e);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }

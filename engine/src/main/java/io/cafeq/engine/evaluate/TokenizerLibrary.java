@@ -10,9 +10,10 @@ import java.util.Objects;
 import java.util.Properties;
 
 /**
- * The native tokenizers, which DJL's jar has for Linux (x86-64, aarch64), macOS (aarch64) and Windows (x86-64); glibc 2.17 or
- * newer. They are unpacked once into the folder that the property ENGINE_CACHE_DIR names. Their entry points are called
- * directly: DJL's own classes report their use to its makers, and these do not.
+ * The native tokenizers, which DJL's jar has for Linux (x86-64, aarch64), macOS (aarch64) and
+ * Windows (x86-64); glibc 2.17 or newer. They are unpacked once into the folder that the property
+ * ENGINE_CACHE_DIR names. Their entry points are called directly: DJL's own classes report their
+ * use to its makers, and these do not.
  */
 public final class TokenizerLibrary {
   private static final String OFFLINE = "ai.djl.offline";
@@ -27,7 +28,8 @@ public final class TokenizerLibrary {
    * @throws EngineException with kind ENVIRONMENT where it does not work here
    */
   public static String load() {
-    // Where the machine has a GPU the loader would otherwise fetch another build of the library from the network.
+    // Where the machine has a GPU the loader would otherwise fetch another build of the library
+    // from the network.
     System.setProperty(OFFLINE, "true");
     try {
       LibUtils.checkStatus();
@@ -36,8 +38,9 @@ public final class TokenizerLibrary {
       throw new EngineException(
           FailureKind.ENVIRONMENT,
           "the tokenizers library cannot be loaded: " + reason(e),
-          "Use Linux with glibc on x86-64 or aarch64, and see that the cache folder (XDG_CACHE_HOME, or .cache in the home "
-              + "folder) can be written and has 20 MB free.",
+          "Use Linux with glibc on x86-64 or aarch64, and see that the cache folder"
+              + " (XDG_CACHE_HOME, or .cache in the home folder) can be written and has 20 MB"
+              + " free.",
           e);
     }
   }

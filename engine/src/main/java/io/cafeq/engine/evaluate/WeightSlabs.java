@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The rows of matrices as floats, slab by slab: about a million weights each, as their shape alone tells. What was read
- * is kept as far as there is memory for whole matrices, and read again where there is not; a product sees no
- * difference. The arena owns the memory; not thread-safe.
+ * The rows of matrices as floats, slab by slab: about a million weights each, as their shape alone
+ * tells. What was read is kept as far as there is memory for whole matrices, and read again where
+ * there is not; a product sees no difference. The arena owns the memory; not thread-safe.
  */
 final class WeightSlabs {
   /** Bytes that are taken for what is kept, also where there is nothing to keep. */
@@ -75,7 +75,8 @@ final class WeightSlabs {
   }
 
   /**
-   * The slab that begins at a row, borrowed until the next call. A matrix whose slabs are asked for in order is kept.
+   * The slab that begins at a row, borrowed until the next call. A matrix whose slabs are asked for
+   * in order is kept.
    */
   FloatMatrix slab(String tensor, int firstRow) {
     stop.check();
@@ -97,7 +98,8 @@ final class WeightSlabs {
       weights.read(tensor, firstRow, slab);
       return slab;
     }
-    FloatMatrix matrix = new FloatMatrix(room.asSlice(used, (long) rows * columns * Float.BYTES), rows, columns);
+    FloatMatrix matrix =
+        new FloatMatrix(room.asSlice(used, (long) rows * columns * Float.BYTES), rows, columns);
     FloatMatrix slab = matrix.slice(firstRow, count);
     weights.read(tensor, firstRow, slab);
     filled += count;

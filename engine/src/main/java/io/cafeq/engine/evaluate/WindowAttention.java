@@ -12,8 +12,11 @@ final class WindowAttention implements Attending {
   private final SoftmaxRows softmax;
   private Chunk chunk;
 
-  /** @param longest most tokens of a window */
-  WindowAttention(DecoderShape shape, MatrixProducts products, Workspace workspace, Chunk first, int longest) {
+  /**
+   * @param longest most tokens of a window
+   */
+  WindowAttention(
+      DecoderShape shape, MatrixProducts products, Workspace workspace, Chunk first, int longest) {
     this.shape = shape;
     this.products = products;
     this.workspace = workspace;
@@ -32,7 +35,8 @@ final class WindowAttention implements Attending {
   }
 
   @Override
-  public void attend(int layer, FloatMatrix queries, FloatMatrix keys, FloatMatrix values, FloatMatrix result) {
+  public void attend(
+      int layer, FloatMatrix queries, FloatMatrix keys, FloatMatrix values, FloatMatrix result) {
     DecoderShape.Attention sizes = shape.attention();
     int window = shape.layers().get(layer).window();
     int size = sizes.size();
@@ -42,12 +46,24 @@ final class WindowAttention implements Attending {
       FloatMatrix scores = workspace.matrix(length, length);
       for (int head = 0; head < sizes.queries(); head++) {
         int group = head / sizes.group() * size;
-        products.multiply((float) sizes.scale(), new MatrixView(queries, first, head * size, length, size), false,
-            new MatrixView(keys, first, group, length, size), true, 0, MatrixView.of(scores));
+        products.multiply(
+            (float) sizes.scale(),
+            new MatrixView(queries, first, head * size, length, size),
+            false,
+            new MatrixView(keys, first, group, length, size),
+            true,
+            0,
+            MatrixView.of(scores));
         for (int query = 0; query < length; query++) {
           softmax.apply(scores, query, window > query ? 0 : query - window + 1, query + 1);
         }
-        products.multiply(1, MatrixView.of(scores), false, new MatrixView(values, first, group, length, size), false, 0,
+        products.multiply(
+            1,
+            MatrixView.of(scores),
+            false,
+            new MatrixView(values, first, group, length, size),
+            false,
+            0,
             new MatrixView(result, first, head * size, length, size));
       }
       workspace.release(mark);

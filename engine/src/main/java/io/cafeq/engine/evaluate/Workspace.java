@@ -5,8 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Native memory for what a layer computes on the way, given out and taken back like a stack. Its content is undefined
- * at first. The arena owns the memory; not thread-safe.
+ * Native memory for what a layer computes on the way, given out and taken back like a stack. Its
+ * content is undefined at first. The arena owns the memory; not thread-safe.
  */
 final class Workspace {
   private static final long ALIGNMENT = 64;
@@ -26,10 +26,12 @@ final class Workspace {
   FloatMatrix matrix(int rows, int columns) {
     long bytes = bytes(rows, columns);
     if (bytes > memory.byteSize() - used) {
-      throw new IllegalStateException("a workspace of %d bytes has no %d left, %d are used"
-          .formatted(memory.byteSize(), bytes, used));
+      throw new IllegalStateException(
+          "a workspace of %d bytes has no %d left, %d are used"
+              .formatted(memory.byteSize(), bytes, used));
     }
-    FloatMatrix matrix = new FloatMatrix(memory.asSlice(used, (long) rows * columns * Float.BYTES), rows, columns);
+    FloatMatrix matrix =
+        new FloatMatrix(memory.asSlice(used, (long) rows * columns * Float.BYTES), rows, columns);
     used += bytes;
     return matrix;
   }

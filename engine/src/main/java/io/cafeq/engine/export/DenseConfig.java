@@ -17,8 +17,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Makes the config.json of plain weights out of that of a quantized source: without what {@link QuantizationKeys} tells,
- * in all sections, and with BF16 as the type of the weights where it was one of 8 bits and fewer. Every other byte stays.
+ * Makes the config.json of plain weights out of that of a quantized source: without what {@link
+ * QuantizationKeys} tells, in all sections, and with BF16 as the type of the weights where it was
+ * one of 8 bits and fewer. Every other byte stays.
  */
 final class DenseConfig {
   private static final Set<String> TYPES = Set.of("torch_dtype", "dtype");
@@ -52,19 +53,22 @@ final class DenseConfig {
    * The text for plain weights.
    *
    * @param config UTF-8, with or without a byte order mark
-   * @throws IOException where this is no JSON in UTF-8; bare Infinity and NaN are taken, as Python writes them
+   * @throws IOException where this is no JSON in UTF-8; bare Infinity and NaN are taken, as Python
+   *     writes them
    */
   static Cleaned of(byte[] config) throws IOException {
-    JsonFactory factory = JsonFactory.builder()
-        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-        .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-        .build();
+    JsonFactory factory =
+        JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .build();
     JsonNode node = JsonMapper.builder(factory).build().readTree(config);
     try (JsonParser json = factory.createParser(config)) {
       DenseConfig dense = new DenseConfig(json);
       json.nextToken();
       dense.value(node, "");
-      return new Cleaned(dense.edited(config), List.copyOf(dense.removed), List.copyOf(dense.retyped));
+      return new Cleaned(
+          dense.edited(config), List.copyOf(dense.removed), List.copyOf(dense.retyped));
     }
   }
 
@@ -114,7 +118,10 @@ final class DenseConfig {
       }
       int end = Math.toIntExact(json.currentLocation().getByteOffset());
       fields.add(new Field(begin, end, goes));
-      if (!goes && TYPES.contains(name) && value.isTextual() && QuantizationKeys.isNarrow(value.textValue())) {
+      if (!goes
+          && TYPES.contains(name)
+          && value.isTextual()
+          && QuantizationKeys.isNarrow(value.textValue())) {
         edits.add(new Edit(valueBegin, end, PLAIN_TYPE));
         retyped.add(path + name);
       }
@@ -122,7 +129,10 @@ final class DenseConfig {
     cut(fields);
   }
 
-  /** With each field goes one comma: the one that follows, or that before where all that follow go as well. */
+  /**
+   * With each field goes one comma: the one that follows, or that before where all that follow go
+   * as well.
+   */
   private void cut(List<Field> fields) {
     int kept = fields.size();
     while (kept > 0 && fields.get(kept - 1).goes()) {

@@ -21,60 +21,90 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * The tensors of an export without those that only a quantized source has a use for: once its weights are plain, scales of
- * activations, of caches and of weights mean nothing, and loaders trip over them.
+ * The tensors of an export without those that only a quantized source has a use for: once its
+ * weights are plain, scales of activations, of caches and of weights mean nothing, and loaders trip
+ * over them.
  *
  * @param tensors what is written
- * @param staysQuantized whether some tensors stay as another program packed them, so that what describes them stays too
+ * @param staysQuantized whether some tensors stay as another program packed them, so that what
+ *     describes them stays too
  * @param leftBehind tensors of the result that are not written
  * @param warnings what programs that load the export should know
  */
 record DenseContents(
-    DenseTensors tensors, boolean staysQuantized, List<LeftBehind> leftBehind, List<String> warnings) {
+    DenseTensors tensors,
+    boolean staysQuantized,
+    List<LeftBehind> leftBehind,
+    List<String> warnings) {
   private static final Pattern OF_INPUTS =
-      Pattern.compile("(.*_)?(input|activation|act)(_global)?_(scale(_inv|_ub)?|zero_point)|.*quantizer\\._?amax");
+      Pattern.compile(
+          "(.*_)?(input|activation|act)(_global)?_(scale(_inv|_ub)?|zero_point)|.*quantizer\\._?amax");
+
   /** Numbers for a whole tensor; with more elements it could be a model's own parameter. */
   private static final Pattern OF_CACHES =
-      Pattern.compile("(.*_)?([qkv]|kv|prob|output|[kv]_cache)_(scale(_inv)?|zero_point)|(.*_)?scaling_factor");
+      Pattern.compile(
+          "(.*_)?([qkv]|kv|prob|output|[kv]_cache)_(scale(_inv)?|zero_point)|(.*_)?scaling_factor");
+
   private static final Pattern OF_WEIGHTS =
       Pattern.compile("(.*_)?weight_(scale(_inv|_2|_ub)?|global_scale|zero_point|shape|g_idx)");
   private static final String WENT_INTO_WEIGHTS = "went into the weights";
-  private static final String WITHOUT_USE = "scales of the source's quantization, without use beside plain weights";
+  private static final String WITHOUT_USE =
+      "scales of the source's quantization, without use beside plain weights";
 
   static DenseContents of(
-      List<DenseTensors.Held> held, Function<TensorHeader, LayoutKind> layouts, JsonNode config, TensorSource bytes) {
+      List<DenseTensors.Held> held,
+      Function<TensorHeader, LayoutKind> layouts,
+      JsonNode config,
+      TensorSource bytes) {
     DenseTensors all = new DenseTensors(held, layouts, config, bytes);
     Map<String, DenseTensors.Outgoing> bySource = outgoing(all);
-    List<String> packed = bySource.values().stream()
-        .filter(tensor -> tensor.isRaw() && PackedTensors.isPacked(tensor.entry()))
-        .map(DenseTensors.Outgoing::source)
-        .sorted()
-        .toList();
+    List<String> packed =
+        bySource.values().stream()
+            .filter(tensor -> tensor.isRaw() && PackedTensors.isPacked(tensor.entry()))
+            .map(DenseTensors.Outgoing::source)
+            .sorted()
+            .toList();
     boolean stays = !packed.isEmpty();
     boolean wasQuantized = all.wereQuantized() || QuantizationKeys.isIn(config);
-    Set<String> stray = stays || !wasQuantized
-        ? Set.of()
-        : bySource.values().stream()
-            .filter(tensor -> isStray(tensor, bySource))
-            .map(DenseTensors.Outgoing::source)
-            .collect(Collectors.toSet());
-    DenseTensors tensors = stray.isEmpty()
-        ? all
-        : new DenseTensors(
-            held.stream().filter(one -> !stray.contains(one.entry().name())).toList(), layouts, config, bytes);
-    List<String> gone = held.stream().map(one -> one.entry().name()).filter(name -> !bySource.containsKey(name)).toList();
+    Set<String> stray =
+        stays || !wasQuantized
+            ? Set.of()
+            : bySource.values().stream()
+                .filter(tensor -> isStray(tensor, bySource))
+                .map(DenseTensors.Outgoing::source)
+                .collect(Collectors.toSet());
+    DenseTensors tensors =
+        stray.isEmpty()
+            ? all
+            : new DenseTensors(
+                held.stream().filter(one -> !stray.contains(one.entry().name())).toList(),
+                layouts,
+                config,
+                bytes);
+    List<String> gone =
+        held.stream()
+            .map(one -> one.entry().name())
+            .filter(name -> !bySource.containsKey(name))
+            .toList();
     List<LeftBehind> leftBehind = new ArrayList<>(summary(gone, WENT_INTO_WEIGHTS));
     leftBehind.addAll(summary(stray, WITHOUT_USE));
-    return new DenseContents(tensors, stays, leftBehind, stays && wasQuantized ? List.of(warning(packed)) : List.of());
+    return new DenseContents(
+        tensors, stays, leftBehind, stays && wasQuantized ? List.of(warning(packed)) : List.of());
   }
 
   private static String warning(List<String> packed) {
-    return packed.size() + (packed.size() == 1 ? " tensor stays" : " tensors stay") + " as another program quantized them ("
-        + VisibleText.quoted(packed.getFirst()) + "), and so does what config.json says of that; only what knows that "
+    return packed.size()
+        + (packed.size() == 1 ? " tensor stays" : " tensors stay")
+        + " as another program quantized them ("
+        + VisibleText.quoted(packed.getFirst())
+        + "), and so does what config.json says of that; only what knows that "
         + "method can load the export.";
   }
 
-  /** Of the aliases, those of tensors that are written, with the names that these have in the export. */
+  /**
+   * Of the aliases, those of tensors that are written, with the names that these have in the
+   * export.
+   */
   Map<String, String> aliases(Manifest manifest) {
     Set<String> written = entries(tensors).stream().map(Entry::name).collect(Collectors.toSet());
     Map<String, String> aliases = new HashMap<>(tensors.aliases(manifest.aliases()));
@@ -97,7 +127,8 @@ record DenseContents(
         .collect(Collectors.toMap(DenseTensors.Outgoing::source, Function.identity()));
   }
 
-  private static boolean isStray(DenseTensors.Outgoing tensor, Map<String, DenseTensors.Outgoing> tensors) {
+  private static boolean isStray(
+      DenseTensors.Outgoing tensor, Map<String, DenseTensors.Outgoing> tensors) {
     String name = tensor.source();
     Entry entry = tensor.entry();
     int dot = name.lastIndexOf('.');
@@ -108,7 +139,8 @@ record DenseContents(
     if (OF_CACHES.matcher(last).matches()) {
       return entry.bytes() == entry.dtype().bytes();
     }
-    // A scale of weights that are there in another form; one whose weights are not there is left alone.
+    // A scale of weights that are there in another form; one whose weights are not there is left
+    // alone.
     DenseTensors.Outgoing weight = tensors.get(name.substring(0, dot + 1) + "weight");
     return OF_WEIGHTS.matcher(last).matches() && weight != null && isFloat(weight.entry().dtype());
   }
@@ -125,8 +157,13 @@ record DenseContents(
     Map<String, Integer> counts = new TreeMap<>();
     names.forEach(name -> counts.merge(name.substring(name.lastIndexOf('.') + 1), 1, Integer::sum));
     return counts.entrySet().stream()
-        .map(kind -> new LeftBehind(
-            kind.getValue() + (kind.getValue() == 1 ? " tensor " : " tensors ") + kind.getKey(), reason))
+        .map(
+            kind ->
+                new LeftBehind(
+                    kind.getValue()
+                        + (kind.getValue() == 1 ? " tensor " : " tensors ")
+                        + kind.getKey(),
+                    reason))
         .toList();
   }
 }

@@ -14,8 +14,8 @@ final class DenseForm {
   private DenseForm() {}
 
   /**
-   * The tensor to write. Plain and transposed tensors keep name and type; quantized ones become BF16, {@code X_blocks}
-   * becomes {@code X}.
+   * The tensor to write. Plain and transposed tensors keep name and type; quantized ones become
+   * BF16, {@code X_blocks} becomes {@code X}.
    *
    * @param dtype the source's element type
    * @param shape what the weights mean: [out, in] or [experts, out, in]
@@ -26,8 +26,11 @@ final class DenseForm {
       case TRANSPOSED -> new Entry(name, dtype, turned(shape));
       case TILED, SCALED -> new Entry(name, Dtype.BF16, shape);
       case SCALED_TRANSPOSED -> new Entry(name, Dtype.BF16, turned(shape));
-      case MICRO_SCALED -> new Entry(
-          name.endsWith(BLOCKS) ? name.substring(0, name.length() - BLOCKS.length()) : name, Dtype.BF16, turned(shape));
+      case MICRO_SCALED ->
+          new Entry(
+              name.endsWith(BLOCKS) ? name.substring(0, name.length() - BLOCKS.length()) : name,
+              Dtype.BF16,
+              turned(shape));
     };
   }
 
@@ -35,7 +38,9 @@ final class DenseForm {
   static List<Long> shape(WeightTensor weight) {
     long rows = weight.rows();
     long columns = weight.columns();
-    return weight.isStack() ? List.of((long) weight.experts(), rows, columns) : List.of(rows, columns);
+    return weight.isStack()
+        ? List.of((long) weight.experts(), rows, columns)
+        : List.of(rows, columns);
   }
 
   /** Whether the matrices are written as [in, out]. */

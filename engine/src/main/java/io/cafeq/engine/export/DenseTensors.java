@@ -24,8 +24,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an export holds: each tensor of a result in its {@link DenseForm}, without scales of packed weights that keep
- * their bytes in the result, since those are unpacked too.
+ * What an export holds: each tensor of a result in its {@link DenseForm}, without scales of packed
+ * weights that keep their bytes in the result, since those are unpacked too.
  */
 final class DenseTensors {
   private static final String SINGLE = "model.safetensors";
@@ -52,7 +52,12 @@ final class DenseTensors {
    * @param packed what its bytes mean, where the result holds them and they are packed; else null
    */
   record Outgoing(
-      String source, String file, Entry entry, LayoutKind layout, boolean isRaw, @Nullable WeightTensor packed) {}
+      String source,
+      String file,
+      Entry entry,
+      LayoutKind layout,
+      boolean isRaw,
+      @Nullable WeightTensor packed) {}
 
   private final Map<String, Outgoing> byEntry = new LinkedHashMap<>();
   private final Map<String, String> names = new HashMap<>();
@@ -63,9 +68,15 @@ final class DenseTensors {
    * @param bytes reads those that keep their bytes
    */
   DenseTensors(
-      List<Held> tensors, Function<TensorHeader, LayoutKind> layouts, JsonNode config, TensorSource bytes) {
-    WeightTensors raw = WeightTensors.of(
-        tensors.stream().filter(tensor -> tensor.header().isRaw()).map(Held::info).toList(), config, bytes);
+      List<Held> tensors,
+      Function<TensorHeader, LayoutKind> layouts,
+      JsonNode config,
+      TensorSource bytes) {
+    WeightTensors raw =
+        WeightTensors.of(
+            tensors.stream().filter(tensor -> tensor.header().isRaw()).map(Held::info).toList(),
+            config,
+            bytes);
     Map<String, List<Long>> shapes = new HashMap<>();
     tensors.forEach(tensor -> shapes.put(tensor.name(), tensor.header().shape()));
     shapes.putAll(raw.shapes());
@@ -87,12 +98,17 @@ final class DenseTensors {
     }
   }
 
-  private static Outgoing outgoing(Held tensor, LayoutKind quantized, @Nullable WeightTensor packed) {
+  private static Outgoing outgoing(
+      Held tensor, LayoutKind quantized, @Nullable WeightTensor packed) {
     LayoutKind layout = packed == null ? quantized : packed.layout().kind();
     List<Long> meaning = packed == null ? tensor.header().meaning() : DenseForm.shape(packed);
     return new Outgoing(
-        tensor.name(), tensor.entry().file(), DenseForm.of(layout, tensor.name(), tensor.entry().dtype(), meaning),
-        layout, packed == null && tensor.header().isRaw(), packed);
+        tensor.name(),
+        tensor.entry().file(),
+        DenseForm.of(layout, tensor.name(), tensor.entry().dtype(), meaning),
+        layout,
+        packed == null && tensor.header().isRaw(),
+        packed);
   }
 
   private void add(Outgoing tensor) {
@@ -101,13 +117,20 @@ final class DenseTensors {
     if (other != null) {
       throw new EngineException(
           FailureKind.RESULT,
-          "tensors " + other.source() + " and " + tensor.source() + " would both be exported as "
+          "tensors "
+              + other.source()
+              + " and "
+              + tensor.source()
+              + " would both be exported as "
               + tensor.entry().name(),
           "Rename one of them in the source and quantize it again; the result itself is sound.");
     }
   }
 
-  /** Whether the source was quantized, so that what its config.json says of that is not true of the export. */
+  /**
+   * Whether the source was quantized, so that what its config.json says of that is not true of the
+   * export.
+   */
   boolean wereQuantized() {
     return byEntry.values().stream().anyMatch(tensor -> tensor.layout().isQuantized());
   }
@@ -127,8 +150,13 @@ final class DenseTensors {
   /** The source's files; a single one gets the name that loaders look for without an index. */
   List<ShardedWriter.Shard> shards() {
     Map<String, List<Entry>> files = new LinkedHashMap<>();
-    byEntry.values().forEach(
-        tensor -> files.computeIfAbsent(tensor.file(), file -> new ArrayList<>()).add(tensor.entry()));
+    byEntry
+        .values()
+        .forEach(
+            tensor ->
+                files
+                    .computeIfAbsent(tensor.file(), file -> new ArrayList<>())
+                    .add(tensor.entry()));
     boolean single = files.size() == 1;
     return files.entrySet().stream()
         .map(file -> new ShardedWriter.Shard(single ? SINGLE : file.getKey(), file.getValue()))

@@ -22,9 +22,9 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
- * A folder that appears under its name only once it is complete: written beside it with {@code .export-part} appended,
- * then renamed. Closing without {@link #publish} removes what was written; what a killed run left is removed by the
- * next.
+ * A folder that appears under its name only once it is complete: written beside it with {@code
+ * .export-part} appended, then renamed. Closing without {@link #publish} removes what was written;
+ * what a killed run left is removed by the next.
  */
 final class ExportFolder implements AutoCloseable {
   private static final String SUFFIX = ".export-part";
@@ -52,7 +52,9 @@ final class ExportFolder implements AutoCloseable {
     try {
       if (Files.exists(target) && !isEmptyFolder(target)) {
         throw new EngineException(
-            FailureKind.USAGE, target + " exists and is not empty", "Choose another folder, or delete this one.");
+            FailureKind.USAGE,
+            target + " exists and is not empty",
+            "Choose another folder, or delete this one.");
       }
       Path part = target.resolveSibling(target.getFileName() + SUFFIX);
       deleteAll(part);
@@ -90,8 +92,8 @@ final class ExportFolder implements AutoCloseable {
   }
 
   /**
-   * As {@link #copy}, of a file that describes a model, as {@link DenseConfig} makes it; what is no JSON is copied as it
-   * is.
+   * As {@link #copy}, of a file that describes a model, as {@link DenseConfig} makes it; what is no
+   * JSON is copied as it is.
    *
    * @return what was changed
    */
@@ -106,10 +108,20 @@ final class ExportFolder implements AutoCloseable {
       DenseConfig.Cleaned cleaned = cleaned(config);
       DurableFile.write(to, cleaned.bytes());
       List<LeftBehind> changes = new ArrayList<>();
-      cleaned.removed().forEach(
-          field -> changes.add(new LeftBehind(entry.path() + ": " + field, LeftOut.Reason.QUANTIZATION.text())));
-      cleaned.retyped().forEach(
-          field -> changes.add(new LeftBehind(entry.path() + ": " + field, "names BF16, which the weights are now")));
+      cleaned
+          .removed()
+          .forEach(
+              field ->
+                  changes.add(
+                      new LeftBehind(
+                          entry.path() + ": " + field, LeftOut.Reason.QUANTIZATION.text())));
+      cleaned
+          .retyped()
+          .forEach(
+              field ->
+                  changes.add(
+                      new LeftBehind(
+                          entry.path() + ": " + field, "names BF16, which the weights are now")));
       return changes;
     } catch (IOException e) {
       throw failed(from, e);
@@ -128,7 +140,9 @@ final class ExportFolder implements AutoCloseable {
     if (!Digests.hex(digest).equals(entry.sha256())) {
       throw new EngineException(
           FailureKind.RESULT,
-          from + " is not the file that the manifest speaks of: its SHA-256 should be " + entry.sha256(),
+          from
+              + " is not the file that the manifest speaks of: its SHA-256 should be "
+              + entry.sha256(),
           "Copy it again from the checkpoint, or run the same quantize command again.");
     }
   }

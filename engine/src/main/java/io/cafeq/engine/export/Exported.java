@@ -11,7 +11,8 @@ import java.util.List;
  * @param leftBehind what of the result it does not hold, and why
  * @param warnings for the user, each a sentence
  */
-public record Exported(int tensors, long bytes, List<LeftBehind> leftBehind, List<String> warnings) {
+public record Exported(
+    int tensors, long bytes, List<LeftBehind> leftBehind, List<String> warnings) {
   public Exported {
     leftBehind = List.copyOf(leftBehind);
     warnings = warnings.stream().map(VisibleText::message).toList();

@@ -17,8 +17,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * Unpacks weights that keep their bytes in a result: they and their scales, which can come from different units, are
- * put into a file of their own and read from there in 4 MiB of floats.
+ * Unpacks weights that keep their bytes in a result: they and their scales, which can come from
+ * different units, are put into a file of their own and read from there in 4 MiB of floats.
  */
 final class PackedTensor {
   private static final int WEIGHTS = 1 << 20;
@@ -27,7 +27,11 @@ final class PackedTensor {
 
   /** Gives all rows in order, counted through all experts; the folder is as before afterwards. */
   static void forEachSlab(
-      ResultReader result, WeightTensor packed, Path folder, StopFlag stop, ResultReader.WeightConsumer consumer) {
+      ResultReader result,
+      WeightTensor packed,
+      Path folder,
+      StopFlag stop,
+      ResultReader.WeightConsumer consumer) {
     Path temporary = folder.resolve("packed.tmp");
     Path file = temporary.resolve("packed.safetensors");
     try {
@@ -46,18 +50,22 @@ final class PackedTensor {
 
   private static void copy(ResultReader result, WeightTensor packed, Path file, StopFlag stop) {
     try (SafetensorsWriter writer =
-        SafetensorsWriter.create(file, packed.sources().stream().map(Entry::of).toList(), Map.of())) {
+        SafetensorsWriter.create(
+            file, packed.sources().stream().map(Entry::of).toList(), Map.of())) {
       for (Entry entry : writer.order()) {
-        result.forEachRaw(entry.name(), (offset, bytes) -> {
-          stop.check();
-          writer.append(entry.name(), bytes);
-        });
+        result.forEachRaw(
+            entry.name(),
+            (offset, bytes) -> {
+              stop.check();
+              writer.append(entry.name(), bytes);
+            });
       }
       writer.finish();
     }
   }
 
-  private static void read(WeightTensor packed, Path file, StopFlag stop, ResultReader.WeightConsumer consumer) {
+  private static void read(
+      WeightTensor packed, Path file, StopFlag stop, ResultReader.WeightConsumer consumer) {
     try (Checkpoint checkpoint = Checkpoint.open(file);
         TensorReader reader = checkpoint.newReader();
         Arena arena = Arena.ofConfined()) {

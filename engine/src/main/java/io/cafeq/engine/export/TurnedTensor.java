@@ -16,10 +16,11 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Takes the rows of matrices [out, in] in order and gives their encoded bytes as [in, out], matrix after matrix. Some
- * rows at a time are turned and put into a file, which holds one matrix; once that is complete, it is read back in
- * stripes of input channels. Memory: about 6 MiB, more only where a row has more than 1 MiB or a column more than 4.
- * Not thread-safe; closing removes the file.
+ * Takes the rows of matrices [out, in] in order and gives their encoded bytes as [in, out], matrix
+ * after matrix. Some rows at a time are turned and put into a file, which holds one matrix; once
+ * that is complete, it is read back in stripes of input channels. Memory: about 6 MiB, more only
+ * where a row has more than 1 MiB or a column more than 4. Not thread-safe; closing removes the
+ * file.
  */
 final class TurnedTensor implements AutoCloseable {
   private static final long CHUNK_BYTES = 1L << 20;
@@ -63,9 +64,14 @@ final class TurnedTensor implements AutoCloseable {
     this.chunkRows = (int) Math.clamp(CHUNK_BYTES / rowBytes, 1, rows);
     this.stripeColumns = (int) Math.clamp(STRIPE_BYTES / columnBytes, 1, columns);
     try {
-      this.file = FileChannel.open(
-          path, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.READ,
-          StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+      this.file =
+          FileChannel.open(
+              path,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.DELETE_ON_CLOSE);
     } catch (IOException e) {
       throw FileFailure.of("write", path, e);
     }
@@ -74,7 +80,10 @@ final class TurnedTensor implements AutoCloseable {
     this.stripe = arena.allocate(stripeColumns * columnBytes, 64);
   }
 
-  /** Rows [firstRow, firstRow + weights.rows), counted through all experts, that follow those of the last call. */
+  /**
+   * Rows [firstRow, firstRow + weights.rows), counted through all experts, that follow those of the
+   * last call.
+   */
   void put(long firstRow, FloatMatrix weights) {
     for (int done = 0; done < weights.rows(); ) {
       int row = (int) ((firstRow + done) % rows);
@@ -89,12 +98,19 @@ final class TurnedTensor implements AutoCloseable {
 
   private void chunk(long firstRow, int row, FloatMatrix weights) {
     long[] at = {0};
-    encoder.encode(tensor, firstRow, weights, piece -> {
-      MemorySegment.copy(piece, 0, encoded, at[0], piece.byteSize());
-      at[0] += piece.byteSize();
-    });
+    encoder.encode(
+        tensor,
+        firstRow,
+        weights,
+        piece -> {
+          MemorySegment.copy(piece, 0, encoded, at[0], piece.byteSize());
+          at[0] += piece.byteSize();
+        });
     transposer.transpose(
-        new ElementTransposer.Area(encoded, 0, (long) columns * size), weights.rows(), columns, size,
+        new ElementTransposer.Area(encoded, 0, (long) columns * size),
+        weights.rows(),
+        columns,
+        size,
         new ElementTransposer.Area(turned, 0, (long) weights.rows() * size));
     long position = (long) row * columns * size;
     write(turned.asSlice(0, weights.elements() * size).asByteBuffer(), position);
@@ -116,7 +132,8 @@ final class TurnedTensor implements AutoCloseable {
     long width = (long) chunk.rows() * size;
     read(turned.asSlice(0, count * width).asByteBuffer(), chunk.position() + column * width);
     for (int i = 0; i < count; i++) {
-      MemorySegment.copy(turned, i * width, stripe, ((long) i * rows + chunk.firstRow()) * size, width);
+      MemorySegment.copy(
+          turned, i * width, stripe, ((long) i * rows + chunk.firstRow()) * size, width);
     }
   }
 

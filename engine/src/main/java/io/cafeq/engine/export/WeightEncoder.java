@@ -16,9 +16,12 @@ import java.util.function.Consumer;
 /** Rounds floats to the element type of a tensor, in tiles. Not thread-safe. */
 final class WeightEncoder {
   private static final int TILE = 8192;
-  private static final ValueLayout.OfShort SHORTS = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INTS = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfDouble DOUBLES = ValueLayout.JAVA_DOUBLE.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORTS =
+      ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INTS =
+      ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfDouble DOUBLES =
+      ValueLayout.JAVA_DOUBLE.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int HALF_INFINITY = 0x7C00;
   private static final int BF16_INFINITY = 0x7F80;
 
@@ -86,7 +89,8 @@ final class WeightEncoder {
     return finite;
   }
 
-  private static EngineException overflow(Entry tensor, long firstRow, FloatMatrix weights, long at, int count) {
+  private static EngineException overflow(
+      Entry tensor, long firstRow, FloatMatrix weights, long at, int count) {
     float largest = 0;
     long where = at;
     for (long i = at; i < at + count; i++) {
@@ -98,9 +102,18 @@ final class WeightEncoder {
     }
     return new EngineException(
         FailureKind.RESULT,
-        "tensor " + tensor.name() + ", row " + (firstRow + where / weights.columns()) + ", column "
-            + where % weights.columns() + ": the weight " + largest + " does not fit into " + tensor.dtype(),
+        "tensor "
+            + tensor.name()
+            + ", row "
+            + (firstRow + where / weights.columns())
+            + ", column "
+            + where % weights.columns()
+            + ": the weight "
+            + largest
+            + " does not fit into "
+            + tensor.dtype(),
         "Quantize again into another folder, and leave this tensor as it is: --exclude '"
-            + NamePattern.of(tensor.name()) + "'.");
+            + NamePattern.of(tensor.name())
+            + "'.");
   }
 }

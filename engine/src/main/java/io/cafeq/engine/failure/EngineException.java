@@ -4,8 +4,9 @@ import io.cafeq.engine.text.VisibleText;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A failure of a known kind. The message names the file and the tensor, what was expected and what was found. Message and
- * remedy are one line each: names and values from files are escaped here, so that no caller has to.
+ * A failure of a known kind. The message names the file and the tensor, what was expected and what
+ * was found. Message and remedy are one line each: names and values from files are escaped here, so
+ * that no caller has to.
  */
 public class EngineException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -14,7 +15,8 @@ public class EngineException extends RuntimeException {
   private final String remedy;
 
   /** {@code remedy} is one sentence that says what the user can do. */
-  public EngineException(FailureKind kind, String message, String remedy, @Nullable Throwable cause) {
+  public EngineException(
+      FailureKind kind, String message, String remedy, @Nullable Throwable cause) {
     super(VisibleText.message(message), cause);
     this.kind = kind;
     this.remedy = VisibleText.message(remedy);

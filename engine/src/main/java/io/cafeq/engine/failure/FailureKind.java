@@ -6,7 +6,9 @@ public enum FailureKind {
   USAGE,
   /** The checkpoint is at fault: damaged, inconsistent, or with NaN or infinite weights. */
   CHECKPOINT,
-  /** Something around the program: a full disk, a folder that cannot be written, too little memory. */
+  /**
+   * Something around the program: a full disk, a folder that cannot be written, too little memory.
+   */
   ENVIRONMENT,
   /** The written result is not what it should be. */
   RESULT,

@@ -22,13 +22,21 @@ public final class FileFailure {
   public static EngineException of(String action, Path file, Exception cause) {
     if (cause instanceof ClosedByInterruptException) {
       return new EngineException(
-          FailureKind.STOPPED, "interrupted before it could " + action + " " + file, "Run the same command again.", cause);
+          FailureKind.STOPPED,
+          "interrupted before it could " + action + " " + file,
+          "Run the same command again.",
+          cause);
     }
     return new EngineException(
-        FailureKind.ENVIRONMENT, "cannot " + action + " " + file + ": " + reason(cause), remedy(action, cause), cause);
+        FailureKind.ENVIRONMENT,
+        "cannot " + action + " " + file + ": " + reason(cause),
+        remedy(action, cause),
+        cause);
   }
 
-  /** Whether the disk (or the quota) is full. The JDK has no type for it, only the system's words. */
+  /**
+   * Whether the disk (or the quota) is full. The JDK has no type for it, only the system's words.
+   */
   public static boolean isDiskFull(@Nullable Throwable cause) {
     return says(cause, "no space left on device") || says(cause, "disk quota exceeded");
   }
@@ -36,7 +44,9 @@ public final class FileFailure {
   private static boolean says(@Nullable Throwable cause, String words) {
     for (Throwable at = cause; at != null; at = at.getCause()) {
       String text = at.getMessage();
-      if (at instanceof IOException && text != null && text.toLowerCase(Locale.ROOT).contains(words)) {
+      if (at instanceof IOException
+          && text != null
+          && text.toLowerCase(Locale.ROOT).contains(words)) {
         return true;
       }
     }
@@ -58,9 +68,12 @@ public final class FileFailure {
       case AccessDeniedException denied -> "permission denied";
       case NoSuchFileException missing -> "there is no such file or folder";
       case FileSystemException known when known.getReason() != null -> known.getReason();
-      case IOException plain when plain.getClass() == IOException.class && plain.getMessage() != null ->
+      case IOException plain
+          when plain.getClass() == IOException.class && plain.getMessage() != null ->
           plain.getMessage();
-      default -> cause.getClass().getSimpleName() + (cause.getMessage() == null ? "" : " (" + cause.getMessage() + ")");
+      default ->
+          cause.getClass().getSimpleName()
+              + (cause.getMessage() == null ? "" : " (" + cause.getMessage() + ")");
     };
   }
 

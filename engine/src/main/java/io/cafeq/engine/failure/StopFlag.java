@@ -15,7 +15,8 @@ public final class StopFlag {
   /** Throws with kind {@link FailureKind#STOPPED} once {@link #stop} was called. */
   public void check() {
     if (stopped) {
-      throw new EngineException(FailureKind.STOPPED, "stopped on request", "Run the same command again to continue.");
+      throw new EngineException(
+          FailureKind.STOPPED, "stopped on request", "Run the same command again to continue.");
     }
   }
 }

@@ -11,22 +11,30 @@ import java.util.regex.Pattern;
  */
 record AttentionKind(String module, AttentionLayout layout, Values values, Positions positions) {
   /** Names after the module's that are known to change nothing between V and O. */
-  private static final Pattern HARMLESS = Pattern.compile(
-      "(?:[qk]_norm|q_a_layernorm|kv_a_layernorm|output\\.LayerNorm)\\.\\w+|sinks|rotary_emb\\.inv_freq"
-          + "|bias|masked_bias|self\\.distance_embedding\\.weight");
-  /** Scales of caches and activations: one number commutes with any map of a head, a vector of channels does not. */
+  private static final Pattern HARMLESS =
+      Pattern.compile(
+          "(?:[qk]_norm|q_a_layernorm|kv_a_layernorm|output\\.LayerNorm)\\.\\w+|sinks|rotary_emb\\.inv_freq"
+              + "|bias|masked_bias|self\\.distance_embedding\\.weight");
+
+  /**
+   * Scales of caches and activations: one number commutes with any map of a head, a vector of
+   * channels does not.
+   */
   private static final Pattern SCALE =
       Pattern.compile("(?:\\w+\\.)?(?:q|k|v|kv|prob)_(?:cache_)?(?:scale|zero_point)");
+
   private static final Pattern HEAD_NORM = Pattern.compile("[qk]_norm\\.\\w+");
-  private static final Pattern OF_MATRIX = Pattern.compile(
-      "\\.(?:bias|(?:(?:weight|input|output|activation|q|k|v)_)?(?:global_)?"
-          + "(?:scale(?:s|_inv|_2|_ub)?|zero_point|shape|g_idx))$");
+  private static final Pattern OF_MATRIX =
+      Pattern.compile(
+          "\\.(?:bias|(?:(?:weight|input|output|activation|q|k|v)_)?(?:global_)?"
+              + "(?:scale(?:s|_inv|_2|_ub)?|zero_point|shape|g_idx))$");
 
   /** What becomes of the values on their way to the output matrix. */
   enum Values {
     /** They are averaged head by head and nothing else. */
     AVERAGED(Optional.empty()),
-    NORMALISED(Optional.of("values are normalised by themselves, so only rotations could be moved")),
+    NORMALISED(
+        Optional.of("values are normalised by themselves, so only rotations could be moved")),
     NORM_AFTER(Optional.of("a norm stands between the attention and o_proj")),
     GATED(Optional.of("a gate stands between the attention and o_proj"));
 
@@ -51,11 +59,20 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
 
   /** Why a layer has no V and O pair; empty where nothing speaks against one. */
   Optional<String> valueObstacle(Layer layer) {
-    return values.obstacle
-        .or(() -> layer.config().attentionGate().map(key -> "config.json's " + key + " gates the attention"))
-        .or(() -> layer.config().count("num_kv_shared_layers").isPresent()
-            ? Optional.of("config.json's num_kv_shared_layers lets other layers read the values too")
-            : Optional.empty())
+    return values
+        .obstacle
+        .or(
+            () ->
+                layer
+                    .config()
+                    .attentionGate()
+                    .map(key -> "config.json's " + key + " gates the attention"))
+        .or(
+            () ->
+                layer.config().count("num_kv_shared_layers").isPresent()
+                    ? Optional.of(
+                        "config.json's num_kv_shared_layers lets other layers read the values too")
+                    : Optional.empty())
         .or(() -> stranger(layer));
   }
 
@@ -65,19 +82,25 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
 
   /** Why a layer has no Q and K pair; empty where nothing speaks against one. */
   Optional<String> queryKeyObstacle(Layer layer) {
-    Optional<String> position = switch (positions) {
-      case ROTARY -> rotary();
-      case ROTARY_IN_SOME_LAYERS -> rotaryObstacle(layer);
-      case BESIDE -> Optional.empty();
-      case ADDED -> relativeObstacle(layer);
-    };
+    Optional<String> position =
+        switch (positions) {
+          case ROTARY -> rotary();
+          case ROTARY_IN_SOME_LAYERS -> rotaryObstacle(layer);
+          case BESIDE -> Optional.empty();
+          case ADDED -> relativeObstacle(layer);
+        };
     return position
-        .or(() -> layer.tensors().keySet().stream().anyMatch(name -> inModule(name, HEAD_NORM))
-            ? Optional.of("a norm stands between queries and keys")
-            : Optional.empty())
-        .or(() -> layer.config().count("num_kv_shared_layers").isPresent()
-            ? Optional.of("config.json's num_kv_shared_layers lets other layers read the keys too")
-            : Optional.empty())
+        .or(
+            () ->
+                layer.tensors().keySet().stream().anyMatch(name -> inModule(name, HEAD_NORM))
+                    ? Optional.of("a norm stands between queries and keys")
+                    : Optional.empty())
+        .or(
+            () ->
+                layer.config().count("num_kv_shared_layers").isPresent()
+                    ? Optional.of(
+                        "config.json's num_kv_shared_layers lets other layers read the keys too")
+                    : Optional.empty())
         .or(() -> stranger(layer));
   }
 
@@ -90,7 +113,8 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
       return (layer.number() + 1) % interval == 0 ? Optional.empty() : rotary();
     }
     if (!own.isInt() || own.intValue() < 0 || own.intValue() > 1) {
-      return Optional.of("config.json's no_rope_layers does not tell whether rotary embedding is used");
+      return Optional.of(
+          "config.json's no_rope_layers does not tell whether rotary embedding is used");
     }
     return own.intValue() == 0 ? Optional.empty() : rotary();
   }
@@ -109,18 +133,27 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
   /** A tensor in the attention that nobody has looked at could be a norm or a gate. */
   private Optional<String> stranger(Layer layer) {
     return layer.tensors().keySet().stream()
-        .filter(name -> name.startsWith(module + ".") && !inModule(name, HARMLESS) && !isScaleOfHeads(layer, name))
-        .filter(name -> layer.names().matrix(OF_MATRIX.matcher(name).replaceFirst(".weight")).isEmpty())
+        .filter(
+            name ->
+                name.startsWith(module + ".")
+                    && !inModule(name, HARMLESS)
+                    && !isScaleOfHeads(layer, name))
+        .filter(
+            name -> layer.names().matrix(OF_MATRIX.matcher(name).replaceFirst(".weight")).isEmpty())
         .findFirst()
         .map(name -> "what " + name + " does in the attention is not known");
   }
 
   private boolean isScaleOfHeads(Layer layer, String name) {
     return inModule(name, SCALE)
-        && layer.tensor(name).filter(info -> info.elements() <= layer.config().heads().orElse(1)).isPresent();
+        && layer
+            .tensor(name)
+            .filter(info -> info.elements() <= layer.config().heads().orElse(1))
+            .isPresent();
   }
 
   private boolean inModule(String name, Pattern pattern) {
-    return name.startsWith(module + ".") && pattern.matcher(name.substring(module.length() + 1)).matches();
+    return name.startsWith(module + ".")
+        && pattern.matcher(name.substring(module.length() + 1)).matches();
   }
 }

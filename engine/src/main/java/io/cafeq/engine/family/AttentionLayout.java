@@ -12,7 +12,8 @@ sealed interface AttentionLayout {
   /**
    * A matrix each. Key-value head g serves the query heads from g * group on.
    *
-   * @param keyNorm where the family has one: the norm of each head's keys, with as many entries as a head has channels
+   * @param keyNorm where the family has one: the norm of each head's keys, with as many entries as
+   *     a head has channels
    */
   record Separate(String query, String key, String value, String output, Optional<String> keyNorm)
       implements AttentionLayout {
@@ -31,7 +32,8 @@ sealed interface AttentionLayout {
       }
       int channels = size.getAsInt();
       OptionalInt queries = orFromLength(config.heads(), layer.columns(output), channels);
-      OptionalInt keyValues = orFromLength(config.count("num_key_value_heads"), layer.rows(value), channels);
+      OptionalInt keyValues =
+          orFromLength(config.count("num_key_value_heads"), layer.rows(value), channels);
       return queries.isPresent() && keyValues.isPresent()
           ? heads(queries.getAsInt(), keyValues.getAsInt(), channels)
           : Optional.empty();
@@ -48,7 +50,8 @@ sealed interface AttentionLayout {
     }
 
     private static OptionalInt orFromLength(OptionalInt given, OptionalInt length, int size) {
-      boolean divides = length.isPresent() && length.getAsInt() > 0 && length.getAsInt() % size == 0;
+      boolean divides =
+          length.isPresent() && length.getAsInt() > 0 && length.getAsInt() % size == 0;
       return given.isEmpty() && divides ? OptionalInt.of(length.getAsInt() / size) : given;
     }
   }
@@ -96,12 +99,14 @@ sealed interface AttentionLayout {
   }
 
   /**
-   * Latent attention. A head's rows are its keys without position, then its values; of the queries, those without
-   * position, then the rotary ones. Keys and queries mean those without position here.
+   * Latent attention. A head's rows are its keys without position, then its values; of the queries,
+   * those without position, then the rotary ones. Keys and queries mean those without position
+   * here.
    *
    * @param directQuery where queries do not come from a short vector
    */
-  record Latent(String query, String directQuery, String keyValue, String output) implements AttentionLayout {
+  record Latent(String query, String directQuery, String keyValue, String output)
+      implements AttentionLayout {
     @Override
     public Optional<Heads> heads(Layer layer) {
       TextConfig config = layer.config();
@@ -116,9 +121,11 @@ sealed interface AttentionLayout {
       int queryStride = plain.getAsInt() + rotary.getAsInt();
       int stride = plain.getAsInt() + values.getAsInt();
       String queries = layer.has(query) ? query : directQuery;
-      Part queryPart = Part.of(queries, heads * queryStride, plain.getAsInt(), heads, 0, queryStride);
+      Part queryPart =
+          Part.of(queries, heads * queryStride, plain.getAsInt(), heads, 0, queryStride);
       Part keyPart = Part.of(keyValue, heads * stride, plain.getAsInt(), heads, 0, stride);
-      Part valuePart = Part.of(keyValue, heads * stride, values.getAsInt(), heads, plain.getAsInt(), stride);
+      Part valuePart =
+          Part.of(keyValue, heads * stride, values.getAsInt(), heads, plain.getAsInt(), stride);
       return Optional.of(new Heads(queryPart, keyPart, valuePart, output, 1));
     }
   }

@@ -3,12 +3,17 @@ package io.cafeq.engine.family;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Tensor names that mean the same nearly everywhere. They serve to leave tensors alone, never to quantize one. */
+/**
+ * Tensor names that mean the same nearly everywhere. They serve to leave tensors alone, never to
+ * quantize one.
+ */
 final class CommonNames {
-  private static final Pattern SCALE = Pattern.compile(
-      "(.*\\.)?(\\w+_scales?(_inv|_2)?|weight_(zero_point|shape|g_idx)|(input|output)_zero_point)");
+  private static final Pattern SCALE =
+      Pattern.compile(
+          "(.*\\.)?(\\w+_scales?(_inv|_2)?|weight_(zero_point|shape|g_idx)|(input|output)_zero_point)");
   private static final Pattern BIAS = Pattern.compile("(.*[._])?(bias|beta)");
-  private static final Pattern ROUTER = Pattern.compile("(.*\\.)?(\\w*router|gate|shared_expert_gate)(\\..*)?");
+  private static final Pattern ROUTER =
+      Pattern.compile("(.*\\.)?(\\w*router|gate|shared_expert_gate)(\\..*)?");
   private static final Pattern NORM =
       Pattern.compile("(.*[._])?(\\w*[nN]orm\\w*|ln_\\w+|ln\\d*)(\\.(weight|gamma))?");
   private static final Pattern HEAD = Pattern.compile("(.*\\.)?(lm_head|embed_out)\\.weight");

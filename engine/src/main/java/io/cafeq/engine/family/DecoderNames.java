@@ -7,9 +7,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Names that most decoders have, weights [out, in]. They are taken with and without the prefixes that multimodal
- * checkpoints put before their text model; towers for images and sound have prefixes of their own and are no part of
- * it.
+ * Names that most decoders have, weights [out, in]. They are taken with and without the prefixes
+ * that multimodal checkpoints put before their text model; towers for images and sound have
+ * prefixes of their own and are no part of it.
  */
 final class DecoderNames {
   /** What may stand before the names of a text model. */
@@ -51,23 +51,30 @@ final class DecoderNames {
     return List.of(
         Matrix.of(ATTENTION + ".q_proj.weight", Role.QUERY).reading(ATTENTION),
         Matrix.of(ATTENTION + ".q_a_proj.weight", Role.QUERY_COMPRESSION).reading(ATTENTION),
-        Matrix.of(ATTENTION + ".kv_a_proj_with_mqa.weight", Role.KEY_VALUE_COMPRESSION).reading(ATTENTION),
+        Matrix.of(ATTENTION + ".kv_a_proj_with_mqa.weight", Role.KEY_VALUE_COMPRESSION)
+            .reading(ATTENTION),
         Matrix.of(ATTENTION + ".q_b_proj.weight", Role.QUERY_EXPANSION),
         Matrix.of(ATTENTION + ".kv_b_proj.weight", Role.KEY_VALUE_EXPANSION),
         Matrix.of(ATTENTION + ".o_proj.weight", Role.ATTENTION_OUTPUT));
   }
 
-  /** Qwen3-Next's layers without softmax; the few rows that make its gates and decays are left alone. */
+  /**
+   * Qwen3-Next's layers without softmax; the few rows that make its gates and decays are left
+   * alone.
+   */
   static List<Matrix> linearAttention() {
     return List.of(
         Matrix.of("linear_attn.in_proj_qkvz.weight", Role.MIXER_INPUT).reading("linear_attn"),
         Matrix.of("linear_attn.out_proj.weight", Role.MIXER_OUTPUT));
   }
 
-  /** Gemma 3n's embeddings of each layer come in through two small matrices, which are left alone. */
+  /**
+   * Gemma 3n's embeddings of each layer come in through two small matrices, which are left alone.
+   */
   static List<Matrix> layerEmbeddings() {
     return List.of(
-        Matrix.of("per_layer_input_gate.weight", Role.OTHER), Matrix.of("per_layer_projection.weight", Role.OTHER));
+        Matrix.of("per_layer_input_gate.weight", Role.OTHER),
+        Matrix.of("per_layer_projection.weight", Role.OTHER));
   }
 
   static List<Matrix> gated(String module) {
@@ -91,10 +98,16 @@ final class DecoderNames {
         Matrix.of(module + ".#." + down + ".weight", Role.DOWN).ofExperts(module));
   }
 
-  /** All experts in one tensor: gate and up [experts, in, 2 * intermediate], down [experts, intermediate, out]. */
+  /**
+   * All experts in one tensor: gate and up [experts, in, 2 * intermediate], down [experts,
+   * intermediate, out].
+   */
   static List<Matrix> stackedExperts(String module) {
     return List.of(
-        Matrix.of(module + ".gate_up_proj", Role.GATE_UP).reading(module).ofExperts(module).storedTransposed(),
+        Matrix.of(module + ".gate_up_proj", Role.GATE_UP)
+            .reading(module)
+            .ofExperts(module)
+            .storedTransposed(),
         Matrix.of(module + ".down_proj", Role.DOWN).ofExperts(module).storedTransposed());
   }
 

@@ -11,7 +11,8 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
- * The full names of a decoder's tensors in one checkpoint, where a text model's names may have a prefix.
+ * The full names of a decoder's tensors in one checkpoint, where a text model's names may have a
+ * prefix.
  *
  * @param prefix what stands before {@code layers.0} and {@code norm}
  * @param embedding the matrix [vocabulary, hidden] that tokens are looked up in
@@ -23,8 +24,8 @@ public record DecoderTensors(String prefix, String embedding, Optional<String> h
   private static final String HEAD = "lm_head.weight";
 
   /**
-   * Empty where no prefix leads to both a first layer and embeddings. Those of the text model's layers, found by structure,
-   * are tried after the usual ones.
+   * Empty where no prefix leads to both a first layer and embeddings. Those of the text model's
+   * layers, found by structure, are tried after the usual ones.
    *
    * @param shapes of all tensors, by name; asked for only where the usual prefixes lead nowhere
    * @param has whether there is a tensor of that name, tied ones included
@@ -39,9 +40,11 @@ public record DecoderTensors(String prefix, String embedding, Optional<String> h
     return prefixes.stream()
         .filter(prefix -> has.test(prefix + "layers.0.input_layernorm.weight"))
         .findFirst()
-        .flatMap(prefix -> Stream.concat(Stream.of(prefix + EMBEDDING).filter(has), head.stream())
-            .findFirst()
-            .map(embedding -> new DecoderTensors(prefix, embedding, head)));
+        .flatMap(
+            prefix ->
+                Stream.concat(Stream.of(prefix + EMBEDDING).filter(has), head.stream())
+                    .findFirst()
+                    .map(embedding -> new DecoderTensors(prefix, embedding, head)));
   }
 
   private static List<String> prefixes(JsonNode config, Map<String, List<Long>> shapes) {

@@ -15,51 +15,94 @@ import java.util.stream.Stream;
 
 /** All families that are known, found by config.json. */
 public final class Families {
-  private static final List<NamedFamily> KNOWN = List.of(
-      plain("llama", "llama"),
-      plain("mistral", "mistral"),
-      plain("qwen2", "qwen2", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"),
-      plain("qwen3", "qwen3"),
-      plain("gemma", "gemma"),
-      plain("gemma2", "gemma2"),
-      plain("gemma3", "gemma3", "gemma3_text"),
-      decoder("gemma3n", attention(Values.NORMALISED, Positions.ROTARY),
-          DecoderNames.layers(
-              DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD), DecoderNames.layerEmbeddings()),
-          "gemma3n", "gemma3n_text"),
-      decoder("bitnet", attention(Values.NORM_AFTER, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD)), "bitnet"),
-      decoder("phi3", new AttentionKind(ATTENTION, new AttentionLayout.FusedInBlocks(
-              ATTENTION + ".qkv_proj.weight", ATTENTION + ".o_proj.weight"), Values.AVERAGED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.fusedAttention(), DecoderNames.fusedGated()), "phi3"),
-      decoder("mixtral", attention(Values.AVERAGED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(),
-              DecoderNames.experts("block_sparse_moe.experts", "w1", "w3", "w2")), "mixtral"),
-      decoder("qwen2_moe", attention(Values.AVERAGED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")), "qwen2_moe"),
-      decoder("qwen3_moe", attention(Values.AVERAGED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")), "qwen3_moe"),
-      decoder("qwen3_next", attention(Values.GATED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(), DecoderNames.linearAttention(), mixture("shared_expert")),
-          "qwen3_next"),
-      latent("deepseek_v2"),
-      latent("deepseek_v3"),
-      decoder("llama4", attention(Values.AVERAGED, Positions.ROTARY_IN_SOME_LAYERS),
-          DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated("feed_forward"),
-              DecoderNames.stackedExperts("feed_forward.experts"), DecoderNames.gated("feed_forward.shared_expert")),
-          "llama4", "llama4_text"),
-      decoder("gpt_oss", attention(Values.AVERAGED, Positions.ROTARY),
-          DecoderNames.layers(DecoderNames.attention(), DecoderNames.stackedExperts("mlp.experts"),
-              DecoderNames.packedExperts("mlp.experts")), "gpt_oss"),
-      OlderNames.gpt2(),
-      OlderNames.gptNeox(),
-      OlderNames.bert(),
-      OlderNames.distilbert());
+  private static final List<NamedFamily> KNOWN =
+      List.of(
+          plain("llama", "llama"),
+          plain("mistral", "mistral"),
+          plain("qwen2", "qwen2", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"),
+          plain("qwen3", "qwen3"),
+          plain("gemma", "gemma"),
+          plain("gemma2", "gemma2"),
+          plain("gemma3", "gemma3", "gemma3_text"),
+          decoder(
+              "gemma3n",
+              attention(Values.NORMALISED, Positions.ROTARY),
+              DecoderNames.layers(
+                  DecoderNames.attention(),
+                  DecoderNames.gated(FEED_FORWARD),
+                  DecoderNames.layerEmbeddings()),
+              "gemma3n",
+              "gemma3n_text"),
+          decoder(
+              "bitnet",
+              attention(Values.NORM_AFTER, Positions.ROTARY),
+              DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD)),
+              "bitnet"),
+          decoder(
+              "phi3",
+              new AttentionKind(
+                  ATTENTION,
+                  new AttentionLayout.FusedInBlocks(
+                      ATTENTION + ".qkv_proj.weight", ATTENTION + ".o_proj.weight"),
+                  Values.AVERAGED,
+                  Positions.ROTARY),
+              DecoderNames.layers(DecoderNames.fusedAttention(), DecoderNames.fusedGated()),
+              "phi3"),
+          decoder(
+              "mixtral",
+              attention(Values.AVERAGED, Positions.ROTARY),
+              DecoderNames.layers(
+                  DecoderNames.attention(),
+                  DecoderNames.experts("block_sparse_moe.experts", "w1", "w3", "w2")),
+              "mixtral"),
+          decoder(
+              "qwen2_moe",
+              attention(Values.AVERAGED, Positions.ROTARY),
+              DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")),
+              "qwen2_moe"),
+          decoder(
+              "qwen3_moe",
+              attention(Values.AVERAGED, Positions.ROTARY),
+              DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")),
+              "qwen3_moe"),
+          decoder(
+              "qwen3_next",
+              attention(Values.GATED, Positions.ROTARY),
+              DecoderNames.layers(
+                  DecoderNames.attention(),
+                  DecoderNames.linearAttention(),
+                  mixture("shared_expert")),
+              "qwen3_next"),
+          latent("deepseek_v2"),
+          latent("deepseek_v3"),
+          decoder(
+              "llama4",
+              attention(Values.AVERAGED, Positions.ROTARY_IN_SOME_LAYERS),
+              DecoderNames.layers(
+                  DecoderNames.attention(),
+                  DecoderNames.gated("feed_forward"),
+                  DecoderNames.stackedExperts("feed_forward.experts"),
+                  DecoderNames.gated("feed_forward.shared_expert")),
+              "llama4",
+              "llama4_text"),
+          decoder(
+              "gpt_oss",
+              attention(Values.AVERAGED, Positions.ROTARY),
+              DecoderNames.layers(
+                  DecoderNames.attention(),
+                  DecoderNames.stackedExperts("mlp.experts"),
+                  DecoderNames.packedExperts("mlp.experts")),
+              "gpt_oss"),
+          OlderNames.gpt2(),
+          OlderNames.gptNeox(),
+          OlderNames.bert(),
+          OlderNames.distilbert());
 
   private Families() {}
 
   /**
-   * By {@code model_type}, and by that of the section where a multimodal model describes its text model.
+   * By {@code model_type}, and by that of the section where a multimodal model describes its text
+   * model.
    *
    * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
    */
@@ -81,15 +124,25 @@ public final class Families {
   }
 
   private static NamedFamily plain(String name, String... modelTypes) {
-    return decoder(name, attention(Values.AVERAGED, Positions.ROTARY),
-        DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD)), modelTypes);
+    return decoder(
+        name,
+        attention(Values.AVERAGED, Positions.ROTARY),
+        DecoderNames.layers(DecoderNames.attention(), DecoderNames.gated(FEED_FORWARD)),
+        modelTypes);
   }
 
   private static NamedFamily latent(String name) {
-    AttentionLayout layout = new AttentionLayout.Latent(ATTENTION + ".q_b_proj.weight", ATTENTION + ".q_proj.weight",
-        ATTENTION + ".kv_b_proj.weight", ATTENTION + ".o_proj.weight");
-    return decoder(name, new AttentionKind(ATTENTION, layout, Values.AVERAGED, Positions.BESIDE),
-        DecoderNames.layers(DecoderNames.latentAttention(), mixture("shared_experts")), name);
+    AttentionLayout layout =
+        new AttentionLayout.Latent(
+            ATTENTION + ".q_b_proj.weight",
+            ATTENTION + ".q_proj.weight",
+            ATTENTION + ".kv_b_proj.weight",
+            ATTENTION + ".o_proj.weight");
+    return decoder(
+        name,
+        new AttentionKind(ATTENTION, layout, Values.AVERAGED, Positions.BESIDE),
+        DecoderNames.layers(DecoderNames.latentAttention(), mixture("shared_experts")),
+        name);
   }
 
   private static NamedFamily decoder(
@@ -98,9 +151,16 @@ public final class Families {
   }
 
   private static AttentionKind attention(Values values, Positions positions) {
-    return new AttentionKind(ATTENTION, new AttentionLayout.Separate(
-        ATTENTION + ".q_proj.weight", ATTENTION + ".k_proj.weight", ATTENTION + ".v_proj.weight",
-        ATTENTION + ".o_proj.weight", Optional.of(ATTENTION + ".k_norm.weight")), values, positions);
+    return new AttentionKind(
+        ATTENTION,
+        new AttentionLayout.Separate(
+            ATTENTION + ".q_proj.weight",
+            ATTENTION + ".k_proj.weight",
+            ATTENTION + ".v_proj.weight",
+            ATTENTION + ".o_proj.weight",
+            Optional.of(ATTENTION + ".k_norm.weight")),
+        values,
+        positions);
   }
 
   /** Dense layers, experts, and experts that every token passes. */

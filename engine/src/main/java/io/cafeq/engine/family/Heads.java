@@ -5,7 +5,8 @@ import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * Where the heads of one layer lie. Rows are counted as [out, in] has them, however a tensor is stored.
+ * Where the heads of one layer lie. Rows are counted as [out, in] has them, however a tensor is
+ * stored.
  *
  * @param output the matrix that reads the heads' values side by side, query head after query head
  * @param group query heads that share a key-value head
@@ -26,7 +27,11 @@ record Heads(Part query, Part key, Part value, String output, int group) {
 
     /** Heads at equal distances. */
     static Part of(String matrix, int rows, int size, int heads, int start, int stride) {
-      return new Part(matrix, rows, size, IntStream.range(0, heads).mapToObj(head -> start + head * stride).toList());
+      return new Part(
+          matrix,
+          rows,
+          size,
+          IntStream.range(0, heads).mapToObj(head -> start + head * stride).toList());
     }
   }
 
@@ -37,6 +42,9 @@ record Heads(Part query, Part key, Part value, String output, int group) {
 
   /** For each key-value head the places of its query heads, found by their number. */
   List<Integer> ofGroup(int keyValueHead, IntUnaryOperator place) {
-    return IntStream.range(0, group).map(i -> place.applyAsInt(keyValueHead * group + i)).boxed().toList();
+    return IntStream.range(0, group)
+        .map(i -> place.applyAsInt(keyValueHead * group + i))
+        .boxed()
+        .toList();
   }
 }

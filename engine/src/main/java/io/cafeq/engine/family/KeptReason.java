@@ -22,7 +22,10 @@ public enum KeptReason {
     return text;
   }
 
-  /** Whether the matrix stands in a layer of the text model, and whoever ran the program did not ask for it to stay. */
+  /**
+   * Whether the matrix stands in a layer of the text model, and whoever ran the program did not ask
+   * for it to stay.
+   */
   public boolean isLoss() {
     return switch (this) {
       case STEERING, FAMILY, UNREADABLE -> true;

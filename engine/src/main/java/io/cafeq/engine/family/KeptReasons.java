@@ -12,9 +12,13 @@ final class KeptReasons {
     return switch (structure.region(name, shape)) {
       case OTHER_MODALITY -> KeptReason.OTHER_MODALITY;
       case UNUSED_LAYER -> KeptReason.UNUSED_LAYERS;
-      case LAYER -> byRole(role).orElseGet(() -> structure.isTable(name, shape)
-          ? KeptReason.EMBEDDINGS
-          : roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING));
+      case LAYER ->
+          byRole(role)
+              .orElseGet(
+                  () ->
+                      structure.isTable(name, shape)
+                          ? KeptReason.EMBEDDINGS
+                          : roles.find(name).map(KeptReasons::inLayer).orElse(KeptReason.STEERING));
       case VOCABULARY -> byRole(role).orElse(KeptReason.EMBEDDINGS);
       case OUTSIDE -> byRole(role).orElse(KeptReason.OUTSIDE);
     };
@@ -25,8 +29,23 @@ final class KeptReasons {
     return switch (role) {
       case EMBEDDING, HEAD -> Optional.of(KeptReason.EMBEDDINGS);
       case ROUTER, NORM, BIAS, SCALE -> Optional.of(KeptReason.STEERING);
-      case OTHER, QUERY, QUERY_COMPRESSION, KEY, VALUE, QUERY_KEY_VALUE, KEY_VALUE_COMPRESSION, QUERY_EXPANSION,
-          KEY_VALUE_EXPANSION, ATTENTION_OUTPUT, MIXER_INPUT, MIXER_OUTPUT, GATE, UP, GATE_UP, DOWN, MATRIX ->
+      case OTHER,
+          QUERY,
+          QUERY_COMPRESSION,
+          KEY,
+          VALUE,
+          QUERY_KEY_VALUE,
+          KEY_VALUE_COMPRESSION,
+          QUERY_EXPANSION,
+          KEY_VALUE_EXPANSION,
+          ATTENTION_OUTPUT,
+          MIXER_INPUT,
+          MIXER_OUTPUT,
+          GATE,
+          UP,
+          GATE_UP,
+          DOWN,
+          MATRIX ->
           Optional.empty();
     };
   }

@@ -8,9 +8,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * One model of a family whose names are known. Names may have anything before them, as long as the layers that it stands before
- * are the text model's; and what the family does not name in those layers, such as experts stored as one stack, is found
- * by its structure.
+ * One model of a family whose names are known. Names may have anything before them, as long as the
+ * layers that it stands before are the text model's; and what the family does not name in those
+ * layers, such as experts stored as one stack, is found by its structure.
  */
 final class KnownModel implements ModelFamily {
   private final NamedFamily family;
@@ -38,29 +38,39 @@ final class KnownModel implements ModelFamily {
 
   @Override
   public Place place(String tensorName) {
-    return layers.locate(tensorName)
+    return layers
+        .locate(tensorName)
         .flatMap(found -> layers.matrix(found.name()).map(matrix -> place(found, matrix)))
         .or(() -> outerRole(tensorName).map(Place::of))
         // A tower's own embeddings are not the text model's, which --embeddings means.
-        .or(() -> CommonNames.role(tensorName)
-            .filter(role -> role != Role.EMBEDDING && role != Role.HEAD)
-            .map(Place::of))
+        .or(
+            () ->
+                CommonNames.role(tensorName)
+                    .filter(role -> role != Role.EMBEDDING && role != Role.HEAD)
+                    .map(Place::of))
         .or(() -> byStructure(tensorName))
         .orElseGet(() -> Place.of(Role.OTHER));
   }
 
   private Optional<Role> outerRole(String tensorName) {
-    return family.outer().role(tensorName)
+    return family
+        .outer()
+        .role(tensorName)
         .or(() -> wrapping.unwrapped(tensorName).flatMap(family.outer()::role));
   }
 
   /** Experts read the layer's input together, as those that the family names do. */
   private Optional<Place> byStructure(String tensorName) {
-    return layerShapes.find(tensorName)
+    return layerShapes
+        .find(tensorName)
         .filter(at -> isUsed(at.number()))
         .flatMap(at -> roles.find(tensorName))
         .flatMap(LayerRoles.Found::place)
-        .map(place -> place.role() == Role.DOWN ? place : place.experts().map(place::reading).orElse(place));
+        .map(
+            place ->
+                place.role() == Role.DOWN
+                    ? place
+                    : place.experts().map(place::reading).orElse(place));
   }
 
   @Override
@@ -70,7 +80,8 @@ final class KnownModel implements ModelFamily {
 
   @Override
   public OptionalInt layer(String tensorName) {
-    return layers.locate(tensorName)
+    return layers
+        .locate(tensorName)
         .map(LayerNames.InLayer::layer)
         .filter(this::isUsed)
         .map(OptionalInt::of)
@@ -87,11 +98,15 @@ final class KnownModel implements ModelFamily {
   }
 
   private Place place(LayerNames.InLayer found, LayerNames.Matrix matrix) {
-    boolean transposed = layerShapes.isTransposed(found.prefix() + found.name(), matrix.transposed());
+    boolean transposed =
+        layerShapes.isTransposed(found.prefix() + found.name(), matrix.transposed());
     if (!isUsed(found.layer())) {
       return new Place(Role.OTHER, Optional.empty(), Optional.empty(), transposed);
     }
-    return new Place(matrix.role(), matrix.input().map(input -> found.prefix() + input),
-        matrix.experts().map(experts -> found.prefix() + experts), transposed);
+    return new Place(
+        matrix.role(),
+        matrix.input().map(input -> found.prefix() + input),
+        matrix.experts().map(experts -> found.prefix() + experts),
+        transposed);
   }
 }

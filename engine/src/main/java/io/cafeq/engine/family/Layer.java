@@ -14,13 +14,19 @@ import java.util.SortedMap;
  * @param tensors by what follows the layer's number
  */
 record Layer(
-    TextConfig config, LayerNames names, LayerShapes shapes, String start, int number, SortedMap<String, TensorInfo> tensors) {
+    TextConfig config,
+    LayerNames names,
+    LayerShapes shapes,
+    String start,
+    int number,
+    SortedMap<String, TensorInfo> tensors) {
   boolean has(String name) {
     return tensors.containsKey(name);
   }
 
   boolean has(Role role) {
-    return tensors.keySet().stream().anyMatch(name -> names.matrix(name).filter(m -> m.role() == role).isPresent());
+    return tensors.keySet().stream()
+        .anyMatch(name -> names.matrix(name).filter(m -> m.role() == role).isPresent());
   }
 
   Optional<TensorInfo> tensor(String name) {
@@ -44,12 +50,16 @@ record Layer(
 
   /** Entries of a vector; empty where there is no such vector. */
   OptionalInt entries(String name) {
-    return tensor(name).filter(info -> info.shape().size() == 1).map(info -> whole(info.shape(), 0))
+    return tensor(name)
+        .filter(info -> info.shape().size() == 1)
+        .map(info -> whole(info.shape(), 0))
         .orElse(OptionalInt.empty());
   }
 
   private OptionalInt length(String name, int dimension) {
-    return tensor(name).filter(TensorInfo::isMatrix).map(info -> whole(info.shape(), dimension))
+    return tensor(name)
+        .filter(TensorInfo::isMatrix)
+        .map(info -> whole(info.shape(), dimension))
         .orElse(OptionalInt.empty());
   }
 
@@ -59,6 +69,7 @@ record Layer(
   }
 
   private boolean isTransposed(String name) {
-    return shapes.isTransposed(fullName(name), names.matrix(name).map(LayerNames.Matrix::transposed).orElse(false));
+    return shapes.isTransposed(
+        fullName(name), names.matrix(name).map(LayerNames.Matrix::transposed).orElse(false));
   }
 }

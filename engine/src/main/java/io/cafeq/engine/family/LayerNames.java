@@ -16,11 +16,17 @@ final class LayerNames {
    * One matrix of a layer.
    *
    * @param name what follows the layer's number, with {@code #} for the number of an expert
-   * @param input what matrices that read the same input have in common, following the layer's number
+   * @param input what matrices that read the same input have in common, following the layer's
+   *     number
    * @param experts what all experts of the layer have in common, following the layer's number
    * @param transposed whether it is stored as [in, out], or as a stack of such matrices
    */
-  record Matrix(String name, Role role, Optional<String> input, Optional<String> experts, boolean transposed) {
+  record Matrix(
+      String name,
+      Role role,
+      Optional<String> input,
+      Optional<String> experts,
+      boolean transposed) {
     static Matrix of(String name, Role role) {
       return new Matrix(name, role, Optional.empty(), Optional.empty(), false);
     }
@@ -56,9 +62,13 @@ final class LayerNames {
   private final Pattern pattern;
   private final Map<String, Matrix> matrices;
 
-  /** @param start regular expression of what stands before the layer's number */
+  /**
+   * @param start regular expression of what stands before the layer's number
+   */
   LayerNames(String start, List<Matrix> matrices) {
-    this(start, matrices.stream().collect(Collectors.toUnmodifiableMap(Matrix::name, Function.identity())));
+    this(
+        start,
+        matrices.stream().collect(Collectors.toUnmodifiableMap(Matrix::name, Function.identity())));
   }
 
   private LayerNames(String start, Map<String, Matrix> matrices) {
@@ -72,7 +82,8 @@ final class LayerNames {
   LayerNames wrapped(Wrapping wrapping) {
     return wrapping.prefix().isEmpty()
         ? this
-        : new LayerNames("(?:" + Pattern.quote(wrapping.prefix()) + ")?" + "(?:" + start + ")", matrices);
+        : new LayerNames(
+            "(?:" + Pattern.quote(wrapping.prefix()) + ")?" + "(?:" + start + ")", matrices);
   }
 
   /** Whether that may stand before a layer's number. */
@@ -84,11 +95,15 @@ final class LayerNames {
   Optional<InLayer> locate(String tensorName) {
     Matcher found = pattern.matcher(tensorName);
     return found.matches()
-        ? Optional.of(new InLayer(found.group("start"), Integer.parseInt(found.group("layer")), found.group("name")))
+        ? Optional.of(
+            new InLayer(
+                found.group("start"), Integer.parseInt(found.group("layer")), found.group("name")))
         : Optional.empty();
   }
 
-  /** @param name what follows the layer's number */
+  /**
+   * @param name what follows the layer's number
+   */
   Optional<Matrix> matrix(String name) {
     return Optional.ofNullable(matrices.get(EXPERT.matcher(name).replaceFirst(".#.")));
   }

@@ -7,18 +7,27 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SortedMap;
 
-/** The text model's layers by the names of their tensors: what else is in a layer, and how it is stored. Immutable. */
+/**
+ * The text model's layers by the names of their tensors: what else is in a layer, and how it is
+ * stored. Immutable.
+ */
 final class LayerShapes {
   private final Map<String, LayerStack> stacks = new HashMap<>();
   private final Map<String, Optional<Boolean>> transposed = new HashMap<>();
   private final StorageOrder order;
 
-  /** @param hidden channels of the vectors that layers pass on */
+  /**
+   * @param hidden channels of the vectors that layers pass on
+   */
   LayerShapes(List<LayerStack> stacks, OptionalLong hidden) {
     this.order = new StorageOrder(hidden);
     for (LayerStack stack : stacks) {
       this.stacks.put(stack.start(), stack);
-      stack.layers().forEach((number, layer) -> transposed.put(stack.start() + number + ".", order.ofLayer(layer)));
+      stack
+          .layers()
+          .forEach(
+              (number, layer) ->
+                  transposed.put(stack.start() + number + ".", order.ofLayer(layer)));
     }
   }
 
@@ -37,13 +46,21 @@ final class LayerShapes {
 
   /** Empty for what is in none of the layers, and for names that no tensor has. */
   Optional<InLayer> find(String tensorName) {
-    return LayerStack.locate(tensorName).flatMap(found -> {
-      LayerStack stack = stacks.get(found.start());
-      SortedMap<String, List<Long>> layer = stack == null ? null : stack.layers().get(found.number());
-      return layer == null || !layer.containsKey(found.rest())
-          ? Optional.empty()
-          : Optional.of(new InLayer(found.start() + found.number() + ".", found.number(), found.rest(), layer));
-    });
+    return LayerStack.locate(tensorName)
+        .flatMap(
+            found -> {
+              LayerStack stack = stacks.get(found.start());
+              SortedMap<String, List<Long>> layer =
+                  stack == null ? null : stack.layers().get(found.number());
+              return layer == null || !layer.containsKey(found.rest())
+                  ? Optional.empty()
+                  : Optional.of(
+                      new InLayer(
+                          found.start() + found.number() + ".",
+                          found.number(),
+                          found.rest(),
+                          layer));
+            });
   }
 
   /**
@@ -53,7 +70,10 @@ final class LayerShapes {
    */
   boolean isTransposed(String tensorName, boolean usual) {
     return find(tensorName)
-        .flatMap(at -> order.isTransposed(at.rest(), at.layer(), transposed.getOrDefault(at.prefix(), Optional.empty())))
+        .flatMap(
+            at ->
+                order.isTransposed(
+                    at.rest(), at.layer(), transposed.getOrDefault(at.prefix(), Optional.empty())))
         .orElse(usual);
   }
 }

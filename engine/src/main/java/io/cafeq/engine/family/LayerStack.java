@@ -10,8 +10,9 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * Layers that repeat: what the names of their tensors begin with, and for each layer the shapes of its tensors. A stack has at
- * least two matrices in some layer; a list of single matrices, as adapters and mergers have it, is none.
+ * Layers that repeat: what the names of their tensors begin with, and for each layer the shapes of
+ * its tensors. A stack has at least two matrices in some layer; a list of single matrices, as
+ * adapters and mergers have it, is none.
  *
  * @param start the names' beginning up to the layer's number, full stop included
  * @param layers by number: what follows the number in a name, and the shape
@@ -28,35 +29,53 @@ record LayerStack(String start, SortedMap<Integer, SortedMap<String, List<Long>>
   record Numbered(String start, int number, String rest) {}
 
   /**
-   * Empty for a name without a number between full stops. One that a name begins with counts modules of a pipeline, as in
-   * {@code 0.auto_model.}, and no layers.
+   * Empty for a name without a number between full stops. One that a name begins with counts
+   * modules of a pipeline, as in {@code 0.auto_model.}, and no layers.
    */
   static Optional<Numbered> locate(String name) {
     int from = 0;
     for (int stop = name.indexOf('.'); stop >= 0; stop = name.indexOf('.', from)) {
       String module = name.substring(from, stop);
-      if (from > 0 && !module.isEmpty() && module.length() <= MOST_DIGITS && module.chars().allMatch(c -> c >= '0' && c <= '9')) {
-        return Optional.of(new Numbered(name.substring(0, from), Integer.parseInt(module), name.substring(stop + 1)));
+      if (from > 0
+          && !module.isEmpty()
+          && module.length() <= MOST_DIGITS
+          && module.chars().allMatch(c -> c >= '0' && c <= '9')) {
+        return Optional.of(
+            new Numbered(
+                name.substring(0, from), Integer.parseInt(module), name.substring(stop + 1)));
       }
       from = stop + 1;
     }
     return Optional.empty();
   }
 
-  /** @param shapes of all tensors, by name */
+  /**
+   * @param shapes of all tensors, by name
+   */
   static List<LayerStack> find(Map<String, List<Long>> shapes) {
     SortedMap<String, LayerStack> stacks = new TreeMap<>();
-    shapes.forEach((name, shape) -> locate(name).ifPresent(found -> stacks
-        .computeIfAbsent(found.start(), start -> new LayerStack(start, new TreeMap<>()))
-        .layers()
-        .computeIfAbsent(found.number(), number -> new TreeMap<>())
-        .put(found.rest(), shape)));
+    shapes.forEach(
+        (name, shape) ->
+            locate(name)
+                .ifPresent(
+                    found ->
+                        stacks
+                            .computeIfAbsent(
+                                found.start(), start -> new LayerStack(start, new TreeMap<>()))
+                            .layers()
+                            .computeIfAbsent(found.number(), number -> new TreeMap<>())
+                            .put(found.rest(), shape)));
     return stacks.values().stream().filter(LayerStack::hasLayers).toList();
   }
 
   private boolean hasLayers() {
     return layers.values().stream()
-        .anyMatch(layer -> layer.values().stream().filter(shape -> shape.size() == 2 || shape.size() == 3).count() > 1);
+        .anyMatch(
+            layer ->
+                layer.values().stream()
+                        .filter(shape -> shape.size() == 2 || shape.size() == 3)
+                        .count()
+                    > 1);
   }
 
   /** Layers by the highest number, those that are missing counted too. */
@@ -74,21 +93,26 @@ record LayerStack(String start, SortedMap<Integer, SortedMap<String, List<Long>>
     return layers.values().stream().flatMap(layer -> layer.values().stream());
   }
 
-  /** How many experts a layer has: lengths of stacks of three dimensions, and numbers that follow a module of experts. */
+  /**
+   * How many experts a layer has: lengths of stacks of three dimensions, and numbers that follow a
+   * module of experts.
+   */
   Set<Long> experts() {
     Set<Long> counts = new HashSet<>();
     for (SortedMap<String, List<Long>> layer : layers.values()) {
       Map<String, Long> numbered = new TreeMap<>();
-      layer.forEach((rest, shape) -> {
-        NameWords words = NameWords.of(rest);
-        if (!words.hasAny(LayerWords.EXPERTS)) {
-          return;
-        }
-        if (shape.size() == 3) {
-          counts.add(shape.getFirst());
-        }
-        locate(rest).ifPresent(inner -> numbered.merge(inner.start(), inner.number() + 1L, Math::max));
-      });
+      layer.forEach(
+          (rest, shape) -> {
+            NameWords words = NameWords.of(rest);
+            if (!words.hasAny(LayerWords.EXPERTS)) {
+              return;
+            }
+            if (shape.size() == 3) {
+              counts.add(shape.getFirst());
+            }
+            locate(rest)
+                .ifPresent(inner -> numbered.merge(inner.start(), inner.number() + 1L, Math::max));
+          });
       counts.addAll(numbered.values());
     }
     return counts;

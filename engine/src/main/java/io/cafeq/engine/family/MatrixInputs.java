@@ -19,7 +19,9 @@ public final class MatrixInputs {
     this.family = family;
   }
 
-  /** @param shapes as in {@link Families#of} */
+  /**
+   * @param shapes as in {@link Families#of}
+   */
   public static MatrixInputs of(JsonNode config, Map<String, List<Long>> shapes) {
     return new MatrixInputs(Families.of(config, shapes));
   }
@@ -41,19 +43,27 @@ public final class MatrixInputs {
    */
   public Optional<MatrixInput> of(WeightTensor weight, int expert) {
     ModelFamily.Place place = family.place(weight.name());
-    if (!place.role().isLinear() || place.role() == Role.MATRIX || family.layer(weight.name()).isEmpty()) {
+    if (!place.role().isLinear()
+        || place.role() == Role.MATRIX
+        || family.layer(weight.name()).isEmpty()) {
       return Optional.empty();
     }
-    return Optional.of(place.experts()
-        .map(experts -> ofExpert(weight, experts, place.input().isPresent(), expert))
-        .orElseGet(() -> new MatrixInput(place.input().orElse(weight.name()), weight.columns(), Optional.empty())));
+    return Optional.of(
+        place
+            .experts()
+            .map(experts -> ofExpert(weight, experts, place.input().isPresent(), expert))
+            .orElseGet(
+                () ->
+                    new MatrixInput(
+                        place.input().orElse(weight.name()), weight.columns(), Optional.empty())));
   }
 
   /**
-   * The tensor's name has the expert's number after what all experts have in common, unless they are stacked; inputs of
-   * stacked ones are called as they would be one by one.
+   * The tensor's name has the expert's number after what all experts have in common, unless they
+   * are stacked; inputs of stacked ones are called as they would be one by one.
    */
-  private static MatrixInput ofExpert(WeightTensor weight, String experts, boolean shared, int expert) {
+  private static MatrixInput ofExpert(
+      WeightTensor weight, String experts, boolean shared, int expert) {
     String rest = weight.name().substring(Math.min(weight.name().length(), experts.length() + 1));
     int dot = rest.indexOf('.');
     boolean numbered = !weight.isStack() && dot > 0;

@@ -7,7 +7,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** What the tensors of one model are, by its family's names or by structure. {@link Families} finds it. */
+/**
+ * What the tensors of one model are, by its family's names or by structure. {@link Families} finds
+ * it.
+ */
 public interface ModelFamily {
   /** As it stands in plans and manifests. */
   String name();
@@ -17,7 +20,10 @@ public interface ModelFamily {
     return true;
   }
 
-  /** Where a tensor stands; names that no tensor has, as those of tied ones, are judged by themselves. */
+  /**
+   * Where a tensor stands; names that no tensor has, as those of tied ones, are judged by
+   * themselves.
+   */
   Place place(String tensorName);
 
   /**
@@ -44,9 +50,10 @@ public interface ModelFamily {
   /**
    * Where a tensor stands in the model.
    *
-   * @param input tensors with the same text read the same input and may share a transform; their unit's ID starts so
-   * @param experts where the tensor is of one expert, or of all stacked: what all experts of the layer have in common; their
-   *     tensors of one kind share a file whose ID starts so
+   * @param input tensors with the same text read the same input and may share a transform; their
+   *     unit's ID starts so
+   * @param experts where the tensor is of one expert, or of all stacked: what all experts of the
+   *     layer have in common; their tensors of one kind share a file whose ID starts so
    * @param transposed whether it is stored as [in, out], or as a stack of such matrices
    */
   record Place(Role role, Optional<String> input, Optional<String> experts, boolean transposed) {

@@ -9,8 +9,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * A tensor's name, or the beginning of one, as what people mean by it: its modules between full stops, and the words of each.
- * {@code mlp.gate_up_proj.weight} has the modules {@code mlp} and {@code gate_up_proj}, the latter of the words gate, up, proj.
+ * A tensor's name, or the beginning of one, as what people mean by it: its modules between full
+ * stops, and the words of each. {@code mlp.gate_up_proj.weight} has the modules {@code mlp} and
+ * {@code gate_up_proj}, the latter of the words gate, up, proj.
  */
 record NameWords(List<List<String>> modules) {
   private static final Pattern STOPS = Pattern.compile("\\.");
@@ -30,10 +31,11 @@ record NameWords(List<List<String>> modules) {
       if (NUMBER.matcher(each).matches()) {
         continue;
       }
-      modules.add(Arrays.stream(BETWEEN_WORDS.split(each))
-          .filter(word -> !word.isEmpty())
-          .map(word -> word.toLowerCase(Locale.ROOT))
-          .toList());
+      modules.add(
+          Arrays.stream(BETWEEN_WORDS.split(each))
+              .filter(word -> !word.isEmpty())
+              .map(word -> word.toLowerCase(Locale.ROOT))
+              .toList());
     }
     return new NameWords(modules);
   }
@@ -50,7 +52,8 @@ record NameWords(List<List<String>> modules) {
 
   /** Whether a module but the last is called exactly that. */
   boolean isInside(Set<String> names) {
-    return modules.stream().limit(Math.max(0, modules.size() - 1L))
+    return modules.stream()
+        .limit(Math.max(0, modules.size() - 1L))
         .anyMatch(words -> names.contains(String.join("_", words)));
   }
 
@@ -63,8 +66,8 @@ record NameWords(List<List<String>> modules) {
   }
 
   /**
-   * Of two kinds of words the one that comes last: a tower around a text model is no tower. Within a module {@code first}
-   * wins.
+   * Of two kinds of words the one that comes last: a tower around a text model is no tower. Within
+   * a module {@code first} wins.
    */
   boolean endsWithAny(Set<String> first, Set<String> second) {
     for (List<String> words : modules.reversed()) {

@@ -6,7 +6,12 @@ import java.util.Map;
 import java.util.Set;
 
 /** The description of a family whose names have been looked at. */
-record NamedFamily(String name, Set<String> modelTypes, LayerNames layers, OuterNames outer, AttentionKind attention) {
+record NamedFamily(
+    String name,
+    Set<String> modelTypes,
+    LayerNames layers,
+    OuterNames outer,
+    AttentionKind attention) {
   NamedFamily {
     modelTypes = Set.copyOf(modelTypes);
   }

@@ -3,7 +3,10 @@ package io.cafeq.engine.family;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** What the text model's embeddings and its head over the vocabulary are called, as regular expressions. */
+/**
+ * What the text model's embeddings and its head over the vocabulary are called, as regular
+ * expressions.
+ */
 record OuterNames(Pattern embedding, Pattern head) {
   OuterNames(String embedding, String head) {
     this(Pattern.compile(embedding), Pattern.compile(head));

@@ -16,8 +16,8 @@ import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * Finds the pairs of a model, layer by layer, and gathers why others have none. A pair is legal only where config.json
- * and the shapes of all tensors that take part say the same.
+ * Finds the pairs of a model, layer by layer, and gathers why others have none. A pair is legal
+ * only where config.json and the shapes of all tensors that take part say the same.
  */
 final class PairFinder {
   private final TextConfig config;
@@ -27,16 +27,23 @@ final class PairFinder {
   private final List<Coupling> legal = new ArrayList<>();
   private final Refusals refusals = new Refusals();
 
-  private PairFinder(TextConfig config, LayerNames names, LayerShapes shapes, AttentionKind attention) {
+  private PairFinder(
+      TextConfig config, LayerNames names, LayerShapes shapes, AttentionKind attention) {
     this.config = config;
     this.names = names;
     this.shapes = shapes;
     this.attention = attention;
   }
 
-  /** @param tensors the stored tensors by name */
+  /**
+   * @param tensors the stored tensors by name
+   */
   static Couplings find(
-      TextConfig config, LayerNames names, LayerShapes shapes, AttentionKind attention, Map<String, TensorInfo> tensors) {
+      TextConfig config,
+      LayerNames names,
+      LayerShapes shapes,
+      AttentionKind attention,
+      Map<String, TensorInfo> tensors) {
     PairFinder finder = new PairFinder(config, names, shapes, attention);
     finder.layers(tensors).forEach(finder::visit);
     return new Couplings(finder.legal, finder.refusals.sentences());
@@ -44,10 +51,25 @@ final class PairFinder {
 
   private List<Layer> layers(Map<String, TensorInfo> tensors) {
     Map<String, Layer> layers = new TreeMap<>();
-    tensors.forEach((name, info) -> names.locate(name).ifPresent(place -> layers
-        .computeIfAbsent(place.prefix(),
-            prefix -> new Layer(config, names, shapes, place.start(), place.layer(), new TreeMap<>()))
-        .tensors().put(place.name(), info)));
+    tensors.forEach(
+        (name, info) ->
+            names
+                .locate(name)
+                .ifPresent(
+                    place ->
+                        layers
+                            .computeIfAbsent(
+                                place.prefix(),
+                                prefix ->
+                                    new Layer(
+                                        config,
+                                        names,
+                                        shapes,
+                                        place.start(),
+                                        place.layer(),
+                                        new TreeMap<>()))
+                            .tensors()
+                            .put(place.name(), info)));
     return layers.values().stream()
         .sorted(Comparator.comparingInt(Layer::number).thenComparing(Layer::start))
         .toList();
@@ -55,10 +77,14 @@ final class PairFinder {
 
   private void visit(Layer layer) {
     if (config.layers().isPresent() && layer.number() >= config.layers().getAsInt()) {
-      refusals.add(Kind.VALUE_OUTPUT, layer.number(), "layers beyond those that config.json counts keep their bytes");
+      refusals.add(
+          Kind.VALUE_OUTPUT,
+          layer.number(),
+          "layers beyond those that config.json counts keep their bytes");
       return;
     }
-    if (layer.tensors().keySet().stream().noneMatch(name -> name.startsWith(attention.module() + "."))) {
+    if (layer.tensors().keySet().stream()
+        .noneMatch(name -> name.startsWith(attention.module() + "."))) {
       if (layer.has(Role.MIXER_INPUT)) {
         refusals.add(Kind.VALUE_OUTPUT, layer.number(), "the attention is linear");
       }
@@ -72,11 +98,18 @@ final class PairFinder {
   }
 
   private void record(Layer layer, Kind kind, Optional<Heads> heads, Optional<String> obstacle) {
-    Optional<String> reason = obstacle
-        .or(() -> config.unclearHeads().map(key -> "config.json's " + key + " is no number of heads or channels"))
-        .or(() -> heads.isEmpty()
-            ? Optional.of("config.json and the shapes do not tell the heads")
-            : mismatch(layer, kind, heads.get()).or(() -> tooLarge(kind, heads.get())));
+    Optional<String> reason =
+        obstacle
+            .or(
+                () ->
+                    config
+                        .unclearHeads()
+                        .map(key -> "config.json's " + key + " is no number of heads or channels"))
+            .or(
+                () ->
+                    heads.isEmpty()
+                        ? Optional.of("config.json and the shapes do not tell the heads")
+                        : mismatch(layer, kind, heads.get()).or(() -> tooLarge(kind, heads.get())));
     if (reason.isPresent()) {
       refusals.add(kind, layer.number(), reason.get());
     } else {
@@ -85,12 +118,14 @@ final class PairFinder {
   }
 
   private static Optional<String> tooLarge(Kind kind, Heads heads) {
-    int size = switch (kind) {
-      case QUERY_KEY -> heads.key().size();
-      case VALUE_OUTPUT -> heads.value().size();
-    };
+    int size =
+        switch (kind) {
+          case QUERY_KEY -> heads.key().size();
+          case VALUE_OUTPUT -> heads.value().size();
+        };
     return size > Coupling.LARGEST_HEAD
-        ? Optional.of("the heads have %d channels, more than %d".formatted(size, Coupling.LARGEST_HEAD))
+        ? Optional.of(
+            "the heads have %d channels, more than %d".formatted(size, Coupling.LARGEST_HEAD))
         : Optional.empty();
   }
 
@@ -98,17 +133,31 @@ final class PairFinder {
     Optional<String> parts = mismatch(layer, heads.query()).or(() -> mismatch(layer, heads.key()));
     return switch (kind) {
       case QUERY_KEY -> parts;
-      case VALUE_OUTPUT -> parts.or(() -> mismatch(layer, heads.value()))
-          .or(() -> mismatch(layer, heads.output(), "input", layer.columns(heads.output()), heads.outputColumns()));
+      case VALUE_OUTPUT ->
+          parts
+              .or(() -> mismatch(layer, heads.value()))
+              .or(
+                  () ->
+                      mismatch(
+                          layer,
+                          heads.output(),
+                          "input",
+                          layer.columns(heads.output()),
+                          heads.outputColumns()));
     };
   }
 
   private static Optional<String> mismatch(Layer layer, Part part) {
     return mismatch(layer, part.matrix(), "output", layer.rows(part.matrix()), part.rows())
-        .or(() -> layer.tensor(bias(part.matrix()))
-            .filter(bias -> !bias.shape().equals(List.of((long) part.rows())))
-            .map(bias -> "%s has the shape %s, and [%d] was expected"
-                .formatted(bias(part.matrix()), bias.shape(), part.rows())));
+        .or(
+            () ->
+                layer
+                    .tensor(bias(part.matrix()))
+                    .filter(bias -> !bias.shape().equals(List.of((long) part.rows())))
+                    .map(
+                        bias ->
+                            "%s has the shape %s, and [%d] was expected"
+                                .formatted(bias(part.matrix()), bias.shape(), part.rows())));
   }
 
   private static Optional<String> mismatch(
@@ -121,20 +170,29 @@ final class PairFinder {
     }
     return found.getAsInt() == expected
         ? Optional.empty()
-        : Optional.of("%s has %d %s channels, and by config.json %d were expected"
-            .formatted(matrix, found.getAsInt(), side, expected));
+        : Optional.of(
+            "%s has %d %s channels, and by config.json %d were expected"
+                .formatted(matrix, found.getAsInt(), side, expected));
   }
 
   private static Coupling coupling(Layer layer, Kind kind, Heads heads) {
     return switch (kind) {
-      case VALUE_OUTPUT -> new Coupling(kind,
-          layer.fullName(heads.value().matrix()), fullBias(layer, heads.value()),
-          layer.fullName(heads.output()), Optional.empty(),
-          couplingHeads(heads.value(), heads, query -> query * heads.value().size()));
-      case QUERY_KEY -> new Coupling(kind,
-          layer.fullName(heads.key().matrix()), fullBias(layer, heads.key()),
-          layer.fullName(heads.query().matrix()), fullBias(layer, heads.query()),
-          couplingHeads(heads.key(), heads, heads.query().first()::get));
+      case VALUE_OUTPUT ->
+          new Coupling(
+              kind,
+              layer.fullName(heads.value().matrix()),
+              fullBias(layer, heads.value()),
+              layer.fullName(heads.output()),
+              Optional.empty(),
+              couplingHeads(heads.value(), heads, query -> query * heads.value().size()));
+      case QUERY_KEY ->
+          new Coupling(
+              kind,
+              layer.fullName(heads.key().matrix()),
+              fullBias(layer, heads.key()),
+              layer.fullName(heads.query().matrix()),
+              fullBias(layer, heads.query()),
+              couplingHeads(heads.key(), heads, heads.query().first()::get));
     };
   }
 

@@ -9,26 +9,34 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
-/** Gathers the layers that have no pair for the same reason into one sentence, in the order of first mention. */
+/**
+ * Gathers the layers that have no pair for the same reason into one sentence, in the order of first
+ * mention.
+ */
 final class Refusals {
   private record Reason(Kind kind, String text) {}
 
   private final Map<Reason, SortedSet<Integer>> layers = new LinkedHashMap<>();
 
-  /** @param reason what follows a colon, without a full stop */
+  /**
+   * @param reason what follows a colon, without a full stop
+   */
   void add(Kind kind, int layer, String reason) {
     layers.computeIfAbsent(new Reason(kind, reason), key -> new TreeSet<>()).add(layer);
   }
 
   List<String> sentences() {
-    return layers.entrySet().stream().map(entry -> sentence(entry.getKey(), entry.getValue())).toList();
+    return layers.entrySet().stream()
+        .map(entry -> sentence(entry.getKey(), entry.getValue()))
+        .toList();
   }
 
   private static String sentence(Reason reason, SortedSet<Integer> layers) {
-    String pairs = switch (reason.kind()) {
-      case VALUE_OUTPUT -> "value-output";
-      case QUERY_KEY -> "query-key";
-    };
+    String pairs =
+        switch (reason.kind()) {
+          case VALUE_OUTPUT -> "value-output";
+          case QUERY_KEY -> "query-key";
+        };
     return layers.size() == 1
         ? "Layer %d has no %s pair: %s.".formatted(layers.first(), pairs, reason.text())
         : "Layers %s have no %s pairs: %s.".formatted(ranges(layers), pairs, reason.text());

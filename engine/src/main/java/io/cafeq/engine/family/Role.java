@@ -1,18 +1,23 @@
 package io.cafeq.engine.family;
 
 /**
- * The part that a tensor plays in its model. Matrices that share an input are stacked in this order, so that their
- * unit's ID reads qkv, q_a_kv_a or gate_up.
+ * The part that a tensor plays in its model. Matrices that share an input are stacked in this
+ * order, so that their unit's ID reads qkv, q_a_kv_a or gate_up.
  */
 public enum Role {
   QUERY("q_proj", true),
-  /** Latent attention: from the layer's input to the short vector that the queries are made from. */
+  /**
+   * Latent attention: from the layer's input to the short vector that the queries are made from.
+   */
   QUERY_COMPRESSION("q_a_proj", true),
   KEY("k_proj", true),
   VALUE("v_proj", true),
   /** Queries, keys and values fused into one matrix. */
   QUERY_KEY_VALUE("qkv_proj", true),
-  /** Latent attention: from the layer's input to the short vector that is cached, and to the rotary key. */
+  /**
+   * Latent attention: from the layer's input to the short vector that is cached, and to the rotary
+   * key.
+   */
   KEY_VALUE_COMPRESSION("kv_a_proj", true),
   /** Latent attention: from the short vector to the queries. */
   QUERY_EXPANSION("q_b_proj", true),

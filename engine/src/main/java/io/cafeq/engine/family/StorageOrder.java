@@ -6,15 +6,17 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Tells from shapes whether matrices are stored as [in, out] rather than [out, in]. Where the shapes of a layer leave it open,
- * as those of square matrices do, it does not guess.
+ * Tells from shapes whether matrices are stored as [in, out] rather than [out, in]. Where the
+ * shapes of a layer leave it open, as those of square matrices do, it does not guess.
  */
 final class StorageOrder {
   private static final String WEIGHT = ".weight";
 
   private final OptionalLong hidden;
 
-  /** @param hidden channels of the vectors that layers pass on */
+  /**
+   * @param hidden channels of the vectors that layers pass on
+   */
   StorageOrder(OptionalLong hidden) {
     this.hidden = hidden;
   }
@@ -26,7 +28,8 @@ final class StorageOrder {
    * @param layer shapes of the layer's tensors by such names
    * @param agreed what {@link #ofLayer} says of the layer
    */
-  Optional<Boolean> isTransposed(String rest, Map<String, List<Long>> layer, Optional<Boolean> agreed) {
+  Optional<Boolean> isTransposed(
+      String rest, Map<String, List<Long>> layer, Optional<Boolean> agreed) {
     List<Long> shape = layer.getOrDefault(rest, List.of());
     return switch (shape.size()) {
       case 2 -> byBias(rest, shape, layer).or(() -> agreed);
@@ -36,7 +39,8 @@ final class StorageOrder {
   }
 
   /** A bias has an entry for each output. */
-  private static Optional<Boolean> byBias(String rest, List<Long> shape, Map<String, List<Long>> layer) {
+  private static Optional<Boolean> byBias(
+      String rest, List<Long> shape, Map<String, List<Long>> layer) {
     if (!rest.endsWith(WEIGHT) || shape.get(0).equals(shape.get(1))) {
       return Optional.empty();
     }
@@ -47,7 +51,10 @@ final class StorageOrder {
     return Optional.of(bias.getFirst().equals(shape.get(1)));
   }
 
-  /** What all matrices say that are named for their side and are as wide as the layer on one side; they must agree. */
+  /**
+   * What all matrices say that are named for their side and are as wide as the layer on one side;
+   * they must agree.
+   */
   Optional<Boolean> ofLayer(Map<String, List<Long>> layer) {
     int transposed = 0;
     int plain = 0;
@@ -70,9 +77,9 @@ final class StorageOrder {
       }
     }
     // one name may mislead; a layer stored the other way has matrices of both sides that say so
-    return transposed > 0 && plain == 0 && inputs && outputs ? Optional.of(true)
-        : plain > 0 && transposed == 0 ? Optional.of(false)
-        : Optional.empty();
+    return transposed > 0 && plain == 0 && inputs && outputs
+        ? Optional.of(true)
+        : plain > 0 && transposed == 0 ? Optional.of(false) : Optional.empty();
   }
 
   private Optional<Boolean> bySiblings(String rest, Map<String, List<Long>> layer) {
@@ -102,7 +109,11 @@ final class StorageOrder {
   }
 
   /** Which side of the layer a matrix is on. */
-  enum Side { INPUT, OUTPUT, UNKNOWN }
+  enum Side {
+    INPUT,
+    OUTPUT,
+    UNKNOWN
+  }
 
   static Side side(String rest) {
     NameWords words = NameWords.of(rest);

@@ -14,27 +14,39 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * What config.json says of the text model, under one name for each key: files put it at the top, into {@code
- * text_config} or into a section of another name, leave keys to the objects around it, and name them as their library
- * did at the time.
+ * What config.json says of the text model, under one name for each key: files put it at the top,
+ * into {@code text_config} or into a section of another name, leave keys to the objects around it,
+ * and name them as their library did at the time.
  *
- * @param node the text model's keys, under the names that this program asks for; what the text model's own section
- *     leaves out is that of the objects around it. Embeddings are tied where any of them says so
- * @param section where the text model's own keys are, such as {@code thinker_config.text_config}; empty for the top
+ * @param node the text model's keys, under the names that this program asks for; what the text
+ *     model's own section leaves out is that of the objects around it. Embeddings are tied where
+ *     any of them says so
+ * @param section where the text model's own keys are, such as {@code thinker_config.text_config};
+ *     empty for the top
  * @param places where the file has the keys
  * @param modelTypes what the file calls the model, from the outside in
  */
-public record TextConfig(ObjectNode node, String section, Map<String, String> places, List<String> modelTypes) {
-  private static final Pattern GATE = Pattern.compile("(?i).*(attn|attention).*gate.*|.*gate.*(attn|attention).*");
+public record TextConfig(
+    ObjectNode node, String section, Map<String, String> places, List<String> modelTypes) {
+  private static final Pattern GATE =
+      Pattern.compile("(?i).*(attn|attention).*gate.*|.*gate.*(attn|attention).*");
   private static final String TIED = "tie_word_embeddings";
   private static final String LAYERS = "num_hidden_layers";
   private static final String HEADS = "num_attention_heads";
   private static final String HEAD_SIZE = "head_dim";
   private static final String HIDDEN = "hidden_size";
-  private static final List<String> HEAD_KEYS = List.of(HEADS, "num_key_value_heads", HEAD_SIZE, "qk_nope_head_dim",
-      "qk_rope_head_dim", "v_head_dim");
+  private static final List<String> HEAD_KEYS =
+      List.of(
+          HEADS,
+          "num_key_value_heads",
+          HEAD_SIZE,
+          "qk_nope_head_dim",
+          "qk_rope_head_dim",
+          "v_head_dim");
+
   /** Three times its square is still an int. */
   private static final int LARGEST_COUNT = 1 << 14;
+
   private static final int LARGEST_WIDTH = 1 << 24;
   private static final int DEEPEST = 3;
 
@@ -59,15 +71,17 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
     levels.stream()
         .filter(level -> value(level.object(), TIED).equals(Optional.of(BooleanNode.TRUE)))
         .findFirst()
-        .ifPresent(level -> {
-          node.set(TIED, BooleanNode.TRUE);
-          places.put(TIED, level.place(TIED));
-        });
-    List<String> types = levels.stream()
-        .map(level -> level.object().path("model_type"))
-        .filter(JsonNode::isTextual)
-        .map(JsonNode::textValue)
-        .toList();
+        .ifPresent(
+            level -> {
+              node.set(TIED, BooleanNode.TRUE);
+              places.put(TIED, level.place(TIED));
+            });
+    List<String> types =
+        levels.stream()
+            .map(level -> level.object().path("model_type"))
+            .filter(JsonNode::isTextual)
+            .map(JsonNode::textValue)
+            .toList();
     return new TextConfig(node, levels.getLast().path(), places, types);
   }
 
@@ -83,15 +97,22 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
   }
 
   private static Optional<String> section(JsonNode object) {
-    Optional<String> usual = ConfigKeys.SECTIONS.stream()
-        .filter(key -> object.path(key).isObject() && !object.path(key).isEmpty())
-        .filter(key -> key.equals(ConfigKeys.SECTIONS.getFirst()) || describesModel(object.path(key), 0))
-        .findFirst();
+    Optional<String> usual =
+        ConfigKeys.SECTIONS.stream()
+            .filter(key -> object.path(key).isObject() && !object.path(key).isEmpty())
+            .filter(
+                key ->
+                    key.equals(ConfigKeys.SECTIONS.getFirst())
+                        || describesModel(object.path(key), 0))
+            .findFirst();
     if (usual.isPresent() || value(object, LAYERS).isPresent()) {
       return usual;
     }
     return object.properties().stream()
-        .filter(entry -> entry.getValue().isObject() && !ConfigKeys.OTHER_PART.matcher(entry.getKey()).matches())
+        .filter(
+            entry ->
+                entry.getValue().isObject()
+                    && !ConfigKeys.OTHER_PART.matcher(entry.getKey()).matches())
         .filter(entry -> describesModel(entry.getValue(), 0))
         .map(Map.Entry::getKey)
         .findFirst();
@@ -99,38 +120,53 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
 
   private static boolean describesModel(JsonNode object, int depth) {
     return value(object, LAYERS).isPresent()
-        || depth < DEEPEST && ConfigKeys.SECTIONS.stream()
-            .anyMatch(key -> object.path(key).isObject() && describesModel(object.path(key), depth + 1));
+        || depth < DEEPEST
+            && ConfigKeys.SECTIONS.stream()
+                .anyMatch(
+                    key ->
+                        object.path(key).isObject() && describesModel(object.path(key), depth + 1));
   }
 
   /** Adds what one level says to what the levels around it said. */
   private static void add(Level level, boolean own, ObjectNode node, Map<String, String> places) {
-    level.object().properties().forEach(entry -> {
-      String key = entry.getKey();
-      boolean foreign = !own && entry.getValue().isObject() && !ConfigKeys.OWN_OBJECTS.contains(key);
-      // Where a section says null of a token it leaves that to the file; of anything else null is a word.
-      boolean silent = entry.getValue().isNull() && node.hasNonNull(key) && key.endsWith("_token_id");
-      if (!foreign && !silent) {
-        put(key, entry.getValue(), level.place(key), node, places);
-      }
-    });
-    ConfigKeys.OTHER_NAMES.forEach((key, others) -> {
-      if (!level.object().hasNonNull(key)) {
-        others.stream()
-            .filter(level.object()::hasNonNull)
-            .findFirst()
-            .ifPresent(other -> put(key, level.object().path(other), level.place(other), node, places));
-      }
-    });
+    level
+        .object()
+        .properties()
+        .forEach(
+            entry -> {
+              String key = entry.getKey();
+              boolean foreign =
+                  !own && entry.getValue().isObject() && !ConfigKeys.OWN_OBJECTS.contains(key);
+              // Where a section says null of a token it leaves that to the file; of anything else
+              // null is a word.
+              boolean silent =
+                  entry.getValue().isNull() && node.hasNonNull(key) && key.endsWith("_token_id");
+              if (!foreign && !silent) {
+                put(key, entry.getValue(), level.place(key), node, places);
+              }
+            });
+    ConfigKeys.OTHER_NAMES.forEach(
+        (key, others) -> {
+          if (!level.object().hasNonNull(key)) {
+            others.stream()
+                .filter(level.object()::hasNonNull)
+                .findFirst()
+                .ifPresent(
+                    other ->
+                        put(key, level.object().path(other), level.place(other), node, places));
+          }
+        });
   }
 
-  private static void put(String key, JsonNode value, String place, ObjectNode node, Map<String, String> places) {
+  private static void put(
+      String key, JsonNode value, String place, ObjectNode node, Map<String, String> places) {
     node.set(key, value);
     places.put(key, place);
   }
 
   private static Optional<JsonNode> value(JsonNode object, String key) {
-    return Stream.concat(Stream.of(key), ConfigKeys.OTHER_NAMES.getOrDefault(key, List.of()).stream())
+    return Stream.concat(
+            Stream.of(key), ConfigKeys.OTHER_NAMES.getOrDefault(key, List.of()).stream())
         .filter(object::hasNonNull)
         .findFirst()
         .map(object::path);
@@ -176,19 +212,25 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
     return count(HEADS);
   }
 
-  /** Channels of a head: {@code head_dim}, else hidden size by heads where that is a whole number. */
+  /**
+   * Channels of a head: {@code head_dim}, else hidden size by heads where that is a whole number.
+   */
   public OptionalInt headSize() {
     OptionalInt given = count(HEAD_SIZE);
     OptionalInt hidden = count(LARGEST_WIDTH, HIDDEN);
-    if (given.isPresent() || hidden.isEmpty() || heads().isEmpty() || hidden.getAsInt() % heads().getAsInt() != 0) {
+    if (given.isPresent()
+        || hidden.isEmpty()
+        || heads().isEmpty()
+        || hidden.getAsInt() % heads().getAsInt() != 0) {
       return given;
     }
     return OptionalInt.of(hidden.getAsInt() / heads().getAsInt());
   }
 
   /**
-   * The kind of attention of each layer: {@code layer_types}, or what the older {@code sliding_window_pattern} comes
-   * to, a number n (every n-th layer is full) or letters that repeat. Empty where neither is there.
+   * The kind of attention of each layer: {@code layer_types}, or what the older {@code
+   * sliding_window_pattern} comes to, a number n (every n-th layer is full) or letters that repeat.
+   * Empty where neither is there.
    */
   public Optional<List<String>> layerTypes() {
     JsonNode types = node.path("layer_types");
@@ -200,13 +242,19 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
     JsonNode pattern = node.path("sliding_window_pattern");
     int layers = layers().orElse(0);
     if (pattern.isInt() && pattern.intValue() > 0) {
-      return Optional.of(Stream.iterate(1, layer -> layer + 1).limit(layers)
-          .map(layer -> attention(layer % pattern.intValue() != 0)).toList());
+      return Optional.of(
+          Stream.iterate(1, layer -> layer + 1)
+              .limit(layers)
+              .map(layer -> attention(layer % pattern.intValue() != 0))
+              .toList());
     }
     if (pattern.isTextual() && pattern.textValue().matches("[LG]+")) {
       String letters = pattern.textValue();
-      return Optional.of(Stream.iterate(0, layer -> layer + 1).limit(layers)
-          .map(layer -> attention(letters.charAt(layer % letters.length()) == 'L')).toList());
+      return Optional.of(
+          Stream.iterate(0, layer -> layer + 1)
+              .limit(layers)
+              .map(layer -> attention(letters.charAt(layer % letters.length()) == 'L'))
+              .toList());
     }
     return Optional.empty();
   }
@@ -215,9 +263,16 @@ public record TextConfig(ObjectNode node, String section, Map<String, String> pl
     return sliding ? "sliding_attention" : "full_attention";
   }
 
-  /** The key that should tell the heads and holds something else, such as a list with a number for each layer. */
+  /**
+   * The key that should tell the heads and holds something else, such as a list with a number for
+   * each layer.
+   */
   Optional<String> unclearHeads() {
-    return HEAD_KEYS.stream().filter(node::hasNonNull).filter(key -> count(key).isEmpty()).findFirst().map(this::place);
+    return HEAD_KEYS.stream()
+        .filter(node::hasNonNull)
+        .filter(key -> count(key).isEmpty())
+        .findFirst()
+        .map(this::place);
   }
 
   /** The key that puts a gate upon the attention's output, whatever the family. */

@@ -6,8 +6,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A model of a family that is not listed: every matrix in the text model's layers is quantized by itself, but for those that
- * steer; nothing outside the layers is touched, nothing is shared and nothing is paired.
+ * A model of a family that is not listed: every matrix in the text model's layers is quantized by
+ * itself, but for those that steer; nothing outside the layers is touched, nothing is shared and
+ * nothing is paired.
  */
 final class UnknownFamily implements ModelFamily {
   private final ModelStructure structure;
@@ -38,8 +39,11 @@ final class UnknownFamily implements ModelFamily {
       case LAYER -> inLayer(tensorName, common);
       case VOCABULARY -> Place.of(ofVocabulary(tensorName, common));
       case OUTSIDE -> Place.of(common.orElse(Role.OTHER));
-      case UNUSED_LAYER, OTHER_MODALITY -> Place.of(
-          common.filter(role -> role != Role.EMBEDDING && role != Role.HEAD).orElse(Role.OTHER));
+      case UNUSED_LAYER, OTHER_MODALITY ->
+          Place.of(
+              common
+                  .filter(role -> role != Role.EMBEDDING && role != Role.HEAD)
+                  .orElse(Role.OTHER));
     };
   }
 
@@ -47,9 +51,15 @@ final class UnknownFamily implements ModelFamily {
     if (common.isPresent() && (common.get() == Role.SCALE || common.get() == Role.BIAS)) {
       return Place.of(common.get());
     }
-    return roles.find(tensorName)
+    return roles
+        .find(tensorName)
         .flatMap(LayerRoles.Found::place)
-        .orElseGet(() -> Place.of(common.filter(role -> role != Role.EMBEDDING && role != Role.HEAD).orElse(Role.OTHER)));
+        .orElseGet(
+            () ->
+                Place.of(
+                    common
+                        .filter(role -> role != Role.EMBEDDING && role != Role.HEAD)
+                        .orElse(Role.OTHER)));
   }
 
   private static Role ofVocabulary(String tensorName, Optional<Role> common) {
@@ -57,7 +67,9 @@ final class UnknownFamily implements ModelFamily {
       return common.get();
     }
     NameWords words = NameWords.of(tensorName);
-    return words.hasAny(LayerWords.EMBEDDINGS) && !words.hasAny(LayerWords.HEADS) ? Role.EMBEDDING : Role.HEAD;
+    return words.hasAny(LayerWords.EMBEDDINGS) && !words.hasAny(LayerWords.HEADS)
+        ? Role.EMBEDDING
+        : Role.HEAD;
   }
 
   @Override

@@ -5,9 +5,11 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * What stands before a family's own names in one model, as {@code model.text_model.} does before those of a Llama.
+ * What stands before a family's own names in one model, as {@code model.text_model.} does before
+ * those of a Llama.
  *
- * @param prefix with its full stop; empty where nothing does, or what the family's own names allow for
+ * @param prefix with its full stop; empty where nothing does, or what the family's own names allow
+ *     for
  */
 record Wrapping(String prefix) {
   private static final Wrapping NONE = new Wrapping("");
@@ -20,8 +22,10 @@ record Wrapping(String prefix) {
   static Wrapping of(List<LayerStack> stacks, LayerNames names) {
     return stacks.stream()
         .filter(stack -> !names.isStart(stack.start()))
-        .flatMap(stack -> beginnings(stack.start()).stream()
-            .filter(prefix -> names.isStart(stack.start().substring(prefix.length()))))
+        .flatMap(
+            stack ->
+                beginnings(stack.start()).stream()
+                    .filter(prefix -> names.isStart(stack.start().substring(prefix.length()))))
         .findFirst()
         .map(Wrapping::new)
         .orElse(NONE);
@@ -35,7 +39,10 @@ record Wrapping(String prefix) {
         .toList();
   }
 
-  /** The name without what stands before it, or before the first of the modules of that; empty where that changes nothing. */
+  /**
+   * The name without what stands before it, or before the first of the modules of that; empty where
+   * that changes nothing.
+   */
   Optional<String> unwrapped(String name) {
     return beginnings(prefix).reversed().stream()
         .filter(name::startsWith)

@@ -4,29 +4,33 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Codes and grids of some consecutive rows of one tensor, exactly as stored. Code (r, c) stands for (code - zero) * scale of
- * its row and group, or code * scale + minimum (see {@link io.cafeq.config.ScaleStorage}). The segments are borrowed from
- * whoever made the slab and hold little-endian values; those that the storage does not have are empty.
+ * Codes and grids of some consecutive rows of one tensor, exactly as stored. Code (r, c) stands for
+ * (code - zero) * scale of its row and group, or code * scale + minimum (see {@link
+ * io.cafeq.config.ScaleStorage}). The segments are borrowed from whoever made the slab and hold
+ * little-endian values; those that the storage does not have are empty.
  *
- * <p>f16 covers 40 powers of two only. A row that needs others has an exponent e: its row scale, or its f16 scales and
- * f16 minimums, stand for 2^e times themselves. Ordinary rows have the exponent 0, and a slab of such rows stores none.
+ * <p>f16 covers 40 powers of two only. A row that needs others has an exponent e: its row scale, or
+ * its f16 scales and f16 minimums, stand for 2^e times themselves. Ordinary rows have the exponent
+ * 0, and a slab of such rows stores none.
  *
- * <p>What a slab means, to the bit, is: scale = (float) ((double) scale code * row scale / (2^scaleBits - 1)), or the stored
- * f16; zero = (2^bits - 1) / 2f, the zero point's code, or (offset) that code / 2^(8 - bits), all exact floats; value = (code -
- * zero) * scale, one float product, or (f16-minimum) code * scale + minimum, a float product and a float sum that are not
+ * <p>What a slab means, to the bit, is: scale = (float) ((double) scale code * row scale /
+ * (2^scaleBits - 1)), or the stored f16; zero = (2^bits - 1) / 2f, the zero point's code, or
+ * (offset) that code / 2^(8 - bits), all exact floats; value = (code - zero) * scale, one float
+ * product, or (f16-minimum) code * scale + minimum, a float product and a float sum that are not
  * fused.
  *
  * @param codes packed by {@link Packing} row by row, each row padded to whole bytes
  * @param rowScales compact storages: one f16 a row
- * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code / (2^scaleBits - 1) * row scale;
- *     else one f16 a group
- * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each), or f16 minimums
+ * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code /
+ *     (2^scaleBits - 1) * row scale; else one f16 a group
+ * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each),
+ *     or f16 minimums
  * @param exponents one signed byte per row; empty where all rows have 0
- * @param squaredError sum of (effective - original)^2, with the transform undone; with blocks whose metric is given,
- *     the error in that metric
+ * @param squaredError sum of (effective - original)^2, with the transform undone; with blocks whose
+ *     metric is given, the error in that metric
  * @param squaredNorm sum of the original squares
- * @param outputError sum over rows of e^T H e, e the error of an effective row and H the (damped) metric that it was rounded
- *     in; 0 without one
+ * @param outputError sum over rows of e^T H e, e the error of an effective row and H the (damped)
+ *     metric that it was rounded in; 0 without one
  * @param outputNorm the same of the original rows
  */
 public record EncodedSlab(
@@ -54,10 +58,24 @@ public record EncodedSlab(
       double squaredError,
       double squaredNorm) {
     this(
-        grid, rows, columns, codes, rowScales, scales, zeros, MemorySegment.NULL, squaredError, squaredNorm, 0, 0);
+        grid,
+        rows,
+        columns,
+        codes,
+        rowScales,
+        scales,
+        zeros,
+        MemorySegment.NULL,
+        squaredError,
+        squaredNorm,
+        0,
+        0);
   }
 
-  /** The same slab as rows of a pair have it: only the product is the source's, so they have no error of their own. */
+  /**
+   * The same slab as rows of a pair have it: only the product is the source's, so they have no
+   * error of their own.
+   */
   public EncodedSlab withoutErrors() {
     return new EncodedSlab(
         grid, rows, columns, codes, rowScales, scales, zeros, exponents, 0, 0, 0, 0);

@@ -1,13 +1,17 @@
 package io.cafeq.engine.grid;
 
 /**
- * One group's grid as Eq. (1) prints it, nothing rounded for storage: code = clamp(round((x - minimum) / step)), ties to even,
- * value = code * step + minimum. For the paper's figures and as the measure of the storages.
+ * One group's grid as Eq. (1) prints it, nothing rounded for storage: code = clamp(round((x -
+ * minimum) / step)), ties to even, value = code * step + minimum. For the paper's figures and as
+ * the measure of the storages.
  *
  * @param step 1 for a constant group
  */
 public record EquationOne(double minimum, double step, int top) {
-  /** Of {@code size} entries from {@code first} on, with both ends pulled in to {@code shrink} of the range. */
+  /**
+   * Of {@code size} entries from {@code first} on, with both ends pulled in to {@code shrink} of
+   * the range.
+   */
   public static EquationOne of(double[] x, int first, int size, int bits, double shrink) {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
@@ -21,7 +25,10 @@ public record EquationOne(double minimum, double step, int top) {
     return new EquationOne((low + high) / 2 - half, step > 0 ? step : 1, top);
   }
 
-  /** The one with the least squared error of the entries among {@link Shrinks}, the smaller shrink on ties. */
+  /**
+   * The one with the least squared error of the entries among {@link Shrinks}, the smaller shrink
+   * on ties.
+   */
   public static EquationOne clipped(double[] x, int first, int size, int bits) {
     EquationOne best = of(x, first, size, bits, 1);
     double bestError = Double.POSITIVE_INFINITY;

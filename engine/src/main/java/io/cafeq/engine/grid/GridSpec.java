@@ -3,12 +3,13 @@ package io.cafeq.engine.grid;
 import io.cafeq.config.ScaleStorage;
 
 /**
- * The uniform grid of a matrix [out, in], Eq. (1): codes of {@code bits} bits, one scale for every {@code group} consecutive
- * columns of a row.
+ * The uniform grid of a matrix [out, in], Eq. (1): codes of {@code bits} bits, one scale for every
+ * {@code group} consecutive columns of a row.
  *
  * @param bits 2 to 8
  * @param group columns a group, a divisor of the columns; 0 for the whole row
- * @param scaleBits bits of a compact scale, 8 or 6; no meaning for the f16 storages and for whole rows
+ * @param scaleBits bits of a compact scale, 8 or 6; no meaning for the f16 storages and for whole
+ *     rows
  * @param clip whether each group's ends are pulled in to the least squared error
  */
 public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits, boolean clip) {

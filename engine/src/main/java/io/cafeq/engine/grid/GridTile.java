@@ -5,10 +5,10 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Grids for some whole rows at a time. Each group of each row is a lane, a long group several (lane = (row * groups + group) *
- * parts + part), and entry e of all lanes is one array, so that all loops run over lanes, of which there are enough even for
- * grids of whole rows. The arrays lie on the heap and are reused; a tile holds at most some 100,000 weights, or one row. Not
- * thread-safe.
+ * Grids for some whole rows at a time. Each group of each row is a lane, a long group several (lane
+ * = (row * groups + group) * parts + part), and entry e of all lanes is one array, so that all
+ * loops run over lanes, of which there are enough even for grids of whole rows. The arrays lie on
+ * the heap and are reused; a tile holds at most some 100,000 weights, or one row. Not thread-safe.
  *
  * <p>The order of use is {@link #load}, {@link #choose}, then any of the others.
  */
@@ -120,7 +120,10 @@ public final class GridTile {
     }
   }
 
-  /** Chooses each group's scale and zero point as they will be stored: the shrink with the least squared error. */
+  /**
+   * Chooses each group's scale and zero point as they will be stored: the shrink with the least
+   * squared error.
+   */
   public void choose() {
     chooseGrids(null);
   }
@@ -158,7 +161,10 @@ public final class GridTile {
     }
   }
 
-  /** A group of zeros on a grid without a level at 0 has no scale at all, so that all its levels are 0. */
+  /**
+   * A group of zeros on a grid without a level at 0 has no scale at all, so that all its levels are
+   * 0.
+   */
   private boolean nothing(int group) {
     return grid.storage() == ScaleStorage.SYMMETRIC && !(full[group] > 0);
   }
@@ -176,7 +182,8 @@ public final class GridTile {
       if (weights == null) {
         LaneLoops.addCodeErrors(entries[e], inverses, zeros, grid.top(), error, lanes);
       } else {
-        LaneLoops.addWeightedCodeErrors(entries[e], inverses, zeros, weights[e], grid.top(), error, lanes);
+        LaneLoops.addWeightedCodeErrors(
+            entries[e], inverses, zeros, weights[e], grid.top(), error, lanes);
       }
     }
   }
@@ -230,9 +237,10 @@ public final class GridTile {
     float minimum = 0;
     for (int l = row * groups; l < (row + 1) * groups; l++) {
       largest = Math.max(largest, full[l]);
-      minimum = grid.storage() == ScaleStorage.F16_MINIMUM
-          ? Math.max(minimum, Math.max(Math.abs(low[l]), Math.abs(high[l])))
-          : 0;
+      minimum =
+          grid.storage() == ScaleStorage.F16_MINIMUM
+              ? Math.max(minimum, Math.max(Math.abs(low[l]), Math.abs(high[l])))
+              : 0;
     }
     // Zeros stay as they are, with their signs.
     if (Math.max(largest, minimum) > 0 && RowExponents.isNothing(Math.max(largest, minimum))) {
@@ -244,7 +252,9 @@ public final class GridTile {
     rowScales.choose(row, largest, minimum);
   }
 
-  /** Scale and zero codes of all lanes for one shrink, with step, inverse and zero as they decode. */
+  /**
+   * Scale and zero codes of all lanes for one shrink, with step, inverse and zero as they decode.
+   */
   private void candidate(double shrink) {
     int levels = (1 << grid.scaleBits()) - 1;
     boolean half = grid.scalesAreF16();
@@ -252,7 +262,10 @@ public final class GridTile {
     for (int l = 0; l < count; l++) {
       row = l / groups;
       if (half) {
-        scaleCode[l] = nothing(l) ? 0 : HalfFloats.positive(full[l] > 0 ? shrink * full[l] / rowScales.factor(row) : 1);
+        scaleCode[l] =
+            nothing(l)
+                ? 0
+                : HalfFloats.positive(full[l] > 0 ? shrink * full[l] / rowScales.factor(row) : 1);
       } else {
         double code = Math.rint(shrink * full[l] / rowScales.scale(row) * levels);
         scaleCode[l] = (int) Math.clamp(code, nothing(l) ? 0 : 1, levels);
@@ -266,18 +279,24 @@ public final class GridTile {
       case SYMMETRIC -> {}
       case ZERO_POINT, F16 -> {
         for (int l = 0; l < count; l++) {
-          zeroCode[l] = (int) Math.clamp(Math.rint(-(low[l] + (high[l] - low[l]) * rest) / step[l]), 0, top);
+          zeroCode[l] =
+              (int) Math.clamp(Math.rint(-(low[l] + (high[l] - low[l]) * rest) / step[l]), 0, top);
         }
       }
       case OFFSET -> {
         double units = 1 << (8 - grid.bits());
         for (int l = 0; l < count; l++) {
-          zeroCode[l] = (int) Math.clamp(Math.rint(-(low[l] + (high[l] - low[l]) * rest) / step[l] * units), 0, 255);
+          zeroCode[l] =
+              (int)
+                  Math.clamp(
+                      Math.rint(-(low[l] + (high[l] - low[l]) * rest) / step[l] * units), 0, 255);
         }
       }
       case F16_MINIMUM -> {
         for (int l = 0; l < count; l++) {
-          zeroCode[l] = HalfFloats.signed((low[l] + (high[l] - low[l]) * rest) / rowScales.factor(l / groups)) & 0xFFFF;
+          zeroCode[l] =
+              HalfFloats.signed((low[l] + (high[l] - low[l]) * rest) / rowScales.factor(l / groups))
+                  & 0xFFFF;
         }
       }
     }
@@ -298,7 +317,8 @@ public final class GridTile {
       case SYMMETRIC -> grid.top() / 2f;
       case ZERO_POINT, F16 -> code;
       case OFFSET -> code / (float) (1 << (8 - grid.bits()));
-      case F16_MINIMUM -> -Float.float16ToFloat((short) code) * rowScales.factor(lane / groups) / step[lane];
+      case F16_MINIMUM ->
+          -Float.float16ToFloat((short) code) * rowScales.factor(lane / groups) / step[lane];
     };
   }
 
@@ -322,7 +342,10 @@ public final class GridTile {
     LaneLayout.toRows(codes, out, lanes);
   }
 
-  /** What nearest rounding adds to the loaded rows, row after row. They are lost: this is the last use of a load. */
+  /**
+   * What nearest rounding adds to the loaded rows, row after row. They are lost: this is the last
+   * use of a load.
+   */
   public void deviations(float[] out) {
     float[] inverses = spread(inverse, laneInverse);
     float[] zeros = spread(zero, laneZero);
@@ -337,11 +360,19 @@ public final class GridTile {
   public void store(SlabBuffers buffers, int firstRow) {
     for (int row = 0; row < rows; row++) {
       buffers.grid(
-          firstRow + row, rowScales.exponent(row), rowScales.bits(row), bestScaleCode, bestZeroCode, row * groups);
+          firstRow + row,
+          rowScales.exponent(row),
+          rowScales.bits(row),
+          bestScaleCode,
+          bestZeroCode,
+          row * groups);
     }
   }
 
-  /** Copies steps, their inverses and zeros of the loaded rows to {@code at} of the given arrays, one a group. */
+  /**
+   * Copies steps, their inverses and zeros of the loaded rows to {@code at} of the given arrays,
+   * one a group.
+   */
   public void copyGrids(float[] steps, float[] inverses, float[] zeros, int at) {
     System.arraycopy(step, 0, steps, at, count);
     System.arraycopy(inverse, 0, inverses, at, count);

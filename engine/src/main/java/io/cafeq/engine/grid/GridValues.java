@@ -6,11 +6,12 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * The values of a slab's codes, by the definition in {@link EncodedSlab}. Borrows the slab; its arrays are reused. Not
- * thread-safe.
+ * The values of a slab's codes, by the definition in {@link EncodedSlab}. Borrows the slab; its
+ * arrays are reused. Not thread-safe.
  */
 public final class GridValues {
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final EncodedSlab slab;
   private final GridSpec grid;
@@ -56,13 +57,15 @@ public final class GridValues {
     }
   }
 
-  private static void subtractZero(byte[] codes, int from, float[] out, int to, int count, float scale, float zero) {
+  private static void subtractZero(
+      byte[] codes, int from, float[] out, int to, int count, float scale, float zero) {
     for (int i = 0; i < count; i++) {
       out[to + i] = ((codes[from + i] & 0xFF) - zero) * scale;
     }
   }
 
-  private static void addMinimum(byte[] codes, int from, float[] out, int to, int count, float scale, float minimum) {
+  private static void addMinimum(
+      byte[] codes, int from, float[] out, int to, int count, float scale, float minimum) {
     for (int i = 0; i < count; i++) {
       out[to + i] = (codes[from + i] & 0xFF) * scale + minimum;
     }
@@ -85,8 +88,13 @@ public final class GridValues {
   private void readZeros(int row, int first, int count) {
     switch (grid.storage()) {
       case SYMMETRIC -> java.util.Arrays.fill(zeros, 0, count, grid.top() / 2f);
-      case F16_MINIMUM -> halves(
-          slab.zeros(), row * zeroBytes + 2L * first, count, RowExponents.factor(slab.exponent(row)), zeros);
+      case F16_MINIMUM ->
+          halves(
+              slab.zeros(),
+              row * zeroBytes + 2L * first,
+              count,
+              RowExponents.factor(slab.exponent(row)),
+              zeros);
       case ZERO_POINT, F16, OFFSET -> {
         int from = unpack(slab.zeros(), row * zeroBytes, first, count, grid.zeroBits(), groupCodes);
         float units = grid.storage() == ScaleStorage.OFFSET ? 1 << (8 - grid.bits()) : 1;
@@ -104,10 +112,11 @@ public final class GridValues {
   }
 
   /**
-   * Unpacks from the last multiple of eight at or below {@code first}, where codes begin at a whole byte, and returns
-   * where {@code first} lies in {@code to}.
+   * Unpacks from the last multiple of eight at or below {@code first}, where codes begin at a whole
+   * byte, and returns where {@code first} lies in {@code to}.
    */
-  private static int unpack(MemorySegment from, long offset, int first, int count, int bits, byte[] to) {
+  private static int unpack(
+      MemorySegment from, long offset, int first, int count, int bits, byte[] to) {
     int start = first & ~7;
     Packing.unpack(from, offset + (long) start / 8 * bits, first - start + count, bits, to, 0);
     return first - start;

@@ -1,6 +1,9 @@
 package io.cafeq.engine.grid;
 
-/** Rows whose lanes lie one after the other, and lanes of which entry e of all is one array; moved a few at a time. */
+/**
+ * Rows whose lanes lie one after the other, and lanes of which entry e of all is one array; moved a
+ * few at a time.
+ */
 final class LaneLayout {
   private static final int TOGETHER = 16;
 

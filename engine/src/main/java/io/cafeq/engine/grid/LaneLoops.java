@@ -1,13 +1,17 @@
 package io.cafeq.engine.grid;
 
 /**
- * The hot loops over rows of lanes. C2 of JDK 25 vectorises a loop over several float arrays only if all of them are read and
- * written at the same index (it cannot rule out that they overlap otherwise), has no float maximum reduction, and gives up on
- * long bodies. So every loop here runs one index over arrays of its own, and each lane is a reduction by itself: sums have a
- * fixed order whatever the vector width.
+ * The hot loops over rows of lanes. C2 of JDK 25 vectorises a loop over several float arrays only
+ * if all of them are read and written at the same index (it cannot rule out that they overlap
+ * otherwise), has no float maximum reduction, and gives up on long bodies. So every loop here runs
+ * one index over arrays of its own, and each lane is a reduction by itself: sums have a fixed order
+ * whatever the vector width.
  */
 public final class LaneLoops {
-  /** Adding and taking away 1.5 * 2^23 rounds a float of magnitude below 2^22 to an integer, ties to even. */
+  /**
+   * Adding and taking away 1.5 * 2^23 rounds a float of magnitude below 2^22 to an integer, ties to
+   * even.
+   */
   private static final float ROUNDER = 12582912f;
 
   private LaneLoops() {}
@@ -35,7 +39,8 @@ public final class LaneLoops {
   }
 
   /** error += (clamp(round(u)) - u)^2 in units of the step, u = x * inverse + zero. */
-  static void addCodeErrors(float[] x, float[] inverse, float[] zero, float top, float[] error, int lanes) {
+  static void addCodeErrors(
+      float[] x, float[] inverse, float[] zero, float top, float[] error, int lanes) {
     for (int l = 0; l < lanes; l++) {
       float u = x[l] * inverse[l] + zero[l];
       float difference = (Math.max(0f, Math.min(top, u)) + ROUNDER - ROUNDER) - u;
@@ -45,7 +50,13 @@ public final class LaneLoops {
 
   /** error += weight * (clamp(round(u)) - u)^2 in units of the step, u = x * inverse + zero. */
   static void addWeightedCodeErrors(
-      float[] x, float[] inverse, float[] zero, float[] weight, float top, float[] error, int lanes) {
+      float[] x,
+      float[] inverse,
+      float[] zero,
+      float[] weight,
+      float top,
+      float[] error,
+      int lanes) {
     for (int l = 0; l < lanes; l++) {
       float u = x[l] * inverse[l] + zero[l];
       float difference = (Math.max(0f, Math.min(top, u)) + ROUNDER - ROUNDER) - u;
@@ -54,7 +65,8 @@ public final class LaneLoops {
   }
 
   /** x becomes what nearest rounding adds: (clamp(round(x * inverse + zero)) - zero) * step - x. */
-  static void codeDeviations(float[] x, float[] inverse, float[] zero, float[] step, float top, int lanes) {
+  static void codeDeviations(
+      float[] x, float[] inverse, float[] zero, float[] step, float top, int lanes) {
     for (int l = 0; l < lanes; l++) {
       float level = Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + ROUNDER - ROUNDER;
       x[l] = (level - zero[l]) * step[l] - x[l];
@@ -64,15 +76,24 @@ public final class LaneLoops {
   /** codes = clamp(round(x * inverse + zero)); ties to even. */
   static void codes(float[] x, float[] inverse, float[] zero, float top, byte[] codes, int lanes) {
     for (int l = 0; l < lanes; l++) {
-      codes[l] = (byte) (int) (Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + ROUNDER - ROUNDER);
+      codes[l] =
+          (byte)
+              (int) (Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + ROUNDER - ROUNDER);
     }
   }
 
   /** levels = clamp(round((x - shift) * inverse + zero)). */
   public static void levels(
-      float[] x, float[] shift, float[] inverse, float[] zero, float top, float[] levels, int lanes) {
+      float[] x,
+      float[] shift,
+      float[] inverse,
+      float[] zero,
+      float top,
+      float[] levels,
+      int lanes) {
     for (int l = 0; l < lanes; l++) {
-      levels[l] = Math.max(0f, Math.min(top, (x[l] - shift[l]) * inverse[l] + zero[l])) + ROUNDER - ROUNDER;
+      levels[l] =
+          Math.max(0f, Math.min(top, (x[l] - shift[l]) * inverse[l] + zero[l])) + ROUNDER - ROUNDER;
     }
   }
 
@@ -87,17 +108,28 @@ public final class LaneLoops {
   }
 
   /** levels = clamp(round(x * inverse + zero)). */
-  public static void levels(float[] x, float[] inverse, float[] zero, float top, float[] levels, int lanes) {
+  public static void levels(
+      float[] x, float[] inverse, float[] zero, float top, float[] levels, int lanes) {
     for (int l = 0; l < lanes; l++) {
       levels[l] = Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + ROUNDER - ROUNDER;
     }
   }
 
-  /** levels = round(clamp(x * inverse + zero) + dither); within -1/2 and 1/2 no dither leads beyond the ends. */
+  /**
+   * levels = round(clamp(x * inverse + zero) + dither); within -1/2 and 1/2 no dither leads beyond
+   * the ends.
+   */
   public static void ditheredLevels(
-      float[] x, float[] dither, float[] inverse, float[] zero, float top, float[] levels, int lanes) {
+      float[] x,
+      float[] dither,
+      float[] inverse,
+      float[] zero,
+      float top,
+      float[] levels,
+      int lanes) {
     for (int l = 0; l < lanes; l++) {
-      levels[l] = Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + dither[l] + ROUNDER - ROUNDER;
+      levels[l] =
+          Math.max(0f, Math.min(top, x[l] * inverse[l] + zero[l])) + dither[l] + ROUNDER - ROUNDER;
     }
   }
 
@@ -109,7 +141,8 @@ public final class LaneLoops {
   }
 
   /** error += weight * (deviation + carried)^2. */
-  public static void addErrors(float[] deviation, float[] carried, float weight, float[] error, int lanes) {
+  public static void addErrors(
+      float[] deviation, float[] carried, float weight, float[] error, int lanes) {
     for (int l = 0; l < lanes; l++) {
       float difference = deviation[l] + carried[l];
       error[l] += weight * difference * difference;
@@ -117,7 +150,8 @@ public final class LaneLoops {
   }
 
   /** sum += weight * (x + y)^2. */
-  public static void addWeightedSquares(float[] x, float[] y, float[] weight, float[] sum, int lanes) {
+  public static void addWeightedSquares(
+      float[] x, float[] y, float[] weight, float[] sum, int lanes) {
     for (int l = 0; l < lanes; l++) {
       float total = x[l] + y[l];
       sum[l] += weight[l] * total * total;

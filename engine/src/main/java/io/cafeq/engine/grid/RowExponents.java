@@ -1,30 +1,44 @@
 package io.cafeq.engine.grid;
 
 /**
- * Chooses the power of two that a row's f16 scales and minimums are stored with, where f16 alone would lose them: its
- * normal numbers end at 2^-14, and where its subnormal ones end, at 2^-24, so does all of the row. A power of two costs
- * no digit.
+ * Chooses the power of two that a row's f16 scales and minimums are stored with, where f16 alone
+ * would lose them: its normal numbers end at 2^-14, and where its subnormal ones end, at 2^-24, so
+ * does all of the row. A power of two costs no digit.
  */
 public final class RowExponents {
-  /** From here on f16 has at least four binary digits for a step, and rows keep the bytes that they have always had. */
+  /**
+   * From here on f16 has at least four binary digits for a step, and rows keep the bytes that they
+   * have always had.
+   */
   private static final double SMALLEST_ORDINARY = 0x1p-20;
 
   private static final double LARGEST_ORDINARY = 0x1p15;
-  /** A minimum in f16 has eleven digits, so a step below this share of it could not be told from 0 beside it. */
+
+  /**
+   * A minimum in f16 has eleven digits, so a step below this share of it could not be told from 0
+   * beside it.
+   */
   private static final double SHARE_OF_MINIMUM = 0x1p-6;
+
   /** Where a row's largest step goes: below it there are 28 powers of two for its other groups. */
   private static final int AIM = 4;
+
   /** 2^e times the smallest f16 must be a float above 0, and times any f16 a finite one. */
   static final int LEAST = -125;
 
   private static final int MOST = 112;
-  /** Floats are multiples of 2^-149: levels below this could not be told apart once they are decoded. */
+
+  /**
+   * Floats are multiples of 2^-149: levels below this could not be told apart once they are
+   * decoded.
+   */
   private static final double NOTHING = 0x1p-134;
 
   private RowExponents() {}
 
   /**
-   * Whether a row's largest step, or minimum, is too small for any float to tell its levels apart: it becomes zeros.
+   * Whether a row's largest step, or minimum, is too small for any float to tell its levels apart:
+   * it becomes zeros.
    */
   public static boolean isNothing(double largest) {
     return largest < NOTHING;
@@ -39,7 +53,9 @@ public final class RowExponents {
   public static int of(double step, double minimum) {
     double largest = Math.max(step, minimum * SHARE_OF_MINIMUM);
     boolean ordinary = largest >= SMALLEST_ORDINARY && Math.max(step, minimum) <= LARGEST_ORDINARY;
-    return ordinary || isNothing(largest) ? 0 : Math.clamp(Math.getExponent(largest) - AIM, LEAST, MOST);
+    return ordinary || isNothing(largest)
+        ? 0
+        : Math.clamp(Math.getExponent(largest) - AIM, LEAST, MOST);
   }
 
   /** 2^e. */

@@ -1,6 +1,9 @@
 package io.cafeq.engine.grid;
 
-/** What all groups of a row have in common as stored, for some rows: a compact scale, and an exponent. Reused. */
+/**
+ * What all groups of a row have in common as stored, for some rows: a compact scale, and an
+ * exponent. Reused.
+ */
 final class RowScales {
   private final float[] scales;
   private final short[] bits;
@@ -15,7 +18,8 @@ final class RowScales {
   }
 
   /**
-   * Chooses those of a row by the largest step of its groups and, where minimums are stored, their largest magnitude.
+   * Chooses those of a row by the largest step of its groups and, where minimums are stored, their
+   * largest magnitude.
    */
   void choose(int row, float step, float minimum) {
     exponents[row] = RowExponents.of(step, minimum);

@@ -4,7 +4,10 @@ package io.cafeq.engine.grid;
 public final class Shrinks {
   private Shrinks() {}
 
-  /** [0.5, 1] in 26 points for 4 bits and more, [0.1, 1] in 46 points below; only 1 without clipping. */
+  /**
+   * [0.5, 1] in 26 points for 4 bits and more, [0.1, 1] in 46 points below; only 1 without
+   * clipping.
+   */
   public static double[] of(GridSpec grid) {
     return of(grid.bits(), grid.clip());
   }

@@ -8,7 +8,8 @@ import java.nio.ByteOrder;
 
 /** Native room for one encoded slab, filled row by row and reused. The arena owns it. */
 public final class SlabBuffers {
-  private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort HALF =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final GridSpec grid;
   private final int columns;
@@ -42,15 +43,18 @@ public final class SlabBuffers {
 
   /** Packs one row of codes. */
   public void codes(int row, byte[] source, int from) {
-    Packing.pack(source, from, columns, grid.bits(), codes, row * EncodedSlab.codeBytes(grid, columns));
+    Packing.pack(
+        source, from, columns, grid.bits(), codes, row * EncodedSlab.codeBytes(grid, columns));
   }
 
   /**
-   * Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane} of the arrays on.
+   * Writes one row's scales and zero points as stored (codes, or f16 bits), from {@code firstLane}
+   * of the arrays on.
    *
    * @param exponent of the power of two that the f16 numbers are multiplied with
    */
-  public void grid(int row, int exponent, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+  public void grid(
+      int row, int exponent, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
     exponents.set(ValueLayout.JAVA_BYTE, row, (byte) exponent);
     if (EncodedSlab.rowScaleBytes(grid) > 0) {
       rowScales.set(HALF, 2L * row, rowScale);
@@ -89,7 +93,8 @@ public final class SlabBuffers {
   }
 
   /** The same with the error and the norm of the outputs. */
-  public EncodedSlab slab(int rows, double squaredError, double squaredNorm, double outputError, double outputNorm) {
+  public EncodedSlab slab(
+      int rows, double squaredError, double squaredNorm, double outputError, double outputNorm) {
     return new EncodedSlab(
         grid,
         rows,
@@ -106,8 +111,8 @@ public final class SlabBuffers {
   }
 
   /**
-   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were measured. Where an
-   * exponent ends, f16 itself goes on, as far as it reaches.
+   * A slab of these buffers times 2^exponent, in place; its errors and norms stay as they were
+   * measured. Where an exponent ends, f16 itself goes on, as far as it reaches.
    */
   public EncodedSlab multiplied(EncodedSlab slab, int exponent) {
     if (exponent == 0) {
@@ -120,8 +125,18 @@ public final class SlabBuffers {
       exponents.set(ValueLayout.JAVA_BYTE, row, (byte) stored);
     }
     return new EncodedSlab(
-        grid, slab.rows(), columns, slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(), exponents(slab.rows()),
-        slab.squaredError(), slab.squaredNorm(), slab.outputError(), slab.outputNorm());
+        grid,
+        slab.rows(),
+        columns,
+        slab.codes(),
+        slab.rowScales(),
+        slab.scales(),
+        slab.zeros(),
+        exponents(slab.rows()),
+        slab.squaredError(),
+        slab.squaredNorm(),
+        slab.outputError(),
+        slab.outputNorm());
   }
 
   private void multiplyHalves(int row, int exponent) {

@@ -19,7 +19,10 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
-/** The inputs of the matrices that a plan quantizes, layer by layer, those that experts fall back on among them. */
+/**
+ * The inputs of the matrices that a plan quantizes, layer by layer, those that experts fall back on
+ * among them.
+ */
 public final class MeasuredInputs {
   /** Of no layer at all. */
   public static final MeasuredInputs NOTHING = new MeasuredInputs();
@@ -34,7 +37,9 @@ public final class MeasuredInputs {
     MeasuredInputs measured = new MeasuredInputs();
     for (Unit unit : plan.units()) {
       if (unit instanceof Unit.Quantized quantized) {
-        quantized.parts().stream().flatMap(MeasuredInputs::rows).forEach(rows -> measured.add(unit, rows, inputs));
+        quantized.parts().stream()
+            .flatMap(MeasuredInputs::rows)
+            .forEach(rows -> measured.add(unit, rows, inputs));
       }
     }
     return measured;
@@ -59,13 +64,22 @@ public final class MeasuredInputs {
   private void add(Unit unit, Part.RowRange rows, MatrixInputs inputs) {
     WeightTensor weight = rows.tensor().weight();
     OptionalInt layer = inputs.layer(weight.name());
-    inputs.of(weight, rows.expert()).filter(input -> layer.isPresent()).ifPresent(input -> {
-      SortedMap<String, MatrixInput> ofLayer = layers.computeIfAbsent(layer.getAsInt(), number -> new TreeMap<>());
-      ofLayer.put(input.name(), input);
-      input.fallBack().ifPresent(name ->
-          ofLayer.put(name, new MatrixInput(name, input.channels(), Optional.empty())));
-      lastLayerOfUnit.merge(unit.id(), layer.getAsInt(), Math::max);
-    });
+    inputs
+        .of(weight, rows.expert())
+        .filter(input -> layer.isPresent())
+        .ifPresent(
+            input -> {
+              SortedMap<String, MatrixInput> ofLayer =
+                  layers.computeIfAbsent(layer.getAsInt(), number -> new TreeMap<>());
+              ofLayer.put(input.name(), input);
+              input
+                  .fallBack()
+                  .ifPresent(
+                      name ->
+                          ofLayer.put(
+                              name, new MatrixInput(name, input.channels(), Optional.empty())));
+              lastLayerOfUnit.merge(unit.id(), layer.getAsInt(), Math::max);
+            });
   }
 
   private static Stream<Part.RowRange> rows(Part part) {

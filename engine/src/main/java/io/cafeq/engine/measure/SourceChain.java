@@ -14,14 +14,16 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * SHA-256 of the weights that decide what a forward pass computes. A tensor is read for it once, however often it is asked for,
- * so a checkpoint must be left alone while a job runs. Thread-safe; borrows the checkpoint.
+ * SHA-256 of the weights that decide what a forward pass computes. A tensor is read for it once,
+ * however often it is asked for, so a checkpoint must be left alone while a job runs. Thread-safe;
+ * borrows the checkpoint.
  */
 final class SourceChain {
   private static final String WEIGHT = "weight";
 
   private final Checkpoint checkpoint;
   private final Map<String, String> tensors = new HashMap<>();
+
   /** Of the embedding, then of each layer and all before it. */
   private final List<String> chain = new ArrayList<>();
 
@@ -29,15 +31,24 @@ final class SourceChain {
     this.checkpoint = checkpoint;
   }
 
-  /** Of the embedding and of the layers up to this one, whether or not anything is measured in them. */
+  /**
+   * Of the embedding and of the layers up to this one, whether or not anything is measured in them.
+   */
   synchronized String upTo(int layer, StopFlag stop) {
-    DecoderTensors names = DecoderTensors.find(
-        checkpoint.config(), checkpoint.weights()::shapes, this::has).orElseThrow(
-        () -> new IllegalStateException(checkpoint.folder() + " has no layers, and its statistics are asked for"));
+    DecoderTensors names =
+        DecoderTensors.find(checkpoint.config(), checkpoint.weights()::shapes, this::has)
+            .orElseThrow(
+                () ->
+                    new IllegalStateException(
+                        checkpoint.folder() + " has no layers, and its statistics are asked for"));
     if (chain.isEmpty()) {
       String embedding = checkpoint.aliases().getOrDefault(names.embedding(), names.embedding());
       // scales beside the weights begin alike
-      chain.add(hash("", beginningWith(embedding.substring(0, embedding.length() - WEIGHT.length())), stop));
+      chain.add(
+          hash(
+              "",
+              beginningWith(embedding.substring(0, embedding.length() - WEIGHT.length())),
+              stop));
     }
     while (chain.size() - 1 <= layer) {
       chain.add(hash(chain.getLast(), beginningWith(names.layer(chain.size() - 1)), stop));
@@ -57,7 +68,9 @@ final class SourceChain {
   /** Stored tensors that are found by such a name, tied ones included. */
   private SortedSet<String> beginningWith(String prefix) {
     SortedSet<String> names = new TreeSet<>();
-    Stream.concat(checkpoint.tensors().stream().map(TensorInfo::name), checkpoint.aliases().keySet().stream())
+    Stream.concat(
+            checkpoint.tensors().stream().map(TensorInfo::name),
+            checkpoint.aliases().keySet().stream())
         .filter(name -> name.startsWith(prefix))
         .forEach(name -> names.add(checkpoint.aliases().getOrDefault(name, name)));
     return names;

@@ -17,15 +17,19 @@ import java.util.Optional;
  * @param used never {@link StatisticsSource.Auto}
  * @param note why, for the user, where it is less than the best
  */
-public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Optional<String> note) {
-  private static final String REMEDY = "Run again with --statistics none, which quantizes any model.";
-  private static final String SHORTER = "Run again with a smaller --statistics-window, or with --statistics none.";
+public record StatisticsChoice(
+    StatisticsSource asked, StatisticsSource used, Optional<String> note) {
+  private static final String REMEDY =
+      "Run again with --statistics none, which quantizes any model.";
+  private static final String SHORTER =
+      "Run again with a smaller --statistics-window, or with --statistics none.";
 
   /**
-   * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where text has to become
-   * tokens. Throws with kind USAGE where the model cannot be run, CHECKPOINT where a tensor or its tokenizer is missing or
-   * cannot be used, ENVIRONMENT where no tokenizer works on this machine. What auto comes to is decided by the checkpoint
-   * and the settings alone, never by the machine, so that the bytes are the same everywhere.
+   * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where
+   * text has to become tokens. Throws with kind USAGE where the model cannot be run, CHECKPOINT
+   * where a tensor or its tokenizer is missing or cannot be used, ENVIRONMENT where no tokenizer
+   * works on this machine. What auto comes to is decided by the checkpoint and the settings alone,
+   * never by the machine, so that the bytes are the same everywhere.
    */
   public static StatisticsChoice of(StatisticsSettings settings, Checkpoint checkpoint) {
     int window = Math.min(settings.window(), settings.tokens());
@@ -39,7 +43,10 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
     };
   }
 
-  /** Throws with kind USAGE where the user's text is not there. Who goes on with the tokens of an earlier run needs it no more. */
+  /**
+   * Throws with kind USAGE where the user's text is not there. Who goes on with the tokens of an
+   * earlier run needs it no more.
+   */
   public void requireText() {
     if (used instanceof StatisticsSource.TextFile(String path)) {
       TextFiles.require(Path.of(path));
@@ -56,7 +63,8 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
         : this;
   }
 
-  private static StatisticsChoice automatic(StatisticsSource auto, Checkpoint checkpoint, int window) {
+  private static StatisticsChoice automatic(
+      StatisticsSource auto, Checkpoint checkpoint, int window) {
     ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
       return nothing(auto, support.reason());
@@ -72,14 +80,21 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
       if (e.kind() != FailureKind.CHECKPOINT) {
         throw orElse(e, "random or none");
       }
-      return new StatisticsChoice(auto, new StatisticsSource.Random(),
-          Optional.of("The statistics of the matrices' inputs are those of random tokens, since there is no tokenizer: "
-              + e.getMessage() + "."));
+      return new StatisticsChoice(
+          auto,
+          new StatisticsSource.Random(),
+          Optional.of(
+              "The statistics of the matrices' inputs are those of random tokens, since there is no"
+                  + " tokenizer: "
+                  + e.getMessage()
+                  + "."));
     }
   }
 
   private static StatisticsChoice nothing(StatisticsSource auto, String reason) {
-    return new StatisticsChoice(auto, new StatisticsSource.None(),
+    return new StatisticsChoice(
+        auto,
+        new StatisticsSource.None(),
         Optional.of("No statistics of the matrices' inputs are taken: " + reason + "."));
   }
 
@@ -89,7 +104,8 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
     }
   }
 
-  private static StatisticsChoice tokenized(StatisticsSource source, Checkpoint checkpoint, int window) {
+  private static StatisticsChoice tokenized(
+      StatisticsSource source, Checkpoint checkpoint, int window) {
     StatisticsChoice choice = running(source, checkpoint, window);
     try {
       TextTokenizer.open(checkpoint.folder()).close();
@@ -102,11 +118,14 @@ public record StatisticsChoice(StatisticsSource asked, StatisticsSource used, Op
   /** The failure of what only some sources need, which quantizing can do without. */
   private static EngineException orElse(EngineException failed, String sources) {
     return new EngineException(
-        failed.kind(), String.valueOf(failed.getMessage()),
-        failed.remedy() + " Or run again with --statistics " + sources + ".", failed);
+        failed.kind(),
+        String.valueOf(failed.getMessage()),
+        failed.remedy() + " Or run again with --statistics " + sources + ".",
+        failed);
   }
 
-  private static StatisticsChoice running(StatisticsSource source, Checkpoint checkpoint, int window) {
+  private static StatisticsChoice running(
+      StatisticsSource source, Checkpoint checkpoint, int window) {
     ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
       throw new EngineException(

@@ -33,9 +33,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * {@code statistics/} of a result: {@code tokens.json}, and of each layer {@code layer-00000.safetensors}. What lies there under
- * its name with the right identity and hashes counts, once {@link #changedSource} found that it is of the weights that are there
- * now. Thread-safe.
+ * {@code statistics/} of a result: {@code tokens.json}, and of each layer {@code
+ * layer-00000.safetensors}. What lies there under its name with the right identity and hashes
+ * counts, once {@link #changedSource} found that it is of the weights that are there now.
+ * Thread-safe.
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);
@@ -51,12 +52,15 @@ public final class StatisticsFolder {
 
   private record Layer(Manifest.SideFileEntry entry, String sourceSha256, String kernel) {}
 
-  /** @param root the result's folder */
+  /**
+   * @param root the result's folder
+   */
   public StatisticsFolder(Path root, Checkpoint checkpoint, StatisticsPlan plan) {
     this.folder = root.resolve(Manifest.STATISTICS);
     this.plan = plan;
-    this.asked = new TokensFile.Asked(
-        plan.tokensIdentity(checkpoint), plan.choice().used().text(), plan.settings().window());
+    this.asked =
+        new TokensFile.Asked(
+            plan.tokensIdentity(checkpoint), plan.choice().used().text(), plan.settings().window());
     this.sources = new SourceChain(checkpoint);
   }
 
@@ -72,13 +76,16 @@ public final class StatisticsFolder {
   }
 
   /**
-   * Puts the tokens down, before any layer is measured with them. Reads all weights once more where the model wrote them.
+   * Puts the tokens down, before any layer is measured with them. Reads all weights once more where
+   * the model wrote them.
    *
    * @param kernel of the backend that there was for it
    */
   public synchronized void keep(StatisticsTokens made, String kernel, StopFlag stop) {
     TokensFile.Content content =
-        isSelfWritten() ? new TokensFile.Content(made, sources.all(stop), kernel) : new TokensFile.Content(made, "", "");
+        isSelfWritten()
+            ? new TokensFile.Content(made, sources.all(stop), kernel)
+            : new TokensFile.Content(made, "", "");
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
@@ -93,8 +100,8 @@ public final class StatisticsFolder {
   }
 
   /**
-   * Removes what an interrupted run left unfinished. Throws with kind USAGE where a file lies there that no plan of statistics
-   * explains.
+   * Removes what an interrupted run left unfinished. Throws with kind USAGE where a file lies there
+   * that no plan of statistics explains.
    */
   public void clean() {
     if (!Files.isDirectory(folder)) {
@@ -109,7 +116,8 @@ public final class StatisticsFolder {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
       for (Path file : files) {
         String name = String.valueOf(file.getFileName());
-        if (name.endsWith(PART) && known.contains(name.substring(0, name.length() - PART.length()))) {
+        if (name.endsWith(PART)
+            && known.contains(name.substring(0, name.length() - PART.length()))) {
           Files.delete(file);
         } else if (!known.contains(name)) {
           unknown.add(name);
@@ -121,28 +129,38 @@ public final class StatisticsFolder {
     if (!unknown.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
-          folder + " holds files that are no statistics of this plan: "
+          folder
+              + " holds files that are no statistics of this plan: "
               + String.join(", ", unknown.stream().sorted().limit(5).toList()),
           "Move them elsewhere, or choose another folder with --out.");
     }
   }
 
-  /** Takes note of the layers whose files are there and whole. One that is damaged or of something else is made again. */
+  /**
+   * Takes note of the layers whose files are there and whole. One that is damaged or of something
+   * else is made again.
+   */
   public void keepIntact(StatisticsTokens ofLayers, StopFlag stop) {
     String sha256 = ofLayers.sha256();
     for (int layer : plan.inputs().layers()) {
       Path file = folder.resolve(StoredStatistics.fileName(layer));
       if (Files.isRegularFile(file)) {
         String identity = plan.layerIdentity(asked.identity(), sha256, layer);
-        intact(file, stop).filter(origin -> origin.identity().equals(identity)).ifPresent(origin ->
-            put(layer, new Layer(entry(file, stop), origin.sourceSha256(), origin.kernel())));
+        intact(file, stop)
+            .filter(origin -> origin.identity().equals(identity))
+            .ifPresent(
+                origin ->
+                    put(
+                        layer,
+                        new Layer(entry(file, stop), origin.sourceSha256(), origin.kernel())));
       }
     }
   }
 
   /**
-   * What there is of other weights than the checkpoint has now, for people. Reads all weights that go into it, so it is to be
-   * called before anything is made with the statistics, and not where nothing is.
+   * What there is of other weights than the checkpoint has now, for people. Reads all weights that
+   * go into it, so it is to be called before anything is made with the statistics, and not where
+   * nothing is.
    */
   public synchronized Optional<String> changedSource(StopFlag stop) {
     TokensFile.Content written = tokens;
@@ -151,8 +169,10 @@ public final class StatisticsFolder {
     }
     for (Map.Entry<Integer, Layer> layer : there.entrySet()) {
       if (!layer.getValue().sourceSha256().equals(sources.upTo(layer.getKey(), stop))) {
-        return Optional.of("the bytes of source tensors changed since " + layer.getValue().entry().path()
-            + " was made with the embedding and all layers up to this one");
+        return Optional.of(
+            "the bytes of source tensors changed since "
+                + layer.getValue().entry().path()
+                + " was made with the embedding and all layers up to this one");
       }
     }
     return Optional.empty();
@@ -176,13 +196,25 @@ public final class StatisticsFolder {
   }
 
   /** Writes a layer's file. */
-  void write(int layer, StatisticsTokens ofLayer, String kernel, Collection<MomentSums> sums, StopFlag stop) {
+  void write(
+      int layer,
+      StatisticsTokens ofLayer,
+      String kernel,
+      Collection<MomentSums> sums,
+      StopFlag stop) {
     Path file = folder.resolve(StoredStatistics.fileName(layer));
-    MomentFile.Origin origin = new MomentFile.Origin(
-        plan.layerIdentity(asked.identity(), ofLayer.sha256(), layer), sources.upTo(layer, stop), kernel);
+    MomentFile.Origin origin =
+        new MomentFile.Origin(
+            plan.layerIdentity(asked.identity(), ofLayer.sha256(), layer),
+            sources.upTo(layer, stop),
+            kernel);
     MomentFile.Receipt receipt = MomentFile.write(file, origin, List.copyOf(sums), stop);
-    put(layer, new Layer(
-        new Manifest.SideFileEntry(name(file), receipt.bytes(), receipt.sha256()), origin.sourceSha256(), kernel));
+    put(
+        layer,
+        new Layer(
+            new Manifest.SideFileEntry(name(file), receipt.bytes(), receipt.sha256()),
+            origin.sourceSha256(),
+            kernel));
   }
 
   /** What lies there, to be read while layers come. */
@@ -194,10 +226,13 @@ public final class StatisticsFolder {
   public synchronized Manifest.Statistics entry(StatisticsTokens used) {
     List<Manifest.SideFileEntry> files = new ArrayList<>();
     SortedSet<String> kernels = new TreeSet<>();
-    there.values().forEach(layer -> {
-      files.add(layer.entry());
-      kernels.add(layer.kernel());
-    });
+    there
+        .values()
+        .forEach(
+            layer -> {
+              files.add(layer.entry());
+              kernels.add(layer.kernel());
+            });
     TokensFile.Content written = tokens;
     if (written != null && isSelfWritten()) {
       kernels.add(written.kernel());
@@ -206,8 +241,13 @@ public final class StatisticsFolder {
       files.add(entry(folder.resolve(TOKENS), new StopFlag()));
     }
     return new Manifest.Statistics(
-        plan.choice().asked().text(), plan.choice().used().text(), used.count(), plan.settings().window(), used.sha256(),
-        kernels, files);
+        plan.choice().asked().text(),
+        plan.choice().used().text(),
+        used.count(),
+        plan.settings().window(),
+        used.sha256(),
+        kernels,
+        files);
   }
 
   private synchronized void put(int number, Layer layer) {

@@ -20,11 +20,12 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * One pass of the original model over some tokens, layer by layer: sums up the second moments of the inputs of a layer's matrices
- * and writes them to the layer's file. A layer whose file is there is run all the same, since the next one needs its outputs, but
- * nothing is summed up.
+ * One pass of the original model over some tokens, layer by layer: sums up the second moments of
+ * the inputs of a layer's matrices and writes them to the layer's file. A layer whose file is there
+ * is run all the same, since the next one needs its outputs, but nothing is summed up.
  *
- * <p>Made, used and closed on one thread; owns its lane, its reader and its memory, borrows the checkpoint and the folder.
+ * <p>Made, used and closed on one thread; owns its lane, its reader and its memory, borrows the
+ * checkpoint and the folder.
  */
 public final class StatisticsPass implements AutoCloseable {
   private final StatisticsPlan plan;
@@ -38,8 +39,14 @@ public final class StatisticsPass implements AutoCloseable {
   private int next;
 
   private StatisticsPass(
-      StatisticsPlan plan, StatisticsTokens tokens, StatisticsFolder folder, String kernel, StopFlag stop, ComputeLane lane,
-      CheckpointWeights weights, ForwardPass pass) {
+      StatisticsPlan plan,
+      StatisticsTokens tokens,
+      StatisticsFolder folder,
+      String kernel,
+      StopFlag stop,
+      ComputeLane lane,
+      CheckpointWeights weights,
+      ForwardPass pass) {
     this.plan = plan;
     this.tokens = tokens;
     this.folder = folder;
@@ -58,22 +65,38 @@ public final class StatisticsPass implements AutoCloseable {
    * @throws EngineException with kind CHECKPOINT where the checkpoint is at fault
    */
   public static StatisticsPass open(
-      Checkpoint checkpoint, ComputeBackend backend, StatisticsPlan plan, StatisticsTokens tokens, StatisticsFolder folder,
-      long memory, Path scratch, StopFlag stop) {
+      Checkpoint checkpoint,
+      ComputeBackend backend,
+      StatisticsPlan plan,
+      StatisticsTokens tokens,
+      StatisticsFolder folder,
+      long memory,
+      Path scratch,
+      StopFlag stop) {
     ComputeLane lane = backend.openLane();
     CheckpointWeights weights = CheckpointWeights.of(checkpoint);
     try {
-      ForwardPass pass = ForwardPass.open(
-          weights, lane.products(), tokens.windows(), memory - besideActivations(plan), scratch, stop);
+      ForwardPass pass =
+          ForwardPass.open(
+              weights,
+              lane.products(),
+              tokens.windows(),
+              memory - besideActivations(plan),
+              scratch,
+              stop);
       return new StatisticsPass(plan, tokens, folder, backend.kernel(), stop, lane, weights, pass);
     } catch (RuntimeException e) {
-      try (lane; weights) {
+      try (lane;
+          weights) {
         throw e;
       }
     }
   }
 
-  /** The least native memory that a pass takes: the sums of one layer, and room for what the model computes on the way. */
+  /**
+   * The least native memory that a pass takes: the sums of one layer, and room for what the model
+   * computes on the way.
+   */
   public static long memoryNeeded(Checkpoint checkpoint, StatisticsPlan plan) {
     int window = Math.min(plan.settings().window(), plan.settings().tokens());
     try (CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
@@ -82,7 +105,10 @@ public final class StatisticsPass implements AutoCloseable {
   }
 
   private static long besideActivations(StatisticsPlan plan) {
-    return plan.sumBytes() + MomentFile.WRITE_BYTES + TensorReader.SCRATCH_BYTES + Digests.BUFFER_BYTES;
+    return plan.sumBytes()
+        + MomentFile.WRITE_BYTES
+        + TensorReader.SCRATCH_BYTES
+        + Digests.BUFFER_BYTES;
   }
 
   /** Runs one more layer; returns its number, from 0. Throws an {@link EngineException}. */
@@ -101,23 +127,29 @@ public final class StatisticsPass implements AutoCloseable {
 
   private void measure(int layer) {
     SortedMap<String, MatrixInput> wanted =
-        plan.inputs().of(layer).stream().collect(Collectors.toMap(MatrixInput::name, input -> input, (a, b) -> a, TreeMap::new));
+        plan.inputs().of(layer).stream()
+            .collect(
+                Collectors.toMap(MatrixInput::name, input -> input, (a, b) -> a, TreeMap::new));
     try (Arena arena = Arena.ofConfined()) {
       SortedMap<String, MomentSums> sums = new TreeMap<>();
-      pass.layer(layer, (input, matrices, x) -> {
-        MatrixInput known = wanted.get(input.name());
-        if (known != null) {
-          sums.computeIfAbsent(known.name(), name -> new MomentSums(known, plan.settings().width(), arena))
-              .add(x, lane.products());
-        }
-      });
+      pass.layer(
+          layer,
+          (input, matrices, x) -> {
+            MatrixInput known = wanted.get(input.name());
+            if (known != null) {
+              sums.computeIfAbsent(
+                      known.name(), name -> new MomentSums(known, plan.settings().width(), arena))
+                  .add(x, lane.products());
+            }
+          });
       folder.write(layer, tokens, kernel, sums.values(), stop);
     }
   }
 
   @Override
   public void close() {
-    try (lane; weights) {
+    try (lane;
+        weights) {
       pass.close();
     }
   }

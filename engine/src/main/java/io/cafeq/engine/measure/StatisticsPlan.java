@@ -27,7 +27,11 @@ import java.util.OptionalInt;
  * @param expertsPerToken to how many experts a token goes at most
  */
 public record StatisticsPlan(
-    StatisticsChoice choice, StatisticsSettings settings, long seed, MeasuredInputs inputs, int expertsPerToken) {
+    StatisticsChoice choice,
+    StatisticsSettings settings,
+    long seed,
+    MeasuredInputs inputs,
+    int expertsPerToken) {
   private static final long BYTES_PER_FILE = 4 << 10;
   private static final long BYTES_PER_TENSOR = 300;
   private static final long BYTES_PER_TOKEN = 8;
@@ -39,12 +43,18 @@ public record StatisticsPlan(
   }
 
   /** With a choice that was made before. */
-  public static StatisticsPlan of(StatisticsChoice choice, Checkpoint checkpoint, Plan plan, Recipe recipe) {
+  public static StatisticsPlan of(
+      StatisticsChoice choice, Checkpoint checkpoint, Plan plan, Recipe recipe) {
     boolean none = choice.used() instanceof StatisticsSource.None;
     MeasuredInputs inputs =
         none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
-    int experts = TextConfig.of(checkpoint.config()).node().path("num_experts_per_tok").asInt(Integer.MAX_VALUE);
-    return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts < 1 ? 1 : experts);
+    int experts =
+        TextConfig.of(checkpoint.config())
+            .node()
+            .path("num_experts_per_tok")
+            .asInt(Integer.MAX_VALUE);
+    return new StatisticsPlan(
+        choice, recipe.statistics(), recipe.seed(), inputs, experts < 1 ? 1 : experts);
   }
 
   /** Whether anything is measured. */
@@ -61,7 +71,9 @@ public record StatisticsPlan(
   public long fileBytes(Collection<Integer> layers) {
     return layers.isEmpty()
         ? 0
-        : layers.stream().mapToLong(this::fileBytes).sum() + settings.tokens() * BYTES_PER_TOKEN + BYTES_PER_FILE;
+        : layers.stream().mapToLong(this::fileBytes).sum()
+            + settings.tokens() * BYTES_PER_TOKEN
+            + BYTES_PER_FILE;
   }
 
   /** Bytes of one layer's file, at most about. */
@@ -71,7 +83,8 @@ public record StatisticsPlan(
     long ofExperts = 0;
     int channels = 0;
     for (MatrixInput input : inputs.of(layer)) {
-      long own = MomentBlocks.of(input.channels(), settings.width()).packedBytes() + BYTES_PER_TENSOR;
+      long own =
+          MomentBlocks.of(input.channels(), settings.width()).packedBytes() + BYTES_PER_TENSOR;
       if (input.fallBack().isPresent()) {
         experts++;
         ofExperts += own;
@@ -84,15 +97,23 @@ public record StatisticsPlan(
       return bytes;
     }
     // so many experts can have seen enough at the same time; each has an input or two
-    long enough = 2 * Math.ceilDiv((long) settings.tokens() * expertsPerToken, MomentSums.enoughTokens(channels));
-    return bytes + (long) Math.ceil((double) ofExperts * Math.min(experts, enough) / experts) + experts * BYTES_PER_TENSOR;
+    long enough =
+        2
+            * Math.ceilDiv(
+                (long) settings.tokens() * expertsPerToken, MomentSums.enoughTokens(channels));
+    return bytes
+        + (long) Math.ceil((double) ofExperts * Math.min(experts, enough) / experts)
+        + experts * BYTES_PER_TENSOR;
   }
 
   /** Native bytes of the sums of any one layer. */
   public long sumBytes() {
     return inputs.layers().stream()
-        .mapToLong(layer ->
-            inputs.of(layer).stream().mapToLong(input -> MomentSums.bytes(input.channels(), settings.width())).sum())
+        .mapToLong(
+            layer ->
+                inputs.of(layer).stream()
+                    .mapToLong(input -> MomentSums.bytes(input.channels(), settings.width()))
+                    .sum())
         .max()
         .orElse(0);
   }
@@ -112,7 +133,9 @@ public record StatisticsPlan(
         settings.width(),
         name -> {
           OptionalInt layer = names.layer(name);
-          return layer.isPresent() && inputs.layers().contains(layer.getAsInt()) ? layer : OptionalInt.empty();
+          return layer.isPresent() && inputs.layers().contains(layer.getAsInt())
+              ? layer
+              : OptionalInt.empty();
         },
         stop);
   }
@@ -120,11 +143,26 @@ public record StatisticsPlan(
   /** What decides the tokens, but for the content of a text file, and for weights and kernel. */
   String tokensIdentity(Checkpoint checkpoint) {
     StringBuilder text = new StringBuilder("algorithm " + JobIdentity.ALGORITHM_VERSION + "\n");
-    text.append("source ").append(choice.used().text()).append("\nseed ").append(seed).append("\ntokens ")
-        .append(settings.tokens()).append("\nwindow ").append(settings.window()).append('\n');
+    text.append("source ")
+        .append(choice.used().text())
+        .append("\nseed ")
+        .append(seed)
+        .append("\ntokens ")
+        .append(settings.tokens())
+        .append("\nwindow ")
+        .append(settings.window())
+        .append('\n');
     for (TensorInfo tensor : checkpoint.tensors()) {
-      text.append(tensor.name()).append(' ').append(tensor.dtype()).append(' ').append(tensor.shape()).append(' ')
-          .append(tensor.file()).append(' ').append(tensor.position()).append('\n');
+      text.append(tensor.name())
+          .append(' ')
+          .append(tensor.dtype())
+          .append(' ')
+          .append(tensor.shape())
+          .append(' ')
+          .append(tensor.file())
+          .append(' ')
+          .append(tensor.position())
+          .append('\n');
     }
     text.append(checkpoint.config());
     return Digests.text(text.toString());
@@ -132,9 +170,19 @@ public record StatisticsPlan(
 
   /** What decides a layer's file, but for weights and kernel. */
   String layerIdentity(String tokensIdentity, String tokensSha256, int layer) {
-    StringBuilder text = new StringBuilder(tokensIdentity + "\n" + tokensSha256 + "\nwidth " + settings.width() + "\n");
-    inputs.of(layer).forEach(input -> text.append(input.name()).append(' ').append(input.channels()).append(' ')
-        .append(input.fallBack().orElse("")).append('\n'));
+    StringBuilder text =
+        new StringBuilder(
+            tokensIdentity + "\n" + tokensSha256 + "\nwidth " + settings.width() + "\n");
+    inputs
+        .of(layer)
+        .forEach(
+            input ->
+                text.append(input.name())
+                    .append(' ')
+                    .append(input.channels())
+                    .append(' ')
+                    .append(input.fallBack().orElse(""))
+                    .append('\n'));
     return Digests.text(text.toString());
   }
 }

@@ -11,7 +11,8 @@ import java.util.List;
 /**
  * The tokens that go through the model.
  *
- * @param windows of ids that see one another; all of one length except perhaps the last. Not to be changed
+ * @param windows of ids that see one another; all of one length except perhaps the last. Not to be
+ *     changed
  * @param textSha256 of the text that they are from; empty where they are from none
  */
 public record StatisticsTokens(List<int[]> windows, String textSha256) {

@@ -20,11 +20,15 @@ import java.util.Objects;
 /** Texts that become tokens: the one that comes with the program, and those of users. */
 final class TextFiles {
   private static final String BUILT_IN = "/io/cafeq/engine/evaluate/text.txt";
-  private static final String REMEDY = "Give --statistics file: and a UTF-8 text, or --statistics text for the built-in one.";
+  private static final String REMEDY =
+      "Give --statistics file: and a UTF-8 text, or --statistics text for the built-in one.";
 
   private TextFiles() {}
 
-  /** Tokens of the beginning of a user's text. Throws with kind USAGE where there is none or it is not UTF-8. */
+  /**
+   * Tokens of the beginning of a user's text. Throws with kind USAGE where there is none or it is
+   * not UTF-8.
+   */
   static int[] tokens(Path file, long characters, TextTokenizer tokenizer) {
     require(file);
     try (Reader reader = Files.newBufferedReader(file)) {
@@ -40,13 +44,17 @@ final class TextFiles {
   static void require(Path file) {
     if (!Files.isRegularFile(file)) {
       throw new EngineException(
-          FailureKind.USAGE, file.toAbsolutePath() + ": there is no such text for statistics", REMEDY);
+          FailureKind.USAGE,
+          file.toAbsolutePath() + ": there is no such text for statistics",
+          REMEDY);
     }
   }
 
   /** The text that comes with the program. */
   static String builtIn() {
-    try (InputStream in = Objects.requireNonNull(TextFiles.class.getResourceAsStream(BUILT_IN), "the built-in text")) {
+    try (InputStream in =
+        Objects.requireNonNull(
+            TextFiles.class.getResourceAsStream(BUILT_IN), "the built-in text")) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -34,13 +34,15 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Makes the tokens of a plan; the same plan and checkpoint make the same ones. A text that is longer than asked for gives windows
- * at equal distances from its beginning to its end, so that all of what it is about is seen.
- * Each window begins with the model's {@link BeginningToken}, where it has one, which is among the tokens asked for.
+ * Makes the tokens of a plan; the same plan and checkpoint make the same ones. A text that is
+ * longer than asked for gives windows at equal distances from its beginning to its end, so that all
+ * of what it is about is seen. Each window begins with the model's {@link BeginningToken}, where it
+ * has one, which is among the tokens asked for.
  */
 public final class TokenMaker {
   /** Of a user's text are read: what any language needs for a token, and no less than this. */
   private static final int CHARACTERS_PER_TOKEN = 16;
+
   private static final int LEAST_CHARACTERS = 1 << 20;
   private static final int MOST_CHARACTERS = 1 << 28;
 
@@ -61,28 +63,41 @@ public final class TokenMaker {
     this.stop = stop;
   }
 
-  /** Throws with kind USAGE where a text is missing, no UTF-8 or too short, CHECKPOINT where the tokenizer is at fault. */
+  /**
+   * Throws with kind USAGE where a text is missing, no UTF-8 or too short, CHECKPOINT where the
+   * tokenizer is at fault.
+   */
   public StatisticsTokens make(StatisticsPlan plan) {
     StatisticsSettings settings = plan.settings();
     return switch (plan.choice().used()) {
-      case StatisticsSource.Random random -> new StatisticsTokens(random(plan.seed(), settings), "");
+      case StatisticsSource.Random random ->
+          new StatisticsTokens(random(plan.seed(), settings), "");
       case StatisticsSource.Self self -> new StatisticsTokens(write(plan), "");
-      case StatisticsSource.BuiltInText builtIn -> new StatisticsTokens(
-          ofText(tokenizer -> tokenizer.encode(TextFiles.builtIn()), "the built-in text", settings),
-          Digests.text(TextFiles.builtIn()));
+      case StatisticsSource.BuiltInText builtIn ->
+          new StatisticsTokens(
+              ofText(
+                  tokenizer -> tokenizer.encode(TextFiles.builtIn()),
+                  "the built-in text",
+                  settings),
+              Digests.text(TextFiles.builtIn()));
       case StatisticsSource.TextFile(String path) -> {
         Path file = Path.of(path);
-        long characters = Math.max(LEAST_CHARACTERS, (long) CHARACTERS_PER_TOKEN * settings.tokens());
+        long characters =
+            Math.max(LEAST_CHARACTERS, (long) CHARACTERS_PER_TOKEN * settings.tokens());
         long read = Math.min(MOST_CHARACTERS, characters);
         yield new StatisticsTokens(
-            ofText(tokenizer -> TextFiles.tokens(file, read, tokenizer), path, settings), TextFiles.sha256(file, stop));
+            ofText(tokenizer -> TextFiles.tokens(file, read, tokenizer), path, settings),
+            TextFiles.sha256(file, stop));
       }
-      case StatisticsSource.None none -> throw new IllegalArgumentException("no statistics are to be taken");
-      case StatisticsSource.Auto auto -> throw new IllegalArgumentException("auto is no source by itself");
+      case StatisticsSource.None none ->
+          throw new IllegalArgumentException("no statistics are to be taken");
+      case StatisticsSource.Auto auto ->
+          throw new IllegalArgumentException("auto is no source by itself");
     };
   }
 
-  private List<int[]> ofText(Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings) {
+  private List<int[]> ofText(
+      Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings) {
     int[] tokens;
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
       tokens = text.apply(tokenizer);
@@ -93,13 +108,20 @@ public final class TokenMaker {
     if (tokens.length < window) {
       throw new EngineException(
           FailureKind.USAGE,
-          name + ": is too short: it has " + tokens.length + " tokens, and one window has " + window,
+          name
+              + ": is too short: it has "
+              + tokens.length
+              + " tokens, and one window has "
+              + window,
           "Give a longer text, or a smaller --statistics-window.");
     }
     return spread(tokens, settings, beginning);
   }
 
-  /** Windows of tokens from all over a text, each after the beginning token; all of it where it has no more than asked for. */
+  /**
+   * Windows of tokens from all over a text, each after the beginning token; all of it where it has
+   * no more than asked for.
+   */
   static List<int[]> spread(int[] tokens, StatisticsSettings settings, BeginningToken beginning) {
     int window = Math.min(settings.window(), settings.tokens()) - beginning.count();
     int wanted = textTokens(settings, beginning);
@@ -137,8 +159,13 @@ public final class TokenMaker {
     for (int token : tokens) {
       if (token >= vocabulary) {
         throw new CheckpointException(
-            checkpoint.folder() + ": tokenizer.json has the token " + token + ", but the model knows " + vocabulary,
-            "Take the tokenizer.json that belongs to this model, or run again with --statistics random.");
+            checkpoint.folder()
+                + ": tokenizer.json has the token "
+                + token
+                + ", but the model knows "
+                + vocabulary,
+            "Take the tokenizer.json that belongs to this model, or run again with --statistics"
+                + " random.");
       }
     }
   }
@@ -159,7 +186,9 @@ public final class TokenMaker {
     return ordinary.length > 0 ? ordinary : new int[] {0};
   }
 
-  /** Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say. */
+  /**
+   * Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say.
+   */
   private IntPredicate special() {
     TreeSet<Integer> special = new TreeSet<>();
     JsonNode config = TextConfig.of(checkpoint.config()).node();
@@ -179,19 +208,28 @@ public final class TokenMaker {
     return special::contains;
   }
 
-  /** Entries of the embedding; not all of them need have a token, but those beyond {@code vocab_size} have none. */
+  /**
+   * Entries of the embedding; not all of them need have a token, but those beyond {@code
+   * vocab_size} have none.
+   */
   private int vocabulary() {
     ModelFamily family = Families.of(checkpoint.config(), checkpoint.weights().shapes());
     // a tied embedding may be stored under the name of the head alone
-    long entries = Stream.concat(checkpoint.tensors().stream().map(TensorInfo::name), checkpoint.aliases().keySet().stream())
-        .filter(name -> family.place(name).role() == Role.EMBEDDING)
-        .map(name -> checkpoint.aliases().getOrDefault(name, name))
-        .flatMap(name -> checkpoint.tensor(name).stream())
-        .filter(TensorInfo::isMatrix)
-        .mapToLong(tensor -> tensor.shape().getFirst())
-        .max()
-        .orElseThrow(() -> new CheckpointException(
-            checkpoint.folder() + ": has no embedding of tokens", "Download the checkpoint again."));
+    long entries =
+        Stream.concat(
+                checkpoint.tensors().stream().map(TensorInfo::name),
+                checkpoint.aliases().keySet().stream())
+            .filter(name -> family.place(name).role() == Role.EMBEDDING)
+            .map(name -> checkpoint.aliases().getOrDefault(name, name))
+            .flatMap(name -> checkpoint.tensor(name).stream())
+            .filter(TensorInfo::isMatrix)
+            .mapToLong(tensor -> tensor.shape().getFirst())
+            .max()
+            .orElseThrow(
+                () ->
+                    new CheckpointException(
+                        checkpoint.folder() + ": has no embedding of tokens",
+                        "Download the checkpoint again."));
     int size = TextConfig.of(checkpoint.config()).node().path("vocab_size").asInt(0);
     return (int) (size < 1 ? entries : Math.min(size, entries));
   }
@@ -201,10 +239,19 @@ public final class TokenMaker {
     int length = Math.min(settings.window(), settings.tokens());
     int count = Math.ceilDiv(settings.tokens(), length);
     List<int[]> windows;
-    try (CheckpointWeights weights = CheckpointWeights.of(checkpoint); ComputeLane lane = backend.openLane()) {
-      windows = new ArrayList<>(SelfText.write(
-          weights, lane.products(), count, length, Seeds.of(plan.seed(), "", 0, "written tokens"), memory, stop,
-          special()));
+    try (CheckpointWeights weights = CheckpointWeights.of(checkpoint);
+        ComputeLane lane = backend.openLane()) {
+      windows =
+          new ArrayList<>(
+              SelfText.write(
+                  weights,
+                  lane.products(),
+                  count,
+                  length,
+                  Seeds.of(plan.seed(), "", 0, "written tokens"),
+                  memory,
+                  stop,
+                  special()));
     }
     int last = settings.tokens() - (count - 1) * length;
     windows.set(count - 1, Arrays.copyOf(windows.getLast(), last));

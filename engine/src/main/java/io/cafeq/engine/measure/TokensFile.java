@@ -27,8 +27,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * {@code statistics/tokens.json}: the tokens themselves, so that a resume goes on with them whatever became of their source.
- * Written and read as a stream. It counts only as long as it has the very bytes that would be written now.
+ * {@code statistics/tokens.json}: the tokens themselves, so that a resume goes on with them
+ * whatever became of their source. Written and read as a stream. It counts only as long as it has
+ * the very bytes that would be written now.
  */
 final class TokensFile {
   private static final String IDENTITY = "identity";
@@ -69,9 +70,15 @@ final class TokensFile {
   private static void write(OutputStream out, Asked asked, Content content) {
     StatisticsTokens tokens = content.tokens();
     String sha256 = tokens.sha256();
-    List<String> fields = List.of(
-        asked.identity(), asked.source(), Integer.toString(asked.window()), sha256, tokens.textSha256(),
-        content.sourceSha256(), content.kernel());
+    List<String> fields =
+        List.of(
+            asked.identity(),
+            asked.source(),
+            Integer.toString(asked.window()),
+            sha256,
+            tokens.textSha256(),
+            content.sourceSha256(),
+            content.kernel());
     try (JsonGenerator json = new JsonFactory().createGenerator(out)) {
       json.setPrettyPrinter(new DefaultPrettyPrinter());
       json.writeStartObject();
@@ -96,7 +103,10 @@ final class TokensFile {
     }
   }
 
-  /** Empty where there is no such file, or one that is not whole or of something else: the tokens are then made again. */
+  /**
+   * Empty where there is no such file, or one that is not whole or of something else: the tokens
+   * are then made again.
+   */
   static Optional<Content> read(Path file, Asked asked) {
     if (!Files.isRegularFile(file)) {
       return Optional.empty();
@@ -124,10 +134,13 @@ final class TokensFile {
       throw FileFailure.of("read", file, e);
     }
     StatisticsTokens tokens = new StatisticsTokens(windows, texts.getOrDefault(TEXT, ""));
-    Content content = new Content(tokens, texts.getOrDefault(SOURCE, ""), texts.getOrDefault(KERNEL, ""));
+    Content content =
+        new Content(tokens, texts.getOrDefault(SOURCE, ""), texts.getOrDefault(KERNEL, ""));
     MessageDigest written = Digests.sha256();
     write(new DigestOutputStream(OutputStream.nullOutputStream(), written), asked, content);
-    return Digests.file(file, new StopFlag()).equals(Digests.hex(written)) ? Optional.of(content) : Optional.empty();
+    return Digests.file(file, new StopFlag()).equals(Digests.hex(written))
+        ? Optional.of(content)
+        : Optional.empty();
   }
 
   private static void readWindows(JsonParser json, List<int[]> windows) throws IOException {
@@ -145,16 +158,18 @@ final class TokensFile {
   }
 
   private static OutputStream stream(DurableFile file) {
-    return new BufferedOutputStream(new OutputStream() {
-      @Override
-      public void write(int one) {
-        write(new byte[] {(byte) one}, 0, 1);
-      }
+    return new BufferedOutputStream(
+        new OutputStream() {
+          @Override
+          public void write(int one) {
+            write(new byte[] {(byte) one}, 0, 1);
+          }
 
-      @Override
-      public void write(byte[] bytes, int offset, int count) {
-        file.append(ByteBuffer.wrap(bytes, offset, count));
-      }
-    }, BUFFER);
+          @Override
+          public void write(byte[] bytes, int offset, int count) {
+            file.append(ByteBuffer.wrap(bytes, offset, count));
+          }
+        },
+        BUFFER);
   }
 }

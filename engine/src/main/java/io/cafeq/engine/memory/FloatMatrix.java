@@ -5,13 +5,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * A row-major float matrix in native memory: entry (i, j) at index {@code i * columns + j}, native byte order. The arena
- * that made the segment owns it; a matrix only borrows.
+ * A row-major float matrix in native memory: entry (i, j) at index {@code i * columns + j}, native
+ * byte order. The arena that made the segment owns it; a matrix only borrows.
  */
 public record FloatMatrix(MemorySegment segment, int rows, int columns) {
   /** Row-major floats, aligned for BLAS. */
   public static FloatMatrix allocate(Arena arena, int rows, int columns) {
-    return new FloatMatrix(arena.allocate(Math.max(1L, (long) rows * columns) * Float.BYTES, 64), rows, columns);
+    return new FloatMatrix(
+        arena.allocate(Math.max(1L, (long) rows * columns) * Float.BYTES, 64), rows, columns);
   }
 
   public long elements() {

@@ -3,8 +3,8 @@ package io.cafeq.engine.memory;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Brings weights of unusual size near 1, exactly, by a power of two: squares of floats, and sums of them, end at about
- * 1e-38 and 1e38. Ordinary weights stay as they are.
+ * Brings weights of unusual size near 1, exactly, by a power of two: squares of floats, and sums of
+ * them, end at about 1e-38 and 1e38. Ordinary weights stay as they are.
  */
 public final class Magnitudes {
   private static final float SMALLEST_ORDINARY = 0x1p-20f;
@@ -22,11 +22,12 @@ public final class Magnitudes {
   }
 
   /**
-   * The exponent of the power of two to divide by where the largest weight is this; 0 for ordinary weights and for
-   * zeros.
+   * The exponent of the power of two to divide by where the largest weight is this; 0 for ordinary
+   * weights and for zeros.
    */
   public static int exponent(float largest) {
-    boolean ordinary = largest == 0 || (largest >= SMALLEST_ORDINARY && largest <= LARGEST_ORDINARY);
+    boolean ordinary =
+        largest == 0 || (largest >= SMALLEST_ORDINARY && largest <= LARGEST_ORDINARY);
     return ordinary || !Float.isFinite(largest) ? 0 : Math.getExponent((double) largest);
   }
 

@@ -1,22 +1,30 @@
 package io.cafeq.engine.memory;
 
 /**
- * Products of matrices. The same shapes give the same bits on the same kernel; other shapes, split columns among them,
- * may not. Not thread-safe.
+ * Products of matrices. The same shapes give the same bits on the same kernel; other shapes, split
+ * columns among them, may not. Not thread-safe.
  */
 public interface MatrixProducts {
   /**
-   * result = scale op(a) op(b) + keep * result, where op transposes or does nothing. The result overlaps neither factor.
+   * result = scale op(a) op(b) + keep * result, where op transposes or does nothing. The result
+   * overlaps neither factor.
    *
    * @param keep 0 where the result's former content has no meaning, be it NaN
    */
   void multiply(
-      float scale, MatrixView a, boolean transposeA, MatrixView b, boolean transposeB, float keep, MatrixView result);
+      float scale,
+      MatrixView a,
+      boolean transposeA,
+      MatrixView b,
+      boolean transposeB,
+      float keep,
+      MatrixView result);
 
   /**
-   * matrix -= a^T b in doubles, where a, b and the result are rectangles of one square matrix that do not overlap: a is rows
-   * [first, first + inner) of columns [row, row + rows), b the same rows of columns [column, n), and the result rows
-   * [row, row + rows) of columns [column, n). It is the step by which a symmetric matrix is factored.
+   * matrix -= a^T b in doubles, where a, b and the result are rectangles of one square matrix that
+   * do not overlap: a is rows [first, first + inner) of columns [row, row + rows), b the same rows
+   * of columns [column, n), and the result rows [row, row + rows) of columns [column, n). It is the
+   * step by which a symmetric matrix is factored.
    */
   void subtractSquare(DoubleMatrix matrix, int first, int inner, int row, int rows, int column);
 
@@ -26,14 +34,16 @@ public interface MatrixProducts {
   }
 
   /** Throws where shapes do not fit; returns the length of the sums. */
-  static int requireFit(MatrixView a, boolean transposeA, MatrixView b, boolean transposeB, MatrixView result) {
+  static int requireFit(
+      MatrixView a, boolean transposeA, MatrixView b, boolean transposeB, MatrixView result) {
     int rows = transposeA ? a.columns() : a.rows();
     int inner = transposeA ? a.rows() : a.columns();
     int innerOfB = transposeB ? b.columns() : b.rows();
     int columns = transposeB ? b.rows() : b.columns();
     if (inner != innerOfB || rows != result.rows() || columns != result.columns()) {
-      throw new IllegalArgumentException("[%d, %d] by [%d, %d] is not [%d, %d]"
-          .formatted(rows, inner, innerOfB, columns, result.rows(), result.columns()));
+      throw new IllegalArgumentException(
+          "[%d, %d] by [%d, %d] is not [%d, %d]"
+              .formatted(rows, inner, innerOfB, columns, result.rows(), result.columns()));
     }
     return inner;
   }

@@ -1,7 +1,8 @@
 package io.cafeq.engine.memory;
 
 /**
- * A rectangle of a row-major float matrix: entry (i, j) at index {@code first + i * stride + j} of its memory. Borrows.
+ * A rectangle of a row-major float matrix: entry (i, j) at index {@code first + i * stride + j} of
+ * its memory. Borrows.
  *
  * @param matrix whose memory it is
  * @param firstRow of the rectangle
@@ -9,10 +10,15 @@ package io.cafeq.engine.memory;
  */
 public record MatrixView(FloatMatrix matrix, int firstRow, int firstColumn, int rows, int columns) {
   public MatrixView {
-    if (firstRow < 0 || firstColumn < 0 || rows < 0 || columns < 0
-        || firstRow > matrix.rows() - rows || firstColumn > matrix.columns() - columns) {
-      throw new IndexOutOfBoundsException("rows %d + %d, columns %d + %d of a matrix [%d, %d]"
-          .formatted(firstRow, rows, firstColumn, columns, matrix.rows(), matrix.columns()));
+    if (firstRow < 0
+        || firstColumn < 0
+        || rows < 0
+        || columns < 0
+        || firstRow > matrix.rows() - rows
+        || firstColumn > matrix.columns() - columns) {
+      throw new IndexOutOfBoundsException(
+          "rows %d + %d, columns %d + %d of a matrix [%d, %d]"
+              .formatted(firstRow, rows, firstColumn, columns, matrix.rows(), matrix.columns()));
     }
   }
 

@@ -1,6 +1,4 @@
-/**
- * Containers of numbers outside the heap. Start at {@link io.cafeq.engine.memory.FloatMatrix}.
- */
+/** Containers of numbers outside the heap. Start at {@link io.cafeq.engine.memory.FloatMatrix}. */
 @NullMarked
 package io.cafeq.engine.memory;
 

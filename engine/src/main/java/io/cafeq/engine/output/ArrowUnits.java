@@ -28,7 +28,11 @@ public final class ArrowUnits implements StoredUnits {
       require(file, "recipe and algorithm", identity, reader.header().identity());
       require(file, "id", unit.id(), reader.header().id());
       List<String> tensors = unit.tensors().stream().map(PlannedTensor::name).toList();
-      require(file, "tensors", tensors, reader.header().tensors().stream().map(tensor -> tensor.name()).toList());
+      require(
+          file,
+          "tensors",
+          tensors,
+          reader.header().tensors().stream().map(tensor -> tensor.name()).toList());
       reader.forEach(row -> stop.check());
       return new UnitReceipt(
           unit.id(),

@@ -27,8 +27,11 @@ public final class DiskSpace {
       throw new EngineException(
           FailureKind.ENVIRONMENT,
           String.format(
-              Locale.ROOT, "the result needs about %,d MB in %s, but %,d MB are free there",
-              needed / 1_000_000 + 1, folder, usable / 1_000_000),
+              Locale.ROOT,
+              "the result needs about %,d MB in %s, but %,d MB are free there",
+              needed / 1_000_000 + 1,
+              folder,
+              usable / 1_000_000),
           "Free some space, or choose a folder on another disk with --out.");
     }
   }

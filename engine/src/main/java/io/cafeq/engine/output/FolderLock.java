@@ -19,13 +19,15 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The lock on an output folder, held through a file that says who holds it. The system lets go of it when the process ends,
- * however that happens. Closing empties the file, so that a finished folder holds no host and no time.
+ * The lock on an output folder, held through a file that says who holds it. The system lets go of
+ * it when the process ends, however that happens. Closing empties the file, so that a finished
+ * folder holds no host and no time.
  */
 final class FolderLock implements AutoCloseable {
   /**
-   * The files locked by this process. POSIX locks belong to the process: opening and closing a locked file a second time would
-   * let go of it, so a second job of this process must find out without touching the file.
+   * The files locked by this process. POSIX locks belong to the process: opening and closing a
+   * locked file a second time would let go of it, so a second job of this process must find out
+   * without touching the file.
    */
   private static final Set<Path> HELD_HERE = ConcurrentHashMap.newKeySet();
 
@@ -45,7 +47,9 @@ final class FolderLock implements AutoCloseable {
     FileChannel channel = null;
     boolean taken = false;
     try {
-      channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+      channel =
+          FileChannel.open(
+              file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
       if (channel.tryLock() == null) {
         throw held(folder, Files.readString(file).strip());
       }
@@ -85,8 +89,17 @@ final class FolderLock implements AutoCloseable {
   }
 
   private static String holder() {
-    return "process " + ProcessHandle.current().pid() + " on " + host() + ", started "
-        + ProcessHandle.current().info().startInstant().orElse(Instant.now()).truncatedTo(ChronoUnit.SECONDS) + "\n";
+    return "process "
+        + ProcessHandle.current().pid()
+        + " on "
+        + host()
+        + ", started "
+        + ProcessHandle.current()
+            .info()
+            .startInstant()
+            .orElse(Instant.now())
+            .truncatedTo(ChronoUnit.SECONDS)
+        + "\n";
   }
 
   private static String host() {

@@ -16,7 +16,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
 
-/** Makes the manifest of a finished job. The same receipts in the same order make the same manifest. */
+/**
+ * Makes the manifest of a finished job. The same receipts in the same order make the same manifest.
+ */
 public final class Manifests {
   private static final String CONFIG = "config.json";
 
@@ -61,29 +63,46 @@ public final class Manifests {
         totals(plan, receipts));
   }
 
-  /** The family and not the folder's name, since a checkpoint that was moved must give the same bytes. */
-  private static Manifest.Source source(Plan plan, ResultIdentity identity, List<SideFile> sideFiles) {
+  /**
+   * The family and not the folder's name, since a checkpoint that was moved must give the same
+   * bytes.
+   */
+  private static Manifest.Source source(
+      Plan plan, ResultIdentity identity, List<SideFile> sideFiles) {
     String config =
-        sideFiles.stream().filter(file -> file.name().equals(CONFIG)).map(SideFile::sha256).findFirst().orElse("");
+        sideFiles.stream()
+            .filter(file -> file.name().equals(CONFIG))
+            .map(SideFile::sha256)
+            .findFirst()
+            .orElse("");
     List<Manifest.ShardEntry> shards =
-        identity.shards().stream().map(shard -> new Manifest.ShardEntry(shard.name(), shard.bytes())).toList();
+        identity.shards().stream()
+            .map(shard -> new Manifest.ShardEntry(shard.name(), shard.bytes()))
+            .toList();
     return new Manifest.Source(plan.family(), config, shards);
   }
 
   private static List<Manifest.UnitEntry> units(Plan plan, List<UnitReceipt> receipts) {
     if (plan.units().size() != receipts.size()) {
-      throw new IllegalArgumentException(plan.units().size() + " units, but " + receipts.size() + " receipts");
+      throw new IllegalArgumentException(
+          plan.units().size() + " units, but " + receipts.size() + " receipts");
     }
     List<Manifest.UnitEntry> entries = new ArrayList<>();
     for (int i = 0; i < receipts.size(); i++) {
       UnitReceipt receipt = receipts.get(i);
       Unit unit = plan.units().get(i);
       if (!unit.id().equals(receipt.id())) {
-        throw new IllegalArgumentException("unit " + unit.id() + ", but a receipt of " + receipt.id());
+        throw new IllegalArgumentException(
+            "unit " + unit.id() + ", but a receipt of " + receipt.id());
       }
-      entries.add(new Manifest.UnitEntry(
-          receipt.id(), receipt.file(), receipt.bytes(), receipt.sha256(), receipt.kernel(),
-          unit.tensors().stream().map(PlannedTensor::name).toList()));
+      entries.add(
+          new Manifest.UnitEntry(
+              receipt.id(),
+              receipt.file(),
+              receipt.bytes(),
+              receipt.sha256(),
+              receipt.kernel(),
+              unit.tensors().stream().map(PlannedTensor::name).toList()));
     }
     return entries;
   }
@@ -95,8 +114,12 @@ public final class Manifests {
     }
     List<Manifest.TensorEntry> entries = new ArrayList<>();
     for (TensorInfo tensor : checkpoint.tensors()) {
-      String unit = Objects.requireNonNull(unitOf.get(tensor.name()), "a tensor without a unit: " + tensor.name());
-      entries.add(new Manifest.TensorEntry(tensor.name(), tensor.dtype(), tensor.shape(), tensor.file(), unit));
+      String unit =
+          Objects.requireNonNull(
+              unitOf.get(tensor.name()), "a tensor without a unit: " + tensor.name());
+      entries.add(
+          new Manifest.TensorEntry(
+              tensor.name(), tensor.dtype(), tensor.shape(), tensor.file(), unit));
     }
     return entries;
   }
@@ -113,11 +136,13 @@ public final class Manifests {
         quantizedBits += figures.result().bits();
       }
     }
-    // As stored: scales and biases beside a unit's weights count, and a byte of two packed weights counts once.
-    long stored = plan.units().stream()
-        .flatMap(unit -> unit.tensors().stream())
-        .mapToLong(tensor -> tensor.info().elements())
-        .sum();
+    // As stored: scales and biases beside a unit's weights count, and a byte of two packed weights
+    // counts once.
+    long stored =
+        plan.units().stream()
+            .flatMap(unit -> unit.tensors().stream())
+            .mapToLong(tensor -> tensor.info().elements())
+            .sum();
     return new Manifest.Totals(stored, quantizedWeights, quantizedBits, bytes);
   }
 }

@@ -22,6 +22,7 @@ public final class OutputFolder implements AutoCloseable {
   private static final String UNITS = "units";
   private static final String SUFFIX = ".arrow";
   private static final String PART = ".part";
+
   /** Of a unit's first file while a second one is made out of it. */
   private static final String ASIDE = ".first";
 
@@ -34,8 +35,9 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Creates and locks the folder. Throws with kind USAGE where it is, lies in or holds {@code source} (a folder that exists),
-   * where it holds files that are not ours, and where another run has it; ENVIRONMENT where it cannot be written.
+   * Creates and locks the folder. Throws with kind USAGE where it is, lies in or holds {@code
+   * source} (a folder that exists), where it holds files that are not ours, and where another run
+   * has it; ENVIRONMENT where it cannot be written.
    */
   public static OutputFolder open(Path requested, Path source) {
     Path root = resolved(requested);
@@ -57,7 +59,10 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** A process that was killed leaves none where the system forgets open files without a name, elsewhere it may. */
+  /**
+   * A process that was killed leaves none where the system forgets open files without a name,
+   * elsewhere it may.
+   */
   private static void deleteScratch(Path own) {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(own, "*.scratch")) {
       for (Path file : files) {
@@ -84,23 +89,29 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Throws with kind USAGE, naming every difference, unless the folder is fresh or was made from {@code asked}.
+   * Throws with kind USAGE, naming every difference, unless the folder is fresh or was made from
+   * {@code asked}.
    */
   public void requireSame(ResultIdentity asked) {
-    earlierIdentity().ifPresent(earlier -> {
-      List<String> differences = earlier.differences(asked);
-      if (!differences.isEmpty()) {
-        throw different(differences);
-      }
-    });
+    earlierIdentity()
+        .ifPresent(
+            earlier -> {
+              List<String> differences = earlier.differences(asked);
+              if (!differences.isEmpty()) {
+                throw different(differences);
+              }
+            });
   }
 
   /** The refusal to mix results of different recipes or sources. */
   public EngineException different(List<String> differences) {
     return new EngineException(
         FailureKind.USAGE,
-        root + " holds " + (hasManifest() ? "a complete" : "an unfinished")
-            + " result of something else. " + String.join("; ", differences),
+        root
+            + " holds "
+            + (hasManifest() ? "a complete" : "an unfinished")
+            + " result of something else. "
+            + String.join("; ", differences),
         "Run again with --out and another folder, or with the recipe and the source of this one.");
   }
 
@@ -109,8 +120,8 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Puts down what the units will be made from, and takes its name from a complete result of which a part is to be made again.
-   * To be called before the first unit is written.
+   * Puts down what the units will be made from, and takes its name from a complete result of which
+   * a part is to be made again. To be called before the first unit is written.
    */
   public void begin(ResultIdentity identity) {
     if (earlierIdentity().isEmpty()) {
@@ -127,8 +138,9 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Removes what an interrupted run left of the planned units. Throws with kind USAGE where {@code units/} holds a file that
-   * no planned unit explains: it is not ours to delete, and a reader of the folder would take it for a part of the result.
+   * Removes what an interrupted run left of the planned units. Throws with kind USAGE where {@code
+   * units/} holds a file that no planned unit explains: it is not ours to delete, and a reader of
+   * the folder would take it for a part of the result.
    */
   public void cleanUnits(List<Unit> planned) {
     Set<String> finished = new HashSet<>();
@@ -154,7 +166,9 @@ public final class OutputFolder implements AutoCloseable {
     if (!unknown.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
-          root.resolve(UNITS) + " holds files that are no unit of this plan: " + some(unknown.stream().sorted().toList()),
+          root.resolve(UNITS)
+              + " holds files that are no unit of this plan: "
+              + some(unknown.stream().sorted().toList()),
           "Move them elsewhere, or choose another folder with --out.");
     }
   }
@@ -210,7 +224,9 @@ public final class OutputFolder implements AutoCloseable {
     }
     if (!Files.isDirectory(root)) {
       throw new EngineException(
-          FailureKind.USAGE, root + " is a file, not a folder", "Choose another folder with --out.");
+          FailureKind.USAGE,
+          root + " is a file, not a folder",
+          "Choose another folder with --out.");
     }
     List<String> names = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(root)) {
@@ -221,7 +237,9 @@ public final class OutputFolder implements AutoCloseable {
     if (!names.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
-          root + " is not empty and was not made by cafeq quantize: it holds " + some(names.stream().sorted().toList()),
+          root
+              + " is not empty and was not made by cafeq quantize: it holds "
+              + some(names.stream().sorted().toList()),
           "Choose an empty or a new folder with --out.");
     }
   }

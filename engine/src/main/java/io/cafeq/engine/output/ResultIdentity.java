@@ -9,7 +9,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What the units of an output folder were made from. Two runs with equal identities make the same files.
+ * What the units of an output folder were made from. Two runs with equal identities make the same
+ * files.
  *
  * @param recipe the canonical recipe, a JSON object with defaults written out
  * @param recipeHash SHA-256 of its canonical text
@@ -46,7 +47,8 @@ public record ResultIdentity(
   /**
    * What is known of the inputs.
    *
-   * @param source where the tokens came from, whatever was asked for; {@code none} for no statistics
+   * @param source where the tokens came from, whatever was asked for; {@code none} for no
+   *     statistics
    * @param tokensSha256 of the tokens; empty for no statistics
    */
   public record Statistics(String source, String tokensSha256) {
@@ -61,17 +63,27 @@ public record ResultIdentity(
     List<String> differences = new ArrayList<>();
     if (algorithmVersion != asked.algorithmVersion) {
       differences.add(
-          "algorithm version " + algorithmVersion + " there, " + asked.algorithmVersion + " in this program");
+          "algorithm version "
+              + algorithmVersion
+              + " there, "
+              + asked.algorithmVersion
+              + " in this program");
     }
     recipeDifferences(asked, differences);
     sideFileDifferences(asked, differences);
     if (!statistics.equals(asked.statistics)) {
-      differences.add(statistics.source().equals(asked.statistics.source())
-          ? "statistics: other tokens there than now come from " + statistics.source()
-          : "statistics: of " + statistics.source() + " there, of " + asked.statistics.source() + " now");
+      differences.add(
+          statistics.source().equals(asked.statistics.source())
+              ? "statistics: other tokens there than now come from " + statistics.source()
+              : "statistics: of "
+                  + statistics.source()
+                  + " there, of "
+                  + asked.statistics.source()
+                  + " now");
     }
     if (!shards.equals(asked.shards)) {
-      differences.add("source files: " + describe(shards) + " there, " + describe(asked.shards) + " now");
+      differences.add(
+          "source files: " + describe(shards) + " there, " + describe(asked.shards) + " now");
     } else if (!units.equals(asked.units)) {
       differences.add("planned units: " + firstDifferentUnit(asked));
     }
@@ -97,8 +109,14 @@ public record ResultIdentity(
 
   private void sideFileDifferences(ResultIdentity asked, List<String> differences) {
     TreeSet<String> names = new TreeSet<>();
-    sideFiles.stream().filter(file -> !asked.sideFiles.contains(file)).map(SideFile::name).forEach(names::add);
-    asked.sideFiles.stream().filter(file -> !sideFiles.contains(file)).map(SideFile::name).forEach(names::add);
+    sideFiles.stream()
+        .filter(file -> !asked.sideFiles.contains(file))
+        .map(SideFile::name)
+        .forEach(names::add);
+    asked.sideFiles.stream()
+        .filter(file -> !sideFiles.contains(file))
+        .map(SideFile::name)
+        .forEach(names::add);
     if (!names.isEmpty()) {
       differences.add("the source's side files changed: " + String.join(", ", names));
     }
@@ -111,20 +129,33 @@ public record ResultIdentity(
       List<String> there = units.get(id);
       List<String> now = asked.units.get(id);
       if (!Objects.equals(there, now)) {
-        return id + " is " + (there == null ? "absent" : there) + " there, " + (now == null ? "absent" : now) + " now";
+        return id
+            + " is "
+            + (there == null ? "absent" : there)
+            + " there, "
+            + (now == null ? "absent" : now)
+            + " now";
       }
     }
     throw new IllegalStateException("no unit differs");
   }
 
   private static String text(JsonNode value) {
-    return value.isMissingNode() ? "absent" : value.isTextual() ? value.textValue() : value.toString();
+    return value.isMissingNode()
+        ? "absent"
+        : value.isTextual() ? value.textValue() : value.toString();
   }
 
   private static String describe(List<Shard> shards) {
     if (shards.size() > 3) {
-      return shards.size() + " files of " + shards.stream().mapToLong(Shard::bytes).sum() + " bytes";
+      return shards.size()
+          + " files of "
+          + shards.stream().mapToLong(Shard::bytes).sum()
+          + " bytes";
     }
-    return shards.stream().map(shard -> shard.name() + " (" + shard.bytes() + " bytes)").toList().toString();
+    return shards.stream()
+        .map(shard -> shard.name() + " (" + shard.bytes() + " bytes)")
+        .toList()
+        .toString();
   }
 }

@@ -16,8 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides whether an earlier run's unit counts: its file must be whole, and the source tensors must still have the bytes that
- * it was made from, which only reading them shows. Thread-safe; borrows the checkpoint.
+ * Decides whether an earlier run's unit counts: its file must be whole, and the source tensors must
+ * still have the bytes that it was made from, which only reading them shows. Thread-safe; borrows
+ * the checkpoint.
  */
 public final class ResumeCheck {
   private static final Logger LOG = LoggerFactory.getLogger(ResumeCheck.class);
@@ -27,7 +28,8 @@ public final class ResumeCheck {
   private final StoredUnits stored;
   private final StopFlag stop;
 
-  public ResumeCheck(Checkpoint checkpoint, OutputFolder folder, StoredUnits stored, StopFlag stop) {
+  public ResumeCheck(
+      Checkpoint checkpoint, OutputFolder folder, StoredUnits stored, StopFlag stop) {
     this.checkpoint = checkpoint;
     this.folder = folder;
     this.stored = stored;
@@ -53,7 +55,10 @@ public final class ResumeCheck {
     return Files.exists(folder.unitFile(unit));
   }
 
-  /** Reads the unit's file and its source tensors. A damaged file is no failure: the unit is made again. */
+  /**
+   * Reads the unit's file and its source tensors. A damaged file is no failure: the unit is made
+   * again.
+   */
   public Verdict check(Unit unit) {
     Path file = folder.unitFile(unit);
     if (!Files.exists(file)) {
@@ -76,6 +81,8 @@ public final class ResumeCheck {
         changed.add(tensor.name());
       }
     }
-    return changed.isEmpty() ? new Verdict.Keep(unit, receipt) : new Verdict.SourceChanged(unit, changed);
+    return changed.isEmpty()
+        ? new Verdict.Keep(unit, receipt)
+        : new Verdict.SourceChanged(unit, changed);
   }
 }

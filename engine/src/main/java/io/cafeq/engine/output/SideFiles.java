@@ -23,7 +23,8 @@ import java.util.Set;
 /** Copies a checkpoint's small files into a result. */
 public final class SideFiles {
   private static final long BUFFER = 1 << 18;
-  private static final Set<String> RESERVED = Set.of("manifest.json", "report.json", "units", "statistics", ".cafeq");
+  private static final Set<String> RESERVED =
+      Set.of("manifest.json", "report.json", "units", "statistics", ".cafeq");
 
   private final Path source;
   private final List<Path> files;
@@ -35,7 +36,9 @@ public final class SideFiles {
   public SideFiles(Path source, List<Path> files) {
     this.source = source;
     this.files =
-        files.stream().filter(file -> !isReserved(source, file)).sorted(Comparator.comparing(file -> name(source, file)))
+        files.stream()
+            .filter(file -> !isReserved(source, file))
+            .sorted(Comparator.comparing(file -> name(source, file)))
             .toList();
   }
 
@@ -44,7 +47,10 @@ public final class SideFiles {
     return files.stream().filter(file -> isReserved(source, file)).toList();
   }
 
-  /** Copies all, each whole or not at all, with ordinary modes. Sorted by name. Throws with kind ENVIRONMENT. */
+  /**
+   * Copies all, each whole or not at all, with ordinary modes. Sorted by name. Throws with kind
+   * ENVIRONMENT.
+   */
   public List<SideFile> copyTo(Path folder, StopFlag stop) {
     List<SideFile> copied = new ArrayList<>();
     for (Path file : files) {
@@ -71,7 +77,8 @@ public final class SideFiles {
   public boolean areIn(Path folder, StopFlag stop) {
     for (Path file : files) {
       Path copy = folder.resolve(name(source, file));
-      if (!Files.isRegularFile(copy) || !Digests.file(copy, stop).equals(Digests.file(file, stop))) {
+      if (!Files.isRegularFile(copy)
+          || !Digests.file(copy, stop).equals(Digests.file(file, stop))) {
         return false;
       }
     }

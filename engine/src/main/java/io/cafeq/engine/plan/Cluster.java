@@ -49,10 +49,15 @@ public sealed interface Cluster {
     @Override
     public long weights() {
       return coupling.heads().stream()
-          .mapToLong(head -> (long) head.size() * left.weight().columns() + switch (coupling.kind()) {
-            case VALUE_OUTPUT -> (long) head.size() * head.right().size() * right.weight().allRows();
-            case QUERY_KEY -> (long) head.size() * head.right().size() * right.weight().columns();
-          })
+          .mapToLong(
+              head ->
+                  (long) head.size() * left.weight().columns()
+                      + switch (coupling.kind()) {
+                        case VALUE_OUTPUT ->
+                            (long) head.size() * head.right().size() * right.weight().allRows();
+                        case QUERY_KEY ->
+                            (long) head.size() * head.right().size() * right.weight().columns();
+                      })
           .sum();
     }
   }
@@ -98,7 +103,9 @@ public sealed interface Cluster {
 
   /** Decides about all clusters of a plan at once, since a budget is shared by all. */
   interface Chooser {
-    /** One decision for each cluster, in order: Together or Apart for matrices, Paired for a pair. */
+    /**
+     * One decision for each cluster, in order: Together or Apart for matrices, Paired for a pair.
+     */
     List<Decision> choose(List<Cluster> clusters);
   }
 }

@@ -18,11 +18,14 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Finds what belongs together: pairs with whatever else stands in their tensors, matrices that read the same input, the
- * experts of a layer.
+ * Finds what belongs together: pairs with whatever else stands in their tensors, matrices that read
+ * the same input, the experts of a layer.
  */
 final class Clusters {
-  /** Rows that one input-side transform serves at most, so that learning it stays within a worker's memory. */
+  /**
+   * Rows that one input-side transform serves at most, so that learning it stays within a worker's
+   * memory.
+   */
   private static final int MOST_STACKED_ROWS = 1 << 16;
 
   private final Recipe recipe;
@@ -31,7 +34,8 @@ final class Clusters {
   private final Set<String> tied;
 
   /** A tensor that is quantized, and where it comes on disk. */
-  record Chosen(int position, PlannedTensor tensor, TensorSettings settings, ModelFamily.Place place) {}
+  record Chosen(
+      int position, PlannedTensor tensor, TensorSettings settings, ModelFamily.Place place) {}
 
   /**
    * What becomes one file, or, where its matrices are decided to be apart, one file for each.
@@ -41,7 +45,11 @@ final class Clusters {
    * @param biases that a pair's transform is carried out on
    */
   record Draft(
-      String name, boolean divisible, List<Chosen> members, List<PlannedTensor> biases, List<Cluster> clusters) {
+      String name,
+      boolean divisible,
+      List<Chosen> members,
+      List<PlannedTensor> biases,
+      List<Cluster> clusters) {
     Draft {
       members = List.copyOf(members);
       biases = List.copyOf(biases);
@@ -49,7 +57,9 @@ final class Clusters {
     }
   }
 
-  /** @param tied tensors that stand in the model under other names too */
+  /**
+   * @param tied tensors that stand in the model under other names too
+   */
   Clusters(Recipe recipe, List<PlannedTensor> planned, List<Chosen> chosen, Set<String> tied) {
     this.recipe = recipe;
     this.tied = Set.copyOf(tied);
@@ -58,19 +68,23 @@ final class Clusters {
   }
 
   List<Draft> drafts(ModelFamily.Couplings couplings, Warnings warnings) {
-    boolean wanted = recipe.pair().enabled() && chosen.values().stream().anyMatch(each -> isPairable(each.settings()));
+    boolean wanted =
+        recipe.pair().enabled()
+            && chosen.values().stream().anyMatch(each -> isPairable(each.settings()));
     if (wanted) {
       couplings.refused().forEach(warnings::add);
     }
     List<Draft> drafts = new ArrayList<>();
-    List<Coupling> usable = wanted ? couplings.legal().stream().filter(this::isUsable).toList() : List.of();
+    List<Coupling> usable =
+        wanted ? couplings.legal().stream().filter(this::isUsable).toList() : List.of();
     for (List<Coupling> component : components(usable)) {
       drafts.add(coupled(component));
     }
-    Set<String> taken = drafts.stream()
-        .flatMap(draft -> draft.members().stream())
-        .map(member -> member.tensor().name())
-        .collect(Collectors.toSet());
+    Set<String> taken =
+        drafts.stream()
+            .flatMap(draft -> draft.members().stream())
+            .map(member -> member.tensor().name())
+            .collect(Collectors.toSet());
     Map<Sharing, List<Chosen>> sharing = new LinkedHashMap<>();
     Map<Sharing, List<Chosen>> experts = new LinkedHashMap<>();
     for (Chosen each : chosen.values()) {
@@ -83,7 +97,10 @@ final class Clusters {
         Sharing key = new Sharing(place.experts().get() + "." + kind, each.settings());
         experts.computeIfAbsent(key, unseen -> new ArrayList<>()).add(each);
       } else if (place.input().isPresent()) {
-        sharing.computeIfAbsent(new Sharing(place.input().get(), each.settings()), key -> new ArrayList<>()).add(each);
+        sharing
+            .computeIfAbsent(
+                new Sharing(place.input().get(), each.settings()), key -> new ArrayList<>())
+            .add(each);
       } else {
         drafts.add(single(each));
       }
@@ -104,15 +121,21 @@ final class Clusters {
     Chosen left = chosen.get(coupling.left());
     Chosen right = chosen.get(coupling.right());
     boolean sameSize = coupling.heads().stream().map(Coupling.Head::size).distinct().count() == 1;
-    return left != null && right != null && sameSize && isPairable(left.settings())
+    return left != null
+        && right != null
+        && sameSize
+        && isPairable(left.settings())
         && left.settings().method() == right.settings().method()
-        && !tied.contains(coupling.left()) && !tied.contains(coupling.right())
-        && canFold(coupling.leftBias()) && canFold(coupling.rightBias());
+        && !tied.contains(coupling.left())
+        && !tied.contains(coupling.right())
+        && canFold(coupling.leftBias())
+        && canFold(coupling.rightBias());
   }
 
   private boolean canFold(Optional<String> bias) {
     PlannedTensor found = bias.map(planned::get).orElse(null);
-    return bias.isEmpty() || (found != null && found.info().dtype().isWeight() && !tied.contains(bias.get()));
+    return bias.isEmpty()
+        || (found != null && found.info().dtype().isWeight() && !tied.contains(bias.get()));
   }
 
   /** Couplings that have a tensor in common, directly or through others, belong into one unit. */
@@ -130,10 +153,11 @@ final class Clusters {
         }
       }
       together.add(coupling);
-      together.forEach(each -> {
-        component.put(each.left(), id);
-        component.put(each.right(), id);
-      });
+      together.forEach(
+          each -> {
+            component.put(each.left(), id);
+            component.put(each.right(), id);
+          });
       members.put(id, together);
     }
     return List.copyOf(members.values());
@@ -150,10 +174,15 @@ final class Clusters {
         coupling.leftBias().ifPresent(biases::add);
         coupling.rightBias().ifPresent(biases::add);
       }
-      clusters.add(new Cluster.Coupled(coupling,
-          tensor(coupling.left()), coupling.leftBias().map(this::tensor),
-          tensor(coupling.right()), coupling.rightBias().map(this::tensor),
-          chosenTensor(coupling.left()).settings(), chosenTensor(coupling.right()).settings()));
+      clusters.add(
+          new Cluster.Coupled(
+              coupling,
+              tensor(coupling.left()),
+              coupling.leftBias().map(this::tensor),
+              tensor(coupling.right()),
+              coupling.rightBias().map(this::tensor),
+              chosenTensor(coupling.left()).settings(),
+              chosenTensor(coupling.right()).settings()));
     }
     List<Chosen> members = names.stream().map(this::chosenTensor).sorted(BY_ROLE).toList();
     for (Chosen member : members) {
@@ -162,7 +191,8 @@ final class Clusters {
         clusters.add(new Cluster.Matrices(List.of(new Cluster.Member(rest)), member.settings()));
       }
     }
-    return new Draft(commonName(members), false, members, biases.stream().map(this::tensor).toList(), clusters);
+    return new Draft(
+        commonName(members), false, members, biases.stream().map(this::tensor).toList(), clusters);
   }
 
   /** Rows of the tensor that none of the couplings takes. */
@@ -206,16 +236,26 @@ final class Clusters {
       return members.stream().map(Clusters::single).toList();
     }
     List<Chosen> sorted = members.stream().sorted(BY_ROLE).toList();
-    return List.of(new Draft(
-        key.name() + "." + roles(sorted), true, sorted, List.of(), matrices(sorted, MOST_STACKED_ROWS)));
+    return List.of(
+        new Draft(
+            key.name() + "." + roles(sorted),
+            true,
+            sorted,
+            List.of(),
+            matrices(sorted, MOST_STACKED_ROWS)));
   }
 
-  /** All of one kind in one file: experts that read the same input share transforms as far as memory allows. */
+  /**
+   * All of one kind in one file: experts that read the same input share transforms as far as memory
+   * allows.
+   */
   private static Draft experts(Sharing key, List<Chosen> members) {
     List<Chosen> sorted = new ArrayList<>(members);
     sorted.sort(Comparator.comparingInt(Chosen::position));
-    boolean sharesInput = members.getFirst().place().input().isPresent()
-        && members.stream().map(member -> member.tensor().weight().columns()).distinct().count() == 1;
+    boolean sharesInput =
+        members.getFirst().place().input().isPresent()
+            && members.stream().map(member -> member.tensor().weight().columns()).distinct().count()
+                == 1;
     List<Cluster> clusters = matrices(sorted, sharesInput ? MOST_STACKED_ROWS : 1);
     return new Draft(key.name(), false, sorted, List.of(), clusters);
   }
@@ -240,29 +280,38 @@ final class Clusters {
     return clusters;
   }
 
-  private static Cluster matrices(Map<PlannedTensor, List<RowRange>> gathered, TensorSettings settings) {
-    return new Cluster.Matrices(gathered.values().stream().map(Cluster.Member::new).toList(), settings);
+  private static Cluster matrices(
+      Map<PlannedTensor, List<RowRange>> gathered, TensorSettings settings) {
+    return new Cluster.Matrices(
+        gathered.values().stream().map(Cluster.Member::new).toList(), settings);
   }
 
-  private static final Comparator<Chosen> BY_ROLE = Comparator
-      .<Chosen, Role>comparing(member -> member.tensor().role())
-      .thenComparing(member -> member.tensor().name());
+  private static final Comparator<Chosen> BY_ROLE =
+      Comparator.<Chosen, Role>comparing(member -> member.tensor().role())
+          .thenComparing(member -> member.tensor().name());
 
   /** What the tensors' names begin with, and their roles. */
   private static String commonName(List<Chosen> members) {
-    String prefix = members.stream().map(member -> member.tensor().name()).reduce((a, b) -> {
-      int same = 0;
-      while (same < Math.min(a.length(), b.length()) && a.charAt(same) == b.charAt(same)) {
-        same++;
-      }
-      return a.substring(0, same);
-    }).orElseThrow();
+    String prefix =
+        members.stream()
+            .map(member -> member.tensor().name())
+            .reduce(
+                (a, b) -> {
+                  int same = 0;
+                  while (same < Math.min(a.length(), b.length())
+                      && a.charAt(same) == b.charAt(same)) {
+                    same++;
+                  }
+                  return a.substring(0, same);
+                })
+            .orElseThrow();
     return prefix.substring(0, prefix.lastIndexOf('.') + 1) + roles(members);
   }
 
   /** Roles of one letter are written together. */
   private static String roles(List<Chosen> members) {
-    List<String> roles = members.stream().map(member -> member.tensor().role().shortText()).toList();
+    List<String> roles =
+        members.stream().map(member -> member.tensor().role().shortText()).toList();
     return String.join(roles.stream().allMatch(role -> role.length() == 1) ? "" : "_", roles);
   }
 

@@ -13,15 +13,16 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * How much of a model's matrix weights is quantized, and why the rest is not. Weights are those of tensors of two dimensions
- * and more; scales and other companions of packed ones do not count.
+ * How much of a model's matrix weights is quantized, and why the rest is not. Weights are those of
+ * tensors of two dimensions and more; scales and other companions of packed ones do not count.
  *
  * @param quantized weights in units that are quantized
  * @param inLayers those of them that are neither embeddings nor heads
  * @param kept weights that keep their bytes; no entry where there are none
  * @param canInclude whether any of these could be quantized where {@code include} asks for it
  */
-public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept, boolean canInclude) {
+public record Coverage(
+    long quantized, long inLayers, Map<KeptReason, Long> kept, boolean canInclude) {
   public Coverage {
     Map<KeptReason, Long> copy = new EnumMap<>(KeptReason.class);
     copy.putAll(kept);
@@ -43,33 +44,51 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
     return all == 0 ? 1 : (double) some / all;
   }
 
-  /** Part of the repeated layers' matrix weights that is quantized, without those that the recipe leaves alone. */
+  /**
+   * Part of the repeated layers' matrix weights that is quantized, without those that the recipe
+   * leaves alone.
+   */
   double layerShare() {
-    long lost = kept.entrySet().stream().filter(entry -> entry.getKey().isLoss()).mapToLong(Map.Entry::getValue).sum();
+    long lost =
+        kept.entrySet().stream()
+            .filter(entry -> entry.getKey().isLoss())
+            .mapToLong(Map.Entry::getValue)
+            .sum();
     return inLayers + lost == 0 ? 0 : (double) inLayers / (inLayers + lost);
   }
 
   /** Reasons by weight, the largest first. */
   public List<Map.Entry<KeptReason, Long>> reasons() {
     List<Map.Entry<KeptReason, Long>> reasons = new ArrayList<>(kept.entrySet());
-    reasons.sort(Map.Entry.<KeptReason, Long>comparingByValue(Comparator.reverseOrder())
-        .thenComparing(Map.Entry.comparingByKey()));
+    reasons.sort(
+        Map.Entry.<KeptReason, Long>comparingByValue(Comparator.reverseOrder())
+            .thenComparing(Map.Entry.comparingByKey()));
     return reasons;
   }
 
-  /** Such as {@code 85 % quantized; embeddings and output heads 12 %, outside the repeated layers 3 %}. */
+  /**
+   * Such as {@code 85 % quantized; embeddings and output heads 12 %, outside the repeated layers 3
+   * %}.
+   */
   public String text() {
     String text = percent(quantized) + " quantized";
-    return kept.isEmpty() ? text : text + "; " + reasons().stream()
-        .map(entry -> entry.getKey().text() + " " + percent(entry.getValue()))
-        .collect(Collectors.joining(", "));
+    return kept.isEmpty()
+        ? text
+        : text
+            + "; "
+            + reasons().stream()
+                .map(entry -> entry.getKey().text() + " " + percent(entry.getValue()))
+                .collect(Collectors.joining(", "));
   }
 
   private String percent(long some) {
     return percent(share(some));
   }
 
-  /** A part of all weights for people; less than all is never rounded up to that, and something never down to nothing. */
+  /**
+   * A part of all weights for people; less than all is never rounded up to that, and something
+   * never down to nothing.
+   */
   public static String percent(double share) {
     double percent = 100 * share;
     if (percent > 0 && percent < 0.1) {
@@ -81,7 +100,8 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
   }
 
   /**
-   * Fails where nothing is quantized, or less of the repeated layers than asked for, unless the recipe left it alone.
+   * Fails where nothing is quantized, or less of the repeated layers than asked for, unless the
+   * recipe left it alone.
    *
    * @param least part of the repeated layers' matrix weights, from 0 (nothing is asked for) to 1
    * @param model for the message
@@ -95,15 +115,23 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
       throw refusal(model + ": nothing would be quantized: " + found());
     }
     if (inLayers > 0 && layerShare() < least) {
-      throw refusal(String.format(Locale.ROOT, "%s: %.0f %% of the repeated layers' matrix weights would be quantized, at least"
-          + " %.0f %% are expected: %s", model, 100 * layerShare(), 100 * least, text()));
+      throw refusal(
+          String.format(
+              Locale.ROOT,
+              "%s: %.0f %% of the repeated layers' matrix weights would be quantized, at least"
+                  + " %.0f %% are expected: %s",
+              model,
+              100 * layerShare(),
+              100 * least,
+              text()));
     }
   }
 
   private String found() {
     return kept.isEmpty()
         ? "there are no matrices"
-        : reasons().stream().map(entry -> entry.getKey().text() + " " + percent(entry.getValue()))
+        : reasons().stream()
+            .map(entry -> entry.getKey().text() + " " + percent(entry.getValue()))
             .collect(Collectors.joining(", "));
   }
 
@@ -112,7 +140,7 @@ public record Coverage(long quantized, long inLayers, Map<KeptReason, Long> kept
         FailureKind.CHECKPOINT,
         message,
         (canInclude ? "Name the matrices to quantize with --include, or give" : "Give")
-            + " --minimum-coverage 0 to quantize what there is; \"cafeq plan --minimum-coverage 0\" and"
-            + " \"cafeq inspect --all\" show the tensors.");
+            + " --minimum-coverage 0 to quantize what there is; \"cafeq plan --minimum-coverage 0\""
+            + " and \"cafeq inspect --all\" show the tensors.");
   }
 }

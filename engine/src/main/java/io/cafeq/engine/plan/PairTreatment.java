@@ -11,8 +11,10 @@ import io.cafeq.engine.grid.GridSpec;
  *
  * @param left grid of the left matrix's rows
  * @param right grid of the right matrix
- * @param reverseStorage how the inverses are stored where the settings undo the transform before saving
- * @param fallBack whether plain rounding of both that takes no more bits takes over where its product is closer
+ * @param reverseStorage how the inverses are stored where the settings undo the transform before
+ *     saving
+ * @param fallBack whether plain rounding of both that takes no more bits takes over where its
+ *     product is closer
  */
 public record PairTreatment(
     GridSpec left,
@@ -24,7 +26,8 @@ public record PairTreatment(
     boolean fallBack) {
 
   /** Two grids with all that the recipe says besides. */
-  public static PairTreatment of(Recipe recipe, TensorSettings settings, GridSpec left, GridSpec right) {
+  public static PairTreatment of(
+      Recipe recipe, TensorSettings settings, GridSpec left, GridSpec right) {
     boolean learned = settings.method() == Method.CAFEQ;
     return new PairTreatment(
         left,
@@ -36,7 +39,10 @@ public record PairTreatment(
         recipe.fallBack() && learned);
   }
 
-  /** Whether M is undone before saving, so that its inverses are stored; without M there is nothing to undo. */
+  /**
+   * Whether M is undone before saving, so that its inverses are stored; without M there is nothing
+   * to undo.
+   */
   public boolean isReversed() {
     return settings.reverse() && basis != Basis.UNCHANGED;
   }

@@ -19,7 +19,8 @@ public sealed interface Part {
   /**
    * Rows of the same length, stacked.
    *
-   * @param rows of one tensor, or of several that read the same input; each range lies within one expert's matrix
+   * @param rows of one tensor, or of several that read the same input; each range lies within one
+   *     expert's matrix
    */
   record Stack(List<RowRange> rows, Treatment treatment) implements Part {
     public Stack {
@@ -41,7 +42,10 @@ public sealed interface Part {
       return rows.stream().mapToLong(RowRange::count).sum();
     }
 
-    /** Bits of the stored transforms: input-side blocks serve all rows, output-side blocks are those of one range. */
+    /**
+     * Bits of the stored transforms: input-side blocks serve all rows, output-side blocks are those
+     * of one range.
+     */
     public long transformBits() {
       return transformBits(treatment.transform(), rows);
     }
@@ -49,7 +53,8 @@ public sealed interface Part {
     /** The same of any transform on such rows. */
     public static long transformBits(TransformSpec transform, List<RowRange> rows) {
       int columns = rows.getFirst().tensor().weight().columns();
-      boolean output = transform instanceof TransformSpec.BlockDiagonal blocks && blocks.side() == Side.OUTPUT;
+      boolean output =
+          transform instanceof TransformSpec.BlockDiagonal blocks && blocks.side() == Side.OUTPUT;
       return output
           ? rows.stream().mapToLong(range -> transform.bits(range.count(), columns)).sum()
           : transform.bits(rows.stream().mapToLong(RowRange::count).sum(), columns);
@@ -67,8 +72,8 @@ public sealed interface Part {
   }
 
   /**
-   * Two coupled matrices, head by head. Of the left one these are the rows of the coupling's heads, of the right one all
-   * (VALUE_OUTPUT), or the rows of the heads (QUERY_KEY).
+   * Two coupled matrices, head by head. Of the left one these are the rows of the coupling's heads,
+   * of the right one all (VALUE_OUTPUT), or the rows of the heads (QUERY_KEY).
    */
   record Pair(
       Coupling coupling,
@@ -86,16 +91,21 @@ public sealed interface Part {
 
     /** Rows of the left matrix, one range a head. */
     public List<RowRange> leftRows() {
-      return coupling.heads().stream().map(head -> new RowRange(left, head.left(), head.size())).toList();
+      return coupling.heads().stream()
+          .map(head -> new RowRange(left, head.left(), head.size()))
+          .toList();
     }
 
     /** Rows of the right matrix: all, or one range a query head. */
     public List<RowRange> rightRows() {
       return switch (coupling.kind()) {
         case VALUE_OUTPUT -> List.of(new RowRange(right, 0, right.weight().allRows()));
-        case QUERY_KEY -> coupling.heads().stream()
-            .flatMap(head -> head.right().stream().map(first -> new RowRange(right, first, head.size())))
-            .toList();
+        case QUERY_KEY ->
+            coupling.heads().stream()
+                .flatMap(
+                    head ->
+                        head.right().stream().map(first -> new RowRange(right, first, head.size())))
+                .toList();
       };
     }
 
@@ -112,16 +122,24 @@ public sealed interface Part {
       return bits(treatment.left(), treatment.right()) + reverseBits();
     }
 
-    /** Bits of the stored inverses where the transform is undone before saving, one for each head on either side. */
+    /**
+     * Bits of the stored inverses where the transform is undone before saving, one for each head on
+     * either side.
+     */
     public long reverseBits() {
       if (!treatment.isReversed()) {
         return 0;
       }
       return coupling.heads().stream()
-          .mapToLong(head -> (1 + head.right().size())
-              * new TransformSpec.BlockDiagonal(
-                  TransformSpec.BlockDiagonal.Kind.LEARNED, Side.OUTPUT, head.size(), treatment.reverseStorage())
-                  .bits(head.size(), head.size()))
+          .mapToLong(
+              head ->
+                  (1 + head.right().size())
+                      * new TransformSpec.BlockDiagonal(
+                              TransformSpec.BlockDiagonal.Kind.LEARNED,
+                              Side.OUTPUT,
+                              head.size(),
+                              treatment.reverseStorage())
+                          .bits(head.size(), head.size()))
           .sum();
     }
 

@@ -11,6 +11,7 @@ package io.cafeq.engine.plan;
 public record PlanEstimate(UnitEstimate quantized, UnitEstimate copied, int units, int tensors) {
   /** Schema, record batches, footer and dictionaries of one unit's file, as a round figure. */
   private static final long BYTES_PER_UNIT = 8 << 10;
+
   /** Names, offsets and error figures of one row. */
   private static final long BYTES_PER_TENSOR = 1 << 10;
 

@@ -7,7 +7,8 @@ import io.cafeq.engine.family.Role;
 /**
  * A tensor with the part it plays in the model.
  *
- * @param weight what it means where it is quantized; for tensors that keep their bytes the layout has no meaning
+ * @param weight what it means where it is quantized; for tensors that keep their bytes the layout
+ *     has no meaning
  */
 public record PlannedTensor(WeightTensor weight, Role role) {
   /** A tensor stored as [out, in], or one that keeps its bytes. */

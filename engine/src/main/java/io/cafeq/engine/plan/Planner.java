@@ -20,12 +20,13 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Makes a plan from names and shapes alone; no weights are read unless the chooser does. The same checkpoint and recipe give
- * the same plan.
+ * Makes a plan from names and shapes alone; no weights are read unless the chooser does. The same
+ * checkpoint and recipe give the same plan.
  *
- * <p>Quantized are the linear layers that the model's family names, or what {@code include} asks for; all other tensors
- * keep their bytes, gathered into one unit a shard. {@link Clusters} says about which rows one decision is made, a {@link
- * Cluster.Chooser} decides, {@link Units} makes units of that.
+ * <p>Quantized are the linear layers that the model's family names, or what {@code include} asks
+ * for; all other tensors keep their bytes, gathered into one unit a shard. {@link Clusters} says
+ * about which rows one decision is made, a {@link Cluster.Chooser} decides, {@link Units} makes
+ * units of that.
  */
 public final class Planner {
   private final JsonNode config;
@@ -38,15 +39,21 @@ public final class Planner {
   private final Map<String, List<String>> aliases = new TreeMap<>();
 
   private Planner(
-      JsonNode config, List<TensorInfo> tensors, WeightTensors layouts, Map<String, String> aliasToStored, Recipe recipe) {
+      JsonNode config,
+      List<TensorInfo> tensors,
+      WeightTensors layouts,
+      Map<String, String> aliasToStored,
+      Recipe recipe) {
     this.config = config;
     this.tensors = List.copyOf(tensors);
     this.layouts = layouts;
     this.recipe = recipe;
     family = Families.of(config, layouts.shapes());
     selection = new Selection(recipe, warnings);
-    new TreeMap<>(aliasToStored).forEach(
-        (alias, stored) -> aliases.computeIfAbsent(stored, key -> new ArrayList<>()).add(alias));
+    new TreeMap<>(aliasToStored)
+        .forEach(
+            (alias, stored) ->
+                aliases.computeIfAbsent(stored, key -> new ArrayList<>()).add(alias));
     if (!family.isKnown()) {
       warnings.add(unknownFamily(config));
     }
@@ -59,7 +66,8 @@ public final class Planner {
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
     Planner planner = of(checkpoint, recipe);
-    return planner.plan(checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
+    return planner.plan(
+        checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
@@ -69,9 +77,15 @@ public final class Planner {
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {
     Planner planner =
-        new Planner(checkpoint.config(), checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
-    List<String> told = SourceQuantization.check(
-        checkpoint, info -> planner.selection.isExcluded(planner.names(info)));
+        new Planner(
+            checkpoint.config(),
+            checkpoint.tensors(),
+            checkpoint.weights(),
+            checkpoint.aliases(),
+            recipe);
+    List<String> told =
+        SourceQuantization.check(
+            checkpoint, info -> planner.selection.isExcluded(planner.names(info)));
     told.forEach(planner.warnings::add);
     return planner;
   }
@@ -86,8 +100,13 @@ public final class Planner {
    * @throws EngineException if a pattern of the recipe matches no tensor
    */
   public static Plan plan(
-      String modelName, JsonNode config, List<TensorInfo> tensors, Map<String, String> aliases, Recipe recipe) {
-    Planner planner = new Planner(config, tensors, WeightTensors.of(tensors, config), aliases, recipe);
+      String modelName,
+      JsonNode config,
+      List<TensorInfo> tensors,
+      Map<String, String> aliases,
+      Recipe recipe) {
+    Planner planner =
+        new Planner(config, tensors, WeightTensors.of(tensors, config), aliases, recipe);
     return planner.plan(modelName, new TreatmentChooser(recipe, planner.warnings));
   }
 
@@ -102,7 +121,8 @@ public final class Planner {
       Optional<WeightTensor> weight = weight(info, place);
       TensorInfo unquantized = weight.map(WeightTensor::unquantized).orElse(info);
       byName.put(info.name(), unquantized);
-      planned.add(new PlannedTensor(weight.orElseGet(() -> WeightTensor.plain(info)), place.role()));
+      planned.add(
+          new PlannedTensor(weight.orElseGet(() -> WeightTensor.plain(info)), place.role()));
       if (layouts.companions().containsKey(info.name())) {
         continue;
       }
@@ -112,8 +132,10 @@ public final class Planner {
           chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings, place));
           coverage.quantized(place.role(), weights);
         }
-        case Selection.Choice.LeftByRecipe left -> coverage.kept(info, KeptReason.RECIPE, weights, weight.isPresent());
-        case Selection.Choice.Unreadable unreadable -> coverage.kept(info, KeptReason.UNREADABLE, weights, false);
+        case Selection.Choice.LeftByRecipe left ->
+            coverage.kept(info, KeptReason.RECIPE, weights, weight.isPresent());
+        case Selection.Choice.Unreadable unreadable ->
+            coverage.kept(info, KeptReason.UNREADABLE, weights, false);
         case Selection.Choice.Kept kept -> {
           KeptReason reason = family.reason(info.name(), unquantized.shape());
           if (reason.isLoss() && selection.isExcluded(names(info))) {
@@ -126,13 +148,17 @@ public final class Planner {
       }
     }
     ModelFamily.Couplings couplings = family.couplings(config, byName);
-    List<Clusters.Draft> drafts = new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
+    List<Clusters.Draft> drafts =
+        new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
     selection.warnOfPatternsWithoutEffect();
     return new Plan(family.name(), units, coverage.total(), warnings.sentences());
   }
 
-  /** Empty where the tensor is no matrix of weights that can be read, or a stack, which only a family can explain. */
+  /**
+   * Empty where the tensor is no matrix of weights that can be read, or a stack, which only a
+   * family can explain.
+   */
   private Optional<WeightTensor> weight(TensorInfo info, ModelFamily.Place place) {
     return switch (layouts.read(info, place.transposed())) {
       case WeightTensors.Reading.Weights(WeightTensor weight) ->
@@ -147,14 +173,23 @@ public final class Planner {
       return;
     }
     switch (reason) {
-      case OTHER_MODALITY -> warnings.add(
-          "Of another modality, so it keeps its bytes" + unlessIncluded(weight), info.name());
-      case UNREADABLE -> warnings.add(
-          "A tensor in a layer that is no matrix and no stack of experts that is known keeps its bytes", info.name());
-      case OUTSIDE -> warnings.add(
-          "A matrix outside the repeated layers keeps its bytes" + unlessIncluded(weight), info.name());
-      case FAMILY -> warnings.add(
-          "A matrix that the model's family does not name keeps its bytes" + unlessIncluded(weight), info.name());
+      case OTHER_MODALITY ->
+          warnings.add(
+              "Of another modality, so it keeps its bytes" + unlessIncluded(weight), info.name());
+      case UNREADABLE ->
+          warnings.add(
+              "A tensor in a layer that is no matrix and no stack of experts that is known keeps"
+                  + " its bytes",
+              info.name());
+      case OUTSIDE ->
+          warnings.add(
+              "A matrix outside the repeated layers keeps its bytes" + unlessIncluded(weight),
+              info.name());
+      case FAMILY ->
+          warnings.add(
+              "A matrix that the model's family does not name keeps its bytes"
+                  + unlessIncluded(weight),
+              info.name());
       case EMBEDDINGS, STEERING, UNUSED_LAYERS, RECIPE -> {}
     }
   }
@@ -181,9 +216,13 @@ public final class Planner {
   }
 
   private static String unknownFamily(JsonNode config) {
-    String found = Families.modelType(config).map(type -> "model_type '" + type + "' is not known")
-        .orElse("config.json names no model_type");
-    return ("%s (known are %s): each matrix is quantized by itself, no transforms are shared and no matrices are paired. "
-        + "Look at the list of \"cafeq plan\"; exclude leaves tensors as they are.").formatted(found, Families.names());
+    String found =
+        Families.modelType(config)
+            .map(type -> "model_type '" + type + "' is not known")
+            .orElse("config.json names no model_type");
+    return ("%s (known are %s): each matrix is quantized by itself, no transforms are shared and no"
+            + " matrices are paired. Look at the list of \"cafeq plan\"; exclude leaves tensors"
+            + " as they are.")
+        .formatted(found, Families.names());
   }
 }

@@ -17,8 +17,9 @@ import java.util.stream.Stream;
 /**
  * Which tensors are quantized, and with which settings.
  *
- * <p>Of all overrides that match a tensor, the last one that names a key decides that key. Embeddings are looked up and
- * not multiplied, so they never get a transform; neither does a head that {@code embeddings} asks for.
+ * <p>Of all overrides that match a tensor, the last one that names a key decides that key.
+ * Embeddings are looked up and not multiplied, so they never get a transform; neither does a head
+ * that {@code embeddings} asks for.
  */
 final class Selection {
   /** What becomes of a tensor. */
@@ -45,7 +46,9 @@ final class Selection {
     this.warnings = warnings;
   }
 
-  /** @param names of each tensor, its own and those tied to it */
+  /**
+   * @param names of each tensor, its own and those tied to it
+   */
   void requireUsedPatterns(List<List<String>> names, String modelName) {
     List<Map.Entry<String, String>> written = new ArrayList<>();
     recipe.include().forEach(pattern -> written.add(Map.entry("include", pattern)));
@@ -67,7 +70,8 @@ final class Selection {
   Choice choose(TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
     boolean excluded = isExcluded(names);
     boolean included = matchesAny(recipe.include(), names);
-    boolean asEmbedding = recipe.embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
+    boolean asEmbedding =
+        recipe.embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
     boolean byDefault = recipe.include().isEmpty() && role.isLinear();
     if (excluded || weight.isEmpty()) {
       if (!excluded && (included || byDefault)) {
@@ -81,9 +85,17 @@ final class Selection {
     }
     TensorSettings settings = TensorSettings.of(recipe);
     if (asEmbedding) {
-      // "none" is about the model's linear layers; whoever asks for embeddings too wants those rounded.
-      settings = new TensorSettings(Method.RTN, settings.bits(), settings.group(), settings.scales(), settings.block(),
-          settings.side()).withBits(recipe.embeddings().getAsInt());
+      // "none" is about the model's linear layers; whoever asks for embeddings too wants those
+      // rounded.
+      settings =
+          new TensorSettings(
+                  Method.RTN,
+                  settings.bits(),
+                  settings.group(),
+                  settings.scales(),
+                  settings.block(),
+                  settings.side())
+              .withBits(recipe.embeddings().getAsInt());
     }
     for (TensorOverride override : recipe.overrides()) {
       if (patterns.matches(override.pattern(), names)) {
@@ -102,9 +114,12 @@ final class Selection {
 
   /** To be called once all tensors have been asked for. */
   void warnOfPatternsWithoutEffect() {
-    Stream.concat(recipe.include().stream(), recipe.overrides().stream().map(TensorOverride::pattern))
+    Stream.concat(
+            recipe.include().stream(), recipe.overrides().stream().map(TensorOverride::pattern))
         .filter(withoutEffect::contains)
-        .forEach(pattern -> warnings.add("'" + pattern + "' matches only tensors that keep their bytes."));
+        .forEach(
+            pattern ->
+                warnings.add("'" + pattern + "' matches only tensors that keep their bytes."));
   }
 
   private boolean matchesAny(List<String> candidates, List<String> names) {

@@ -9,8 +9,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * What the recipe and its overrides say about one tensor; what is empty is chosen. Tensors share a transform only if these
- * are equal.
+ * What the recipe and its overrides say about one tensor; what is empty is chosen. Tensors share a
+ * transform only if these are equal.
  */
 public record TensorSettings(
     Method method,
@@ -22,7 +22,12 @@ public record TensorSettings(
 
   static TensorSettings of(Recipe recipe) {
     return new TensorSettings(
-        recipe.method(), recipe.bits(), recipe.group(), recipe.scales(), recipe.block(), recipe.side());
+        recipe.method(),
+        recipe.bits(),
+        recipe.group(),
+        recipe.scales(),
+        recipe.block(),
+        recipe.side());
   }
 
   /** Bits as set, or as usual. */

@@ -13,6 +13,7 @@ public final class TreatmentLimits {
 
   private static final int LARGEST_BLOCK = 256;
   private static final int LARGEST_HADAMARD = 1024;
+
   /** Below this a group's own scale costs as much as its codes. */
   private static final int LEAST_DIVISOR = 8;
 
@@ -24,16 +25,21 @@ public final class TreatmentLimits {
    * @throws EngineException with kind USAGE where the block that they ask for is too large
    */
   public static Optional<Kind> kind(TensorSettings settings, TensorInfo tensor) {
-    Optional<Kind> kind = switch (settings.method()) {
-      case CAFEQ -> Optional.of(Kind.LEARNED);
-      case ROTATION -> Optional.of(Kind.ROTATION);
-      case HADAMARD -> Optional.of(Kind.HADAMARD);
-      case RTN, NONE -> Optional.empty();
-    };
-    if (settings.block().orElse(0) > LARGEST_BLOCK && kind.isPresent() && kind.get() != Kind.HADAMARD) {
-      throw new EngineException(FailureKind.USAGE,
+    Optional<Kind> kind =
+        switch (settings.method()) {
+          case CAFEQ -> Optional.of(Kind.LEARNED);
+          case ROTATION -> Optional.of(Kind.ROTATION);
+          case HADAMARD -> Optional.of(Kind.HADAMARD);
+          case RTN, NONE -> Optional.empty();
+        };
+    if (settings.block().orElse(0) > LARGEST_BLOCK
+        && kind.isPresent()
+        && kind.get() != Kind.HADAMARD) {
+      throw new EngineException(
+          FailureKind.USAGE,
           "block %d for tensor %s with method %s: at most %d, since a step takes time by the square of the block"
-              .formatted(settings.block().getAsInt(), tensor.name(), settings.method(), LARGEST_BLOCK),
+              .formatted(
+                  settings.block().getAsInt(), tensor.name(), settings.method(), LARGEST_BLOCK),
           "Take a smaller block for it, or method hadamard.");
     }
     return kind;
@@ -41,16 +47,17 @@ public final class TreatmentLimits {
 
   /** The largest block, a power of two, for that many channels. */
   public static int largestBlock(Kind kind, int channels) {
-    int largest = switch (kind) {
-      case LEARNED, ROTATION -> LARGEST_BLOCK;
-      case HADAMARD -> LARGEST_HADAMARD;
-    };
+    int largest =
+        switch (kind) {
+          case LEARNED, ROTATION -> LARGEST_BLOCK;
+          case HADAMARD -> LARGEST_HADAMARD;
+        };
     return Math.min(Integer.highestOneBit(channels), largest);
   }
 
   /**
-   * The largest group up to {@code wanted} that divides the columns. 0 for whole rows, also where one group would be a whole
-   * row: its scale is then f16 and costs less.
+   * The largest group up to {@code wanted} that divides the columns. 0 for whole rows, also where
+   * one group would be a whole row: its scale is then f16 and costs less.
    */
   public static int group(int wanted, int columns) {
     if (wanted == 0 || wanted == columns) {
@@ -64,8 +71,8 @@ public final class TreatmentLimits {
   }
 
   /**
-   * The largest divisor of a head's channels up to {@code wanted}, for groups of which none depends on two heads; 0 where that
-   * is a whole row.
+   * The largest divisor of a head's channels up to {@code wanted}, for groups of which none depends
+   * on two heads; 0 where that is a whole row.
    */
   public static int groupOfHead(int wanted, int head, int columns) {
     int group = Math.min(wanted, head);

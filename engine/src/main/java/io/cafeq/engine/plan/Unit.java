@@ -2,7 +2,10 @@ package io.cafeq.engine.plan;
 
 import java.util.List;
 
-/** The atom of work, of failure, of resume and of output: one unit becomes one file {@code units/ID.arrow}. */
+/**
+ * The atom of work, of failure, of resume and of output: one unit becomes one file {@code
+ * units/ID.arrow}.
+ */
 public sealed interface Unit {
   /** File-safe, unique in the plan, and the same for the same checkpoint and recipe. */
   String id();

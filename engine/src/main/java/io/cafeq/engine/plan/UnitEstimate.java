@@ -7,17 +7,24 @@ import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.util.List;
 
 /**
- * What a unit will take, known before any weight is read. Falling back to plain rounding can only make it less.
+ * What a unit will take, known before any weight is read. Falling back to plain rounding can only
+ * make it less.
  *
  * @param weights elements of all tensors
  * @param codeBits bits of the codes; for copied tensors, of their bytes
  * @param scaleBits bits of the scales
  * @param zeroBits bits of the zero points or minimums
  * @param transformBits bits of the stored transforms
- * @param learningOperations multiplications and additions of all learning steps: 4 k n k a step and block
+ * @param learningOperations multiplications and additions of all learning steps: 4 k n k a step and
+ *     block
  */
 public record UnitEstimate(
-    long weights, long codeBits, long scaleBits, long zeroBits, long transformBits, long learningOperations) {
+    long weights,
+    long codeBits,
+    long scaleBits,
+    long zeroBits,
+    long transformBits,
+    long learningOperations) {
 
   public static final UnitEstimate NOTHING = new UnitEstimate(0, 0, 0, 0, 0, 0);
 
@@ -34,11 +41,13 @@ public record UnitEstimate(
 
   private static UnitEstimate of(Part part) {
     return switch (part) {
-      case Part.Stack stack -> rows(stack.treatment().grid(), stack.totalRows(), stack.columns())
-          .plus(new UnitEstimate(0, 0, 0, 0, stack.transformBits(), learningOperations(stack)));
-      case Part.Pair pair -> rows(pair.treatment().left(), pair.leftRows())
-          .plus(rows(pair.treatment().right(), pair.rightRows()))
-          .plus(new UnitEstimate(0, 0, 0, 0, pair.reverseBits(), learningOperations(pair)));
+      case Part.Stack stack ->
+          rows(stack.treatment().grid(), stack.totalRows(), stack.columns())
+              .plus(new UnitEstimate(0, 0, 0, 0, stack.transformBits(), learningOperations(stack)));
+      case Part.Pair pair ->
+          rows(pair.treatment().left(), pair.leftRows())
+              .plus(rows(pair.treatment().right(), pair.rightRows()))
+              .plus(new UnitEstimate(0, 0, 0, 0, pair.reverseBits(), learningOperations(pair)));
     };
   }
 
@@ -55,15 +64,19 @@ public record UnitEstimate(
   }
 
   private static long learningOperations(Part.Stack stack) {
-    if (!(stack.treatment().transform() instanceof BlockDiagonal blocks) || blocks.kind() != BlockDiagonal.Kind.LEARNED) {
+    if (!(stack.treatment().transform() instanceof BlockDiagonal blocks)
+        || blocks.kind() != BlockDiagonal.Kind.LEARNED) {
       return 0;
     }
-    long operations = switch (blocks.side()) {
-      case INPUT -> operationsPerStep(blocks.block(), stack.columns(), stack.totalRows());
-      case OUTPUT -> stack.rows().stream()
-          .mapToLong(range -> operationsPerStep(blocks.block(), range.count(), stack.columns()))
-          .sum();
-    };
+    long operations =
+        switch (blocks.side()) {
+          case INPUT -> operationsPerStep(blocks.block(), stack.columns(), stack.totalRows());
+          case OUTPUT ->
+              stack.rows().stream()
+                  .mapToLong(
+                      range -> operationsPerStep(blocks.block(), range.count(), stack.columns()))
+                  .sum();
+        };
     return stack.treatment().steps() * operations;
   }
 
@@ -105,12 +118,17 @@ public record UnitEstimate(
         learningOperations + other.learningOperations);
   }
 
-  /** What is done to a unit in a few words, such as {@code input k=64, group 64, symmetric, 4 bits}. */
+  /**
+   * What is done to a unit in a few words, such as {@code input k=64, group 64, symmetric, 4 bits}.
+   */
   public static String describe(Unit unit) {
     return switch (unit) {
       case Unit.Quantized quantized -> {
-        List<String> texts = quantized.parts().stream().map(UnitEstimate::describe).distinct().toList();
-        yield texts.size() <= 3 ? String.join("; ", texts) : texts.getFirst() + "; and %d others".formatted(texts.size() - 1);
+        List<String> texts =
+            quantized.parts().stream().map(UnitEstimate::describe).distinct().toList();
+        yield texts.size() <= 3
+            ? String.join("; ", texts)
+            : texts.getFirst() + "; and %d others".formatted(texts.size() - 1);
       }
       case Unit.Copied copied -> "copied";
     };
@@ -123,28 +141,36 @@ public record UnitEstimate(
       case Part.Pair pair -> {
         String left = describe(pair.treatment().left());
         String right = describe(pair.treatment().right());
-        yield "%s of %s and %s, %s".formatted(
-            switch (pair.treatment().basis()) {
-              case LEARNED -> "pair";
-              case ROTATION -> "rotated pair";
-              case UNCHANGED -> "plain pair";
-            },
-            pair.left().role().shortText(), pair.right().role().shortText(),
-            left.equals(right) ? left : left + " and " + right);
+        yield "%s of %s and %s, %s"
+            .formatted(
+                switch (pair.treatment().basis()) {
+                  case LEARNED -> "pair";
+                  case ROTATION -> "rotated pair";
+                  case UNCHANGED -> "plain pair";
+                },
+                pair.left().role().shortText(),
+                pair.right().role().shortText(),
+                left.equals(right) ? left : left + " and " + right);
       }
     };
   }
 
   /** The same for what is done to a stack. */
   public static String describe(Treatment treatment) {
-    String transform = switch (treatment.transform()) {
-      case TransformSpec.None none -> "no transform";
-      case BlockDiagonal blocks -> "%s%s k=%d".formatted(switch (blocks.kind()) {
-        case LEARNED -> "";
-        case ROTATION -> "rotation ";
-        case HADAMARD -> "hadamard ";
-      }, blocks.side(), blocks.block());
-    };
+    String transform =
+        switch (treatment.transform()) {
+          case TransformSpec.None none -> "no transform";
+          case BlockDiagonal blocks ->
+              "%s%s k=%d"
+                  .formatted(
+                      switch (blocks.kind()) {
+                        case LEARNED -> "";
+                        case ROTATION -> "rotation ";
+                        case HADAMARD -> "hadamard ";
+                      },
+                      blocks.side(),
+                      blocks.block());
+        };
     String drawn = treatment.rounding() == Rounding.STOCHASTIC ? ", stochastic" : "";
     return "%s, %s%s".formatted(transform, describe(treatment.grid()), drawn);
   }

@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Makes file names out of tensor names: readable where that is safe, with a short hash of the full name where it is not
- * or where two would be the same file, on file systems that ignore case too.
+ * Makes file names out of tensor names: readable where that is safe, with a short hash of the full
+ * name where it is not or where two would be the same file, on file systems that ignore case too.
  */
 final class UnitNames {
   private static final int LONGEST = 120;
@@ -27,16 +27,24 @@ final class UnitNames {
    */
   static List<String> ids(List<Map.Entry<String, String>> names) {
     int[] level = new int[names.size()];
-    List<String> ids = new ArrayList<>(names.stream().map(name -> id(name.getKey(), name.getValue(), 0)).toList());
+    List<String> ids =
+        new ArrayList<>(names.stream().map(name -> id(name.getKey(), name.getValue(), 0)).toList());
     for (int round = 1; round < HASH_DIGITS.length; round++) {
       Map<String, List<Integer>> sameFile = new HashMap<>();
       for (int i = 0; i < ids.size(); i++) {
-        sameFile.computeIfAbsent(ids.get(i).toLowerCase(Locale.ROOT), key -> new ArrayList<>()).add(i);
+        sameFile
+            .computeIfAbsent(ids.get(i).toLowerCase(Locale.ROOT), key -> new ArrayList<>())
+            .add(i);
       }
-      sameFile.values().stream().filter(clash -> clash.size() > 1).flatMap(List::stream).forEach(i -> {
-        level[i]++;
-        ids.set(i, id(names.get(i).getKey(), names.get(i).getValue(), HASH_DIGITS[level[i]]));
-      });
+      sameFile.values().stream()
+          .filter(clash -> clash.size() > 1)
+          .flatMap(List::stream)
+          .forEach(
+              i -> {
+                level[i]++;
+                ids.set(
+                    i, id(names.get(i).getKey(), names.get(i).getValue(), HASH_DIGITS[level[i]]));
+              });
     }
     return ids;
   }
@@ -54,10 +62,12 @@ final class UnitNames {
 
   private static String hash(String text) {
     try {
-      // Character by character: an encoder would turn all unpaired surrogates into the same replacement.
+      // Character by character: an encoder would turn all unpaired surrogates into the same
+      // replacement.
       ByteBuffer characters = ByteBuffer.allocate(2 * text.length());
       text.chars().forEach(c -> characters.putChar((char) c));
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(characters.array()));
+      return HexFormat.of()
+          .formatHex(MessageDigest.getInstance("SHA-256").digest(characters.array()));
     } catch (NoSuchAlgorithmException impossible) {
       throw new IllegalStateException("every Java platform has SHA-256", impossible);
     }

@@ -49,7 +49,8 @@ final class Units {
     return inDiskOrder(units);
   }
 
-  private List<Nameless> units(Clusters.Draft draft, List<Cluster.Decision> decisions, Set<String> quantized) {
+  private List<Nameless> units(
+      Clusters.Draft draft, List<Cluster.Decision> decisions, Set<String> quantized) {
     List<Part> parts = new ArrayList<>();
     for (int i = 0; i < decisions.size(); i++) {
       parts.addAll(parts(draft.clusters().get(i), decisions.get(i)));
@@ -70,18 +71,26 @@ final class Units {
 
   private static List<Part> parts(Cluster cluster, Cluster.Decision decision) {
     return switch (cluster) {
-      case Cluster.Matrices matrices -> switch (decision) {
-        case Cluster.Decision.Together together -> List.of(new Part.Stack(
-            matrices.members().stream().flatMap(member -> member.rows().stream()).toList(), together.treatment()));
-        case Cluster.Decision.Apart apart -> {
-          List<Part> parts = new ArrayList<>();
-          for (int i = 0; i < matrices.members().size(); i++) {
-            parts.add(new Part.Stack(matrices.members().get(i).rows(), apart.treatments().get(i)));
-          }
-          yield parts;
-        }
-        case Cluster.Decision.Paired paired -> throw new IllegalArgumentException("matrices are no pair");
-      };
+      case Cluster.Matrices matrices ->
+          switch (decision) {
+            case Cluster.Decision.Together together ->
+                List.of(
+                    new Part.Stack(
+                        matrices.members().stream()
+                            .flatMap(member -> member.rows().stream())
+                            .toList(),
+                        together.treatment()));
+            case Cluster.Decision.Apart apart -> {
+              List<Part> parts = new ArrayList<>();
+              for (int i = 0; i < matrices.members().size(); i++) {
+                parts.add(
+                    new Part.Stack(matrices.members().get(i).rows(), apart.treatments().get(i)));
+              }
+              yield parts;
+            }
+            case Cluster.Decision.Paired paired ->
+                throw new IllegalArgumentException("matrices are no pair");
+          };
       case Cluster.Coupled coupled -> {
         if (!(decision instanceof Cluster.Decision.Paired paired)) {
           throw new IllegalArgumentException("a pair is treated as one");
@@ -92,11 +101,19 @@ final class Units {
   }
 
   private Nameless unit(
-      String name, List<PlannedTensor> weights, List<PlannedTensor> biases, List<Part> parts, Set<String> quantized) {
+      String name,
+      List<PlannedTensor> weights,
+      List<PlannedTensor> biases,
+      List<Part> parts,
+      Set<String> quantized) {
     List<PlannedTensor> tensors = new ArrayList<>(weights);
     tensors.addAll(biases);
     for (PlannedTensor tensor : weights) {
-      tensor.weight().sources().stream().skip(1).map(TensorInfo::name).map(this::tensor).forEach(tensors::add);
+      tensor.weight().sources().stream()
+          .skip(1)
+          .map(TensorInfo::name)
+          .map(this::tensor)
+          .forEach(tensors::add);
     }
     tensors.forEach(tensor -> quantized.add(tensor.name()));
     String unique = weights.stream().map(PlannedTensor::name).collect(Collectors.joining("\n"));
@@ -104,11 +121,15 @@ final class Units {
     return new Nameless(position, name, unique, id -> new Unit.Quantized(id, tensors, parts));
   }
 
-  /** Numbered by shard, so that a shard's copies keep their name whatever the recipe does to other shards. */
+  /**
+   * Numbered by shard, so that a shard's copies keep their name whatever the recipe does to other
+   * shards.
+   */
   private List<Nameless> copies(Set<String> quantized) {
     Map<String, List<PlannedTensor>> byShard = new LinkedHashMap<>();
     for (PlannedTensor tensor : planned) {
-      List<PlannedTensor> copied = byShard.computeIfAbsent(tensor.info().file(), file -> new ArrayList<>());
+      List<PlannedTensor> copied =
+          byShard.computeIfAbsent(tensor.info().file(), file -> new ArrayList<>());
       if (!quantized.contains(tensor.name())) {
         copied.add(tensor);
       }
@@ -119,16 +140,22 @@ final class Units {
       shard++;
       List<PlannedTensor> tensors = List.copyOf(entry.getValue());
       if (!tensors.isEmpty()) {
-        units.add(new Nameless(position(tensors.getFirst().name()), "copied-%05d".formatted(shard),
-            "copied\n" + entry.getKey(), id -> new Unit.Copied(id, tensors)));
+        units.add(
+            new Nameless(
+                position(tensors.getFirst().name()),
+                "copied-%05d".formatted(shard),
+                "copied\n" + entry.getKey(),
+                id -> new Unit.Copied(id, tensors)));
       }
     }
     return units;
   }
 
   private static List<Unit> inDiskOrder(List<Nameless> nameless) {
-    List<Nameless> sorted = nameless.stream().sorted(Comparator.comparingInt(Nameless::position)).toList();
-    List<String> ids = UnitNames.ids(sorted.stream().map(unit -> Map.entry(unit.name(), unit.unique())).toList());
+    List<Nameless> sorted =
+        nameless.stream().sorted(Comparator.comparingInt(Nameless::position)).toList();
+    List<String> ids =
+        UnitNames.ids(sorted.stream().map(unit -> Map.entry(unit.name(), unit.unique())).toList());
     List<Unit> units = new ArrayList<>();
     for (int i = 0; i < sorted.size(); i++) {
       units.add(sorted.get(i).named().apply(ids.get(i)));

@@ -5,7 +5,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Gathers what is worth saying about single tensors into one sentence for each kind, in the order of first mention. */
+/**
+ * Gathers what is worth saying about single tensors into one sentence for each kind, in the order
+ * of first mention.
+ */
 final class Warnings {
   private final Map<String, List<String>> tensors = new LinkedHashMap<>();
 
@@ -14,13 +17,17 @@ final class Warnings {
     tensors.putIfAbsent(sentence, new ArrayList<>());
   }
 
-  /** @param sentence says of one tensor what it would say of many, and ends without a full stop */
+  /**
+   * @param sentence says of one tensor what it would say of many, and ends without a full stop
+   */
   void add(String sentence, String tensor) {
     tensors.computeIfAbsent(sentence, key -> new ArrayList<>()).add(tensor);
   }
 
   List<String> sentences() {
-    return tensors.entrySet().stream().map(entry -> sentence(entry.getKey(), entry.getValue())).toList();
+    return tensors.entrySet().stream()
+        .map(entry -> sentence(entry.getKey(), entry.getValue()))
+        .toList();
   }
 
   private static String sentence(String text, List<String> names) {

@@ -19,7 +19,10 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Takes over the rows of a finished file that a changed unit still has, so that nothing is learned twice. */
+/**
+ * Takes over the rows of a finished file that a changed unit still has, so that nothing is learned
+ * twice.
+ */
 final class KeptRows {
   private KeptRows() {}
 
@@ -33,39 +36,45 @@ final class KeptRows {
     Map<String, TreeMap<Long, Long>> replaced = new HashMap<>();
     for (int i = 0; i < outcomes.size(); i++) {
       if (outcomes.get(i).fallBack().isPresent()) {
-        ranges(changed.parts().get(i)).forEach(range -> replaced
-            .computeIfAbsent(range.tensor().name(), name -> new TreeMap<>())
-            .put((long) range.first(), (long) range.first() + range.count()));
+        ranges(changed.parts().get(i))
+            .forEach(
+                range ->
+                    replaced
+                        .computeIfAbsent(range.tensor().name(), name -> new TreeMap<>())
+                        .put((long) range.first(), (long) range.first() + range.count()));
       }
     }
     Set<String> keys = keys(header);
     try (UnitFileReader reader = UnitFileReader.open(file)) {
-      reader.forEach(row -> {
-        stop.check();
-        switch (row) {
-          case UnitRow.Transform(String key, var transform) -> {
-            boolean output = transform.side() == Side.OUTPUT;
-            if (keys.contains(key) && !(output && isReplaced(replaced.get(key), transform.firstChannel()))) {
-              writer.writeTransform(key, transform);
+      reader.forEach(
+          row -> {
+            stop.check();
+            switch (row) {
+              case UnitRow.Transform(String key, var transform) -> {
+                boolean output = transform.side() == Side.OUTPUT;
+                if (keys.contains(key)
+                    && !(output && isReplaced(replaced.get(key), transform.firstChannel()))) {
+                  writer.writeTransform(key, transform);
+                }
+              }
+              case UnitRow.Slab(String tensor, int expert, long firstRow, var slab) -> {
+                long first = Math.max(0, expert) * header.tensor(tensor).rows() + firstRow;
+                if (!isReplaced(replaced.get(tensor), first)) {
+                  writer.writeSlab(tensor, expert, firstRow, slab);
+                }
+              }
+              // Biases depend on all pairs of the unit and are written anew.
+              case UnitRow.Raw raw -> {}
             }
-          }
-          case UnitRow.Slab(String tensor, int expert, long firstRow, var slab) -> {
-            long first = Math.max(0, expert) * header.tensor(tensor).rows() + firstRow;
-            if (!isReplaced(replaced.get(tensor), first)) {
-              writer.writeSlab(tensor, expert, firstRow, slab);
-            }
-          }
-          // Biases depend on all pairs of the unit and are written anew.
-          case UnitRow.Raw raw -> {}
-        }
-      });
+          });
     }
   }
 
   private static List<Part.RowRange> ranges(Part part) {
     return switch (part) {
       case Part.Stack stack -> stack.rows();
-      case Part.Pair pair -> Stream.concat(pair.leftRows().stream(), pair.rightRows().stream()).toList();
+      case Part.Pair pair ->
+          Stream.concat(pair.leftRows().stream(), pair.rightRows().stream()).toList();
     };
   }
 

@@ -9,13 +9,14 @@ import java.util.List;
 import java.util.stream.DoubleStream;
 
 /**
- * Second moments of an input as the learners of transforms need them: small squares on the diagonal, damped, and means over
- * groups. Borrows the moments.
+ * Second moments of an input as the learners of transforms need them: small squares on the
+ * diagonal, damped, and means over groups. Borrows the moments.
  *
- * <p>That tr(P^T H P) counts is true of errors that do not know of each other. Nearest plane in P^T H P corrects each error by
- * those that follow, within a block and beyond it; what is left goes with the determinant of P^T H P, in which H is a factor
- * that no M changes, and spending range on H is in vain. On a real model blocks learned with H had 2 to 11 % more output error
- * after nearest plane than those learned without it, and 3 to 28 % less after nearest rounding.
+ * <p>That tr(P^T H P) counts is true of errors that do not know of each other. Nearest plane in P^T
+ * H P corrects each error by those that follow, within a block and beyond it; what is left goes
+ * with the determinant of P^T H P, in which H is a factor that no M changes, and spending range on
+ * H is in vain. On a real model blocks learned with H had 2 to 11 % more output error after nearest
+ * plane than those learned without it, and 3 to 28 % less after nearest rounding.
  *
  * @param damping part of the mean diagonal that is added to the diagonal
  * @param rounding of what is learned
@@ -23,8 +24,8 @@ import java.util.stream.DoubleStream;
 public record LearningMetrics(InputMoments moments, double damping, Rounding rounding) {
 
   /**
-   * The metric of blocks of these sizes that follow one another from a channel on; {@link ChannelMetric#NONE} for nearest
-   * plane.
+   * The metric of blocks of these sizes that follow one another from a channel on; {@link
+   * ChannelMetric#NONE} for nearest plane.
    */
   public ChannelMetric blocks(int firstChannel, List<Integer> sizes) {
     if (!countFor(rounding)) {
@@ -49,7 +50,10 @@ public record LearningMetrics(InputMoments moments, double damping, Rounding rou
     return rounding != Rounding.NEAREST_PLANE;
   }
 
-  /** Mean diagonal over each group of channels, divided by the mean over all; empty where nothing is known of any. */
+  /**
+   * Mean diagonal over each group of channels, divided by the mean over all; empty where nothing is
+   * known of any.
+   */
   public double[] groupWeights(int group) {
     double[] diagonal = new double[moments.channels()];
     double added = damping * moments.meanDiagonal();

@@ -16,7 +16,9 @@ import org.jspecify.annotations.Nullable;
 final class Outcomes {
   private Outcomes() {}
 
-  /** @param unit as it was written */
+  /**
+   * @param unit as it was written
+   */
   static UnitFigures figures(Unit.Quantized unit, List<Outcome> outcomes) {
     return new UnitFigures(
         outcomes.stream().mapToLong(Outcome::weights).sum(),
@@ -45,7 +47,8 @@ final class Outcomes {
   }
 
   /** Null unless all parts have it. */
-  private static @Nullable ErrorFigures sum(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
+  private static @Nullable ErrorFigures sum(
+      List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
     double squaredError = 0;
     long bits = 0;
     for (Outcome outcome : outcomes) {
@@ -60,10 +63,12 @@ final class Outcomes {
   }
 
   /**
-   * Outputs of different parts may differ in size a thousandfold, so relative errors are what is added up, as over units: those
-   * of the parts by their weights, times the norm of all. Null unless all parts have one.
+   * Outputs of different parts may differ in size a thousandfold, so relative errors are what is
+   * added up, as over units: those of the parts by their weights, times the norm of all. Null
+   * unless all parts have one.
    */
-  private static @Nullable Double outputError(List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
+  private static @Nullable Double outputError(
+      List<Outcome> outcomes, Function<Outcome, @Nullable ErrorFigures> kind) {
     if (outcomes.size() == 1) {
       return Objects.requireNonNull(kind.apply(outcomes.getFirst())).outputError();
     }
@@ -84,8 +89,9 @@ final class Outcomes {
   }
 
   /**
-   * What is known of a part that fell back: its baselines from before, its result from now. Without statistics that result is
-   * the best of the baselines; in the metric of the inputs it is better than nearest rounding on the same grid.
+   * What is known of a part that fell back: its baselines from before, its result from now. Without
+   * statistics that result is the best of the baselines; in the metric of the inputs it is better
+   * than nearest rounding on the same grid.
    */
   static Outcome replaced(Outcome before, Outcome now) {
     PairFigures pair = before.pair();
@@ -97,12 +103,21 @@ final class Outcomes {
         before.plain(),
         before.plainClipped(),
         now.outputNorm() == null ? now.result() : before.plainEqualBits(),
-        pair == null ? null : new PairFigures(
-            pair.left(), pair.right(), pair.weights(), pair.squaredNorm(),
-            Objects.requireNonNull(now.pair()).result(),
-            pair.plain(), pair.plainClipped(),
-            now.outputNorm() == null ? (Double) Objects.requireNonNull(now.pair()).result() : pair.plainEqualBits(),
-            pair.rotation(), pair.learned()),
+        pair == null
+            ? null
+            : new PairFigures(
+                pair.left(),
+                pair.right(),
+                pair.weights(),
+                pair.squaredNorm(),
+                Objects.requireNonNull(now.pair()).result(),
+                pair.plain(),
+                pair.plainClipped(),
+                now.outputNorm() == null
+                    ? (Double) Objects.requireNonNull(now.pair()).result()
+                    : pair.plainEqualBits(),
+                pair.rotation(),
+                pair.learned()),
         Optional.of(before.fallBack().orElseThrow()));
   }
 }

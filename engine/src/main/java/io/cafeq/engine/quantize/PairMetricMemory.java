@@ -14,8 +14,9 @@ final class PairMetricMemory {
   private PairMetricMemory() {}
 
   /**
-   * Native bytes at most beside those of a pass without statistics: both inputs' moments and the left factor's metric stay,
-   * the right factor's is made once as it is and once as transformed, and slabs are rounded and measured in them.
+   * Native bytes at most beside those of a pass without statistics: both inputs' moments and the
+   * left factor's metric stay, the right factor's is made once as it is and once as transformed,
+   * and slabs are rounded and measured in them.
    *
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
@@ -34,18 +35,25 @@ final class PairMetricMemory {
     int rows = Math.clamp(SLAB_WEIGHTS / channels, 1, pair.right().weight().allRows());
     int rightHeads = pair.coupling().heads().stream().mapToInt(head -> head.right().size()).sum();
     long ofLeft = InputMetric.factorBytes(left, columns, 0);
-    long ofRight = InputMetric.factorBytes(right, channels, 0) + InputMetric.factorBytes(right, channels, h);
-    long making = Math.max(
-        InputMetric.makingBytes(left, columns, 0),
-        Math.max(InputMetric.makingBytes(right, channels, 0), InputMetric.makingBytes(right, channels, h)));
-    long rounding = Math.max(
-        scratch(h, columns) + FactorOutputs.bytes(true, h, pair.coupling().heads().size(), h, columns),
-        scratch(rows, channels) + FactorOutputs.bytes(false, h, rightHeads, rows, channels));
+    long ofRight =
+        InputMetric.factorBytes(right, channels, 0) + InputMetric.factorBytes(right, channels, h);
+    long making =
+        Math.max(
+            InputMetric.makingBytes(left, columns, 0),
+            Math.max(
+                InputMetric.makingBytes(right, channels, 0),
+                InputMetric.makingBytes(right, channels, h)));
+    long rounding =
+        Math.max(
+            scratch(h, columns)
+                + FactorOutputs.bytes(true, h, pair.coupling().heads().size(), h, columns),
+            scratch(rows, channels) + FactorOutputs.bytes(false, h, rightHeads, rows, channels));
     return left + right + ofLeft + ofRight + Math.max(making, rounding);
   }
 
   /** Of the encoder, beyond what it takes without a metric. */
   private static long scratch(int rows, int columns) {
-    return LaneSlabEncoder.metricScratchBytes(rows, columns) - LaneSlabEncoder.scratchBytes(rows, columns);
+    return LaneSlabEncoder.metricScratchBytes(rows, columns)
+        - LaneSlabEncoder.scratchBytes(rows, columns);
   }
 }

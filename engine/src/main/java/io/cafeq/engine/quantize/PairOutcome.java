@@ -17,8 +17,9 @@ import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What became of a pair, beside plain rounding of both factors. Plain rounding takes its place where it has no larger error:
- * of the product, or of the outputs where the inputs are known. Borrows everything.
+ * What became of a pair, beside plain rounding of both factors. Plain rounding takes its place
+ * where it has no larger error: of the product, or of the outputs where the inputs are known.
+ * Borrows everything.
  */
 final class PairOutcome {
   private final Workplace place;
@@ -28,6 +29,7 @@ final class PairOutcome {
   private final PairRounders rounders;
   private final Optional<PairInputs> inputs;
   private final PairOriginals originals;
+
   /** Of the weights as they are stored in the source. */
   private final double outputNorm;
 
@@ -56,14 +58,18 @@ final class PairOutcome {
    */
   private record Measured(GridSpec left, GridSpec right, double relative, OptionalDouble output) {}
 
-  /** @param ms as they were rounded with */
+  /**
+   * @param ms as they were rounded with
+   */
   PartWork.Outcome of(List<double[]> ms, RoundedPair rounded, PairSlabs.Written written) {
     GridSpec left = treatment.left();
     GridSpec right = treatment.right();
-    Measured result = new Measured(
-        left, right,
-        written.relativeError().orElse(rounded.relativeError()),
-        written.outputShare().isPresent() ? written.outputShare() : rounded.outputShare());
+    Measured result =
+        new Measured(
+            left,
+            right,
+            written.relativeError().orElse(rounded.relativeError()),
+            written.outputShare().isPresent() ? written.outputShare() : rounded.outputShare());
     @Nullable Measured plain = null;
     @Nullable Measured clipped = null;
     @Nullable Measured equal = null;
@@ -76,21 +82,38 @@ final class PairOutcome {
       equal = independent(identities, equalLeft, equalRight);
     }
     if (place.baselines()) {
-      plain = independent(identities, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false));
+      plain =
+          independent(
+              identities, PlainGrids.sameGroup(left, false), PlainGrids.sameGroup(right, false));
       GridSpec clippedLeft = PlainGrids.sameGroup(left, true);
       GridSpec clippedRight = PlainGrids.sameGroup(right, true);
-      clipped = equal != null && clippedLeft.equals(equalLeft) && clippedRight.equals(equalRight)
-          ? equal
-          : independent(identities, clippedLeft, clippedRight);
+      clipped =
+          equal != null && clippedLeft.equals(equalLeft) && clippedRight.equals(equalRight)
+              ? equal
+              : independent(identities, clippedLeft, clippedRight);
       rotation = independent(transforms.rotations(), left, right).relative();
-      learned = treatment.basis() == Basis.LEARNED ? (Double) independent(ms, left, right).relative() : null;
+      learned =
+          treatment.basis() == Basis.LEARNED
+              ? (Double) independent(ms, left, right).relative()
+              : null;
     }
-    PairFigures figures = new PairFigures(
-        pair.left().name(), pair.right().name(), pair.weights(), written.squaredNorm(), result.relative(),
-        relative(plain), relative(clipped), relative(equal), rotation, learned);
-    Optional<Part> fallBack = treatment.fallBack() && treatment.basis() != Basis.UNCHANGED && equal != null
-        ? better(equal, result, rounded.losesBias(), identities).map(rounding -> plain(equalLeft, equalRight, rounding))
-        : Optional.empty();
+    PairFigures figures =
+        new PairFigures(
+            pair.left().name(),
+            pair.right().name(),
+            pair.weights(),
+            written.squaredNorm(),
+            result.relative(),
+            relative(plain),
+            relative(clipped),
+            relative(equal),
+            rotation,
+            learned);
+    Optional<Part> fallBack =
+        treatment.fallBack() && treatment.basis() != Basis.UNCHANGED && equal != null
+            ? better(equal, result, rounded.losesBias(), identities)
+                .map(rounding -> plain(equalLeft, equalRight, rounding))
+            : Optional.empty();
     return new PartWork.Outcome(
         pair.weights(),
         written.squaredNorm(),
@@ -105,29 +128,45 @@ final class PairOutcome {
 
   private Part plain(GridSpec left, GridSpec right, PairRounding rounding) {
     return new Part.Pair(
-        pair.coupling(), pair.left(), pair.leftBias(), pair.right(), pair.rightBias(), new PairTreatment(
-            left, right, treatment.settings().with(rounding), Basis.UNCHANGED, treatment.reverseStorage(),
-            treatment.seed(), false));
+        pair.coupling(),
+        pair.left(),
+        pair.leftBias(),
+        pair.right(),
+        pair.rightBias(),
+        new PairTreatment(
+            left,
+            right,
+            treatment.settings().with(rounding),
+            Basis.UNCHANGED,
+            treatment.reverseStorage(),
+            treatment.seed(),
+            false));
   }
 
   /**
-   * How plain rounding is to take the place of the result, where it comes out as well: as it would be written, which
-   * with statistics is in their metrics, or to the nearest where that is better. It does so also where the transform
-   * loses what a bias adds, which no error of the product tells.
+   * How plain rounding is to take the place of the result, where it comes out as well: as it would
+   * be written, which with statistics is in their metrics, or to the nearest where that is better.
+   * It does so also where the transform loses what a bias adds, which no error of the product
+   * tells.
    */
-  private Optional<PairRounding> better(Measured equal, Measured result, boolean losesBias, List<double[]> identities) {
+  private Optional<PairRounding> better(
+      Measured equal, Measured result, boolean losesBias, List<double[]> identities) {
     PairRounding asked = treatment.settings().rounding();
     if (result.output().isEmpty()) {
-      return losesBias || equal.relative() <= result.relative() ? Optional.of(asked) : Optional.empty();
+      return losesBias || equal.relative() <= result.relative()
+          ? Optional.of(asked)
+          : Optional.empty();
     }
     double nearest = equal.output().orElseThrow();
     double least = nearest;
     if (asked == PairRounding.NEAREST_PLANE) {
       try (Arena arena = Arena.ofConfined()) {
-        least = rounders.on(equal.left(), equal.right(), inputs.map(known -> known.in(arena)))
-            .round(originals, identities, PairRounding.NEAREST_PLANE, 1)
-            .outputShare()
-            .orElseThrow();
+        least =
+            rounders
+                .on(equal.left(), equal.right(), inputs.map(known -> known.in(arena)))
+                .round(originals, identities, PairRounding.NEAREST_PLANE, 1)
+                .outputShare()
+                .orElseThrow();
       }
     }
     boolean isNearest = nearest < StackBaselines.CLEARLY_BELOW * least;
@@ -138,11 +177,15 @@ final class PairOutcome {
 
   /** Both factors by themselves, on grids that no input has a say in. */
   private Measured independent(List<double[]> ms, GridSpec left, GridSpec right) {
-    RoundedPair rounded = rounders.on(left, right, inputs).round(originals, ms, PairRounding.NEAREST, 1);
+    RoundedPair rounded =
+        rounders.on(left, right, inputs).round(originals, ms, PairRounding.NEAREST, 1);
     return new Measured(left, right, rounded.relativeError(), rounded.outputShare());
   }
 
-  /** Of the plain grids that take no more bits than the pair's, the one with the least error of its own factor. */
+  /**
+   * Of the plain grids that take no more bits than the pair's, the one with the least error of its
+   * own factor.
+   */
   private static GridSpec equalBits(GridSpec grid, PairSlabs.PlainErrors errors) {
     return errors.least().orElseGet(() -> PlainGrids.sameGroup(grid, true));
   }
@@ -152,7 +195,9 @@ final class PairOutcome {
   }
 
   private @Nullable ErrorFigures figures(PairFigures figures, @Nullable Measured measured) {
-    return measured == null ? null : figures(figures, measured, pair.bits(measured.left(), measured.right()));
+    return measured == null
+        ? null
+        : figures(figures, measured, pair.bits(measured.left(), measured.right()));
   }
 
   private ErrorFigures figures(PairFigures figures, Measured measured, long bits) {

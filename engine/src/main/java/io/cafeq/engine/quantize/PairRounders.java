@@ -16,8 +16,15 @@ record PairRounders(Workplace place, Part.Pair pair, PairShape shape) {
 
   PairRounder on(GridSpec left, GridSpec right, Optional<PairInputs> inputs) {
     return new PairRounder(
-        shape.left(place.reader()), shape.right(place.reader()), biases(), shape.couplings(), left, right,
-        place.lane().encoder(), inputs, place.stop());
+        shape.left(place.reader()),
+        shape.right(place.reader()),
+        biases(),
+        shape.couplings(),
+        left,
+        right,
+        place.lane().encoder(),
+        inputs,
+        place.stop());
   }
 
   /** Those that are folded, so that what meets them is aimed at them as well. */
@@ -26,7 +33,10 @@ record PairRounders(Workplace place, Part.Pair pair, PairShape shape) {
       return PairBiases.none();
     }
     return new PairBiases(
-        biases(pair.leftBias(), shape.scales().left(), shape.heads().stream().map(Coupling.Head::left).toList()),
+        biases(
+            pair.leftBias(),
+            shape.scales().left(),
+            shape.heads().stream().map(Coupling.Head::left).toList()),
         biases(pair.rightBias(), shape.scales().right(), shape.rightChannels()));
   }
 
@@ -39,6 +49,8 @@ record PairRounders(Workplace place, Part.Pair pair, PairShape shape) {
     for (int i = 0; i < values.length; i++) {
       values[i] = Math.scalb(values[i], -exponent);
     }
-    return firsts.stream().map(first -> Arrays.copyOfRange(values, first, first + shape.size())).toList();
+    return firsts.stream()
+        .map(first -> Arrays.copyOfRange(values, first, first + shape.size()))
+        .toList();
   }
 }

@@ -14,14 +14,19 @@ import java.util.List;
 final class PairShape {
   private final Part.Pair pair;
   private final List<Coupling.Head> heads;
+
   /** First channels of the right heads in rising order, and whose group each is of. */
   private final List<int[]> right = new ArrayList<>();
+
   private final PairScales scales;
 
   private PairShape(Part.Pair pair, PairScales scales) {
     this.pair = pair;
     this.scales = scales;
-    heads = pair.coupling().heads().stream().sorted(Comparator.comparingInt(Coupling.Head::left)).toList();
+    heads =
+        pair.coupling().heads().stream()
+            .sorted(Comparator.comparingInt(Coupling.Head::left))
+            .toList();
     for (int i = 0; i < heads.size(); i++) {
       for (int first : heads.get(i).right()) {
         right.add(new int[] {first, i});
@@ -59,14 +64,24 @@ final class PairShape {
 
   StoredFactor left(TensorReader reader) {
     return StoredFactor.rows(
-        reader, pair.left().weight(), scales.left(), size(), heads.stream().map(Coupling.Head::left).toList());
+        reader,
+        pair.left().weight(),
+        scales.left(),
+        size(),
+        heads.stream().map(Coupling.Head::left).toList());
   }
 
   StoredFactor right(TensorReader reader) {
     return switch (pair.coupling().kind()) {
-      case VALUE_OUTPUT -> StoredFactor.columns(reader, pair.right().weight(), scales.right(), size());
-      case QUERY_KEY -> StoredFactor.rows(
-          reader, pair.right().weight(), scales.right(), size(), right.stream().map(head -> head[0]).toList());
+      case VALUE_OUTPUT ->
+          StoredFactor.columns(reader, pair.right().weight(), scales.right(), size());
+      case QUERY_KEY ->
+          StoredFactor.rows(
+              reader,
+              pair.right().weight(),
+              scales.right(),
+              size(),
+              right.stream().map(head -> head[0]).toList());
     };
   }
 

@@ -35,10 +35,11 @@ import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the slabs of both factors of a pair as their best rounding has them, and measures on the way what plain rounding
- * would make of each factor. Borrows everything.
+ * Writes the slabs of both factors of a pair as their best rounding has them, and measures on the
+ * way what plain rounding would make of each factor. Borrows everything.
  *
- * <p>A slab of a pair has no squared error of its own, since only the product is that of the source: its figures are 0.
+ * <p>A slab of a pair has no squared error of its own, since only the product is that of the
+ * source: its figures are 0.
  */
 final class PairSlabs {
   private final Workplace place;
@@ -49,7 +50,9 @@ final class PairSlabs {
   private final Optional<PairInputs> inputs;
   private final PairOriginals originals;
 
-  /** @param reversed M of each head, where the transform is undone before saving */
+  /**
+   * @param reversed M of each head, where the transform is undone before saving
+   */
   PairSlabs(
       Workplace place,
       Part.Pair pair,
@@ -84,7 +87,8 @@ final class PairSlabs {
    * Of one factor.
    *
    * @param norm squared, of its original weights
-   * @param outputError of what is stored, where the transform is undone and the inputs are known; else 0
+   * @param outputError of what is stored, where the transform is undone and the inputs are known;
+   *     else 0
    */
   private record Sums(double norm, double outputError, long exponentBits) {
     /** The norm of a factor that was divided by 2^exponent. */
@@ -103,30 +107,56 @@ final class PairSlabs {
 
     /** The grid with the least error, if any was measured. */
     Optional<GridSpec> least() {
-      return errors.entrySet().stream().min(Map.Entry.comparingByValue(Comparator.naturalOrder())).map(Map.Entry::getKey);
+      return errors.entrySet().stream()
+          .min(Map.Entry.comparingByValue(Comparator.naturalOrder()))
+          .map(Map.Entry::getKey);
     }
   }
 
   Written write(UnitFileWriter writer, RoundedPair rounded) {
     boolean measured = place.baselines() || treatment.fallBack();
-    PlainErrors leftPlain = new PlainErrors(measured ? equalBits(treatment.left(), pair.leftRows()) : List.of());
-    PlainErrors rightPlain = new PlainErrors(measured ? equalBits(treatment.right(), pair.rightRows()) : List.of());
+    PlainErrors leftPlain =
+        new PlainErrors(measured ? equalBits(treatment.left(), pair.leftRows()) : List.of());
+    PlainErrors rightPlain =
+        new PlainErrors(measured ? equalBits(treatment.right(), pair.rightRows()) : List.of());
     PairProducts products = new PairProducts(shape.size(), isMeasured() ? shape.heads().size() : 0);
     StoredFactor left = shape.left(place.reader());
     StoredFactor right = shape.right(place.reader());
     List<Integer> couplings = shape.couplings().leftOfRight();
-    List<StoredTransform> leftStored = stored(Side.OUTPUT, shape.heads().stream().map(Coupling.Head::left).toList(),
-        i -> reversed.orElseThrow().get(i), false);
-    List<StoredTransform> rightStored = stored(right.side(), shape.rightChannels(),
-        i -> reversed.orElseThrow().get(couplings.get(i)), true);
+    List<StoredTransform> leftStored =
+        stored(
+            Side.OUTPUT,
+            shape.heads().stream().map(Coupling.Head::left).toList(),
+            i -> reversed.orElseThrow().get(i),
+            false);
+    List<StoredTransform> rightStored =
+        stored(
+            right.side(),
+            shape.rightChannels(),
+            i -> reversed.orElseThrow().get(couplings.get(i)),
+            true);
     leftStored.forEach(block -> writer.writeTransform(pair.left().name(), block));
     rightStored.forEach(block -> writer.writeTransform(pair.right().name(), block));
-    Sums ofLeft = factor(
-        writer, left, true, rounded, leftPlain, leftStored,
-        (first, original, effective) -> products.addLeft(first / shape.size(), original, effective));
-    Sums ofRight = factor(
-        writer, right, false, rounded, rightPlain, rightStored,
-        (first, original, effective) -> addRight(products, right, couplings, first, original, effective));
+    Sums ofLeft =
+        factor(
+            writer,
+            left,
+            true,
+            rounded,
+            leftPlain,
+            leftStored,
+            (first, original, effective) ->
+                products.addLeft(first / shape.size(), original, effective));
+    Sums ofRight =
+        factor(
+            writer,
+            right,
+            false,
+            rounded,
+            rightPlain,
+            rightStored,
+            (first, original, effective) ->
+                addRight(products, right, couplings, first, original, effective));
     return new Written(
         ofLeft.norm(shape.scales().left()) + ofRight.norm(shape.scales().right()),
         ofLeft.exponentBits() + ofRight.exponentBits(),
@@ -144,10 +174,16 @@ final class PairSlabs {
   }
 
   private void addRight(
-      PairProducts products, StoredFactor right, List<Integer> couplings, int first, FloatMatrix original,
+      PairProducts products,
+      StoredFactor right,
+      List<Integer> couplings,
+      int first,
+      FloatMatrix original,
       FloatMatrix effective) {
     switch (right.side()) {
-      case OUTPUT -> products.addRight(couplings.get(first / shape.size()), Side.OUTPUT, 0, original, effective);
+      case OUTPUT ->
+          products.addRight(
+              couplings.get(first / shape.size()), Side.OUTPUT, 0, original, effective);
       case INPUT -> {
         for (int i = 0; i < couplings.size(); i++) {
           products.addRight(couplings.get(i), Side.INPUT, i * shape.size(), original, effective);
@@ -167,8 +203,12 @@ final class PairSlabs {
     double[] of(int head);
   }
 
-  /** What undoes the transform of each head: M^-1 on the left; on the right o = o' M, so M^T on columns and M^T on rows. */
-  private List<StoredTransform> stored(Side side, List<Integer> channels, Matrices ms, boolean isRight) {
+  /**
+   * What undoes the transform of each head: M^-1 on the left; on the right o = o' M, so M^T on
+   * columns and M^T on rows.
+   */
+  private List<StoredTransform> stored(
+      Side side, List<Integer> channels, Matrices ms, boolean isRight) {
     List<StoredTransform> blocks = new ArrayList<>();
     if (reversed.isEmpty()) {
       return blocks;
@@ -204,8 +244,19 @@ final class PairSlabs {
     InputMetric metric = isLeft ? rounded.leftMetric() : rounded.rightMetric();
     SlabDecoder decoder = new SlabDecoder();
     try (Arena arena = Arena.ofConfined()) {
-      Optional<FactorOutputs> outputs = inputs.filter(known -> isMeasured()).map(known -> new FactorOutputs(
-          known, arena, isLeft, shape.size(), factor.slabRows(), List.of(), isLeft ? originals.rightGrams() : List.of()));
+      Optional<FactorOutputs> outputs =
+          inputs
+              .filter(known -> isMeasured())
+              .map(
+                  known ->
+                      new FactorOutputs(
+                          known,
+                          arena,
+                          isLeft,
+                          shape.size(),
+                          factor.slabRows(),
+                          List.of(),
+                          isLeft ? originals.rightGrams() : List.of()));
       FloatMatrix room = FloatMatrix.allocate(arena, factor.slabRows(), factor.columns());
       FloatMatrix effectiveRoom =
           FloatMatrix.allocate(arena, isMeasured() ? factor.slabRows() : 1, factor.columns());
@@ -214,22 +265,43 @@ final class PairSlabs {
         place.stop().check();
         FloatMatrix slab = room.slice(0, Math.min(factor.slabRows(), factor.rows() - first));
         factor.read(first, slab);
-        List<BlockTransform> own = switch (factor.side()) {
-          case INPUT -> blocks;
-          case OUTPUT -> List.of(blocks.get(first / shape.size()));
-        };
-        EncodedSlab encoded = place.lane().encoder()
-            .encode(slab, grid, new SlabTransforms.Blocks(factor.side(), own), metric, rounded.rounding(), buffers);
+        List<BlockTransform> own =
+            switch (factor.side()) {
+              case INPUT -> blocks;
+              case OUTPUT -> List.of(blocks.get(first / shape.size()));
+            };
+        EncodedSlab encoded =
+            place
+                .lane()
+                .encoder()
+                .encode(
+                    slab,
+                    grid,
+                    new SlabTransforms.Blocks(factor.side(), own),
+                    metric,
+                    rounded.rounding(),
+                    buffers);
         norm += encoded.squaredNorm();
         int row = factor.tensorRow(first);
-        plain.errors.replaceAll((candidate, error) ->
-            error + place.lane().encoder().plainError(slab, candidate, InputMetric.NONE).squared());
+        plain.errors.replaceAll(
+            (candidate, error) ->
+                error
+                    + place
+                        .lane()
+                        .encoder()
+                        .plainError(slab, candidate, InputMetric.NONE)
+                        .squared());
         EncodedSlab written = buffers.multiplied(encoded.withoutErrors(), exponent);
         exponentBits += written.exponentBits();
         write(writer, factor.weight(), row, written);
         if (isMeasured()) {
           FloatMatrix effective = effectiveRoom.slice(0, slab.rows());
-          decoder.decode(written, 0, undoing(stored, factor, first), factor.side() == Side.INPUT ? 0 : row, effective);
+          decoder.decode(
+              written,
+              0,
+              undoing(stored, factor, first),
+              factor.side() == Side.INPUT ? 0 : row,
+              effective);
           Magnitudes.multiply(effective, -exponent);
           pieces.accept(first, slab, effective);
           if (outputs.isPresent()) {
@@ -241,7 +313,8 @@ final class PairSlabs {
     return new Sums(norm, outputError, exponentBits);
   }
 
-  private SlabDecoder.@Nullable Blocks undoing(List<StoredTransform> stored, StoredFactor factor, int firstRow) {
+  private SlabDecoder.@Nullable Blocks undoing(
+      List<StoredTransform> stored, StoredFactor factor, int firstRow) {
     if (stored.isEmpty()) {
       return null;
     }
@@ -252,7 +325,10 @@ final class PairSlabs {
   private static void write(UnitFileWriter writer, WeightTensor weight, int row, EncodedSlab slab) {
     boolean isStack = weight.isStack();
     writer.writeSlab(
-        weight.name(), isStack ? row / weight.rows() : -1, isStack ? row % weight.rows() : row, slab);
+        weight.name(),
+        isStack ? row / weight.rows() : -1,
+        isStack ? row % weight.rows() : row,
+        slab);
   }
 
   /** Native bytes that rounding in turns and writing take at most. */
@@ -260,12 +336,19 @@ final class PairSlabs {
     int head = pair.coupling().heads().getFirst().size();
     return Math.max(
         bytes(pair, head, pair.left().weight().columns(), pair.treatment().left()),
-        bytes(pair, pair.coupling().kind() == Coupling.Kind.QUERY_KEY ? head : pair.right().weight().allRows(),
-            pair.right().weight().columns(), pair.treatment().right()));
+        bytes(
+            pair,
+            pair.coupling().kind() == Coupling.Kind.QUERY_KEY
+                ? head
+                : pair.right().weight().allRows(),
+            pair.right().weight().columns(),
+            pair.treatment().right()));
   }
 
   private static long bytes(Part.Pair pair, int mostRows, int columns, GridSpec grid) {
-    int rows = Math.min(Math.max(pair.coupling().heads().getFirst().size(), (1 << 20) / columns), mostRows);
+    int rows =
+        Math.min(
+            Math.max(pair.coupling().heads().getFirst().size(), (1 << 20) / columns), mostRows);
     return 2L * Float.BYTES * rows * columns
         + LaneSlabEncoder.scratchBytes(rows, columns)
         + SlabBuffers.bytes(grid, rows, columns);

@@ -27,7 +27,9 @@ import java.util.stream.DoubleStream;
 
 /** M of every head of a pair: learned, or a random rotation. Borrows the workplace. */
 final class PairTransforms {
-  /** Of the mean range: a head of next to nothing needs no levels, and its map stays within floats. */
+  /**
+   * Of the mean range: a head of next to nothing needs no levels, and its map stays within floats.
+   */
   private static final double LEAST_SHARE = 0x1p-40;
 
   private final Workplace place;
@@ -54,7 +56,8 @@ final class PairTransforms {
 
   private double[] rotation(Coupling.Head head) {
     String purpose = pair.coupling().kind().text() + "-pair";
-    return Orthogonal.rotation(size, Seeds.of(treatment.seed(), pair.left().name(), head.left(), purpose));
+    return Orthogonal.rotation(
+        size, Seeds.of(treatment.seed(), pair.left().name(), head.left(), purpose));
   }
 
   List<double[]> learned(Progress progress) {
@@ -72,7 +75,8 @@ final class PairTransforms {
         double[] m = learn(head, left, right);
         scaleToLeft(m, left);
         if (rightGridSpansHeads()) {
-          ranges[i] = Math.scalb(range(right.weights(), SquareMatrices.invert(m, size)), rightExponent);
+          ranges[i] =
+              Math.scalb(range(right.weights(), SquareMatrices.invert(m, size)), rightExponent);
         }
         all.add(m);
         progress.advanced(left.elements() + right.weights().elements());
@@ -86,11 +90,17 @@ final class PairTransforms {
 
   private double[] learn(Coupling.Head head, FloatMatrix left, PairProblem.Factor right) {
     PairSettings settings = treatment.settings();
-    PairProblem problem = new PairProblem(
-        new PairProblem.Factor(left, Side.OUTPUT, treatment.left().group(), isSymmetric(treatment.left())),
-        right, settings.loss(), settings.temperature(), settings.orthogonality());
+    PairProblem problem =
+        new PairProblem(
+            new PairProblem.Factor(
+                left, Side.OUTPUT, treatment.left().group(), isSymmetric(treatment.left())),
+            right,
+            settings.loss(),
+            settings.temperature(),
+            settings.orthogonality());
     try (PairObjective objective = place.lane().pairObjective(problem)) {
-      return PairLearner.learn(objective, rotation(head), PairLearner.Schedule.of(settings, size), place.stop());
+      return PairLearner.learn(
+          objective, rotation(head), PairLearner.Schedule.of(settings, size), place.stop());
     }
   }
 
@@ -107,7 +117,10 @@ final class PairTransforms {
         FloatMatrix stacked = FloatMatrix.allocate(arena, head.right().size() * rows, size);
         for (int i = 0; i < head.right().size(); i++) {
           place.stop().check();
-          place.reader().readFloats(pair.right().weight(), 0, head.right().get(i), stacked.slice(i * rows, rows));
+          place
+              .reader()
+              .readFloats(
+                  pair.right().weight(), 0, head.right().get(i), stacked.slice(i * rows, rows));
         }
         int group = grid.wholeRow() || grid.group() >= size ? 0 : grid.group();
         yield new PairProblem.Factor(stacked, Side.INPUT, group, isSymmetric(grid));
@@ -121,16 +134,24 @@ final class PairTransforms {
           place.stop().check();
           place.reader().readFloats(pair.right().weight(), head.right().get(i), 0, one);
           for (int row = 0; row < size; row++) {
-            MemorySegment.copy(one.segment(), (long) Float.BYTES * row * columns, beside.segment(),
-                (long) Float.BYTES * ((long) row * count + i) * columns, (long) Float.BYTES * columns);
+            MemorySegment.copy(
+                one.segment(),
+                (long) Float.BYTES * row * columns,
+                beside.segment(),
+                (long) Float.BYTES * ((long) row * count + i) * columns,
+                (long) Float.BYTES * columns);
           }
         }
-        yield new PairProblem.Factor(beside, Side.OUTPUT, grid.groupSize(columns), isSymmetric(grid));
+        yield new PairProblem.Factor(
+            beside, Side.OUTPUT, grid.groupSize(columns), isSymmetric(grid));
       }
     };
   }
 
-  /** No loss depends on the size of M; with that of the left factor kept, neither factor leaves the range of f16 scales. */
+  /**
+   * No loss depends on the size of M; with that of the left factor kept, neither factor leaves the
+   * range of f16 scales.
+   */
   private void scaleToLeft(double[] m, FloatMatrix left) {
     double[] gram = Gram.of(left, Side.OUTPUT);
     double[] product = SquareMatrices.multiply(m, gram, size);
@@ -152,8 +173,9 @@ final class PairTransforms {
   }
 
   /**
-   * Where a group spans heads its range is that of the widest, so heads that need less waste levels: each M takes the factor
-   * that gives all heads of the right matrix the same range, and the left one, whose scales are its own, the inverse.
+   * Where a group spans heads its range is that of the widest, so heads that need less waste
+   * levels: each M takes the factor that gives all heads of the right matrix the same range, and
+   * the left one, whose scales are its own, the inverse.
    */
   private void balance(List<double[]> ms, double[] ranges) {
     double mean = DoubleStream.of(ranges).filter(range -> range > 0).average().orElse(0);
@@ -175,7 +197,12 @@ final class PairTransforms {
     double sum = 0;
     for (int r = 0; r < right.rows(); r++) {
       MemorySegment.copy(
-          right.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * r * size, original, 0, size);
+          right.segment(),
+          ValueLayout.JAVA_FLOAT,
+          (long) Float.BYTES * r * size,
+          original,
+          0,
+          size);
       Arrays.fill(product, 0);
       for (int i = 0; i < size; i++) {
         LaneLoops.addScaled(product, rows[i], original[i], size);
@@ -195,17 +222,21 @@ final class PairTransforms {
     }
   }
 
-  /** Native bytes that learning takes at most: both factors of the largest head, and the objective's copies. */
+  /**
+   * Native bytes that learning takes at most: both factors of the largest head, and the objective's
+   * copies.
+   */
   static long memoryNeeded(Part.Pair pair) {
     if (pair.treatment().basis() != PairTreatment.Basis.LEARNED) {
       return 0;
     }
     long entries = 0;
     for (Coupling.Head head : pair.coupling().heads()) {
-      long right = switch (pair.coupling().kind()) {
-        case VALUE_OUTPUT -> (long) head.right().size() * pair.right().weight().allRows();
-        case QUERY_KEY -> (long) (head.right().size() + 1) * pair.right().weight().columns();
-      };
+      long right =
+          switch (pair.coupling().kind()) {
+            case VALUE_OUTPUT -> (long) head.right().size() * pair.right().weight().allRows();
+            case QUERY_KEY -> (long) (head.right().size() + 1) * pair.right().weight().columns();
+          };
       entries = Math.max(entries, head.size() * (pair.left().weight().columns() + right));
     }
     return 2 * Float.BYTES * entries + (16L << 20);

@@ -23,8 +23,9 @@ import java.util.function.ToLongFunction;
 import java.util.stream.DoubleStream;
 
 /**
- * One pass over a pair: M is learned head by head, both factors are rounded, in turns or in the metrics of their inputs,
- * without being held in memory, and what came out best is written. Borrows everything that it is given.
+ * One pass over a pair: M is learned head by head, both factors are rounded, in turns or in the
+ * metrics of their inputs, without being held in memory, and what came out best is written. Borrows
+ * everything that it is given.
  */
 final class PairWork implements PartWork {
   private static final long HEAP_BYTES_PER_ENTRY = 100;
@@ -61,7 +62,10 @@ final class PairWork implements PartWork {
     }
   }
 
-  /** Moments of both factors' inputs; empty unless there are both. What is made of them stays as long as they do. */
+  /**
+   * Moments of both factors' inputs; empty unless there are both. What is made of them stays as
+   * long as they do.
+   */
   private Optional<PairInputs> inputs(Arena arena) {
     if (pair.coupling().kind() != Coupling.Kind.VALUE_OUTPUT) {
       return Optional.empty();
@@ -69,19 +73,25 @@ final class PairWork implements PartWork {
     Optional<InputMoments> left = moments(pair.left(), arena);
     Optional<InputMoments> right = left.isEmpty() ? left : moments(pair.right(), arena);
     return right.map(
-        known -> PairInputs.of(left.orElseThrow(), known, place.damping(), place.lane().products(), arena));
+        known ->
+            PairInputs.of(
+                left.orElseThrow(), known, place.damping(), place.lane().products(), arena));
   }
 
   private Optional<InputMoments> moments(PlannedTensor tensor, Arena arena) {
-    return place.inputs().of(tensor.weight(), 0).flatMap(input -> place.statistics().read(input, arena));
+    return place
+        .inputs()
+        .of(tensor.weight(), 0)
+        .flatMap(input -> place.statistics().read(input, arena));
   }
 
   private Outcome write(UnitFileWriter writer, Optional<PairInputs> inputs) {
-    List<double[]> ms = switch (treatment.basis()) {
-      case LEARNED -> transforms.learned(progress);
-      case ROTATION -> transforms.rotations();
-      case UNCHANGED -> transforms.unchanged();
-    };
+    List<double[]> ms =
+        switch (treatment.basis()) {
+          case LEARNED -> transforms.learned(progress);
+          case ROTATION -> transforms.rotations();
+          case UNCHANGED -> transforms.unchanged();
+        };
     boolean reversed = treatment.isReversed();
     if (reversed) {
       ms = ms.stream().map(this::asStored).toList();
@@ -91,16 +101,22 @@ final class PairWork implements PartWork {
     PairSlabs.Written written;
     try (Arena arena = Arena.ofConfined()) {
       Optional<PairInputs> own = inputs.map(known -> known.in(arena));
-      rounded = rounders.on(treatment.left(), treatment.right(), own)
-          .round(originals, ms, rounding(inputs.isPresent()), treatment.settings().iterations());
-      written = new PairSlabs(place, pair, shape, reversed ? Optional.of(ms) : Optional.empty(), own, originals)
-          .write(writer, rounded);
+      rounded =
+          rounders
+              .on(treatment.left(), treatment.right(), own)
+              .round(
+                  originals, ms, rounding(inputs.isPresent()), treatment.settings().iterations());
+      written =
+          new PairSlabs(
+                  place, pair, shape, reversed ? Optional.of(ms) : Optional.empty(), own, originals)
+              .write(writer, rounded);
     }
     place.biases().put(part, folds(rounded));
     if (treatment.basis() != Basis.LEARNED) {
       progress.advanced(pair.weights());
     }
-    return new PairOutcome(place, pair, transforms, rounders, inputs, originals).of(ms, rounded, written);
+    return new PairOutcome(place, pair, transforms, rounders, inputs, originals)
+        .of(ms, rounded, written);
   }
 
   /** What is unchanged is rounded to the nearest, unless inputs say what is better. */
@@ -114,7 +130,8 @@ final class PairWork implements PartWork {
   private double[] asStored(double[] m) {
     int h = shape.size();
     double[] inverse = SquareMatrices.invert(m, h);
-    float[] stored = StoredTransforms.store(Side.OUTPUT, 0, h, inverse, treatment.reverseStorage()).inverse();
+    float[] stored =
+        StoredTransforms.store(Side.OUTPUT, 0, h, inverse, treatment.reverseStorage()).inverse();
     double[] p = new double[stored.length];
     for (int i = 0; i < p.length; i++) {
       p[i] = stored[i];
@@ -129,20 +146,31 @@ final class PairWork implements PartWork {
     if (treatment.settings().reverse()) {
       return folds;
     }
-    pair.leftBias().ifPresent(bias -> {
-      for (int i = 0; i < shape.heads().size(); i++) {
-        folds.add(new BiasFolds.Fold(
-            bias.name(), shape.heads().get(i).left(), shape.size(),
-            times(rounded.left().get(i).exactForward(), shape.scales().ofBias(true))));
-      }
-    });
-    pair.rightBias().ifPresent(bias -> {
-      for (int i = 0; i < shape.rightChannels().size(); i++) {
-        folds.add(new BiasFolds.Fold(
-            bias.name(), shape.rightChannels().get(i), shape.size(),
-            times(rounded.right().get(i).exactForward(), shape.scales().ofBias(false))));
-      }
-    });
+    pair.leftBias()
+        .ifPresent(
+            bias -> {
+              for (int i = 0; i < shape.heads().size(); i++) {
+                folds.add(
+                    new BiasFolds.Fold(
+                        bias.name(),
+                        shape.heads().get(i).left(),
+                        shape.size(),
+                        times(rounded.left().get(i).exactForward(), shape.scales().ofBias(true))));
+              }
+            });
+    pair.rightBias()
+        .ifPresent(
+            bias -> {
+              for (int i = 0; i < shape.rightChannels().size(); i++) {
+                folds.add(
+                    new BiasFolds.Fold(
+                        bias.name(),
+                        shape.rightChannels().get(i),
+                        shape.size(),
+                        times(
+                            rounded.right().get(i).exactForward(), shape.scales().ofBias(false))));
+              }
+            });
     return folds;
   }
 
@@ -151,8 +179,9 @@ final class PairWork implements PartWork {
   }
 
   /**
-   * Bytes of the heap: h x h matrices for every left head, in doubles M, the products of both factors and those being summed,
-   * those of the originals, in floats the blocks of the present and of the best half step.
+   * Bytes of the heap: h x h matrices for every left head, in doubles M, the products of both
+   * factors and those being summed, those of the originals, in floats the blocks of the present and
+   * of the best half step.
    */
   static long heapNeeded(Part.Pair pair) {
     return pair.coupling().heads().stream()

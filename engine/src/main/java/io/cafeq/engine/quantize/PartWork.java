@@ -15,12 +15,14 @@ interface PartWork {
   /**
    * What became of a part.
    *
-   * @param outputNorm mean square of the original outputs, summed over rows; null without statistics. That of a pair is the
-   *     right matrix's, and its output errors are half the sum of both matrices' squared relative ones times it
+   * @param outputNorm mean square of the original outputs, summed over rows; null without
+   *     statistics. That of a pair is the right matrix's, and its output errors are half the sum of
+   *     both matrices' squared relative ones times it
    * @param result of what was written
    * @param plain null where it was not asked for, like the next two
    * @param pair figures of a pair; null for stacks
-   * @param fallBack what is to be written in place of the part, since plain rounding came out better
+   * @param fallBack what is to be written in place of the part, since plain rounding came out
+   *     better
    */
   record Outcome(
       long weights,

@@ -15,12 +15,19 @@ final class PartWorks {
     };
   }
 
-  /** Bytes of the heap that the unit's parts take at most, one after the other, beyond small tiles. */
+  /**
+   * Bytes of the heap that the unit's parts take at most, one after the other, beyond small tiles.
+   */
   static long heapNeeded(Unit.Quantized unit) {
-    return unit.parts().stream().mapToLong(part -> switch (part) {
-      case Part.Stack stack -> 0L;
-      case Part.Pair pair -> PairWork.heapNeeded(pair);
-    }).max().orElse(0);
+    return unit.parts().stream()
+        .mapToLong(
+            part ->
+                switch (part) {
+                  case Part.Stack stack -> 0L;
+                  case Part.Pair pair -> PairWork.heapNeeded(pair);
+                })
+        .max()
+        .orElse(0);
   }
 
   /**
@@ -29,9 +36,14 @@ final class PartWorks {
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
   static long memoryNeeded(Unit.Quantized unit, ToLongFunction<Part.RowRange> momentBytes) {
-    return unit.parts().stream().mapToLong(part -> switch (part) {
-      case Part.Stack stack -> StackWork.memoryNeeded(stack, momentBytes);
-      case Part.Pair pair -> PairWork.memoryNeeded(pair, momentBytes);
-    }).max().orElse(0);
+    return unit.parts().stream()
+        .mapToLong(
+            part ->
+                switch (part) {
+                  case Part.Stack stack -> StackWork.memoryNeeded(stack, momentBytes);
+                  case Part.Pair pair -> PairWork.memoryNeeded(pair, momentBytes);
+                })
+        .max()
+        .orElse(0);
   }
 }

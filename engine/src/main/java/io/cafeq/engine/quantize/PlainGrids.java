@@ -14,20 +14,23 @@ final class PlainGrids {
   private PlainGrids() {}
 
   /**
-   * Same bits and group without a transform. A symmetric grid is for transformed blocks; plain rounding is best served by a
-   * zero point.
+   * Same bits and group without a transform. A symmetric grid is for transformed blocks; plain
+   * rounding is best served by a zero point.
    */
   static GridSpec sameGroup(GridSpec grid, boolean clip) {
-    ScaleStorage storage = grid.storage() == ScaleStorage.SYMMETRIC ? ScaleStorage.ZERO_POINT : grid.storage();
+    ScaleStorage storage =
+        grid.storage() == ScaleStorage.SYMMETRIC ? ScaleStorage.ZERO_POINT : grid.storage();
     return new GridSpec(grid.bits(), grid.group(), storage, grid.scaleBits(), clip);
   }
 
   /**
-   * Clipped grids of the same bits whose totals for {@code rows} rows are at most {@code budget} bits: for each storage the
-   * smallest group that fits. An f16 storage is a target format's choice and stays.
+   * Clipped grids of the same bits whose totals for {@code rows} rows are at most {@code budget}
+   * bits: for each storage the smallest group that fits. An f16 storage is a target format's choice
+   * and stays.
    */
   static List<GridSpec> within(GridSpec grid, long rows, int columns, long budget) {
-    boolean fixed = grid.storage() == ScaleStorage.F16 || grid.storage() == ScaleStorage.F16_MINIMUM;
+    boolean fixed =
+        grid.storage() == ScaleStorage.F16 || grid.storage() == ScaleStorage.F16_MINIMUM;
     List<GridSpec> grids = new ArrayList<>();
     for (ScaleStorage storage : fixed ? List.of(grid.storage()) : COMPACT) {
       smallestGroup(grid, storage, rows, columns, budget, grids);
@@ -36,7 +39,12 @@ final class PlainGrids {
   }
 
   private static void smallestGroup(
-      GridSpec grid, ScaleStorage storage, long rows, int columns, long budget, List<GridSpec> grids) {
+      GridSpec grid,
+      ScaleStorage storage,
+      long rows,
+      int columns,
+      long budget,
+      List<GridSpec> grids) {
     for (int group = SMALLEST_GROUP; group <= columns; group++) {
       if (columns % group != 0) {
         continue;

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How a unit is cut for work. Depends on shapes and treatment alone, never on memory, so that the same unit gives the same
- * bytes everywhere.
+ * How a unit is cut for work. Depends on shapes and treatment alone, never on memory, so that the
+ * same unit gives the same bytes everywhere.
  */
 final class SlabShape {
   private static final int SLAB_WEIGHTS = 1 << 20;
@@ -23,12 +23,17 @@ final class SlabShape {
         switch (transform) {
           case TransformSpec.None none -> rows;
           case TransformSpec.BlockDiagonal blocks ->
-              blocks.side() == Side.OUTPUT ? Math.max(1, rows / blocks.block()) * blocks.block() : rows;
+              blocks.side() == Side.OUTPUT
+                  ? Math.max(1, rows / blocks.block()) * blocks.block()
+                  : rows;
         };
     return Math.min(whole, totalRows);
   }
 
-  /** Sizes of consecutive blocks over that many channels; what is left over makes one smaller block, or powers of two. */
+  /**
+   * Sizes of consecutive blocks over that many channels; what is left over makes one smaller block,
+   * or powers of two.
+   */
   static List<Integer> blocks(TransformSpec.BlockDiagonal spec, int channels) {
     List<Integer> sizes = new ArrayList<>();
     int left = channels;
@@ -44,8 +49,9 @@ final class SlabShape {
   }
 
   /**
-   * Input channels that are learned together: the fewest that are whole blocks and whole groups, so that no group depends on
-   * two problems. One block where that is too many; its problem is then stated over whole rows.
+   * Input channels that are learned together: the fewest that are whole blocks and whole groups, so
+   * that no group depends on two problems. One block where that is too many; its problem is then
+   * stated over whole rows.
    */
   static int stripe(Part.Stack stack, int block) {
     int group = stack.treatment().grid().group();

@@ -38,7 +38,8 @@ final class SourceBytes {
   /** SHA-256 of all bytes, lower-case hexadecimal; only once everything was taken. */
   String sha256() {
     if (position != tensor.bytes()) {
-      throw new IllegalStateException(tensor.name() + ": " + position + " of " + tensor.bytes() + " bytes were read");
+      throw new IllegalStateException(
+          tensor.name() + ": " + position + " of " + tensor.bytes() + " bytes were read");
     }
     return Digests.hex(digest);
   }

@@ -9,7 +9,10 @@ import io.cafeq.engine.plan.Unit;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** SHA-256 of a unit's source tensors, taken while they are read where that happens in order, else by reading them again. */
+/**
+ * SHA-256 of a unit's source tensors, taken while they are read where that happens in order, else
+ * by reading them again.
+ */
 final class SourceHashes {
   private final SortedMap<String, String> known = new TreeMap<>();
 

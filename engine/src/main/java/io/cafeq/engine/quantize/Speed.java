@@ -20,8 +20,8 @@ import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How fast one lane of a backend works on this machine, from about a second of real work on random weights. For estimates
- * only: nothing that is written depends on it.
+ * How fast one lane of a backend works on this machine, from about a second of real work on random
+ * weights. For estimates only: nothing that is written depends on it.
  *
  * @param learningOperationsPerSecond as {@link UnitEstimate#learningOperations} counts them
  * @param roundedWeightsPerSecond weights that go through one clipping search and rounding
@@ -33,7 +33,10 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
   private static final long WARM_UP = TimeUnit.MILLISECONDS.toNanos(300);
   private static final long MEASURED = TimeUnit.MILLISECONDS.toNanos(300);
 
-  /** A learned unit is also rounded plainly, with and without clipping, and in smaller groups, to compare. */
+  /**
+   * A learned unit is also rounded plainly, with and without clipping, and in smaller groups, to
+   * compare.
+   */
   private static final int PASSES_OF_LEARNED_UNITS = 4;
 
   /** Works for about a second on the calling thread. */
@@ -42,7 +45,8 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
         ComputeLane lane = backend.openLane()) {
       FloatMatrix weights = randomWeights(arena);
       double learning;
-      try (Objective objective = lane.objective(new LearnProblem.Rows(weights, BLOCK, false, false, false))) {
+      try (Objective objective =
+          lane.objective(new LearnProblem.Rows(weights, BLOCK, false, false, false))) {
         List<double[]> blocks = List.of(identity());
         learning = perSecond(() -> objective.smooth(blocks, 8)) * 4 * BLOCK * BLOCK * COLUMNS;
       }
@@ -50,7 +54,12 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
       SlabTransforms none = new SlabTransforms.None();
       RoundingRule nearest = new RoundingRule.Nearest();
       double rounding =
-          perSecond(() -> lane.encoder().encode(weights, GRID, none, InputMetric.NONE, nearest, buffers)) * BLOCK * COLUMNS;
+          perSecond(
+                  () ->
+                      lane.encoder()
+                          .encode(weights, GRID, none, InputMetric.NONE, nearest, buffers))
+              * BLOCK
+              * COLUMNS;
       return new Speed(learning, rounding);
     }
   }
@@ -59,17 +68,19 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
   public double seconds(Plan plan, int lanes) {
     double seconds = 0;
     for (Unit unit : plan.units()) {
-      seconds += switch (unit) {
-        case Unit.Quantized quantized -> seconds(UnitEstimate.of(quantized));
-        case Unit.Copied copied -> 0;
-      };
+      seconds +=
+          switch (unit) {
+            case Unit.Quantized quantized -> seconds(UnitEstimate.of(quantized));
+            case Unit.Copied copied -> 0;
+          };
     }
     return seconds / lanes;
   }
 
   private double seconds(UnitEstimate unit) {
     int passes = unit.learningOperations() > 0 ? PASSES_OF_LEARNED_UNITS : 1;
-    return unit.learningOperations() / learningOperationsPerSecond + passes * unit.weights() / roundedWeightsPerSecond;
+    return unit.learningOperations() / learningOperationsPerSecond
+        + passes * unit.weights() / roundedWeightsPerSecond;
   }
 
   private static double perSecond(Runnable work) {

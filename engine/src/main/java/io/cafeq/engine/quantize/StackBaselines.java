@@ -20,16 +20,19 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What rounding without a transform would do to a stack, measured slab by slab beside the result, and whether it is
- * better. Where the inputs are known that is asked of the errors of the outputs, and of plain rounding in their metric,
- * which is what would be written, or to the nearest where that is better, as it can be beside huge outliers: on all
- * slabs of a small stack, else on every fourth of each range of rows from its first on, since matrices of a stack may
- * be unlike; on the same ones of the result. Without, of all squared errors.
+ * What rounding without a transform would do to a stack, measured slab by slab beside the result,
+ * and whether it is better. Where the inputs are known that is asked of the errors of the outputs,
+ * and of plain rounding in their metric, which is what would be written, or to the nearest where
+ * that is better, as it can be beside huge outliers: on all slabs of a small stack, else on every
+ * fourth of each range of rows from its first on, since matrices of a stack may be unlike; on the
+ * same ones of the result. Without, of all squared errors.
  */
 final class StackBaselines {
   private static final int COMPARED_SLABS = 4;
+
   /** Less may be a matter of the order in which sums were made. */
   static final double CLEARLY_BELOW = 0.999;
+
   /** Stacks of no more are compared as a whole. */
   private static final int FEW_SLABS = 8;
 
@@ -48,22 +51,29 @@ final class StackBaselines {
   private boolean everywhereKnown = true;
   private boolean somewhereKnown;
 
-  /** @param reported whether plain rounding is measured also where the result does not need it */
+  /**
+   * @param reported whether plain rounding is measured also where the result does not need it
+   */
   StackBaselines(Part.Stack stack, boolean reported, SlabEncoder encoder) {
     this.stack = stack;
     this.reported = reported;
     this.encoder = encoder;
     treatment = stack.treatment();
-    equalBits = PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
+    equalBits =
+        PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
     baselines = measured().stream().map(Baseline::new).toList();
     comparesAll = stack.rows().stream().mapToLong(this::slabs).sum() <= FEW_SLABS;
   }
 
   private long slabs(Part.RowRange range) {
-    return Math.ceilDiv(range.count(), SlabShape.rows(treatment.transform(), stack.columns(), range.count()));
+    return Math.ceilDiv(
+        range.count(), SlabShape.rows(treatment.transform(), stack.columns(), range.count()));
   }
 
-  /** Errors of a plain grid: by nearest rounding on all slabs, and as it would be written on those that are compared. */
+  /**
+   * Errors of a plain grid: by nearest rounding on all slabs, and as it would be written on those
+   * that are compared.
+   */
   private static final class Baseline {
     private final GridSpec grid;
     private RoundingErrors plain = new RoundingErrors(0, 0);
@@ -91,7 +101,8 @@ final class StackBaselines {
    * @param number of the slab among those of its range of rows, from 0
    * @param metric of the weights' inputs
    */
-  void add(int number, FloatMatrix slab, InputMetric metric, RoundingRule rule, EncodedSlab encoded) {
+  void add(
+      int number, FloatMatrix slab, InputMetric metric, RoundingRule rule, EncodedSlab encoded) {
     RoundingErrors errors = new RoundingErrors(encoded.squaredError(), encoded.outputError());
     result = result.plus(errors);
     squaredNorm += encoded.squaredNorm();
@@ -115,8 +126,13 @@ final class StackBaselines {
       }
       if (candidate) {
         baseline.comparedNearest = baseline.comparedNearest.plus(plain);
-        baseline.compared = baseline.compared.plus(
-            !known ? plain : isResult(baseline.grid) ? errors : encoder.metricError(slab, baseline.grid, metric, rule));
+        baseline.compared =
+            baseline.compared.plus(
+                !known
+                    ? plain
+                    : isResult(baseline.grid)
+                        ? errors
+                        : encoder.metricError(slab, baseline.grid, metric, rule));
       }
     }
   }
@@ -125,9 +141,13 @@ final class StackBaselines {
     return treatment.fallBack() && equalBits.contains(baseline.grid);
   }
 
-  /** Whether the stack itself is rounded without a transform, each weight to a level that its neighbours choose alone. */
+  /**
+   * Whether the stack itself is rounded without a transform, each weight to a level that its
+   * neighbours choose alone.
+   */
   private boolean isPlain() {
-    return treatment.transform() instanceof TransformSpec.None && treatment.rounding() != Rounding.STOCHASTIC;
+    return treatment.transform() instanceof TransformSpec.None
+        && treatment.rounding() != Rounding.STOCHASTIC;
   }
 
   private boolean isResult(GridSpec grid) {
@@ -156,28 +176,49 @@ final class StackBaselines {
 
   /** What is better than the result and no larger, as it would be written. */
   private Optional<Part> fallBack() {
-    Optional<Baseline> usual = best(baseline -> baseline.compared)
-        .filter(baseline -> treatment.fallBack() && decisive(baseline.compared) <= decisive(comparedResult));
-    Optional<Baseline> nearest = best(baseline -> baseline.comparedNearest)
-        .filter(baseline -> treatment.fallBack() && somewhereKnown && isClearlyBelow(
-            decisive(baseline.comparedNearest),
-            usual.map(other -> decisive(other.compared)).orElse(decisive(comparedResult))));
+    Optional<Baseline> usual =
+        best(baseline -> baseline.compared)
+            .filter(
+                baseline ->
+                    treatment.fallBack()
+                        && decisive(baseline.compared) <= decisive(comparedResult));
+    Optional<Baseline> nearest =
+        best(baseline -> baseline.comparedNearest)
+            .filter(
+                baseline ->
+                    treatment.fallBack()
+                        && somewhereKnown
+                        && isClearlyBelow(
+                            decisive(baseline.comparedNearest),
+                            usual
+                                .map(other -> decisive(other.compared))
+                                .orElse(decisive(comparedResult))));
     return nearest.isPresent()
         ? nearest.map(baseline -> plain(baseline.grid, Rounding.NEAREST))
-        : usual.filter(baseline -> !isResult(baseline.grid))
+        : usual
+            .filter(baseline -> !isResult(baseline.grid))
             .map(baseline -> plain(baseline.grid, treatment.rounding()));
   }
 
   /**
-   * Nearest plane beats nearest rounding by far; where outliers leave it nothing to correct, the sums that tell differ.
+   * Nearest plane beats nearest rounding by far; where outliers leave it nothing to correct, the
+   * sums that tell differ.
    */
   private static boolean isClearlyBelow(double error, double other) {
     return error < CLEARLY_BELOW * other;
   }
 
   private Part plain(GridSpec grid, Rounding rounding) {
-    return new Part.Stack(stack.rows(), new Treatment(
-        grid, new TransformSpec.None(), treatment.loss(), rounding, treatment.steps(), treatment.seed(), false));
+    return new Part.Stack(
+        stack.rows(),
+        new Treatment(
+            grid,
+            new TransformSpec.None(),
+            treatment.loss(),
+            rounding,
+            treatment.steps(),
+            treatment.seed(),
+            false));
   }
 
   private Optional<Baseline> best(Function<Baseline, RoundingErrors> errors) {
@@ -204,6 +245,7 @@ final class StackBaselines {
   }
 
   private ErrorFigures figures(RoundingErrors errors, long bits) {
-    return new ErrorFigures(errors.squared(), everywhereKnown ? (Double) errors.output() : null, bits);
+    return new ErrorFigures(
+        errors.squared(), everywhereKnown ? (Double) errors.output() : null, bits);
   }
 }

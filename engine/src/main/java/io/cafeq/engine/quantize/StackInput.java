@@ -16,11 +16,13 @@ public final class StackInput {
   }
 
   /**
-   * What all ranges read that share one transform: their common input, or for experts with inputs of their own that of all
-   * experts of the layer together; empty where there is neither.
+   * What all ranges read that share one transform: their common input, or for experts with inputs
+   * of their own that of all experts of the layer together; empty where there is neither.
    */
-  public static Optional<MatrixInput> shared(List<Part.RowRange> rows, int columns, MatrixInputs inputs) {
-    List<Optional<MatrixInput>> all = rows.stream().map(range -> of(range, inputs)).distinct().toList();
+  public static Optional<MatrixInput> shared(
+      List<Part.RowRange> rows, int columns, MatrixInputs inputs) {
+    List<Optional<MatrixInput>> all =
+        rows.stream().map(range -> of(range, inputs)).distinct().toList();
     if (all.size() == 1) {
       return all.getFirst();
     }

@@ -17,8 +17,8 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The metrics in which the rows of a stack are rounded, made once for consecutive ranges that read the same input. Owns the
- * memory of the present ones; not thread-safe.
+ * The metrics in which the rows of a stack are rounded, made once for consecutive ranges that read
+ * the same input. Owns the memory of the present ones; not thread-safe.
  */
 final class StackMetrics implements AutoCloseable {
   private static final Metrics NOTHING_KNOWN = new Metrics(InputMetric.NONE, InputMetric.NONE);
@@ -27,7 +27,9 @@ final class StackMetrics implements AutoCloseable {
   private final List<BlockTransform> inputBlocks;
   private @Nullable Present present;
 
-  /** @param inputBlocks of the stack's transform on the input side; empty where there is none */
+  /**
+   * @param inputBlocks of the stack's transform on the input side; empty where there is none
+   */
   StackMetrics(Workplace place, List<BlockTransform> inputBlocks) {
     this.place = place;
     this.inputBlocks = inputBlocks;
@@ -53,10 +55,11 @@ final class StackMetrics implements AutoCloseable {
     Arena arena = Arena.ofConfined();
     // Owned before anything is made in it, so that a failure leaves nothing behind.
     present = new Present(input, arena, NOTHING_KNOWN);
-    Metrics made = input
-        .flatMap(known -> place.statistics().read(known, arena))
-        .map(moments -> make(moments, arena))
-        .orElse(NOTHING_KNOWN);
+    Metrics made =
+        input
+            .flatMap(known -> place.statistics().read(known, arena))
+            .map(moments -> make(moments, arena))
+            .orElse(NOTHING_KNOWN);
     present = new Present(input, arena, made);
     return made;
   }
@@ -64,11 +67,14 @@ final class StackMetrics implements AutoCloseable {
   private Metrics make(InputMoments moments, Arena arena) {
     MatrixProducts products = place.lane().products();
     InputMetric ofWeights = InputMetric.of(moments, place.damping(), products, arena);
-    return new Metrics(ofWeights, inputBlocks.isEmpty() ? ofWeights : ofWeights.under(inputBlocks, products, arena));
+    return new Metrics(
+        ofWeights,
+        inputBlocks.isEmpty() ? ofWeights : ofWeights.under(inputBlocks, products, arena));
   }
 
   /**
-   * Native bytes at most of moments, metrics and what rounding in them takes; 0 where nothing is known of the inputs.
+   * Native bytes at most of moments, metrics and what rounding in them takes; 0 where nothing is
+   * known of the inputs.
    *
    * @param rows of the largest slab
    * @param momentBytes of a range's input
@@ -79,17 +85,20 @@ final class StackMetrics implements AutoCloseable {
     if (moments == 0) {
       return 0;
     }
-    int widest = stack.treatment().transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT
-        ? Math.min(blocks.block(), columns)
-        : 0;
+    int widest =
+        stack.treatment().transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT
+            ? Math.min(blocks.block(), columns)
+            : 0;
     boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
-    long scratch = LaneSlabEncoder.metricScratchBytes(rows, columns)
-        - (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns));
+    long scratch =
+        LaneSlabEncoder.metricScratchBytes(rows, columns)
+            - (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns));
     long ofWeights = InputMetric.factorBytes(moments, columns, 0);
     long ofValues = widest == 0 ? 0 : InputMetric.factorBytes(moments, columns, widest);
-    long making = Math.max(
-        InputMetric.makingBytes(moments, columns, 0),
-        widest == 0 ? 0 : InputMetric.makingBytes(moments, columns, widest));
+    long making =
+        Math.max(
+            InputMetric.makingBytes(moments, columns, 0),
+            widest == 0 ? 0 : InputMetric.makingBytes(moments, columns, widest));
     return moments + ofWeights + ofValues + making + scratch;
   }
 

@@ -17,8 +17,8 @@ import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
-import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.Seeds;
+import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,9 +27,9 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One pass over a stack: input-side transforms are made first, then slab after slab is read, hashed, given its output-side
- * transforms, rounded and written, while plain rounding on a few grids is measured on the way. Borrows everything that it is
- * given.
+ * One pass over a stack: input-side transforms are made first, then slab after slab is read,
+ * hashed, given its output-side transforms, rounded and written, while plain rounding on a few
+ * grids is measured on the way. Borrows everything that it is given.
  */
 final class StackWork implements PartWork {
   /** Of a unit's progress, what learning counts for; it takes far longer than rounding. */
@@ -44,7 +44,9 @@ final class StackWork implements PartWork {
   private final StackBaselines baselines;
   private @Nullable SourceBytes source;
 
-  /** @param part the stack's place among the unit's parts */
+  /**
+   * @param part the stack's place among the unit's parts
+   */
   StackWork(Workplace place, Unit.Quantized unit, int part, Progress progress) {
     this.place = place;
     this.unit = unit;
@@ -59,7 +61,9 @@ final class StackWork implements PartWork {
   public Outcome write(UnitFileWriter writer) {
     List<BlockTransform> inputBlocks = List.of();
     if (treatment.transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT) {
-      inputBlocks = learner(blocks).inputBlocks(weights -> progress.advanced((long) (weights * LEARNING_SHARE)));
+      inputBlocks =
+          learner(blocks)
+              .inputBlocks(weights -> progress.advanced((long) (weights * LEARNING_SHARE)));
       String key = Sections.key(unit, part, stack.rows().getFirst(), Side.INPUT);
       inputBlocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
     }
@@ -89,7 +93,11 @@ final class StackWork implements PartWork {
     private Room(Arena arena, Part.Stack stack) {
       int rows = mostRows(stack);
       int columns = stack.columns();
-      long raw = stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
+      long raw =
+          stack.rows().stream()
+              .mapToLong(range -> rawBytes(range.tensor().weight()))
+              .max()
+              .orElse(0);
       this(
           arena.allocate(Math.max(1, rows * raw), 64),
           FloatMatrix.allocate(arena, rows, columns),
@@ -99,12 +107,15 @@ final class StackWork implements PartWork {
 
   /** Of one row that is read as it is stored; other layouts are read by the reader. */
   private static long rawBytes(WeightTensor weight) {
-    return weight.layout().kind() == LayoutKind.PLAIN ? (long) weight.columns() * weight.info().dtype().bytes() : 0;
+    return weight.layout().kind() == LayoutKind.PLAIN
+        ? (long) weight.columns() * weight.info().dtype().bytes()
+        : 0;
   }
 
   private static int mostRows(Part.Stack stack) {
     return stack.rows().stream()
-        .mapToInt(range -> SlabShape.rows(stack.treatment().transform(), stack.columns(), range.count()))
+        .mapToInt(
+            range -> SlabShape.rows(stack.treatment().transform(), stack.columns(), range.count()))
         .max()
         .orElseThrow();
   }
@@ -131,10 +142,15 @@ final class StackWork implements PartWork {
       SlabTransforms transforms = transforms(writer, range, inputBlocks, groupWeights, slab, first);
       RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
       EncodedSlab encoded =
-          place.lane().encoder().encode(slab, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
+          place
+              .lane()
+              .encoder()
+              .encode(slab, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
       writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
       baselines.add(done / slabRows, slab, metrics.ofWeights(), rule, encoded);
-      progress.advanced(slab.elements() - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
+      progress.advanced(
+          slab.elements()
+              - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
     }
   }
 
@@ -176,7 +192,8 @@ final class StackWork implements PartWork {
           switch (blocks.side()) {
             case INPUT -> new SlabTransforms.Blocks(Side.INPUT, inputBlocks);
             case OUTPUT -> {
-              List<BlockTransform> made = learner(blocks).outputBlocks(slab, firstRow, groupWeights);
+              List<BlockTransform> made =
+                  learner(blocks).outputBlocks(slab, firstRow, groupWeights);
               String key = Sections.key(unit, part, range, Side.OUTPUT);
               made.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
               yield new SlabTransforms.Blocks(Side.OUTPUT, made);
@@ -193,7 +210,8 @@ final class StackWork implements PartWork {
   static long memoryNeeded(Part.Stack stack, ToLongFunction<RowRange> momentBytes) {
     int rows = mostRows(stack);
     int columns = stack.columns();
-    long raw = stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
+    long raw =
+        stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
     boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
     return rows * (raw + (long) Float.BYTES * columns)
         + (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns))

@@ -11,14 +11,19 @@ import java.lang.foreign.Arena;
 import java.util.List;
 
 /**
- * One factor of a pair, read from the checkpoint: the rows of its heads side by side, one head a slab, or all rows of the
- * tensor.
+ * One factor of a pair, read from the checkpoint: the rows of its heads side by side, one head a
+ * slab, or all rows of the tensor.
  *
  * @param exponent of the power of two that the weights are divided by; 0 for ordinary ones
  * @param heads first row of each head; empty where the channels lie on the input side
  */
 record StoredFactor(
-    TensorReader reader, WeightTensor weight, int exponent, Side side, int headSize, List<Integer> heads)
+    TensorReader reader,
+    WeightTensor weight,
+    int exponent,
+    Side side,
+    int headSize,
+    List<Integer> heads)
     implements PairFactor {
   private static final int SLAB_WEIGHTS = 1 << 20;
 
@@ -29,7 +34,8 @@ record StoredFactor(
   }
 
   /** Heads on columns. */
-  static StoredFactor columns(TensorReader reader, WeightTensor weight, int exponent, int headSize) {
+  static StoredFactor columns(
+      TensorReader reader, WeightTensor weight, int exponent, int headSize) {
     return new StoredFactor(reader, weight, exponent, Side.INPUT, headSize, List.of());
   }
 
@@ -54,7 +60,8 @@ record StoredFactor(
       case INPUT -> reader.readFloats(weight, firstRow, 0, slab);
       case OUTPUT -> {
         for (int done = 0; done < slab.rows(); done += headSize) {
-          reader.readFloats(weight, heads.get((firstRow + done) / headSize), 0, slab.slice(done, headSize));
+          reader.readFloats(
+              weight, heads.get((firstRow + done) / headSize), 0, slab.slice(done, headSize));
         }
       }
     }

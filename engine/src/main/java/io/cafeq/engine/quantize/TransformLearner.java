@@ -11,8 +11,8 @@ import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Seeds;
-import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec;
+import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,21 +30,27 @@ final class TransformLearner {
     this.stack = stack;
     this.spec = spec;
     Treatment treatment = stack.treatment();
-    maker = new BlockMaker(place.lane(), spec, treatment.loss(), treatment.steps(), this::seed, place.stop());
+    maker =
+        new BlockMaker(
+            place.lane(), spec, treatment.loss(), treatment.steps(), this::seed, place.stop());
   }
 
   /**
-   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known and counts. Reads the
-   * tensors' columns only where something is learned.
+   * All blocks of the input side, stripe by stripe, in the metric of the inputs where it is known
+   * and counts. Reads the tensors' columns only where something is learned.
    */
   List<BlockTransform> inputBlocks(Progress progress) {
     try (Arena arena = Arena.ofConfined()) {
-      boolean counts = spec.kind() == BlockDiagonal.Kind.LEARNED
-          && LearningMetrics.countFor(stack.treatment().rounding());
-      Optional<LearningMetrics> metrics = StackInput.shared(stack.rows(), stack.columns(), place.inputs())
-          .filter(input -> counts)
-          .flatMap(input -> place.statistics().read(input, arena))
-          .map(moments -> new LearningMetrics(moments, place.damping(), stack.treatment().rounding()));
+      boolean counts =
+          spec.kind() == BlockDiagonal.Kind.LEARNED
+              && LearningMetrics.countFor(stack.treatment().rounding());
+      Optional<LearningMetrics> metrics =
+          StackInput.shared(stack.rows(), stack.columns(), place.inputs())
+              .filter(input -> counts)
+              .flatMap(input -> place.statistics().read(input, arena))
+              .map(
+                  moments ->
+                      new LearningMetrics(moments, place.damping(), stack.treatment().rounding()));
       return inputBlocks(metrics, progress);
     }
   }
@@ -78,8 +84,8 @@ final class TransformLearner {
   }
 
   /**
-   * The blocks of some rows of the output side, {@code firstRow} on a block's edge. Rows of unusual size are divided by
-   * a power of two while their block is learned.
+   * The blocks of some rows of the output side, {@code firstRow} on a block's edge. Rows of unusual
+   * size are divided by a power of two while their block is learned.
    *
    * @param groupWeights of the range that the rows are in
    */
@@ -107,7 +113,10 @@ final class TransformLearner {
     int row = 0;
     for (Part.RowRange range : stack.rows()) {
       place.stop().check();
-      place.reader().readFloats(range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
+      place
+          .reader()
+          .readFloats(
+              range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
       row += range.count();
     }
     // No block depends on the size of the weights, but the learner's floats end at some.
@@ -115,13 +124,17 @@ final class TransformLearner {
     return all;
   }
 
-  private List<BlockTransform> learn(FloatMatrix columns, int first, List<Integer> sizes, ChannelMetric metric) {
+  private List<BlockTransform> learn(
+      FloatMatrix columns, int first, List<Integer> sizes, ChannelMetric metric) {
     if (SlabShape.holdsGroups(stack, columns.columns())) {
       return maker.learn(
-          new LearnProblem.Stripe(columns, sizes, stack.treatment().grid().group(), symmetric(), metric), first);
+          new LearnProblem.Stripe(
+              columns, sizes, stack.treatment().grid().group(), symmetric(), metric),
+          first);
     }
     // Groups longer than any stripe: Eq. (4) on the transpose, then equal ranges of the rows of V.
-    return maker.learnBalanced(new LearnProblem.Rows(columns, 0, symmetric(), true, true).in(metric), first);
+    return maker.learnBalanced(
+        new LearnProblem.Rows(columns, 0, symmetric(), true, true).in(metric), first);
   }
 
   private boolean symmetric() {
@@ -132,7 +145,10 @@ final class TransformLearner {
     Part.RowRange first = stack.rows().getFirst();
     String place = spec.side() == Side.OUTPUT || first.first() == 0 ? "" : "-" + first.first();
     return Seeds.of(
-        stack.treatment().seed(), first.tensor().name(), channel, spec.side().text() + "-transform" + place);
+        stack.treatment().seed(),
+        first.tensor().name(),
+        channel,
+        spec.side().text() + "-transform" + place);
   }
 
   /** Native bytes that learning takes at most. */

@@ -61,7 +61,9 @@ final class UnitFile {
     }
   }
 
-  /** Gives the written and synced part its final name, durably, and returns the SHA-256 of the file. */
+  /**
+   * Gives the written and synced part its final name, durably, and returns the SHA-256 of the file.
+   */
   String complete(StopFlag stop) {
     String sha256 = Digests.file(part, stop);
     try {

@@ -29,13 +29,16 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes one unit through. Made once a worker; not thread-safe. Owns a reader, borrows the checkpoint and the lane.
+ * Takes one unit through. Made once a worker; not thread-safe. Owns a reader, borrows the
+ * checkpoint and the lane.
  *
- * <p>A quantized unit goes through once, part by part, while plain rounding on a few grids is measured on the way. Where the
- * best of those that take no more bits in all has the smaller error, the file is written again with it in that part.
+ * <p>A quantized unit goes through once, part by part, while plain rounding on a few grids is
+ * measured on the way. Where the best of those that take no more bits in all has the smaller error,
+ * the file is written again with it in that part.
  */
 public final class UnitQuantizer implements AutoCloseable {
   private static final long COPY_BYTES = 8L << 20;
+
   /** What {@link UnitProof} takes beside its reader. */
   private static final long PROOF_BYTES = 24L << 20;
 
@@ -49,7 +52,8 @@ public final class UnitQuantizer implements AutoCloseable {
   private final Options options;
 
   /**
-   * @param verify whether each file is reopened, decoded and compared with the source before it gets its final name
+   * @param verify whether each file is reopened, decoded and compared with the source before it
+   *     gets its final name
    * @param baselines whether plain rounding is measured also where the result does not need it
    * @param damping part of the mean diagonal of second moments that is added to it
    */
@@ -84,8 +88,10 @@ public final class UnitQuantizer implements AutoCloseable {
    * @param statistics that it will be given
    * @param inputs of the same checkpoint
    */
-  public static UnitMemory memoryNeeded(Unit unit, InputStatistics statistics, MatrixInputs inputs) {
-    return memoryNeeded(unit, range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L));
+  public static UnitMemory memoryNeeded(
+      Unit unit, InputStatistics statistics, MatrixInputs inputs) {
+    return memoryNeeded(
+        unit, range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L));
   }
 
   private static UnitMemory memoryNeeded(Unit unit, ToLongFunction<Part.RowRange> momentBytes) {
@@ -104,9 +110,10 @@ public final class UnitQuantizer implements AutoCloseable {
   }
 
   /**
-   * Makes {@code units/ID.arrow} in the output folder: written as {@code .arrow.part}, synced, proven, renamed, folder synced.
-   * Throws an {@link io.cafeq.engine.failure.EngineException}, CHECKPOINT for a source at fault (NaN included), ENVIRONMENT
-   * for a full disk, RESULT where the proof fails, STOPPED; leaves no file under the final name then.
+   * Makes {@code units/ID.arrow} in the output folder: written as {@code .arrow.part}, synced,
+   * proven, renamed, folder synced. Throws an {@link io.cafeq.engine.failure.EngineException},
+   * CHECKPOINT for a source at fault (NaN included), ENVIRONMENT for a full disk, RESULT where the
+   * proof fails, STOPPED; leaves no file under the final name then.
    */
   public UnitReceipt quantize(Unit unit, Path outputFolder, StopFlag stop, Progress progress) {
     long start = System.nanoTime();
@@ -138,7 +145,9 @@ public final class UnitQuantizer implements AutoCloseable {
         unit.tensors().stream().map(tensor -> TensorHeader.copied(tensor.info())).toList();
     SortedMap<String, String> hashes = new TreeMap<>();
     try (Arena arena = Arena.ofConfined();
-        UnitFileWriter writer = UnitFileWriter.open(file.part(), new UnitHeader(unit.id(), identity, kernel, tensors))) {
+        UnitFileWriter writer =
+            UnitFileWriter.open(
+                file.part(), new UnitHeader(unit.id(), identity, kernel, tensors))) {
       MemorySegment room = arena.allocate(COPY_BYTES, 64);
       for (PlannedTensor tensor : unit.tensors()) {
         TensorInfo info = tensor.info();
@@ -158,9 +167,18 @@ public final class UnitQuantizer implements AutoCloseable {
   }
 
   private Written quantize(Unit.Quantized unit, UnitFile file, StopFlag stop, Progress progress) {
-    Workplace place = new Workplace(
-        checkpoint, reader, lane, stop, new SourceHashes(), new BiasFolds(), statistics, options.damping(), inputs,
-        options.baselines());
+    Workplace place =
+        new Workplace(
+            checkpoint,
+            reader,
+            lane,
+            stop,
+            new SourceHashes(),
+            new BiasFolds(),
+            statistics,
+            options.damping(),
+            inputs,
+            options.baselines());
     UnitHeader header = Sections.header(unit, identity, kernel);
     List<PartWork.Outcome> outcomes = new ArrayList<>();
     try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
@@ -182,7 +200,10 @@ public final class UnitQuantizer implements AutoCloseable {
     return fallBack(place, unit, outcomes, file);
   }
 
-  /** Writes the file again, with plain rounding in the parts where that came out better, and the others as they are. */
+  /**
+   * Writes the file again, with plain rounding in the parts where that came out better, and the
+   * others as they are.
+   */
   private Written fallBack(
       Workplace place, Unit.Quantized unit, List<PartWork.Outcome> outcomes, UnitFile file) {
     List<Part> parts = new ArrayList<>();
@@ -191,9 +212,18 @@ public final class UnitQuantizer implements AutoCloseable {
     }
     Unit.Quantized changed = new Unit.Quantized(unit.id(), unit.tensors(), parts);
     boolean mixed = outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
-    Workplace plain = new Workplace(
-        checkpoint, reader, lane, place.stop(), place.hashes(), place.biases(), statistics, options.damping(), inputs,
-        false);
+    Workplace plain =
+        new Workplace(
+            checkpoint,
+            reader,
+            lane,
+            place.stop(),
+            place.hashes(),
+            place.biases(),
+            statistics,
+            options.damping(),
+            inputs,
+            false);
     UnitHeader header = Sections.header(changed, identity, kernel);
     if (mixed) {
       file.setAside();
@@ -205,9 +235,11 @@ public final class UnitQuantizer implements AutoCloseable {
       List<PartWork.Outcome> written = new ArrayList<>();
       for (int i = 0; i < parts.size(); i++) {
         PartWork.Outcome before = outcomes.get(i);
-        written.add(before.fallBack().isEmpty()
-            ? before
-            : Outcomes.replaced(before, PartWorks.of(plain, changed, i, Progress.NONE).write(writer)));
+        written.add(
+            before.fallBack().isEmpty()
+                ? before
+                : Outcomes.replaced(
+                    before, PartWorks.of(plain, changed, i, Progress.NONE).write(writer)));
       }
       place.biases().write(changed, writer, checkpoint, reader);
       SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, place.stop());

@@ -12,7 +12,8 @@ import io.cafeq.engine.statistics.InputStatistics;
  *
  * @param hashes of source tensors that were read whole
  * @param biases what pairs do to biases
- * @param statistics of the model's matrix inputs, as far as there are any; NONE where rounding counts all channels alike
+ * @param statistics of the model's matrix inputs, as far as there are any; NONE where rounding
+ *     counts all channels alike
  * @param damping part of the mean diagonal of second moments that is added to it
  * @param inputs which matrix reads what
  * @param baselines whether plain rounding is measured also where the result does not need it

@@ -1,6 +1,6 @@
 /**
- * One unit from source bytes to a finished Arrow file: read, learn, round, encode, prove, rename. Start at {@link
- * io.cafeq.engine.quantize.UnitQuantizer}.
+ * One unit from source bytes to a finished Arrow file: read, learn, round, encode, prove, rename.
+ * Start at {@link io.cafeq.engine.quantize.UnitQuantizer}.
  */
 @NullMarked
 package io.cafeq.engine.quantize;

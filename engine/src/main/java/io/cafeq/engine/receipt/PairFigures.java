@@ -3,22 +3,28 @@ package io.cafeq.engine.receipt;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Errors of one pair of coupled matrices, all relative paired quantization errors (PQE, Eq. (5) of the paper): the norm of
- * the difference of the products O V over all heads by the norm of the original products.
+ * Errors of one pair of coupled matrices, all relative paired quantization errors (PQE, Eq. (5) of
+ * the paper): the norm of the difference of the products O V over all heads by the norm of the
+ * original products.
  *
- * <p>In sums over tensors a pair counts as its PQE / sqrt(2) on the weights of both, the relative error of either factor
- * that alone would give a product of that error.
+ * <p>In sums over tensors a pair counts as its PQE / sqrt(2) on the weights of both, the relative
+ * error of either factor that alone would give a product of that error.
  *
  * @param left name of the value or key matrix
  * @param right name of the output or query matrix
  * @param weights of both factors
  * @param squaredNorm sum of squares of both factors' weights
  * @param result what was written
- * @param plain both factors rounded by themselves on min/max grids, same bits and groups; null where not asked for
- * @param plainClipped the same with the clipping search: no transform at all; null where not asked for
- * @param plainEqualBits the best clipped plain rounding of both that takes no more bits; null where not asked for
- * @param rotation a random rotation in place of the learned transform, rounded like plainClipped; null where not asked for
- * @param learned the learned transform, rounded without adaptation; null where not asked for, or nothing was learned
+ * @param plain both factors rounded by themselves on min/max grids, same bits and groups; null
+ *     where not asked for
+ * @param plainClipped the same with the clipping search: no transform at all; null where not asked
+ *     for
+ * @param plainEqualBits the best clipped plain rounding of both that takes no more bits; null where
+ *     not asked for
+ * @param rotation a random rotation in place of the learned transform, rounded like plainClipped;
+ *     null where not asked for
+ * @param learned the learned transform, rounded without adaptation; null where not asked for, or
+ *     nothing was learned
  */
 public record PairFigures(
     String left,

@@ -4,19 +4,23 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was measured on one quantized unit by the code that did the work. The same for the same bytes, so it is kept in the
- * unit's file and survives a resume.
+ * What was measured on one quantized unit by the code that did the work. The same for the same
+ * bytes, so it is kept in the unit's file and survives a resume.
  *
  * @param weights number of weights
  * @param squaredNorm sum of squares of the original weights
- * @param outputNorm mean square of the original outputs, summed over the rows; null where there were no statistics for all rows
+ * @param outputNorm mean square of the original outputs, summed over the rows; null where there
+ *     were no statistics for all rows
  * @param result what was written
- * @param plain nearest rounding on min/max grids without a transform, same bits and group; null where not asked for
+ * @param plain nearest rounding on min/max grids without a transform, same bits and group; null
+ *     where not asked for
  * @param plainClipped the same with the clipping search; null where not asked for
- * @param plainEqualBits the best clipped plain rounding in any group whose total bits are no larger than those that the
- *     transform would have cost; null where not asked for
- * @param fellBack whether {@code plainEqualBits} was written instead of the transformed codes, in all parts of the unit
- * @param pairs the coupled matrices among its tensors; in the sums each counts as {@link PairFigures} says
+ * @param plainEqualBits the best clipped plain rounding in any group whose total bits are no larger
+ *     than those that the transform would have cost; null where not asked for
+ * @param fellBack whether {@code plainEqualBits} was written instead of the transformed codes, in
+ *     all parts of the unit
+ * @param pairs the coupled matrices among its tensors; in the sums each counts as {@link
+ *     PairFigures} says
  * @param description how the unit is stored, for people: {@code input k=64 group 64 symmetric}
  */
 public record UnitFigures(
@@ -45,7 +49,17 @@ public record UnitFigures(
       boolean fellBack,
       List<PairFigures> pairs,
       String description) {
-    this(weights, squaredNorm, null, result, plain, plainClipped, plainEqualBits, fellBack, pairs, description);
+    this(
+        weights,
+        squaredNorm,
+        null,
+        result,
+        plain,
+        plainClipped,
+        plainEqualBits,
+        fellBack,
+        pairs,
+        description);
   }
 
   /** A unit without pairs and statistics. */
@@ -58,6 +72,15 @@ public record UnitFigures(
       @Nullable ErrorFigures plainEqualBits,
       boolean fellBack,
       String description) {
-    this(weights, squaredNorm, result, plain, plainClipped, plainEqualBits, fellBack, List.of(), description);
+    this(
+        weights,
+        squaredNorm,
+        result,
+        plain,
+        plainClipped,
+        plainEqualBits,
+        fellBack,
+        List.of(),
+        description);
   }
 }

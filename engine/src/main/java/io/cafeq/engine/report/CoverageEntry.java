@@ -11,7 +11,8 @@ import java.util.List;
  * @param share the part of all matrix weights that is quantized, 0 to 1
  * @param kept the others, the largest first
  */
-public record CoverageEntry(long matrixWeights, long quantizedWeights, double share, List<Kept> kept) {
+public record CoverageEntry(
+    long matrixWeights, long quantizedWeights, double share, List<Kept> kept) {
   public CoverageEntry {
     Figures.requireFinite("share", share);
     kept = List.copyOf(kept);
@@ -26,8 +27,12 @@ public record CoverageEntry(long matrixWeights, long quantizedWeights, double sh
 
   public static CoverageEntry of(Coverage coverage) {
     double all = Math.max(1, coverage.weights());
-    return new CoverageEntry(coverage.weights(), coverage.quantized(), coverage.share(), coverage.reasons().stream()
-        .map(entry -> new Kept(entry.getKey().text(), entry.getValue(), entry.getValue() / all))
-        .toList());
+    return new CoverageEntry(
+        coverage.weights(),
+        coverage.quantized(),
+        coverage.share(),
+        coverage.reasons().stream()
+            .map(entry -> new Kept(entry.getKey().text(), entry.getValue(), entry.getValue() / all))
+            .toList());
   }
 }

@@ -8,4 +8,5 @@ package io.cafeq.engine.report;
  * @param bytesWritten bytes of files written by this run
  * @param peakMemoryBytes highest sample of the process's own memory
  */
-public record Measurements(double seconds, long bytesRead, long bytesWritten, long peakMemoryBytes) {}
+public record Measurements(
+    double seconds, long bytesRead, long bytesWritten, long peakMemoryBytes) {}

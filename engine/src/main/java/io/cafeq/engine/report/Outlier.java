@@ -5,7 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * A unit whose error is far above that of its kind, which sums over all weights would hide. All numbers are finite.
+ * A unit whose error is far above that of its kind, which sums over all weights would hide. All
+ * numbers are finite.
  *
  * @param unit its ID
  * @param tensors of which it is made
@@ -13,7 +14,8 @@ import java.util.Locale;
  * @param error of the unit
  * @param usual of units of its kind, at its bits
  */
-public record Outlier(String unit, List<String> tensors, Measure measure, double error, double usual) {
+public record Outlier(
+    String unit, List<String> tensors, Measure measure, double error, double usual) {
   /** What was measured. */
   public enum Measure {
     RELATIVE_ERROR("relative error"),
@@ -41,9 +43,14 @@ public record Outlier(String unit, List<String> tensors, Measure measure, double
   public String warning() {
     return String.format(
         Locale.ROOT,
-        "Unit %s has a %s of %.4f; %.4f is usual for its kind. Quantize again into another folder with more bits for "
-            + "its tensors (overrides in a recipe file), or leave them as they are: --exclude '%s'.",
-        unit, measure, error, usual, pattern());
+        "Unit %s has a %s of %.4f; %.4f is usual for its kind. Quantize again into another folder"
+            + " with more bits for its tensors (overrides in a recipe file), or leave them as they"
+            + " are: --exclude '%s'.",
+        unit,
+        measure,
+        error,
+        usual,
+        pattern());
   }
 
   /** A regular expression that matches these tensors. */

@@ -16,17 +16,20 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds units whose errors are far above those of the units of the same roles. An error halves with each bit, so errors
- * are compared as if all units had the same bits; what a user gave fewer bits is no outlier by that. Medians do not
- * mind outliers.
+ * Finds units whose errors are far above those of the units of the same roles. An error halves with
+ * each bit, so errors are compared as if all units had the same bits; what a user gave fewer bits
+ * is no outlier by that. Medians do not mind outliers.
  */
 public final class Outliers {
   /** Ordinary units of a role are within a factor of two of their median. */
   private static final double FAR_ABOVE = 3;
+
   /** What is smaller harms little, whatever its kind has. */
   private static final double LEAST_ERROR = 0.2;
+
   /** Fewer units of a kind have no median worth the name, and are compared with all. */
   private static final int FEWEST = 3;
+
   /** No rounding of weights with one bell, trained or drawn, has more than this times 2^-bits. */
   private static final double MOST_OF_ANY_KIND = 3;
 
@@ -39,30 +42,41 @@ public final class Outliers {
     }
   }
 
-  /** In the order of the results, a unit at most once: by the error of its outputs where that is far above. */
+  /**
+   * In the order of the results, a unit at most once: by the error of its outputs where that is far
+   * above.
+   */
   public static List<Outlier> among(List<UnitResult> results) {
     Map<String, Outlier> found = new HashMap<>();
-    among(results, Outlier.Measure.RELATIVE_ERROR).forEach(outlier -> found.put(outlier.unit(), outlier));
-    among(results, Outlier.Measure.OUTPUT_ERROR).forEach(outlier -> found.put(outlier.unit(), outlier));
+    among(results, Outlier.Measure.RELATIVE_ERROR)
+        .forEach(outlier -> found.put(outlier.unit(), outlier));
+    among(results, Outlier.Measure.OUTPUT_ERROR)
+        .forEach(outlier -> found.put(outlier.unit(), outlier));
     return results.stream()
         .flatMap(result -> Stream.ofNullable(found.get(result.unit().id())))
         .toList();
   }
 
   private static List<Outlier> among(List<UnitResult> results, Outlier.Measure measure) {
-    List<Measured> all = measured(results, figures -> switch (measure) {
-      case RELATIVE_ERROR -> (Double) figures.result().relativeError(figures.squaredNorm());
-      case OUTPUT_ERROR -> figures.result().relativeOutputError(figures.outputNorm());
-    });
+    List<Measured> all =
+        measured(
+            results,
+            figures ->
+                switch (measure) {
+                  case RELATIVE_ERROR ->
+                      (Double) figures.result().relativeError(figures.squaredNorm());
+                  case OUTPUT_ERROR -> figures.result().relativeOutputError(figures.outputNorm());
+                });
     List<Outlier> found = new ArrayList<>();
     for (Measured unit : all) {
       double usual = usual(unit, all, measure) * Math.pow(2, -unit.bits());
       if (unit.error() > Math.max(LEAST_ERROR, FAR_ABOVE * usual)) {
-        List<String> tensors = unit.unit().parts().stream()
-            .flatMap(part -> part.matrices().stream())
-            .map(PlannedTensor::name)
-            .distinct()
-            .toList();
+        List<String> tensors =
+            unit.unit().parts().stream()
+                .flatMap(part -> part.matrices().stream())
+                .map(PlannedTensor::name)
+                .distinct()
+                .toList();
         found.add(new Outlier(unit.unit().id(), tensors, measure, unit.error(), usual));
       }
     }
@@ -72,11 +86,12 @@ public final class Outliers {
   /** The least of what is usual for the unit's kind, for all units, and for weights of any kind. */
   private static double usual(Measured unit, List<Measured> all, Outlier.Measure measure) {
     List<Measured> kind = all.stream().filter(other -> other.roles().equals(unit.roles())).toList();
-    double usual = switch (measure) {
-      case RELATIVE_ERROR -> MOST_OF_ANY_KIND;
-      // Inputs decide how much of an output's error is the weights'.
-      case OUTPUT_ERROR -> Double.POSITIVE_INFINITY;
-    };
+    double usual =
+        switch (measure) {
+          case RELATIVE_ERROR -> MOST_OF_ANY_KIND;
+          // Inputs decide how much of an output's error is the weights'.
+          case OUTPUT_ERROR -> Double.POSITIVE_INFINITY;
+        };
     if (all.size() >= FEWEST) {
       usual = Math.min(usual, median(all));
     }
@@ -91,7 +106,8 @@ public final class Outliers {
     return sorted[sorted.length / 2];
   }
 
-  private static List<Measured> measured(List<UnitResult> results, Function<UnitFigures, @Nullable Double> error) {
+  private static List<Measured> measured(
+      List<UnitResult> results, Function<UnitFigures, @Nullable Double> error) {
     List<Measured> all = new ArrayList<>();
     for (UnitResult result : results) {
       UnitReceipt receipt = result.receipt();

@@ -4,14 +4,16 @@ import io.cafeq.engine.receipt.PairFigures;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One pair of coupled matrices in the report. Every error is a relative paired quantization error (Eq. (5) of the paper): the
- * norm of the difference of the products over that of the original products.
+ * One pair of coupled matrices in the report. Every error is a relative paired quantization error
+ * (Eq. (5) of the paper): the norm of the difference of the products over that of the original
+ * products.
  *
  * @param left name of the value or key matrix
  * @param right name of the output or query matrix
  * @param weights of both
  * @param result what was written
- * @param none no transform: both rounded by themselves, clipped, same bits and groups; null where not measured, like all below
+ * @param none no transform: both rounded by themselves, clipped, same bits and groups; null where
+ *     not measured, like all below
  * @param plain the same on min/max grids
  * @param plainEqualBits the best clipped plain rounding of both that takes no more bits
  * @param rotation a random rotation in place of the learned transform
@@ -38,7 +40,14 @@ public record PairEntry(
 
   static PairEntry of(PairFigures pair) {
     return new PairEntry(
-        pair.left(), pair.right(), pair.weights(), pair.result(), pair.plainClipped(), pair.plain(),
-        pair.plainEqualBits(), pair.rotation(), pair.learned());
+        pair.left(),
+        pair.right(),
+        pair.weights(),
+        pair.result(),
+        pair.plainClipped(),
+        pair.plain(),
+        pair.plainEqualBits(),
+        pair.rotation(),
+        pair.learned());
   }
 }

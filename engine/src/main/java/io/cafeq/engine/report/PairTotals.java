@@ -6,8 +6,9 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All pairs that are there. Each error is the root of the mean squared relative PQE, a pair counting by the weights of both
- * its matrices, over the pairs of which it was measured: null where there are none. {@link PairEntry} says what each is.
+ * All pairs that are there. Each error is the root of the mean squared relative PQE, a pair
+ * counting by the weights of both its matrices, over the pairs of which it was measured: null where
+ * there are none. {@link PairEntry} says what each is.
  *
  * @param count pairs
  * @param countLearned those of which {@code learned} was measured
@@ -40,7 +41,8 @@ public record PairTotals(
             mean(pairs, PairFigures::learned));
   }
 
-  private static @Nullable Double mean(List<PairFigures> pairs, Function<PairFigures, @Nullable Double> kind) {
+  private static @Nullable Double mean(
+      List<PairFigures> pairs, Function<PairFigures, @Nullable Double> kind) {
     double sum = 0;
     long weights = 0;
     for (PairFigures pair : pairs) {

@@ -30,7 +30,8 @@ public record Report(
     Machine machine,
     String version,
     List<String> warnings,
-    @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY) List<Outlier> outliers) {
+    @JsonInclude(JsonInclude.Include.NON_EMPTY) @JsonSetter(nulls = Nulls.AS_EMPTY)
+        List<Outlier> outliers) {
   public Report {
     units = List.copyOf(units);
     warnings = warnings.stream().map(VisibleText::message).toList();

@@ -12,7 +12,8 @@ import java.util.TreeMap;
  * @param shards weight files in order
  * @param tensors SHA-256 of each source tensor's bytes, for the tensors of the units that are there
  */
-public record Source(String path, String family, List<Shard> shards, SortedMap<String, String> tensors) {
+public record Source(
+    String path, String family, List<Shard> shards, SortedMap<String, String> tensors) {
   public Source {
     shards = List.copyOf(shards);
     tensors = new TreeMap<>(tensors);

@@ -13,7 +13,12 @@ import java.util.List;
  * @param files that were there when the report was made
  */
 public record TakenStatistics(
-    String asked, String source, long tokens, int window, String tokensSha256, List<TakenFile> files) {
+    String asked,
+    String source,
+    long tokens,
+    int window,
+    String tokensSha256,
+    List<TakenFile> files) {
   public TakenStatistics {
     files = List.copyOf(files);
   }

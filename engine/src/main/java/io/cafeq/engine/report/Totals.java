@@ -19,9 +19,10 @@ import org.jspecify.annotations.Nullable;
  * @param bitsPerWeight codes, scales, zero points and transforms of quantized weights
  * @param modelBitsPerWeight the same over all tensors, copied ones at their own size
  * @param modelBytes what {@code modelBitsPerWeight} was made from, rounded up
- * @param relativeError root of the summed squared errors over the summed squares of the original quantized weights
- * @param relativeOutputError root of the mean over weights of their units' squared relative output errors, over the units that
- *     have one; null if none has
+ * @param relativeError root of the summed squared errors over the summed squares of the original
+ *     quantized weights
+ * @param relativeOutputError root of the mean over weights of their units' squared relative output
+ *     errors, over the units that have one; null if none has
  * @param plain over the units that have this baseline; null if none has, like the two below
  * @param pairs errors of the products of coupled matrices; null where there are none
  * @param seconds wall time of the run that wrote the report
@@ -50,7 +51,10 @@ public record Totals(
     Figures.requireFinite("seconds", seconds);
   }
 
-  /** The one place where totals are made. Sums run in the order of {@code results}, so give them in plan order. */
+  /**
+   * The one place where totals are made. Sums run in the order of {@code results}, so give them in
+   * plan order.
+   */
   public static Totals of(List<UnitResult> results, Measurements measured) {
     long copiedBits = 0;
     long copiedWeights = 0;
@@ -132,7 +136,10 @@ public record Totals(
     }
 
     @Nullable PlainFigures figures() {
-      return weights == 0 ? null : new PlainFigures(relativeError(), relativeOutputError(), Figures.perWeight(bits, weights));
+      return weights == 0
+          ? null
+          : new PlainFigures(
+              relativeError(), relativeOutputError(), Figures.perWeight(bits, weights));
     }
   }
 }

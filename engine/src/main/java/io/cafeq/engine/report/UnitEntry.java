@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param kernel the backend and CPU kernel that made it; null where there is no file
  * @param description how the unit is stored, for people; null for copied and missing units
  * @param relativeError null for copied and missing units, like all the figures below
- * @param relativeOutputError root of the mean squared error of the outputs over their mean square, by the statistics of the
- *     inputs; left out of the JSON where there were none
+ * @param relativeOutputError root of the mean squared error of the outputs over their mean square,
+ *     by the statistics of the inputs; left out of the JSON where there were none
  * @param pairs the coupled matrices among its tensors; reports of format 1 have none
  * @param error why the unit failed; left out of the JSON where it did not
  */
@@ -54,9 +54,12 @@ public record UnitEntry(
 
   public static UnitEntry of(UnitResult result) {
     return switch (result) {
-      case UnitResult.Done(Unit unit, UnitReceipt receipt) -> present(unit, receipt, UnitStatus.DONE);
-      case UnitResult.Kept(Unit unit, UnitReceipt receipt) -> present(unit, receipt, UnitStatus.KEPT);
-      case UnitResult.Failed(Unit unit, UnitFailure failure) -> absent(unit, UnitStatus.FAILED, failure);
+      case UnitResult.Done(Unit unit, UnitReceipt receipt) ->
+          present(unit, receipt, UnitStatus.DONE);
+      case UnitResult.Kept(Unit unit, UnitReceipt receipt) ->
+          present(unit, receipt, UnitStatus.KEPT);
+      case UnitResult.Failed(Unit unit, UnitFailure failure) ->
+          absent(unit, UnitStatus.FAILED, failure);
       case UnitResult.Missing(Unit unit) -> absent(unit, UnitStatus.MISSING, null);
     };
   }
@@ -65,13 +68,37 @@ public record UnitEntry(
     UnitFigures figures = receipt.figures();
     if (figures == null) {
       return new UnitEntry(
-          unit.id(), names(unit), status, false, false, receipt.seconds(), unit.weights(), receipt.bytes(),
-          receipt.kernel(), null, null, null, null, null, null, null, List.of(), null);
+          unit.id(),
+          names(unit),
+          status,
+          false,
+          false,
+          receipt.seconds(),
+          unit.weights(),
+          receipt.bytes(),
+          receipt.kernel(),
+          null,
+          null,
+          null,
+          null,
+          null,
+          null,
+          null,
+          List.of(),
+          null);
     }
     long weights = figures.weights();
     return new UnitEntry(
-        unit.id(), names(unit), status, true, figures.fellBack(), receipt.seconds(), weights, receipt.bytes(),
-        receipt.kernel(), figures.description(),
+        unit.id(),
+        names(unit),
+        status,
+        true,
+        figures.fellBack(),
+        receipt.seconds(),
+        weights,
+        receipt.bytes(),
+        receipt.kernel(),
+        figures.description(),
         figures.result().relativeError(figures.squaredNorm()),
         figures.result().relativeOutputError(figures.outputNorm()),
         Figures.perWeight(figures.result().bits(), weights),
@@ -84,8 +111,24 @@ public record UnitEntry(
 
   private static UnitEntry absent(Unit unit, UnitStatus status, @Nullable UnitFailure failure) {
     return new UnitEntry(
-        unit.id(), names(unit), status, unit instanceof Unit.Quantized, false, 0, unit.weights(), 0,
-        null, null, null, null, null, null, null, null, List.of(), failure);
+        unit.id(),
+        names(unit),
+        status,
+        unit instanceof Unit.Quantized,
+        false,
+        0,
+        unit.weights(),
+        0,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        null,
+        List.of(),
+        failure);
   }
 
   private static List<String> names(Unit unit) {

@@ -13,6 +13,7 @@ public record UnitFailure(FailureKind kind, String message, String remedy) {
 
   public static UnitFailure of(EngineException failure) {
     String message = failure.getMessage();
-    return new UnitFailure(failure.kind(), message == null ? failure.toString() : message, failure.remedy());
+    return new UnitFailure(
+        failure.kind(), message == null ? failure.toString() : message, failure.remedy());
   }
 }

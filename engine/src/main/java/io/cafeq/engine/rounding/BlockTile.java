@@ -6,8 +6,9 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * Some lanes of one block: {@code k} rows of up to {@link #lanes} entries, each row an array of its own. The lanes are columns
- * of W on the output side and rows of W on the input side. On the heap, reused.
+ * Some lanes of one block: {@code k} rows of up to {@link #lanes} entries, each row an array of its
+ * own. The lanes are columns of W on the output side and rows of W on the input side. On the heap,
+ * reused.
  */
 final class BlockTile {
   private static final int WEIGHTS = 1 << 16;
@@ -96,9 +97,9 @@ final class BlockTile {
   }
 
   /**
-   * Rounds V (rows last to first, each corrected for those already rounded in nearest plane) to {@link #codes} and returns the
-   * squared error in the block's metric: the sum over j of T_jj^2 (d_j + sum_{i>j} T_ji/T_jj d_i)^2.
-   * V is overwritten by the deviations d.
+   * Rounds V (rows last to first, each corrected for those already rounded in nearest plane) to
+   * {@link #codes} and returns the squared error in the block's metric: the sum over j of T_jj^2
+   * (d_j + sum_{i>j} T_ji/T_jj d_i)^2. V is overwritten by the deviations d.
    */
   double round(BlockTransform block, RoundingRule rule, int top, int count, Grids source) {
     int k = block.k();
@@ -129,7 +130,8 @@ final class BlockTile {
           LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);
         }
       }
-      LaneLoops.addErrors(transformed[j], carried, block.diagonal()[j] * block.diagonal()[j], error, count);
+      LaneLoops.addErrors(
+          transformed[j], carried, block.diagonal()[j] * block.diagonal()[j], error, count);
     }
     return sumOfErrors(count);
   }
@@ -152,8 +154,10 @@ final class BlockTile {
     float[] inverses = grids.inverses();
     float[] zeros = grids.zeros();
     switch (rule) {
-      case RoundingRule.Nearest nearest -> LaneLoops.levels(row, inverses, zeros, top, levels, count);
-      case RoundingRule.NearestPlane plane -> LaneLoops.levels(row, carried, inverses, zeros, top, levels, count);
+      case RoundingRule.Nearest nearest ->
+          LaneLoops.levels(row, inverses, zeros, top, levels, count);
+      case RoundingRule.NearestPlane plane ->
+          LaneLoops.levels(row, carried, inverses, zeros, top, levels, count);
       case RoundingRule.Stochastic drawn ->
           LaneLoops.ditheredLevels(row, grids.dither(), inverses, zeros, top, levels, count);
     }

@@ -6,9 +6,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Moves the entries of one block between a slab [rows, columns] in native memory and the rows of a {@link BlockTile}. Row j of
- * a tile is row {@code channel + j} of the slab and its lanes are columns on the output side; on the input side it is column
- * {@code channel + j} and its lanes are rows.
+ * Moves the entries of one block between a slab [rows, columns] in native memory and the rows of a
+ * {@link BlockTile}. Row j of a tile is row {@code channel + j} of the slab and its lanes are
+ * columns on the output side; on the input side it is column {@code channel + j} and its lanes are
+ * rows.
  */
 final class BlockTransfer {
   private final Side side;
@@ -38,12 +39,19 @@ final class BlockTransfer {
     switch (side) {
       case OUTPUT -> {
         for (int j = 0; j < k; j++) {
-          MemorySegment.copy(slab.segment(), ValueLayout.JAVA_FLOAT, bytes(slab, channel + j, first), rows[j], 0, count);
+          MemorySegment.copy(
+              slab.segment(),
+              ValueLayout.JAVA_FLOAT,
+              bytes(slab, channel + j, first),
+              rows[j],
+              0,
+              count);
         }
       }
       case INPUT -> {
         for (int l = 0; l < count; l++) {
-          MemorySegment.copy(slab.segment(), ValueLayout.JAVA_FLOAT, bytes(slab, first + l, channel), piece, 0, k);
+          MemorySegment.copy(
+              slab.segment(), ValueLayout.JAVA_FLOAT, bytes(slab, first + l, channel), piece, 0, k);
           for (int j = 0; j < k; j++) {
             rows[j][l] = piece[j];
           }
@@ -57,7 +65,13 @@ final class BlockTransfer {
     switch (side) {
       case OUTPUT -> {
         for (int j = 0; j < k; j++) {
-          MemorySegment.copy(rows[j], 0, slab.segment(), ValueLayout.JAVA_FLOAT, bytes(slab, channel + j, first), count);
+          MemorySegment.copy(
+              rows[j],
+              0,
+              slab.segment(),
+              ValueLayout.JAVA_FLOAT,
+              bytes(slab, channel + j, first),
+              count);
         }
       }
       case INPUT -> {
@@ -65,7 +79,8 @@ final class BlockTransfer {
           for (int j = 0; j < k; j++) {
             piece[j] = rows[j][l];
           }
-          MemorySegment.copy(piece, 0, slab.segment(), ValueLayout.JAVA_FLOAT, bytes(slab, first + l, channel), k);
+          MemorySegment.copy(
+              piece, 0, slab.segment(), ValueLayout.JAVA_FLOAT, bytes(slab, first + l, channel), k);
         }
       }
     }
@@ -76,7 +91,13 @@ final class BlockTransfer {
     switch (side) {
       case OUTPUT -> {
         for (int j = 0; j < k; j++) {
-          MemorySegment.copy(rows[j], 0, slab, ValueLayout.JAVA_BYTE, (long) (channel + j) * columns + first, count);
+          MemorySegment.copy(
+              rows[j],
+              0,
+              slab,
+              ValueLayout.JAVA_BYTE,
+              (long) (channel + j) * columns + first,
+              count);
         }
       }
       case INPUT -> {
@@ -84,7 +105,8 @@ final class BlockTransfer {
           for (int j = 0; j < k; j++) {
             codes[j] = rows[j][l];
           }
-          MemorySegment.copy(codes, 0, slab, ValueLayout.JAVA_BYTE, (long) (first + l) * columns + channel, k);
+          MemorySegment.copy(
+              codes, 0, slab, ValueLayout.JAVA_BYTE, (long) (first + l) * columns + channel, k);
         }
       }
     }

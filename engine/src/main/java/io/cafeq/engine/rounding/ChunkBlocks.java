@@ -6,9 +6,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The metrics T^T T that the rows of a chunk have among each other: whole blocks of a transform on the output side, or none. By
- * row: a row of a block that begins at row b holds in {@code corrections} T_ib' / T_ii for all i before it, so that a rounded
- * row corrects those above it in one loop. On the heap, reused.
+ * The metrics T^T T that the rows of a chunk have among each other: whole blocks of a transform on
+ * the output side, or none. By row: a row of a block that begins at row b holds in {@code
+ * corrections} T_ib' / T_ii for all i before it, so that a rounded row corrects those above it in
+ * one loop. On the heap, reused.
  */
 final class ChunkBlocks {
   private float[] squares;

@@ -11,9 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What errors in one factor of a pair, slab by slab and with the transform undone, do to the layer's outputs while the other
- * factor has none. Of the left factor a head's rows reach the outputs through its heads on the right, o, so that they count by
- * o^T o; of the right factor the rows are the outputs. Borrows room of the given arena; not thread-safe.
+ * What errors in one factor of a pair, slab by slab and with the transform undone, do to the
+ * layer's outputs while the other factor has none. Of the left factor a head's rows reach the
+ * outputs through its heads on the right, o, so that they count by o^T o; of the right factor the
+ * rows are the outputs. Borrows room of the given arena; not thread-safe.
  */
 public final class FactorOutputs {
   private final Side side;
@@ -26,22 +27,35 @@ public final class FactorOutputs {
 
   /**
    * @param side OUTPUT for the left factor, INPUT for the right one
-   * @param undo for each head of the factor what is multiplied with its rounded channels to give those of the original, [h, h]
-   *     from the left (OUTPUT) or from the right (INPUT); empty where they are given as such
+   * @param undo for each head of the factor what is multiplied with its rounded channels to give
+   *     those of the original, [h, h] from the left (OUTPUT) or from the right (INPUT); empty where
+   *     they are given as such
    * @param grams o^T o for each head of the left factor; empty for the right one
    * @param slabRows rows of a slab at most
    * @param isLeft whether it is the left one of the two factors
    */
   public FactorOutputs(
-      PairInputs inputs, Arena arena, boolean isLeft, int h, int slabRows, List<double[]> undo, List<double[]> grams) {
+      PairInputs inputs,
+      Arena arena,
+      boolean isLeft,
+      int h,
+      int slabRows,
+      List<double[]> undo,
+      List<double[]> grams) {
     this.h = h;
     this.grams = grams;
     side = isLeft ? Side.OUTPUT : Side.INPUT;
     products = inputs.products();
     int columns = (isLeft ? inputs.left() : inputs.right()).channels();
     room = FloatMatrix.allocate(arena, isLeft ? h : slabRows, columns);
-    measure = new OutputMeasure(
-        isLeft ? inputs.left() : inputs.right(), inputs.damping(), products, arena, room.rows(), isLeft);
+    measure =
+        new OutputMeasure(
+            isLeft ? inputs.left() : inputs.right(),
+            inputs.damping(),
+            products,
+            arena,
+            room.rows(),
+            isLeft);
     for (double[] matrix : undo) {
       FloatMatrix floats = FloatMatrix.allocate(arena, h, h);
       for (int i = 0; i < matrix.length; i++) {
@@ -102,19 +116,32 @@ public final class FactorOutputs {
   private void subtract(FloatMatrix rounded, int firstHead, FloatMatrix e) {
     if (undo.isEmpty()) {
       for (long i = 0; i < e.elements(); i++) {
-        float difference = rounded.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)
-            - e.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        float difference =
+            rounded.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)
+                - e.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
         e.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, difference);
       }
       return;
     }
     switch (side) {
-      case OUTPUT -> products.multiply(
-          1, MatrixView.of(undo.get(firstHead)), false, MatrixView.of(rounded), false, -1, MatrixView.of(e));
+      case OUTPUT ->
+          products.multiply(
+              1,
+              MatrixView.of(undo.get(firstHead)),
+              false,
+              MatrixView.of(rounded),
+              false,
+              -1,
+              MatrixView.of(e));
       case INPUT -> {
         for (int head = 0; head < undo.size(); head++) {
           products.multiply(
-              1, MatrixView.columns(rounded, head * h, h), false, MatrixView.of(undo.get(head)), false, -1,
+              1,
+              MatrixView.columns(rounded, head * h, h),
+              false,
+              MatrixView.of(undo.get(head)),
+              false,
+              -1,
               MatrixView.columns(e, head * h, h));
         }
       }

@@ -17,12 +17,13 @@ final class GridChooser {
   /** Tiles are large and soon made, and a budget is planned with a hundred grids for each piece. */
   private static final int KEPT_TILES = 4;
 
-  private final Map<TileKey, GridTile> tiles = new LinkedHashMap<>(16, 0.75f, true) {
-    @Override
-    protected boolean removeEldestEntry(Map.Entry<TileKey, GridTile> eldest) {
-      return size() > KEPT_TILES;
-    }
-  };
+  private final Map<TileKey, GridTile> tiles =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<TileKey, GridTile> eldest) {
+          return size() > KEPT_TILES;
+        }
+      };
   private final SlabGrids grids = new SlabGrids();
   private float[] rows = new float[0];
 
@@ -35,7 +36,8 @@ final class GridChooser {
 
   /** To be used up before tiles of other grids are asked for. */
   GridTile tile(GridSpec grid, int columns) {
-    return tiles.computeIfAbsent(new TileKey(grid, columns), key -> new GridTile(key.grid(), key.columns()));
+    return tiles.computeIfAbsent(
+        new TileKey(grid, columns), key -> new GridTile(key.grid(), key.columns()));
   }
 
   /** Some rows of a matrix, one after the other; good until the next call. */
@@ -57,7 +59,11 @@ final class GridChooser {
    * @return the squared norm of the weights
    */
   double choose(
-      FloatMatrix weights, FloatMatrix values, GridSpec grid, @Nullable SlabBuffers buffers, InputMetric metric) {
+      FloatMatrix weights,
+      FloatMatrix values,
+      GridSpec grid,
+      @Nullable SlabBuffers buffers,
+      InputMetric metric) {
     int columns = values.columns();
     int groups = grid.groups(columns);
     grids.reserve(values.rows() * groups);

@@ -10,14 +10,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The metric along the columns of what is rounded: an error e in a row counts e^T H e, H the second moments of the input plus
- * {@code damping} of their mean diagonal on the diagonal. H = R^T R with R upper triangular, so that, going from the last
- * channel to the first, e^T H e = sum_c R_cc^2 (e_c + sum_{d>c} R_cd/R_cc e_d)^2, each term with one new error. Channels are
- * taken in an order of their own, those that count most last, since what is rounded first is corrected for by all others.
+ * The metric along the columns of what is rounded: an error e in a row counts e^T H e, H the second
+ * moments of the input plus {@code damping} of their mean diagonal on the diagonal. H = R^T R with
+ * R upper triangular, so that, going from the last channel to the first, e^T H e = sum_c R_cc^2
+ * (e_c + sum_{d>c} R_cd/R_cc e_d)^2, each term with one new error. Channels are taken in an order
+ * of their own, those that count most last, since what is rounded first is corrected for by all
+ * others.
  *
- * <p>Moments of 0 count nothing: errors in their metric are 0, and codes are chosen as if all channels counted alike.
+ * <p>Moments of 0 count nothing: errors in their metric are 0, and codes are chosen as if all
+ * channels counted alike.
  *
- * <p>Borrows its memory from the arenas that it was made with. Not thread-safe while it is made, immutable afterwards.
+ * <p>Borrows its memory from the arenas that it was made with. Not thread-safe while it is made,
+ * immutable afterwards.
  */
 public final class InputMetric {
   /** All columns count alike, and no output errors are measured. */
@@ -52,7 +56,11 @@ public final class InputMetric {
    * @param diagonal of all channels
    */
   InputMetric(
-      List<Block> blocks, List<InputMoments.Block> moments, double raised, double share, double[] diagonal) {
+      List<Block> blocks,
+      List<InputMoments.Block> moments,
+      double raised,
+      double share,
+      double[] diagonal) {
     this.blocks = List.copyOf(blocks);
     this.moments = List.copyOf(moments);
     this.raised = raised;
@@ -69,14 +77,15 @@ public final class InputMetric {
   }
 
   /**
-   * The metric of weights that meet this input. Where the damped moments have no factor, the damping is raised tenfold until
-   * they have.
+   * The metric of weights that meet this input. Where the damped moments have no factor, the
+   * damping is raised tenfold until they have.
    *
    * @param moments borrowed for as long as the metric is used
    * @param damping part of the mean diagonal that is added to it, 0 or more
    * @param arena that owns the factor
    */
-  public static InputMetric of(InputMoments moments, double damping, MatrixProducts products, Arena arena) {
+  public static InputMetric of(
+      InputMoments moments, double damping, MatrixProducts products, Arena arena) {
     double mean = meanDiagonal(moments);
     if (!Double.isFinite(mean)) {
       throw new IllegalArgumentException("the moments of " + moments.input() + " are not finite");
@@ -91,9 +100,10 @@ public final class InputMetric {
   }
 
   /**
-   * The metric of V = F w, F the blocks of an input-side transform: P^T H P with P = F^-1, across all blocks. Where a block of
-   * the transform crosses from one block of moments to the next, it counts with the one that it begins in, and what it has in
-   * common with channels beyond is left out.
+   * The metric of V = F w, F the blocks of an input-side transform: P^T H P with P = F^-1, across
+   * all blocks. Where a block of the transform crosses from one block of moments to the next, it
+   * counts with the one that it begins in, and what it has in common with channels beyond is left
+   * out.
    *
    * @param inputBlocks of all channels, in their order
    * @param arena that owns the factor
@@ -115,7 +125,8 @@ public final class InputMetric {
       for (InputMoments.Block block : moments) {
         int end = block.firstChannel() + block.channels();
         inputBlocks.stream()
-            .filter(each -> each.firstChannel() >= block.firstChannel() && each.firstChannel() < end)
+            .filter(
+                each -> each.firstChannel() >= block.firstChannel() && each.firstChannel() < end)
             .forEach(together::add);
         if (!together.isEmpty()) {
           matrices.add(new TransformedMatrix(moments, List.copyOf(together), products, room));
@@ -146,7 +157,9 @@ public final class InputMetric {
     return diagonal.clone();
   }
 
-  /** The diagonal by its mean: how errors count when a group's grid is chosen. Not to be changed. */
+  /**
+   * The diagonal by its mean: how errors count when a group's grid is chosen. Not to be changed.
+   */
   public float[] clippingWeights() {
     return clippingWeights;
   }
@@ -169,17 +182,20 @@ public final class InputMetric {
    * @param widest block of a transform; 0 for the weights' own metric
    */
   public static long factorBytes(long momentBytes, int channels, int widest) {
-    // Blocks of moments are widened to whole blocks of the transform: (n + k)^2 in place of n^2, n of one block at least 1.
+    // Blocks of moments are widened to whole blocks of the transform: (n + k)^2 in place of n^2, n
+    // of one block at least 1.
     long widened = momentBytes + 3L * Float.BYTES * channels * widest;
     return Math.min(widened, (long) Float.BYTES * channels * channels);
   }
 
   /**
-   * Native bytes that making a factor takes at most beside it: one block in doubles, and some columns of it where it is
-   * transformed. The arguments are those of {@link #factorBytes}, the moments cut as {@link MomentBlocks} says.
+   * Native bytes that making a factor takes at most beside it: one block in doubles, and some
+   * columns of it where it is transformed. The arguments are those of {@link #factorBytes}, the
+   * moments cut as {@link MomentBlocks} says.
    */
   public static long makingBytes(long momentBytes, int channels, int widest) {
-    // Blocks that are equal but for the last one: their mean size is at most a grain below the largest.
+    // Blocks that are equal but for the last one: their mean size is at most a grain below the
+    // largest.
     double squares = momentBytes / (double) Float.BYTES;
     double largest = Math.min(Math.sqrt(squares), squares / channels + MomentBlocks.GRAIN);
     long rows = Math.min((long) Math.ceil(largest) + widest, channels);

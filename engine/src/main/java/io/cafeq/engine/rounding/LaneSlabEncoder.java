@@ -39,12 +39,14 @@ public final class LaneSlabEncoder implements SlabEncoder {
       return inMetric(weights, grid, transforms, metric, rule, buffers);
     }
     return switch (transforms) {
-      case SlabTransforms.None none -> switch (rule) {
-        // Without a transform the metric is the identity, in which the nearest plane is the nearest level.
-        case RoundingRule.Nearest nearest -> plain(weights, grid, buffers);
-        case RoundingRule.NearestPlane plane -> plain(weights, grid, buffers);
-        case RoundingRule.Stochastic drawn -> drawn(weights, grid, drawn, buffers);
-      };
+      case SlabTransforms.None none ->
+          switch (rule) {
+            // Without a transform the metric is the identity, in which the nearest plane is the
+            // nearest level.
+            case RoundingRule.Nearest nearest -> plain(weights, grid, buffers);
+            case RoundingRule.NearestPlane plane -> plain(weights, grid, buffers);
+            case RoundingRule.Stochastic drawn -> drawn(weights, grid, drawn, buffers);
+          };
       case SlabTransforms.Blocks blocks -> transformed(weights, grid, blocks, rule, buffers);
     };
   }
@@ -64,15 +66,21 @@ public final class LaneSlabEncoder implements SlabEncoder {
       if (!metric.isNone()) {
         tile.deviations(values);
         MemorySegment.copy(
-            values, 0, deviations.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * first * columns,
+            values,
+            0,
+            deviations.segment(),
+            ValueLayout.JAVA_FLOAT,
+            (long) Float.BYTES * first * columns,
             count * columns);
       }
     }
-    return new RoundingErrors(sum, metric.isNone() ? 0 : metricSlab.squaredNorm(deviations, metric));
+    return new RoundingErrors(
+        sum, metric.isNone() ? 0 : metricSlab.squaredNorm(deviations, metric));
   }
 
   @Override
-  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+  public RoundingErrors metricError(
+      FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
     if (metric.isNone()) {
       return plainError(weights, grid, metric);
     }
@@ -91,8 +99,9 @@ public final class LaneSlabEncoder implements SlabEncoder {
       SlabBuffers buffers) {
     FloatMatrix values = transform(weights, transforms);
     double norm = chooser.choose(weights, values, grid, buffers, metric);
-    boolean input = transforms instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks)
-        && side == Side.INPUT;
+    boolean input =
+        transforms instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks)
+            && side == Side.INPUT;
     double outputNorm = metricSlab.squaredNorm(input ? values : weights, metric);
     RoundingErrors errors = round(values, grid, transforms, metric, rule);
     storeCodes(weights, buffers);
@@ -101,16 +110,22 @@ public final class LaneSlabEncoder implements SlabEncoder {
 
   /** Rounds V, which becomes its deviations, on the grids that were chosen. */
   private RoundingErrors round(
-      FloatMatrix values, GridSpec grid, SlabTransforms transforms, InputMetric metric, RoundingRule rule) {
+      FloatMatrix values,
+      GridSpec grid,
+      SlabTransforms transforms,
+      InputMetric metric,
+      RoundingRule rule) {
     MemorySegment codes = scratch.codes(values.rows(), values.columns());
-    RoundingErrors errors = metricSlab.round(
-        new MetricSlab.Task(values, metric, grid, chooser.grids(), rule, codes), transforms);
+    RoundingErrors errors =
+        metricSlab.round(
+            new MetricSlab.Task(values, metric, grid, chooser.grids(), rule, codes), transforms);
     return switch (transforms) {
       case SlabTransforms.None none -> errors;
-      case SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) -> switch (side) {
-        case OUTPUT -> errors;
-        case INPUT -> new RoundingErrors(undone(values, blocks), errors.output());
-      };
+      case SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) ->
+          switch (side) {
+            case OUTPUT -> errors;
+            case INPUT -> new RoundingErrors(undone(values, blocks), errors.output());
+          };
     };
   }
 
@@ -120,7 +135,8 @@ public final class LaneSlabEncoder implements SlabEncoder {
     for (BlockTransform block : blocks) {
       BlockTile tile = blockTile(block.k());
       BlockTransfer transfer =
-          new BlockTransfer(Side.INPUT, block.k(), block.firstChannel() - blocks.getFirst().firstChannel());
+          new BlockTransfer(
+              Side.INPUT, block.k(), block.firstChannel() - blocks.getFirst().firstChannel());
       for (int first = 0; first < deviations.rows(); first += tile.lanes()) {
         int count = Math.min(tile.lanes(), deviations.rows() - first);
         transfer.gather(deviations, first, count, tile.transformed());
@@ -152,7 +168,8 @@ public final class LaneSlabEncoder implements SlabEncoder {
     return buffers.slab(weights.rows(), error, norm);
   }
 
-  private EncodedSlab drawn(FloatMatrix weights, GridSpec grid, RoundingRule.Stochastic rule, SlabBuffers buffers) {
+  private EncodedSlab drawn(
+      FloatMatrix weights, GridSpec grid, RoundingRule.Stochastic rule, SlabBuffers buffers) {
     int columns = weights.columns();
     double norm = chooser.choose(weights, weights, grid, buffers, InputMetric.NONE);
     double error = 0;
@@ -162,11 +179,17 @@ public final class LaneSlabEncoder implements SlabEncoder {
       for (int first = 0; first < columns; first += tile.lanes()) {
         int count = Math.min(tile.lanes(), columns - first);
         long from = (long) Float.BYTES * ((long) row * columns + first);
-        MemorySegment.copy(weights.segment(), ValueLayout.JAVA_FLOAT, from, tile.transformed()[0], 0, count);
+        MemorySegment.copy(
+            weights.segment(), ValueLayout.JAVA_FLOAT, from, tile.transformed()[0], 0, count);
         int r = row;
         int start = first;
-        error += tile.roundPlain(rule, grid.top(), count,
-            only -> chooser.grids().loadRow(grid, columns, r, start, count, rule, tile.grids()));
+        error +=
+            tile.roundPlain(
+                rule,
+                grid.top(),
+                count,
+                only ->
+                    chooser.grids().loadRow(grid, columns, r, start, count, rule, tile.grids()));
         System.arraycopy(tile.codes()[0], 0, codes, first, count);
       }
       buffers.codes(row, codes, 0);
@@ -175,13 +198,18 @@ public final class LaneSlabEncoder implements SlabEncoder {
   }
 
   private EncodedSlab transformed(
-      FloatMatrix weights, GridSpec grid, SlabTransforms.Blocks transforms, RoundingRule rule, SlabBuffers buffers) {
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms.Blocks transforms,
+      RoundingRule rule,
+      SlabBuffers buffers) {
     FloatMatrix values = transform(weights, transforms);
     double norm = chooser.choose(weights, values, grid, buffers, InputMetric.NONE);
     MemorySegment codes = scratch.codes(weights.rows(), weights.columns());
     double error = 0;
     for (BlockTransform block : transforms.blocks()) {
-      error += round(values, grid, transforms.side(), block, channel(transforms, block), rule, codes);
+      error +=
+          round(values, grid, transforms.side(), block, channel(transforms, block), rule, codes);
     }
     storeCodes(weights, buffers);
     return buffers.slab(weights.rows(), error, norm);
@@ -218,7 +246,8 @@ public final class LaneSlabEncoder implements SlabEncoder {
     return block.firstChannel() - transforms.blocks().getFirst().firstChannel();
   }
 
-  private void forward(FloatMatrix weights, FloatMatrix values, Side side, BlockTransform block, int channel) {
+  private void forward(
+      FloatMatrix weights, FloatMatrix values, Side side, BlockTransform block, int channel) {
     BlockTile tile = blockTile(block.k());
     BlockTransfer transfer = new BlockTransfer(side, block.k(), channel);
     int total = transfer.total(weights);
@@ -254,8 +283,18 @@ public final class LaneSlabEncoder implements SlabEncoder {
               grid.top(),
               count,
               switch (side) {
-                case OUTPUT -> row -> chooser.grids().loadRow(grid, columns, channel + row, start, count, rule, tile.grids());
-                case INPUT -> row -> chooser.grids().loadColumn(grid, columns, channel + row, start, count, rule, tile.grids());
+                case OUTPUT ->
+                    row ->
+                        chooser
+                            .grids()
+                            .loadRow(
+                                grid, columns, channel + row, start, count, rule, tile.grids());
+                case INPUT ->
+                    row ->
+                        chooser
+                            .grids()
+                            .loadColumn(
+                                grid, columns, channel + row, start, count, rule, tile.grids());
               });
       transfer.scatter(tile.codes(), codes, columns, first, count);
     }

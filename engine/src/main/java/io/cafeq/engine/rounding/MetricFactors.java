@@ -50,7 +50,9 @@ final class MetricFactors {
     void fill(double raised, int[] order, DoubleMatrix to);
   }
 
-  /** @param first what is added to the diagonal of H, if that is enough */
+  /**
+   * @param first what is added to the diagonal of H, if that is enough
+   */
   InputMetric make(List<Matrix> matrices, List<InputMoments.Block> moments, double first) {
     double raised = first;
     while (true) {
@@ -65,7 +67,8 @@ final class MetricFactors {
     }
   }
 
-  private Optional<InputMetric> made(List<Matrix> matrices, List<InputMoments.Block> moments, double raised) {
+  private Optional<InputMetric> made(
+      List<Matrix> matrices, List<InputMoments.Block> moments, double raised) {
     List<InputMetric.Block> blocks = new ArrayList<>();
     double[] diagonal = new double[matrices.stream().mapToInt(Matrix::channels).sum()];
     for (Matrix matrix : matrices) {
@@ -82,11 +85,14 @@ final class MetricFactors {
 
   private Optional<InputMetric.Block> block(Matrix matrix, double[] diagonal, double raised) {
     int n = matrix.channels();
-    int[] order = IntStream.range(0, n)
-        .boxed()
-        .sorted(Comparator.<Integer>comparingDouble(c -> diagonal[c]).thenComparing(Comparator.reverseOrder()))
-        .mapToInt(Integer::intValue)
-        .toArray();
+    int[] order =
+        IntStream.range(0, n)
+            .boxed()
+            .sorted(
+                Comparator.<Integer>comparingDouble(c -> diagonal[c])
+                    .thenComparing(Comparator.reverseOrder()))
+            .mapToInt(Integer::intValue)
+            .toArray();
     try (Arena room = Arena.ofConfined()) {
       DoubleMatrix full = DoubleMatrix.allocate(room, n, n);
       matrix.fill(raised, order, full);
@@ -115,7 +121,12 @@ final class MetricFactors {
         scaled[d] = (float) (row[d] / row[0]);
       }
       MemorySegment.copy(
-          scaled, 0, upper.segment(), ValueLayout.JAVA_FLOAT, Float.BYTES * ((long) c * n + c), n - c);
+          scaled,
+          0,
+          upper.segment(),
+          ValueLayout.JAVA_FLOAT,
+          Float.BYTES * ((long) c * n + c),
+          n - c);
     }
     return new InputMetric.Block(channels, upper, squares);
   }

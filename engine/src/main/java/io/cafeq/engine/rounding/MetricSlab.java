@@ -13,8 +13,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rounds a slab in the metric of its columns, some hundred rows at a time: a batch of columns in plain loops, then one product
- * that tells all columns before it what the batch's errors ask of them. Owns its scratch memory; not thread-safe.
+ * Rounds a slab in the metric of its columns, some hundred rows at a time: a batch of columns in
+ * plain loops, then one product that tells all columns before it what the batch's errors ask of
+ * them. Owns its scratch memory; not thread-safe.
  */
 final class MetricSlab implements AutoCloseable {
   private static final int CHUNK_ROWS = 512;
@@ -33,19 +34,25 @@ final class MetricSlab implements AutoCloseable {
 
   /** What is rounded and how. */
   record Task(
-      FloatMatrix values, InputMetric metric, GridSpec grid, SlabGrids grids, RoundingRule rule, MemorySegment codes) {}
+      FloatMatrix values,
+      InputMetric metric,
+      GridSpec grid,
+      SlabGrids grids,
+      RoundingRule rule,
+      MemorySegment codes) {}
 
   /** Consecutive rows that are rounded together. */
   private record Chunk(int first, int rows) {}
 
   /**
-   * Puts deviations in the place of V and returns their squared error, with the transform of the output side undone, and that
-   * in the metric.
+   * Puts deviations in the place of V and returns their squared error, with the transform of the
+   * output side undone, and that in the metric.
    */
   RoundingErrors round(Task task, SlabTransforms transforms) {
     RoundingErrors errors = new RoundingErrors(0, 0);
     if (transforms instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> all)
-        && side == Side.OUTPUT && all.getFirst().signs().isEmpty()) {
+        && side == Side.OUTPUT
+        && all.getFirst().signs().isEmpty()) {
       int first = 0;
       for (List<BlockTransform> chunk : ChunkBlocks.chunks(all, CHUNK_ROWS)) {
         int rows = chunk.stream().mapToInt(BlockTransform::k).sum();
@@ -70,14 +77,22 @@ final class MetricSlab implements AutoCloseable {
       int n = block.size();
       FloatMatrix taken = taken(chunk.rows(), n);
       taken.segment().fill((byte) 0);
-      for (int first = (n - 1) / MetricTile.BATCH * MetricTile.BATCH; first >= 0; first -= MetricTile.BATCH) {
+      for (int first = (n - 1) / MetricTile.BATCH * MetricTile.BATCH;
+          first >= 0;
+          first -= MetricTile.BATCH) {
         int width = Math.min(MetricTile.BATCH, n - first);
-        MetricTile.Place place = new MetricTile.Place(block, first, width, chunk.first(), chunk.rows());
+        MetricTile.Place place =
+            new MetricTile.Place(block, first, width, chunk.first(), chunk.rows());
         FloatMatrix batch = batch(chunk.rows(), width);
         errors = errors.plus(round(task, place, taken, batch));
         if (first > 0) {
           products.multiply(
-              1, MatrixView.of(batch), false, new MatrixView(block.upper(), 0, first, first, width), true, 1,
+              1,
+              MatrixView.of(batch),
+              false,
+              new MatrixView(block.upper(), 0, first, first, width),
+              true,
+              1,
               MatrixView.columns(taken, 0, first));
         }
       }
@@ -85,12 +100,27 @@ final class MetricSlab implements AutoCloseable {
     return errors;
   }
 
-  private RoundingErrors round(Task task, MetricTile.Place place, FloatMatrix taken, FloatMatrix batch) {
+  private RoundingErrors round(
+      Task task, MetricTile.Place place, FloatMatrix taken, FloatMatrix batch) {
     MetricTile lanes = tile(place.rows());
     int columns = task.values().columns();
     lanes.load(place, task.values(), taken);
-    RoundingErrors errors = lanes.round(place, blocks, task.rule(), task.grid().top(), channel -> task.grids().loadColumn(
-        task.grid(), columns, channel, place.row(), place.rows(), task.rule(), lanes.grids()));
+    RoundingErrors errors =
+        lanes.round(
+            place,
+            blocks,
+            task.rule(),
+            task.grid().top(),
+            channel ->
+                task.grids()
+                    .loadColumn(
+                        task.grid(),
+                        columns,
+                        channel,
+                        place.row(),
+                        place.rows(),
+                        task.rule(),
+                        lanes.grids()));
     lanes.store(place, task.values(), task.codes(), batch);
     return errors;
   }
@@ -109,11 +139,21 @@ final class MetricSlab implements AutoCloseable {
           int width = Math.min(MetricTile.BATCH, n - first);
           FloatMatrix batch = batch(count, width);
           products.multiply(
-              1, MatrixView.columns(ordered, first, n - first), false,
-              new MatrixView(block.upper(), first, first, width, n - first), true, 0, MatrixView.of(batch));
+              1,
+              MatrixView.columns(ordered, first, n - first),
+              false,
+              new MatrixView(block.upper(), first, first, width, n - first),
+              true,
+              0,
+              MatrixView.of(batch));
           for (int i = 0; i < count; i++) {
             MemorySegment.copy(
-                batch.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * i * width, line, 0, width);
+                batch.segment(),
+                ValueLayout.JAVA_FLOAT,
+                (long) Float.BYTES * i * width,
+                line,
+                0,
+                width);
             for (int c = 0; c < width; c++) {
               sum += block.squares()[first + c] * line[c] * line[c];
             }
@@ -129,8 +169,11 @@ final class MetricSlab implements AutoCloseable {
       long from = (long) (first + i) * rows.columns();
       long at = (long) i * channels.length;
       for (int c = 0; c < channels.length; c++) {
-        to.segment().setAtIndex(
-            ValueLayout.JAVA_FLOAT, at + c, rows.segment().getAtIndex(ValueLayout.JAVA_FLOAT, from + channels[c]));
+        to.segment()
+            .setAtIndex(
+                ValueLayout.JAVA_FLOAT,
+                at + c,
+                rows.segment().getAtIndex(ValueLayout.JAVA_FLOAT, from + channels[c]));
       }
     }
   }
@@ -158,12 +201,16 @@ final class MetricSlab implements AutoCloseable {
   private Room room(long takenBytes, int rows) {
     Room present = room;
     long batchBytes = (long) Float.BYTES * rows * MetricTile.BATCH;
-    if (present != null && present.taken().byteSize() >= takenBytes && present.batch().byteSize() >= batchBytes) {
+    if (present != null
+        && present.taken().byteSize() >= takenBytes
+        && present.batch().byteSize() >= batchBytes) {
       return present;
     }
     close();
     Arena arena = Arena.ofShared();
-    Room made = new Room(arena, arena.allocate(Math.max(takenBytes, 64), 64), arena.allocate(batchBytes, 64));
+    Room made =
+        new Room(
+            arena, arena.allocate(Math.max(takenBytes, 64), 64), arena.allocate(batchBytes, 64));
     room = made;
     return made;
   }

@@ -7,11 +7,12 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * Some columns of some rows of V, a batch of the metric's places: each column an array of its own whose lanes are rows. On the
- * heap, reused.
+ * Some columns of some rows of V, a batch of the metric's places: each column an array of its own
+ * whose lanes are rows. On the heap, reused.
  *
- * <p>With D = (unit upper T) (rounded - V) the target of an entry (row i, place c) is v_ic - sum_{d>c} U_cd D_id - sum_{j>i}
- * T_ij/T_ii Delta_jc. What places beyond the batch take away comes from the caller.
+ * <p>With D = (unit upper T) (rounded - V) the target of an entry (row i, place c) is v_ic -
+ * sum_{d>c} U_cd D_id - sum_{j>i} T_ij/T_ii Delta_jc. What places beyond the batch take away comes
+ * from the caller.
  */
 final class MetricTile {
   /** Places of a batch. */
@@ -51,7 +52,10 @@ final class MetricTile {
     return levels.length;
   }
 
-  /** Where a batch lies: places [first, first + width) of a block of the metric, rows [row, row + rows) of the slab. */
+  /**
+   * Where a batch lies: places [first, first + width) of a block of the metric, rows [row, row +
+   * rows) of the slab.
+   */
   record Place(InputMetric.Block block, int first, int width, int row, int rows) {}
 
   /** Takes V, and from the places' columns of {@code taken} what the batches beyond take away. */
@@ -60,7 +64,8 @@ final class MetricTile {
     for (int l = 0; l < place.rows(); l++) {
       long row = (long) (place.row() + l) * slab.columns();
       for (int c = 0; c < place.width(); c++) {
-        values[c][l] = slab.segment().getAtIndex(ValueLayout.JAVA_FLOAT, row + channels[place.first() + c]);
+        values[c][l] =
+            slab.segment().getAtIndex(ValueLayout.JAVA_FLOAT, row + channels[place.first() + c]);
       }
       long from = (long) l * taken.columns() + place.first();
       MemorySegment.copy(
@@ -72,11 +77,15 @@ final class MetricTile {
     FloatMatrix upper = place.block().upper();
     for (int c = 0; c < place.width(); c++) {
       long from = (long) (place.first() + c) * upper.columns() + place.first();
-      MemorySegment.copy(upper.segment(), ValueLayout.JAVA_FLOAT, Float.BYTES * from, corner[c], 0, place.width());
+      MemorySegment.copy(
+          upper.segment(), ValueLayout.JAVA_FLOAT, Float.BYTES * from, corner[c], 0, place.width());
     }
   }
 
-  /** Puts the deviations in the place of V, the codes beside them, and D into the rows of {@code deviations}. */
+  /**
+   * Puts the deviations in the place of V, the codes beside them, and D into the rows of {@code
+   * deviations}.
+   */
   void store(Place place, FloatMatrix slab, MemorySegment slabCodes, FloatMatrix deviations) {
     int[] channels = place.block().channels();
     for (int l = 0; l < place.rows(); l++) {
@@ -88,7 +97,11 @@ final class MetricTile {
         line[c] = carriedOn[c][l];
       }
       MemorySegment.copy(
-          line, 0, deviations.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * l * deviations.columns(),
+          line,
+          0,
+          deviations.segment(),
+          ValueLayout.JAVA_FLOAT,
+          (long) Float.BYTES * l * deviations.columns(),
           place.width());
     }
   }
@@ -132,7 +145,8 @@ final class MetricTile {
     float[] inverses = grids.inverses();
     float[] zeros = grids.zeros();
     switch (rule) {
-      case RoundingRule.Nearest nearest -> LaneLoops.levels(column, inverses, zeros, top, levels, rows);
+      case RoundingRule.Nearest nearest ->
+          LaneLoops.levels(column, inverses, zeros, top, levels, rows);
       case RoundingRule.NearestPlane plane ->
           LaneLoops.levels(column, carried[c], inverses, zeros, top, levels, rows);
       case RoundingRule.Stochastic drawn ->
@@ -143,7 +157,10 @@ final class MetricTile {
     System.arraycopy(column, 0, carriedOn[c], 0, rows);
   }
 
-  /** One column where rows correct each other: row after row, and from each one loop over those above it. */
+  /**
+   * One column where rows correct each other: row after row, and from each one loop over those
+   * above it.
+   */
   private void roundBlocks(int c, ChunkBlocks blocks, RoundingRule rule, int top) {
     float[] column = values[c];
     float[] taken = carried[c];
@@ -154,13 +171,15 @@ final class MetricTile {
         int l = first + j;
         float zero = grids.zeros()[l];
         float inverse = grids.inverses()[l];
-        float level = switch (rule) {
-          case RoundingRule.Nearest nearest -> LaneLoops.level(column[l], 0, inverse, zero, top);
-          case RoundingRule.NearestPlane plane ->
-              LaneLoops.level(column[l], taken[l] + above[j], inverse, zero, top);
-          case RoundingRule.Stochastic drawn ->
-              LaneLoops.ditheredLevel(column[l], grids.dither()[l], inverse, zero, top);
-        };
+        float level =
+            switch (rule) {
+              case RoundingRule.Nearest nearest ->
+                  LaneLoops.level(column[l], 0, inverse, zero, top);
+              case RoundingRule.NearestPlane plane ->
+                  LaneLoops.level(column[l], taken[l] + above[j], inverse, zero, top);
+              case RoundingRule.Stochastic drawn ->
+                  LaneLoops.ditheredLevel(column[l], grids.dither()[l], inverse, zero, top);
+            };
         float deviation = (level - zero) * grids.steps()[l] - column[l];
         codes[c][l] = (byte) (int) level;
         column[l] = deviation;

@@ -33,7 +33,12 @@ record MomentMatrix(InputMoments.Block block) implements MetricFactors.Matrix {
     double[] filled = new double[n];
     for (int i = 0; i < n; i++) {
       MemorySegment.copy(
-          block.moments().segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * order[i] * n, row, 0, n);
+          block.moments().segment(),
+          ValueLayout.JAVA_FLOAT,
+          (long) Float.BYTES * order[i] * n,
+          row,
+          0,
+          n);
       for (int j = i; j < n; j++) {
         filled[j] = row[order[j]];
       }

@@ -10,8 +10,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * What rows of weights, or errors in them, do to outputs: with E [rows, in] and H the damped second moments of the inputs,
- * the mean square of E x. Borrows the moments, the products, and room of the given arena; not thread-safe.
+ * What rows of weights, or errors in them, do to outputs: with E [rows, in] and H the damped second
+ * moments of the inputs, the mean square of E x. Borrows the moments, the products, and room of the
+ * given arena; not thread-safe.
  */
 public final class OutputMeasure {
   private final InputMoments moments;
@@ -28,7 +29,12 @@ public final class OutputMeasure {
    * @param weighted whether {@link #of(FloatMatrix, double[])} will be asked for, with as many rows
    */
   public OutputMeasure(
-      InputMoments moments, double damping, MatrixProducts products, Arena arena, int rows, boolean weighted) {
+      InputMoments moments,
+      double damping,
+      MatrixProducts products,
+      Arena arena,
+      int rows,
+      boolean weighted) {
     this.moments = moments;
     this.products = products;
     added = (float) (damping * moments.meanDiagonal());
@@ -64,7 +70,10 @@ public final class OutputMeasure {
     return sum;
   }
 
-  /** tr(G E H E^T): outputs that are multiplied with something whose Gram matrix is G [rows, rows], row-major, symmetric. */
+  /**
+   * tr(G E H E^T): outputs that are multiplied with something whose Gram matrix is G [rows, rows],
+   * row-major, symmetric.
+   */
   public double of(FloatMatrix e, double[] g) {
     MatrixView all = new MatrixView(between, 0, 0, e.rows(), e.rows());
     boolean isFirst = true;

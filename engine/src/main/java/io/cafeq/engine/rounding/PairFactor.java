@@ -5,8 +5,9 @@ import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One of two coupled matrices as it is stored, all its heads side by side, read slab by slab: [heads * h, positions] with the
- * channels on the OUTPUT side, [positions, heads * h] with the channels on the INPUT side. Read several times over.
+ * One of two coupled matrices as it is stored, all its heads side by side, read slab by slab:
+ * [heads * h, positions] with the channels on the OUTPUT side, [positions, heads * h] with the
+ * channels on the INPUT side. Read several times over.
  */
 public interface PairFactor {
   /** Where the channels of the heads lie. */
@@ -44,7 +45,10 @@ public interface PairFactor {
     @Override
     public void read(int firstRow, FloatMatrix slab) {
       MemorySegment.copy(
-          matrix.segment(), (long) Float.BYTES * firstRow * matrix.columns(), slab.segment(), 0,
+          matrix.segment(),
+          (long) Float.BYTES * firstRow * matrix.columns(),
+          slab.segment(),
+          0,
           slab.elements() * Float.BYTES);
     }
   }

@@ -20,7 +20,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.IntFunction;
 
-/** One factor of a pair and what rounding it gives: h x h products, summed slab by slab. Borrows all that it is given. */
+/**
+ * One factor of a pair and what rounding it gives: h x h products, summed slab by slab. Borrows all
+ * that it is given.
+ */
 final class PairHalf {
   private final PairFactor factor;
   private final List<double[]> biases;
@@ -36,7 +39,8 @@ final class PairHalf {
   /**
    * @param isLeft which of the factors that have inputs it is
    * @param biases for each head of the factor its bias; empty where there is none
-   * @param couplings for each head of the factor the coupling, 0 to {@code count - 1}, that it takes part in
+   * @param couplings for each head of the factor the coupling, 0 to {@code count - 1}, that it
+   *     takes part in
    */
   PairHalf(
       PairFactor factor,
@@ -71,7 +75,8 @@ final class PairHalf {
   record Products(List<double[]> self, List<double[]> cross, double outputError) {}
 
   /**
-   * What the effective errors of a rounded factor are made with, for each coupling; see {@link FactorOutputs}.
+   * What the effective errors of a rounded factor are made with, for each coupling; see {@link
+   * FactorOutputs}.
    *
    * @param grams empty for the right factor
    */
@@ -85,7 +90,9 @@ final class PairHalf {
    */
   record Originals(List<double[]> self, double outputs) {}
 
-  /** @param grams as in {@link Undoing} */
+  /**
+   * @param grams as in {@link Undoing}
+   */
   Originals originals(List<double[]> grams) {
     Gram gram = new Gram(h, count);
     double sum = 0;
@@ -107,8 +114,16 @@ final class PairHalf {
   }
 
   private Optional<FactorOutputs> outputs(Arena arena, Undoing undoing) {
-    return inputs.map(known -> new FactorOutputs(
-        known, arena, isLeft, h, factor.slabRows(), perHead(undoing.undo()), perHead(undoing.grams())));
+    return inputs.map(
+        known ->
+            new FactorOutputs(
+                known,
+                arena,
+                isLeft,
+                h,
+                factor.slabRows(),
+                perHead(undoing.undo()),
+                perHead(undoing.grams())));
   }
 
   private List<double[]> perHead(List<double[]> perCoupling) {
@@ -120,7 +135,8 @@ final class PairHalf {
    *
    * @param metric of the factor's columns
    */
-  Products round(List<BlockTransform> blocks, InputMetric metric, RoundingRule rule, Undoing undoing) {
+  Products round(
+      List<BlockTransform> blocks, InputMetric metric, RoundingRule rule, Undoing undoing) {
     Gram self = new Gram(h, count);
     Gram cross = new Gram(h, count);
     double outputError = 0;
@@ -151,7 +167,10 @@ final class PairHalf {
     return new Products(matrices(self), matrices(cross), outputError);
   }
 
-  /** The products with each head's bias as one more position, which the head's block transforms and nothing rounds. */
+  /**
+   * The products with each head's bias as one more position, which the head's block transforms and
+   * nothing rounds.
+   */
   Products withBiases(Products products, List<BlockTransform> blocks) {
     if (biases.isEmpty()) {
       return products;
@@ -170,8 +189,8 @@ final class PairHalf {
   }
 
   /**
-   * How far the rounded other factor makes something else of the factor's biases once they are transformed, in the
-   * worst head: see {@link FoldedBiases#error}. 0 without biases.
+   * How far the rounded other factor makes something else of the factor's biases once they are
+   * transformed, in the worst head: see {@link FoldedBiases#error}. 0 without biases.
    *
    * @param other products of the other factor, rounded
    * @param originals products of the other factor as it was, for each coupling
@@ -182,16 +201,17 @@ final class PairHalf {
       int coupling = couplings.get(head);
       double[] bias = biases.get(head);
       double[] moved = SquareMatrices.apply(blocks.get(head).exactForward(), bias);
-      FoldedBiases.Met met = new FoldedBiases.Met(
-          other.self().get(coupling), other.cross().get(coupling), originals.get(coupling));
+      FoldedBiases.Met met =
+          new FoldedBiases.Met(
+              other.self().get(coupling), other.cross().get(coupling), originals.get(coupling));
       most = Math.max(most, FoldedBiases.error(met, bias, moved));
     }
     return most;
   }
 
   /**
-   * The factor's blocks, one a head, each the map and the metric of its coupling, shared by the heads of a coupling; empty
-   * where one is out of the range of floats.
+   * The factor's blocks, one a head, each the map and the metric of its coupling, shared by the
+   * heads of a coupling; empty where one is out of the range of floats.
    */
   Optional<List<BlockTransform>> blocks(IntFunction<PairMetric> ofCoupling) {
     List<BlockTransform> shared = new ArrayList<>();
@@ -226,7 +246,8 @@ final class PairHalf {
   }
 
   private ChannelRows channels(FloatMatrix slab, int firstRow, int head) {
-    return new ChannelRows(slab, factor.side(), head * h - (factor.side() == Side.OUTPUT ? firstRow : 0), h);
+    return new ChannelRows(
+        slab, factor.side(), head * h - (factor.side() == Side.OUTPUT ? firstRow : 0), h);
   }
 
   private static void decode(EncodedSlab encoded, FloatMatrix to) {
@@ -235,7 +256,12 @@ final class PairHalf {
     for (int i = 0; i < to.rows(); i++) {
       values.read(i, 0, row.length, row);
       MemorySegment.copy(
-          row, 0, to.segment(), ValueLayout.JAVA_FLOAT, (long) Float.BYTES * i * row.length, row.length);
+          row,
+          0,
+          to.segment(),
+          ValueLayout.JAVA_FLOAT,
+          (long) Float.BYTES * i * row.length,
+          row.length);
     }
   }
 

@@ -4,11 +4,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Which heads of the two factors meet: each left head (keys and values) has one transform, and all right heads (queries and
- * outputs) of its group take part in it.
+ * Which heads of the two factors meet: each left head (keys and values) has one transform, and all
+ * right heads (queries and outputs) of its group take part in it.
  *
  * @param size channels of a head, h
- * @param leftOfRight for each right head in the order of its factor's channels, the left head that it meets
+ * @param leftOfRight for each right head in the order of its factor's channels, the left head that
+ *     it meets
  */
 public record PairHeads(int size, List<Integer> leftOfRight) {
   public PairHeads {

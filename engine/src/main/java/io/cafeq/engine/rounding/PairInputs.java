@@ -7,11 +7,12 @@ import java.lang.foreign.Arena;
 import java.util.List;
 
 /**
- * What the factors of a pair of values and outputs are multiplied with. Borrows everything; not thread-safe.
+ * What the factors of a pair of values and outputs are multiplied with. Borrows everything; not
+ * thread-safe.
  *
  * @param left second moments of the layer's input, which values are made of
- * @param right second moments of what the outputs' matrix reads: the mixed values of all query heads, in the order of its
- *     columns
+ * @param right second moments of what the outputs' matrix reads: the mixed values of all query
+ *     heads, in the order of its columns
  * @param leftMetric of the left factor's columns
  * @param damping part of the mean diagonal of moments that is added to it
  * @param arena that owns the right factor's metrics
@@ -24,10 +25,13 @@ public record PairInputs(
     MatrixProducts products,
     Arena arena) {
 
-  /** @param arena that owns all metrics, until {@link #in} */
+  /**
+   * @param arena that owns all metrics, until {@link #in}
+   */
   public static PairInputs of(
       InputMoments left, InputMoments right, double damping, MatrixProducts products, Arena arena) {
-    return new PairInputs(left, right, InputMetric.of(left, damping, products, arena), damping, products, arena);
+    return new PairInputs(
+        left, right, InputMetric.of(left, damping, products, arena), damping, products, arena);
   }
 
   /** The same with another owner of what is made from now on. */

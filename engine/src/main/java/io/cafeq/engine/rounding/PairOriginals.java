@@ -8,11 +8,17 @@ import java.util.List;
  * @param squaredNorm ||O V||^2 over all heads
  * @param leftGrams v v^T of each left head; row-major [h, h]
  * @param rightGrams o^T o of each left head, over all right heads of its group; likewise
- * @param leftOutputs tr((o^T o) x H of V) over all heads, H that of the left factor's input; 0 without statistics
- * @param rightOutputs tr(O H O^T), the mean square of the layer's outputs, H that of the right factor's input; likewise
+ * @param leftOutputs tr((o^T o) x H of V) over all heads, H that of the left factor's input; 0
+ *     without statistics
+ * @param rightOutputs tr(O H O^T), the mean square of the layer's outputs, H that of the right
+ *     factor's input; likewise
  */
 public record PairOriginals(
-    double squaredNorm, List<double[]> leftGrams, List<double[]> rightGrams, double leftOutputs, double rightOutputs) {
+    double squaredNorm,
+    List<double[]> leftGrams,
+    List<double[]> rightGrams,
+    double leftOutputs,
+    double rightOutputs) {
   public PairOriginals {
     leftGrams = List.copyOf(leftGrams);
     rightGrams = List.copyOf(rightGrams);

@@ -12,21 +12,24 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Rounds two coupled factors of a layer, paper appendix B. With V one head's left factor, [h, in], and O the right one, [out,
- * h], only O V counts. The left factor is rounded first, V^ = Q(M V). Then in turns the right factor is aimed at the best
- * there is for V^, O V V^^T (V^ V^^T)^-1, and the left one at the best for O^, (O^^T O^)^-1 O^^T O V: the transform M is in
- * what was rounded already. Nearest plane rounds each factor in the metric of the other; Algorithm 1 rounds to the nearest.
- * It does not converge, so every half step is measured and the best one is kept.
+ * Rounds two coupled factors of a layer, paper appendix B. With V one head's left factor, [h, in],
+ * and O the right one, [out, h], only O V counts. The left factor is rounded first, V^ = Q(M V).
+ * Then in turns the right factor is aimed at the best there is for V^, O V V^^T (V^ V^^T)^-1, and
+ * the left one at the best for O^, (O^^T O^)^-1 O^^T O V: the transform M is in what was rounded
+ * already. Nearest plane rounds each factor in the metric of the other; Algorithm 1 rounds to the
+ * nearest. It does not converge, so every half step is measured and the best one is kept.
  *
- * <p>Both factors are read slab by slab and never held: all that a half step leaves is V^ V^^T, V^ V^T, O^^T O^ and O^^T O of
- * each left head, in double, and ||O^ V^ - O V||^2 = tr(O^^T O^ V^ V^^T) - 2 tr(O^^T O V V^^T) + tr(O^T O V V^T).
+ * <p>Both factors are read slab by slab and never held: all that a half step leaves is V^ V^^T, V^
+ * V^T, O^^T O^ and O^^T O of each left head, in double, and ||O^ V^ - O V||^2 = tr(O^^T O^ V^ V^^T)
+ * - 2 tr(O^^T O V V^^T) + tr(O^T O V V^T).
  *
- * <p>Where the inputs of both factors are known, nearest plane is another thing: V' = M V in the metric (o'^T o') x H, o' = O
- * M^-1 not yet rounded, then O' = O M^-1 in M H_o M^T across all heads, H and H_o the second moments of what V and O are
- * multiplied with. Neither is aimed at the rounded other one: what counts is the error of the outputs, not that of the product.
+ * <p>Where the inputs of both factors are known, nearest plane is another thing: V' = M V in the
+ * metric (o'^T o') x H, o' = O M^-1 not yet rounded, then O' = O M^-1 in M H_o M^T across all
+ * heads, H and H_o the second moments of what V and O are multiplied with. Neither is aimed at the
+ * rounded other one: what counts is the error of the outputs, not that of the product.
  *
- * <p>Borrows everything. Native memory is taken for one pass at a time. On the heap lie up to about 100 h^2 bytes a left head.
- * Not thread-safe.
+ * <p>Borrows everything. Native memory is taken for one pass at a time. On the heap lie up to about
+ * 100 h^2 bytes a left head. Not thread-safe.
  */
 public final class PairRounder {
   private final PairHeads heads;
@@ -43,7 +46,16 @@ public final class PairRounder {
       GridSpec rightGrid,
       SlabEncoder encoder,
       StopFlag stop) {
-    this(left, right, PairBiases.none(), heads, leftGrid, rightGrid, encoder, Optional.empty(), stop);
+    this(
+        left,
+        right,
+        PairBiases.none(),
+        heads,
+        leftGrid,
+        rightGrid,
+        encoder,
+        Optional.empty(),
+        stop);
   }
 
   /**
@@ -63,10 +75,30 @@ public final class PairRounder {
     this.heads = heads;
     this.inputs = inputs;
     int h = heads.size();
-    this.left = new PairHalf(
-        left, biases.left(), h, heads.count(), heads.leftOfLeft(), leftGrid, encoder, inputs, true, stop);
-    this.right = new PairHalf(
-        right, biases.right(), h, heads.count(), heads.leftOfRight(), rightGrid, encoder, inputs, false, stop);
+    this.left =
+        new PairHalf(
+            left,
+            biases.left(),
+            h,
+            heads.count(),
+            heads.leftOfLeft(),
+            leftGrid,
+            encoder,
+            inputs,
+            true,
+            stop);
+    this.right =
+        new PairHalf(
+            right,
+            biases.right(),
+            h,
+            heads.count(),
+            heads.leftOfRight(),
+            rightGrid,
+            encoder,
+            inputs,
+            false,
+            stop);
   }
 
   /** Native bytes that a pass over a factor takes beside the encoder's scratch. */
@@ -75,7 +107,10 @@ public final class PairRounder {
     return 2 * Float.BYTES * weights + SlabBuffers.bytes(grid, factor.slabRows(), factor.columns());
   }
 
-  /** Norms of the originals, from both factors read once, for {@link #round} on these and on other grids. */
+  /**
+   * Norms of the originals, from both factors read once, for {@link #round} on these and on other
+   * grids.
+   */
   public PairOriginals originals() {
     PairHalf.Originals rightOriginals = right.originals(List.of());
     List<double[]> rightGrams = rightOriginals.self();
@@ -98,9 +133,11 @@ public final class PairRounder {
    *
    * @param originals of the same factors
    * @param ms the transform of each left head, row-major [h, h], invertible
-   * @param iterations rounds of two half steps; without meaning for nearest rounding and in the metrics of the inputs
+   * @param iterations rounds of two half steps; without meaning for nearest rounding and in the
+   *     metrics of the inputs
    */
-  public RoundedPair round(PairOriginals originals, List<double[]> ms, PairRounding method, int iterations) {
+  public RoundedPair round(
+      PairOriginals originals, List<double[]> ms, PairRounding method, int iterations) {
     return switch (method) {
       case NEAREST -> new Search(originals, ms, new RoundingRule.Nearest()).independent();
       case ALGORITHM_1 -> new Search(originals, ms, new RoundingRule.Nearest()).inTurns(iterations);
@@ -140,9 +177,9 @@ public final class PairRounder {
 
     /** Both factors once, each in the metric that the inputs and the other factor give it. */
     private RoundedPair inMetrics(PairInputs known) {
-      List<BlockTransform> leftBlocks = left
-          .blocks(i -> PairMetric.given(ms.get(i), originals.rightGrams().get(i), heads.size()))
-          .orElseGet(this::starts);
+      List<BlockTransform> leftBlocks =
+          left.blocks(i -> PairMetric.given(ms.get(i), originals.rightGrams().get(i), heads.size()))
+              .orElseGet(this::starts);
       List<BlockTransform> rightBlocks = rightStarts();
       leftMetric = known.leftMetric();
       rightMetric = known.rightMetric(rightBlocks);
@@ -161,7 +198,8 @@ public final class PairRounder {
 
     private PairHalf.Products roundLeft(List<BlockTransform> blocks) {
       List<double[]> undo = ms.stream().map(m -> SquareMatrices.invert(m, heads.size())).toList();
-      return left.round(blocks, leftMetric, rule, new PairHalf.Undoing(undo, originals.rightGrams()));
+      return left.round(
+          blocks, leftMetric, rule, new PairHalf.Undoing(undo, originals.rightGrams()));
     }
 
     private PairHalf.Products roundRight(List<BlockTransform> blocks) {
@@ -172,13 +210,15 @@ public final class PairRounder {
       List<BlockTransform> leftBlocks = starts();
       PairHalf.Products leftProducts = roundLeft(leftBlocks);
       for (int i = 0; i < iterations; i++) {
-        Optional<List<BlockTransform>> rightBlocks = aimed(right, left.withBiases(leftProducts, leftBlocks));
+        Optional<List<BlockTransform>> rightBlocks =
+            aimed(right, left.withBiases(leftProducts, leftBlocks));
         if (rightBlocks.isEmpty()) {
           break;
         }
         PairHalf.Products rightProducts = roundRight(rightBlocks.get());
         measure(leftBlocks, leftProducts, rightBlocks.get(), rightProducts);
-        Optional<List<BlockTransform>> next = aimed(left, right.withBiases(rightProducts, rightBlocks.get()));
+        Optional<List<BlockTransform>> next =
+            aimed(left, right.withBiases(rightProducts, rightBlocks.get()));
         if (next.isEmpty()) {
           break;
         }
@@ -195,7 +235,9 @@ public final class PairRounder {
       return half.blocks(
           i -> {
             PairMetric metric = PairMetric.of(other.self().get(i), other.cross().get(i), h);
-            return rule instanceof RoundingRule.Nearest ? PairMetric.plain(metric.forward(), h) : metric;
+            return rule instanceof RoundingRule.Nearest
+                ? PairMetric.plain(metric.forward(), h)
+                : metric;
           });
     }
 
@@ -217,16 +259,26 @@ public final class PairRounder {
         leastError = error;
         bestLeft = leftBlocks;
         bestRight = rightBlocks;
-        outputShare = originals.outputShare(leftProducts.outputError(), rightProducts.outputError());
-        biasError = Math.max(
-            left.biasError(leftBlocks, rightProducts, originals.rightGrams()),
-            right.biasError(rightBlocks, leftProducts, originals.leftGrams()));
+        outputShare =
+            originals.outputShare(leftProducts.outputError(), rightProducts.outputError());
+        biasError =
+            Math.max(
+                left.biasError(leftBlocks, rightProducts, originals.rightGrams()),
+                right.biasError(rightBlocks, leftProducts, originals.leftGrams()));
       }
     }
 
     private RoundedPair best() {
       return new RoundedPair(
-          bestLeft, bestRight, leftMetric, rightMetric, rule, leastError, originals.squaredNorm(), errors, biasError,
+          bestLeft,
+          bestRight,
+          leftMetric,
+          rightMetric,
+          rule,
+          leastError,
+          originals.squaredNorm(),
+          errors,
+          biasError,
           inputs.isPresent() ? OptionalDouble.of(outputShare) : OptionalDouble.empty());
     }
   }
@@ -236,6 +288,7 @@ public final class PairRounder {
   }
 
   private static List<BlockTransform> required(Optional<List<BlockTransform>> blocks) {
-    return blocks.orElseThrow(() -> new IllegalArgumentException("a transform of the pair is singular"));
+    return blocks.orElseThrow(
+        () -> new IllegalArgumentException("a transform of the pair is singular"));
   }
 }

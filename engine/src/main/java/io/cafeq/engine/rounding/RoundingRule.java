@@ -7,24 +7,33 @@ public sealed interface RoundingRule {
   /** Each entry to its nearest level, ties to even. */
   record Nearest() implements RoundingRule {}
 
-  /** Nearest plane in the metric of the inverse transform and of the inputs; nearest where there is neither. */
+  /**
+   * Nearest plane in the metric of the inverse transform and of the inputs; nearest where there is
+   * neither.
+   */
   record NearestPlane() implements RoundingRule {}
 
   /**
-   * Each entry to one of the two levels around it, up with a probability equal to the fraction, so that the mean over
-   * seeds is the entry itself where the grid reaches it. An entry on a level stays there. What is drawn depends on the
-   * seed and on the entry's place in its tensor alone, never on slabs, tiles or the backend.
+   * Each entry to one of the two levels around it, up with a probability equal to the fraction, so
+   * that the mean over seeds is the entry itself where the grid reaches it. An entry on a level
+   * stays there. What is drawn depends on the seed and on the entry's place in its tensor alone,
+   * never on slabs, tiles or the backend.
    *
    * @param seed of the tensor
    * @param firstRow where the slab starts in the tensor
    */
   record Stochastic(long seed, long firstRow) implements RoundingRule {
-    /** What is added to an entry, in steps, before it goes to the nearest level: evenly spread between -1/2 and 1/2. */
+    /**
+     * What is added to an entry, in steps, before it goes to the nearest level: evenly spread
+     * between -1/2 and 1/2.
+     */
     public float dither(int row, int column, int columns) {
       return draw(entry(row, column, columns));
     }
 
-    /** Dithers of {@code count} entries of a slab, every {@code stride}-th one in the order of rows. */
+    /**
+     * Dithers of {@code count} entries of a slab, every {@code stride}-th one in the order of rows.
+     */
     void fill(float[] to, int row, int column, int columns, int stride, int count) {
       long entry = entry(row, column, columns);
       for (int i = 0; i < count; i++, entry += stride) {
@@ -37,8 +46,8 @@ public sealed interface RoundingRule {
     }
 
     /**
-     * SplitMix64 by number. 15 bits and odd multiples of 2^-16, so that beside codes of 8 bits the sum is exact in
-     * float and a whole number never reaches the tie to the next one.
+     * SplitMix64 by number. 15 bits and odd multiples of 2^-16, so that beside codes of 8 bits the
+     * sum is exact in float and a whole number never reaches the tie to the next one.
      */
     private float draw(long entry) {
       long mixed = seed + entry * 0x9E3779B97F4A7C15L;

@@ -10,10 +10,12 @@ public interface SlabEncoder extends AutoCloseable {
   /**
    * Rounds consecutive rows of a matrix.
    *
-   * @param weights [rows, in]; borrowed. With output-side transforms these are exactly the rows of the given blocks.
+   * @param weights [rows, in]; borrowed. With output-side transforms these are exactly the rows of
+   *     the given blocks.
    * @param transforms the blocks to apply: all of the input's, or those of the slab's rows, or none
-   * @param metric along the columns of what is rounded: of the weights' input without a transform and with one on the output
-   *     side, {@link InputMetric#under} the same blocks with one on the input side; NONE where all columns count alike
+   * @param metric along the columns of what is rounded: of the weights' input without a transform
+   *     and with one on the output side, {@link InputMetric#under} the same blocks with one on the
+   *     input side; NONE where all columns count alike
    * @param rule how codes are chosen; a stochastic one starts at the first row of {@code weights}
    * @param buffers where the slab goes; borrowed by the result
    */
@@ -25,14 +27,17 @@ public interface SlabEncoder extends AutoCloseable {
       RoundingRule rule,
       SlabBuffers buffers);
 
-  /** Errors of nearest rounding without a transform on grids that were chosen without the metric. */
+  /**
+   * Errors of nearest rounding without a transform on grids that were chosen without the metric.
+   */
   RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric);
 
   /**
-   * Errors of what {@link #encode} would give without a transform, but by a stochastic rule without a metric: that draws
-   * nothing here and takes the nearest level.
+   * Errors of what {@link #encode} would give without a transform, but by a stochastic rule without
+   * a metric: that draws nothing here and takes the nearest level.
    */
-  RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule);
+  RoundingErrors metricError(
+      FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule);
 
   @Override
   void close();

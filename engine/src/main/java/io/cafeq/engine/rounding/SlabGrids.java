@@ -4,7 +4,10 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridTile;
 import java.util.Arrays;
 
-/** The grids of all groups of a slab; gives tiles their share, with what a stochastic rule draws. On the heap. */
+/**
+ * The grids of all groups of a slab; gives tiles their share, with what a stochastic rule draws. On
+ * the heap.
+ */
 final class SlabGrids {
   private float[] steps = new float[0];
   private float[] inverses = new float[0];
@@ -25,7 +28,14 @@ final class SlabGrids {
   }
 
   /** For lanes that are columns [firstColumn, firstColumn + count) of one row. */
-  void loadRow(GridSpec grid, int columns, int row, int firstColumn, int count, RoundingRule rule, GridLanes lanes) {
+  void loadRow(
+      GridSpec grid,
+      int columns,
+      int row,
+      int firstColumn,
+      int count,
+      RoundingRule rule,
+      GridLanes lanes) {
     int size = grid.groupSize(columns);
     int base = row * grid.groups(columns);
     for (int l = 0; l < count; ) {
@@ -42,7 +52,14 @@ final class SlabGrids {
   }
 
   /** For lanes that are rows [firstRow, firstRow + count) of one column. */
-  void loadColumn(GridSpec grid, int columns, int column, int firstRow, int count, RoundingRule rule, GridLanes lanes) {
+  void loadColumn(
+      GridSpec grid,
+      int columns,
+      int column,
+      int firstRow,
+      int count,
+      RoundingRule rule,
+      GridLanes lanes) {
     int groups = grid.groups(columns);
     int at = firstRow * groups + column / grid.groupSize(columns);
     float[] tileSteps = lanes.steps();

@@ -5,7 +5,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/** Native room for V and the codes of one slab, reused and made anew only for larger slabs. Owns its memory. */
+/**
+ * Native room for V and the codes of one slab, reused and made anew only for larger slabs. Owns its
+ * memory.
+ */
 final class SlabScratch implements AutoCloseable {
   private @Nullable Room room;
 
@@ -29,7 +32,9 @@ final class SlabScratch implements AutoCloseable {
     }
     close();
     Arena arena = Arena.ofShared();
-    Room made = new Room(arena, weights, arena.allocate(Float.BYTES * weights, 64), arena.allocate(weights, 64));
+    Room made =
+        new Room(
+            arena, weights, arena.allocate(Float.BYTES * weights, 64), arena.allocate(weights, 64));
     room = made;
     return made;
   }

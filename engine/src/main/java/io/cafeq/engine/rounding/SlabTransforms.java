@@ -9,7 +9,9 @@ public sealed interface SlabTransforms {
   /** No transform. */
   record None() implements SlabTransforms {}
 
-  /** Blocks in channel order that cover the slab's rows (output side) or all columns (input side). */
+  /**
+   * Blocks in channel order that cover the slab's rows (output side) or all columns (input side).
+   */
   record Blocks(Side side, List<BlockTransform> blocks) implements SlabTransforms {
     public Blocks {
       blocks = List.copyOf(blocks);

@@ -4,8 +4,9 @@ import io.cafeq.engine.memory.DoubleMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 
 /**
- * Cholesky factors of large matrices: A = R^T R, R upper triangular. Panels of rows are solved in tiles on the heap, and what
- * lies below them is updated by products of fixed shapes, so that the result depends on the matrix and the kernel alone.
+ * Cholesky factors of large matrices: A = R^T R, R upper triangular. Panels of rows are solved in
+ * tiles on the heap, and what lies below them is updated by products of fixed shapes, so that the
+ * result depends on the matrix and the kernel alone.
  */
 final class SymmetricFactor {
   private static final int PANEL = 128;
@@ -21,7 +22,8 @@ final class SymmetricFactor {
   }
 
   /**
-   * Overwrites the upper half, diagonal included, with R; only that half is read, and the lower one has no meaning after.
+   * Overwrites the upper half, diagonal included, with R; only that half is read, and the lower one
+   * has no meaning after.
    *
    * @return false where the matrix is not positive definite; it is spoilt then
    */

@@ -15,8 +15,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * P^T H P for some consecutive blocks of a transform, made k columns at a time: Y = H P_b, then P_a^T Y for each a up to b.
- * Borrows the moments; the arena owns its copies of P.
+ * P^T H P for some consecutive blocks of a transform, made k columns at a time: Y = H P_b, then
+ * P_a^T Y for each a up to b. Borrows the moments; the arena owns its copies of P.
  */
 final class TransformedMatrix implements MetricFactors.Matrix {
   private final List<InputMoments.Block> moments;
@@ -27,7 +27,10 @@ final class TransformedMatrix implements MetricFactors.Matrix {
   private final int channels;
 
   TransformedMatrix(
-      List<InputMoments.Block> moments, List<BlockTransform> blocks, MatrixProducts products, Arena arena) {
+      List<InputMoments.Block> moments,
+      List<BlockTransform> blocks,
+      MatrixProducts products,
+      Arena arena) {
     this.moments = moments;
     this.blocks = blocks;
     this.products = products;
@@ -43,17 +46,21 @@ final class TransformedMatrix implements MetricFactors.Matrix {
 
   /** P as it is stored, or the inverse of a map that is folded away. */
   private static float[] inverse(BlockTransform block) {
-    return block.stored().map(StoredTransform::inverse).orElseGet(() -> {
-      int k = block.k();
-      double[] p = SquareMatrices.invert(block.exactForward(), k);
-      // A map without an inverse makes V of zeros, in which nothing is rounded.
-      double[] usable = SquareMatrices.isFinite(p) ? p : SquareMatrices.identity(k);
-      float[] floats = new float[k * k];
-      for (int i = 0; i < floats.length; i++) {
-        floats[i] = (float) usable[i];
-      }
-      return floats;
-    });
+    return block
+        .stored()
+        .map(StoredTransform::inverse)
+        .orElseGet(
+            () -> {
+              int k = block.k();
+              double[] p = SquareMatrices.invert(block.exactForward(), k);
+              // A map without an inverse makes V of zeros, in which nothing is rounded.
+              double[] usable = SquareMatrices.isFinite(p) ? p : SquareMatrices.identity(k);
+              float[] floats = new float[k * k];
+              for (int i = 0; i < floats.length; i++) {
+                floats[i] = (float) usable[i];
+              }
+              return floats;
+            });
   }
 
   @Override
@@ -108,7 +115,12 @@ final class TransformedMatrix implements MetricFactors.Matrix {
           int above = blocks.get(a).firstChannel() - first;
           FloatMatrix z = new FloatMatrix(corner.segment(), height, k);
           products.multiply(
-              1, MatrixView.of(inverses.get(a)), true, new MatrixView(y, above, 0, height, k), false, 0,
+              1,
+              MatrixView.of(inverses.get(a)),
+              true,
+              new MatrixView(y, above, 0, height, k),
+              false,
+              0,
               MatrixView.of(z));
           place(z, places, above, at, to);
         }
@@ -127,8 +139,12 @@ final class TransformedMatrix implements MetricFactors.Matrix {
     }
   }
 
-  /** to = rows [firstRow, firstRow + rows) of (H + raised I) P_b; {@code columns} is room for those of H. */
-  private void timesInverse(int firstRow, int rows, int b, double raised, FloatMatrix columns, FloatMatrix to) {
+  /**
+   * to = rows [firstRow, firstRow + rows) of (H + raised I) P_b; {@code columns} is room for those
+   * of H.
+   */
+  private void timesInverse(
+      int firstRow, int rows, int b, double raised, FloatMatrix columns, FloatMatrix to) {
     BlockTransform block = blocks.get(b);
     int k = block.k();
     int start = block.firstChannel();
@@ -140,10 +156,14 @@ final class TransformedMatrix implements MetricFactors.Matrix {
       int top = Math.max(firstRow, each.firstChannel());
       int bottom = Math.min(firstRow + rows, end);
       for (int row = top; row < bottom && width > 0; row++) {
-        long from = (long) (row - each.firstChannel()) * each.channels() + left - each.firstChannel();
+        long from =
+            (long) (row - each.firstChannel()) * each.channels() + left - each.firstChannel();
         long target = (long) (row - firstRow) * k + left - start;
         MemorySegment.copy(
-            each.moments().segment(), Float.BYTES * from, columns.segment(), Float.BYTES * target,
+            each.moments().segment(),
+            Float.BYTES * from,
+            columns.segment(),
+            Float.BYTES * target,
             (long) Float.BYTES * width);
       }
     }
@@ -151,6 +171,12 @@ final class TransformedMatrix implements MetricFactors.Matrix {
       columns.set(i - firstRow, i - start, (float) (columns.get(i - firstRow, i - start) + raised));
     }
     products.multiply(
-        1, MatrixView.of(columns), false, MatrixView.of(inverses.get(b)), false, 0, MatrixView.of(to));
+        1,
+        MatrixView.of(columns),
+        false,
+        MatrixView.of(inverses.get(b)),
+        false,
+        0,
+        MatrixView.of(to));
   }
 }

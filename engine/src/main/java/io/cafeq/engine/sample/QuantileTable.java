@@ -3,8 +3,9 @@ package io.cafeq.engine.sample;
 import io.cafeq.engine.sample.SampleShape.Distribution;
 
 /**
- * 65536 equally likely values of a distribution with mean 0 and variance 1, so that 16 random bits make a weight by one
- * look-up. Made by integrating the density and inverting the sum, in StrictMath: the same on every machine.
+ * 65536 equally likely values of a distribution with mean 0 and variance 1, so that 16 random bits
+ * make a weight by one look-up. Made by integrating the density and inverting the sum, in
+ * StrictMath: the same on every machine.
  */
 final class QuantileTable {
   static final int SIZE = 1 << 16;

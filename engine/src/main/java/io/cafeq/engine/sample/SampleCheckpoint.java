@@ -26,24 +26,28 @@ public final class SampleCheckpoint {
   private SampleCheckpoint() {}
 
   /**
-   * Writes config.json and the weights into a folder that is new or empty. Each weight depends on the seed, the
-   * tensor's name and its place alone. Throws EngineException: USAGE where the folder holds something, ENVIRONMENT
-   * where the disk is full, STOPPED; no weights are left then.
+   * Writes config.json and the weights into a folder that is new or empty. Each weight depends on
+   * the seed, the tensor's name and its place alone. Throws EngineException: USAGE where the folder
+   * holds something, ENVIRONMENT where the disk is full, STOPPED; no weights are left then.
    */
   public static void write(SampleShape shape, long seed, Path folder, StopFlag stop) {
     begin(folder);
-    Map<String, String> metadata = shape.tied() ? Map.of("lm_head.weight", "model.embed_tokens.weight") : Map.of();
+    Map<String, String> metadata =
+        shape.tied() ? Map.of("lm_head.weight", "model.embed_tokens.weight") : Map.of();
     try (Arena arena = Arena.ofConfined();
         ShardedWriter writer =
-            ShardedWriter.create(folder, ShardedWriter.spread(shape.tensors(), shape.largestShard()), metadata)) {
-      SampleWeights weights = new SampleWeights(QuantileTable.of(shape.distribution()), shape.dtype());
+            ShardedWriter.create(
+                folder, ShardedWriter.spread(shape.tensors(), shape.largestShard()), metadata)) {
+      SampleWeights weights =
+          new SampleWeights(QuantileTable.of(shape.distribution()), shape.dtype());
       MemorySegment piece = arena.allocate((long) PIECE * shape.dtype().bytes(), 64);
       for (Entry tensor : writer.order()) {
         write(shape, seed, tensor, weights, piece, writer, stop);
       }
       writer.finish();
       // Last, so that who finds it finds a whole model.
-      DurableFile.write(folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
+      DurableFile.write(
+          folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
     }
   }
 
@@ -53,7 +57,9 @@ public final class SampleCheckpoint {
       try (Stream<Path> entries = Files.list(folder)) {
         if (entries.findAny().isPresent()) {
           throw new EngineException(
-              FailureKind.USAGE, folder + ": expected an empty folder, found files in it", "Choose a new folder.");
+              FailureKind.USAGE,
+              folder + ": expected an empty folder, found files in it",
+              "Choose a new folder.");
         }
       }
     } catch (IOException e) {
@@ -73,7 +79,8 @@ public final class SampleCheckpoint {
     long elements = tensor.bytes() / size;
     boolean isMatrix = tensor.shape().size() == 2;
     int columns = Math.toIntExact(tensor.shape().getLast());
-    SampleWeights.Matrix matrix = new SampleWeights.Matrix(seed, tensor.name(), columns, shape.outlierShare());
+    SampleWeights.Matrix matrix =
+        new SampleWeights.Matrix(seed, tensor.name(), columns, shape.outlierShare());
     for (long first = 0; first < elements; first += PIECE) {
       stop.check();
       int count = (int) Math.min(PIECE, elements - first);
@@ -94,13 +101,15 @@ public final class SampleCheckpoint {
     ObjectNode config = new JsonMapper().createObjectNode();
     config.putArray("architectures").add("LlamaForCausalLM");
     config.put("model_type", "llama");
-    config.put("torch_dtype", switch (shape.dtype()) {
-      case BF16 -> "bfloat16";
-      case F16 -> "float16";
-      case F32 -> "float32";
-      case F64, F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
-          throw new IllegalStateException(shape.dtype().name().toLowerCase(Locale.ROOT));
-    });
+    config.put(
+        "torch_dtype",
+        switch (shape.dtype()) {
+          case BF16 -> "bfloat16";
+          case F16 -> "float16";
+          case F32 -> "float32";
+          case F64, F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
+              throw new IllegalStateException(shape.dtype().name().toLowerCase(Locale.ROOT));
+        });
     config.put("hidden_size", shape.hidden());
     config.put("intermediate_size", shape.intermediate());
     config.put("num_hidden_layers", shape.layers());

@@ -14,7 +14,8 @@ import java.util.List;
  * @param dtype BF16, F16 or F32
  * @param tied whether the output layer shares the embedding's weights
  * @param distribution of the weights
- * @param outlierShare part of the input channels whose weights are several times larger than the others, 0 to 1
+ * @param outlierShare part of the input channels whose weights are several times larger than the
+ *     others, 0 to 1
  * @param largestShard bytes of data in one file at most
  */
 public record SampleShape(
@@ -41,12 +42,18 @@ public record SampleShape(
   private static final double DEFAULT_OUTLIERS = 1.0 / 64;
 
   public SampleShape {
-    if (layers < 1 || hidden < 1 || intermediate < 1 || heads < 1 || keyValueHeads < 1 || vocabulary < 1
+    if (layers < 1
+        || hidden < 1
+        || intermediate < 1
+        || heads < 1
+        || keyValueHeads < 1
+        || vocabulary < 1
         || largestShard < 1) {
       throw new IllegalArgumentException("all dimensions must be at least 1");
     }
     if (hidden % heads != 0 || heads % keyValueHeads != 0) {
-      throw new IllegalArgumentException("heads must divide hidden, and keyValueHeads must divide heads");
+      throw new IllegalArgumentException(
+          "heads must divide hidden, and keyValueHeads must divide heads");
     }
     if (dtype != Dtype.BF16 && dtype != Dtype.F16 && dtype != Dtype.F32) {
       throw new IllegalArgumentException("dtype must be BF16, F16 or F32, found " + dtype);
@@ -59,13 +66,23 @@ public record SampleShape(
   /** 13.9 million weights in four layers, one file of 28 MB. */
   public static SampleShape demo() {
     return new SampleShape(
-        4, 512, 1408, 8, 4, 4096, Dtype.BF16, true, Distribution.STUDENT, DEFAULT_OUTLIERS, DEFAULT_SHARD);
+        4,
+        512,
+        1408,
+        8,
+        4,
+        4096,
+        Dtype.BF16,
+        true,
+        Distribution.STUDENT,
+        DEFAULT_OUTLIERS,
+        DEFAULT_SHARD);
   }
 
   /**
-   * A BF16 model whose tensors have at most {@code bytes} bytes, and no less than nine tenths of that; at least 1 MB.
-   * As wide as it can be with four layers or more, up to the 4096 channels of the common models of 7 and 8 billion
-   * weights.
+   * A BF16 model whose tensors have at most {@code bytes} bytes, and no less than nine tenths of
+   * that; at least 1 MB. As wide as it can be with four layers or more, up to the 4096 channels of
+   * the common models of 7 and 8 billion weights.
    */
   public static SampleShape ofBytes(long bytes) {
     if (bytes < 1_000_000) {
@@ -88,27 +105,64 @@ public record SampleShape(
   private static SampleShape sized(int layers, int hidden, int intermediate) {
     int heads = Math.max(4, hidden / 128);
     return new SampleShape(
-        layers, hidden, intermediate, heads, heads / 4, hidden * 4, Dtype.BF16, true, Distribution.STUDENT,
-        DEFAULT_OUTLIERS, DEFAULT_SHARD);
+        layers,
+        hidden,
+        intermediate,
+        heads,
+        heads / 4,
+        hidden * 4,
+        Dtype.BF16,
+        true,
+        Distribution.STUDENT,
+        DEFAULT_OUTLIERS,
+        DEFAULT_SHARD);
   }
 
   /** The same with files of at most that many bytes of data. */
   public SampleShape withLargestShard(long bytes) {
     return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, tied, distribution, outlierShare, bytes);
+        layers,
+        hidden,
+        intermediate,
+        heads,
+        keyValueHeads,
+        vocabulary,
+        dtype,
+        tied,
+        distribution,
+        outlierShare,
+        bytes);
   }
 
   /** The same with another element type. */
   public SampleShape withDtype(Dtype other) {
     return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, other, tied, distribution, outlierShare,
+        layers,
+        hidden,
+        intermediate,
+        heads,
+        keyValueHeads,
+        vocabulary,
+        other,
+        tied,
+        distribution,
+        outlierShare,
         largestShard);
   }
 
   /** The same with or without an output layer of its own. */
   public SampleShape withTied(boolean other) {
     return new SampleShape(
-        layers, hidden, intermediate, heads, keyValueHeads, vocabulary, dtype, other, distribution, outlierShare,
+        layers,
+        hidden,
+        intermediate,
+        heads,
+        keyValueHeads,
+        vocabulary,
+        dtype,
+        other,
+        distribution,
+        outlierShare,
         largestShard);
   }
 

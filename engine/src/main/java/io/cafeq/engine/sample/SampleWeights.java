@@ -8,13 +8,16 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The weights of one tensor by position: a hash of seed, name and position gives each, so that files, pieces and
- * threads change nothing. Rows differ in scale by up to two, and a share of the input channels is 4 to 12 times larger.
+ * The weights of one tensor by position: a hash of seed, name and position gives each, so that
+ * files, pieces and threads change nothing. Rows differ in scale by up to two, and a share of the
+ * input channels is 4 to 12 times larger.
  */
 final class SampleWeights {
   static final int TILE = 1 << 14;
-  private static final ValueLayout.OfShort SHORTS = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat FLOATS = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORTS =
+      ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOATS =
+      ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final float DEVIATION = 0.02f;
   private static final int LANES = 4;
   private static final long ROW_SALT = 0x5DEECE66DL;
@@ -46,7 +49,10 @@ final class SampleWeights {
     }
   }
 
-  /** The {@code count} weights from {@code element} on, a multiple of four, into {@code target}; at most one tile. */
+  /**
+   * The {@code count} weights from {@code element} on, a multiple of four, into {@code target}; at
+   * most one tile.
+   */
   void matrix(Matrix matrix, long element, int count, MemorySegment target) {
     draw(matrix.key, element, count);
     float[] scales = matrix.columnScales;
@@ -118,7 +124,10 @@ final class SampleWeights {
     return key;
   }
 
-  /** A bijection of 64 bits in which every input bit reaches every output bit: two rounds of xor-shift and multiply. */
+  /**
+   * A bijection of 64 bits in which every input bit reaches every output bit: two rounds of
+   * xor-shift and multiply.
+   */
   private static long mix(long value) {
     long x = value * 0x9E3779B97F4A7C15L;
     x = (x ^ (x >>> 32)) * 0xD6E8FEB86659FD93L;

@@ -3,10 +3,11 @@ package io.cafeq.engine.statistics;
 import java.util.Optional;
 
 /**
- * What a matrix is multiplied with. Matrices that read the same input (queries, keys and values; gate and up) have the same.
+ * What a matrix is multiplied with. Matrices that read the same input (queries, keys and values;
+ * gate and up) have the same.
  *
- * @param name such as {@code model.layers.0.self_attn}, {@code model.layers.0.mlp.down_proj.weight} or {@code
- *     model.layers.0.mlp.experts.3}
+ * @param name such as {@code model.layers.0.self_attn}, {@code model.layers.0.mlp.down_proj.weight}
+ *     or {@code model.layers.0.mlp.experts.3}
  * @param channels of the input
  * @param fallBack of one expert's input: that of all experts of the layer together
  */

@@ -4,8 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How the channels of an input are cut into blocks on the diagonal. An input of at most {@code width} channels is one block; a
- * wider one is cut into the fewest pieces that are not above it, equal but for the last. Depends on the two numbers alone.
+ * How the channels of an input are cut into blocks on the diagonal. An input of at most {@code
+ * width} channels is one block; a wider one is cut into the fewest pieces that are not above it,
+ * equal but for the last. Depends on the two numbers alone.
  *
  * @param spans in the order of the channels, all of them, without gaps
  */
@@ -25,7 +26,9 @@ public record MomentBlocks(List<Span> spans) {
     }
   }
 
-  /** @param width the most channels of a block, at least 8 */
+  /**
+   * @param width the most channels of a block, at least 8
+   */
   public static MomentBlocks of(int channels, int width) {
     if (channels < 1 || width < GRAIN) {
       throw new IllegalArgumentException(channels + " channels in blocks of " + width);

@@ -21,15 +21,17 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * The file of one layer's moments: safetensors, so that anything can read it. Of each input and block a tensor {@code
- * INPUT#00000} of F32 [n (n + 1) / 2]: the upper triangle row by row, means over tokens, not damped. {@code __metadata__} holds
- * what is in {@link Origin}, {@code payload_sha256} over the tensors' bytes in the file's order, {@code header_sha256} over the
- * header with 64 zeros in its own place, and for every input {@code tokens:INPUT}. An expert that saw too few tokens has the
- * count and no tensor.
+ * The file of one layer's moments: safetensors, so that anything can read it. Of each input and
+ * block a tensor {@code INPUT#00000} of F32 [n (n + 1) / 2]: the upper triangle row by row, means
+ * over tokens, not damped. {@code __metadata__} holds what is in {@link Origin}, {@code
+ * payload_sha256} over the tensors' bytes in the file's order, {@code header_sha256} over the
+ * header with 64 zeros in its own place, and for every input {@code tokens:INPUT}. An expert that
+ * saw too few tokens has the count and no tensor.
  */
 public final class MomentFile {
   /** Little-endian, wherever this runs. */
-  static final ValueLayout.OfFloat FLOATS = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
+  static final ValueLayout.OfFloat FLOATS =
+      ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   static final String IDENTITY = "identity";
   static final String KERNEL = "kernel";
@@ -63,8 +65,8 @@ public final class MomentFile {
   private record Block(SafetensorsWriter.Entry entry, MomentSums sums, int number) {}
 
   /**
-   * Writes the file, synced and renamed. Throws with kind CHECKPOINT where moments are not finite, ENVIRONMENT where the disk is
-   * full, STOPPED; leaves nothing under the name then.
+   * Writes the file, synced and renamed. Throws with kind CHECKPOINT where moments are not finite,
+   * ENVIRONMENT where the disk is full, STOPPED; leaves nothing under the name then.
    */
   public static Receipt write(Path file, Origin origin, List<MomentSums> inputs, StopFlag stop) {
     List<Block> blocks = new ArrayList<>();
@@ -75,7 +77,8 @@ public final class MomentFile {
         for (int i = 0; i < sums.blocks().spans().size(); i++) {
           String name = tensor(sums.input().name(), i);
           long packed = sums.blocks().spans().get(i).packed();
-          blocks.add(new Block(new SafetensorsWriter.Entry(name, Dtype.F32, List.of(packed)), sums, i));
+          blocks.add(
+              new Block(new SafetensorsWriter.Entry(name, Dtype.F32, List.of(packed)), sums, i));
         }
       }
     }
@@ -118,7 +121,8 @@ public final class MomentFile {
     }
   }
 
-  private static void pieces(Block block, MemorySegment piece, StopFlag stop, Consumer<MemorySegment> consumer) {
+  private static void pieces(
+      Block block, MemorySegment piece, StopFlag stop, Consumer<MemorySegment> consumer) {
     int channels = block.sums().blocks().spans().get(block.number()).count();
     long filled = 0;
     for (int row = 0; row < channels; row++) {

@@ -30,9 +30,9 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One layer's file of moments, open. The header makes sense once this is made; that all of the file is what was written is known
- * once {@link #requireIntact} has returned.
- * Whatever is wrong with the file is an EngineException of kind RESULT. Used by one thread.
+ * One layer's file of moments, open. The header makes sense once this is made; that all of the file
+ * is what was written is known once {@link #requireIntact} has returned. Whatever is wrong with the
+ * file is an EngineException of kind RESULT. Used by one thread.
  */
 public final class MomentReader implements AutoCloseable {
   private static final long SCRATCH = 1L << 20;
@@ -103,8 +103,10 @@ public final class MomentReader implements AutoCloseable {
     try (InputStream in = Files.newInputStream(file)) {
       ByteBuffer length = ByteBuffer.wrap(in.readNBytes(Long.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
       // each byte a character, so that nothing is lost on the way
-      String header = new String(in.readNBytes((int) length.getLong()), StandardCharsets.ISO_8859_1);
-      digest.update(header.replace(stored, MomentFile.NO_HASH).getBytes(StandardCharsets.ISO_8859_1));
+      String header =
+          new String(in.readNBytes((int) length.getLong()), StandardCharsets.ISO_8859_1);
+      digest.update(
+          header.replace(stored, MomentFile.NO_HASH).getBytes(StandardCharsets.ISO_8859_1));
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
     }
@@ -126,7 +128,8 @@ public final class MomentReader implements AutoCloseable {
     }
     int found = stored.stream().mapToInt(MomentReader::channels).sum();
     if (found != channels) {
-      throw damaged(file, "input " + input + " should have " + channels + " channels, found " + found);
+      throw damaged(
+          file, "input " + input + " should have " + channels + " channels, found " + found);
     }
     List<InputMoments.Block> moments = new ArrayList<>();
     int first = 0;
@@ -152,7 +155,9 @@ public final class MomentReader implements AutoCloseable {
   private void readHeader() {
     for (Map.Entry<String, String> entry : opened.metadata().entrySet()) {
       if (entry.getKey().startsWith(MomentFile.TOKENS)) {
-        tokens.put(entry.getKey().substring(MomentFile.TOKENS.length()), count(entry.getKey(), entry.getValue()));
+        tokens.put(
+            entry.getKey().substring(MomentFile.TOKENS.length()),
+            count(entry.getKey(), entry.getValue()));
       }
     }
     origin();
@@ -163,12 +168,22 @@ public final class MomentReader implements AutoCloseable {
     for (TensorInfo tensor : tensors) {
       String input = tensor.name().substring(0, Math.max(0, tensor.name().lastIndexOf('#')));
       List<TensorInfo> ofInput = blocks.computeIfAbsent(input, name -> new ArrayList<>());
-      boolean fits = tensor.dtype() == Dtype.F32 && tensor.shape().size() == 1 && channels(tensor) > 0
-          && tokens.getOrDefault(input, 0L) > 0
-          && tensor.name().equals(MomentFile.tensor(input, ofInput.size()));
+      boolean fits =
+          tensor.dtype() == Dtype.F32
+              && tensor.shape().size() == 1
+              && channels(tensor) > 0
+              && tokens.getOrDefault(input, 0L) > 0
+              && tensor.name().equals(MomentFile.tensor(input, ofInput.size()));
       if (!fits) {
-        throw damaged(file, "tensor " + tensor.name() + " of " + tensor.dtype() + " " + tensor.shape()
-            + " is no upper triangle of an input's next block");
+        throw damaged(
+            file,
+            "tensor "
+                + tensor.name()
+                + " of "
+                + tensor.dtype()
+                + " "
+                + tensor.shape()
+                + " is no upper triangle of an input's next block");
       }
       ofInput.add(tensor);
     }
@@ -183,7 +198,8 @@ public final class MomentReader implements AutoCloseable {
     } catch (NumberFormatException e) {
       throw damaged(file, "metadata " + key + " should be a number, found " + value, e);
     }
-    throw damaged(file, "metadata " + key + " should be a number that is not negative, found " + value);
+    throw damaged(
+        file, "metadata " + key + " should be a number that is not negative, found " + value);
   }
 
   private String metadata(String key) {
@@ -221,21 +237,34 @@ public final class MomentReader implements AutoCloseable {
       read(tensor, at, scratch.asSlice(0, bytes));
       long from = 0;
       for (; row < last; row++) {
-        MemorySegment.copy(scratch, MomentFile.FLOATS, from, square.segment(), ValueLayout.JAVA_FLOAT,
-            ((long) row * size + row) * Float.BYTES, size - row);
+        MemorySegment.copy(
+            scratch,
+            MomentFile.FLOATS,
+            from,
+            square.segment(),
+            ValueLayout.JAVA_FLOAT,
+            ((long) row * size + row) * Float.BYTES,
+            size - row);
         from += rowBytes(size, row);
       }
       at += bytes;
     }
   }
 
-  private void readLongRow(TensorInfo tensor, long at, FloatMatrix square, int row, MemorySegment scratch) {
+  private void readLongRow(
+      TensorInfo tensor, long at, FloatMatrix square, int row, MemorySegment scratch) {
     long target = ((long) row * square.columns() + row) * Float.BYTES;
     long bytes = rowBytes(square.columns(), row);
     for (long done = 0; done < bytes; done += scratch.byteSize()) {
       MemorySegment piece = scratch.asSlice(0, Math.min(scratch.byteSize(), bytes - done));
       read(tensor, at + done, piece);
-      MemorySegment.copy(piece, MomentFile.FLOATS, 0, square.segment(), ValueLayout.JAVA_FLOAT, target + done,
+      MemorySegment.copy(
+          piece,
+          MomentFile.FLOATS,
+          0,
+          square.segment(),
+          ValueLayout.JAVA_FLOAT,
+          target + done,
           piece.byteSize() / Float.BYTES);
     }
   }
@@ -244,7 +273,10 @@ public final class MomentReader implements AutoCloseable {
     return (long) (size - row) * Float.BYTES;
   }
 
-  /** In tiles, so that neither side of the diagonal is walked through by columns of the whole matrix. */
+  /**
+   * In tiles, so that neither side of the diagonal is walked through by columns of the whole
+   * matrix.
+   */
   private static void mirror(FloatMatrix square) {
     int size = square.columns();
     for (int top = 0; top < size; top += TILE) {

@@ -12,17 +12,19 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Sums of x x^T over tokens for one input, in blocks on the diagonal; of each block the upper triangle, in bands of rows. Borrows
- * its memory from an arena. Not thread-safe.
+ * Sums of x x^T over tokens for one input, in blocks on the diagonal; of each block the upper
+ * triangle, in bands of rows. Borrows its memory from an arena. Not thread-safe.
  *
- * <p>Up to 512 tokens are summed by one product of floats, and these sums one after the other in float. A sum's relative error
- * is so at most (512 + pieces) 2^-24 of the sum of the absolute values: 3e-5 for 4096 tokens, and some hundred times less as
- * errors fall in practice, far below what a sample of tokens says of the next one. The pieces depend on the tokens that came in
- * one call alone, so that the same calls give the same bits.
+ * <p>Up to 512 tokens are summed by one product of floats, and these sums one after the other in
+ * float. A sum's relative error is so at most (512 + pieces) 2^-24 of the sum of the absolute
+ * values: 3e-5 for 4096 tokens, and some hundred times less as errors fall in practice, far below
+ * what a sample of tokens says of the next one. The pieces depend on the tokens that came in one
+ * call alone, so that the same calls give the same bits.
  */
 public final class MomentSums {
   private static final int BAND = 512;
   private static final int PIECE = 512;
+
   /** Moments of fewer tokens than that say little, however few the channels. */
   private static final int LEAST_TOKENS = 64;
 
@@ -40,7 +42,9 @@ public final class MomentSums {
     for (MomentBlocks.Span span : blocks.spans()) {
       List<FloatMatrix> ofBlock = new ArrayList<>();
       for (int first = 0; first < span.count(); first += BAND) {
-        ofBlock.add(FloatMatrix.allocate(arena, Math.min(BAND, span.count() - first), span.count() - first));
+        ofBlock.add(
+            FloatMatrix.allocate(
+                arena, Math.min(BAND, span.count() - first), span.count() - first));
       }
       bands.add(ofBlock);
       widest = Math.max(widest, span.count());
@@ -53,15 +57,17 @@ public final class MomentSums {
     long bytes = 0;
     for (MomentBlocks.Span span : MomentBlocks.of(channels, width).spans()) {
       for (int first = 0; first < span.count(); first += BAND) {
-        bytes += (long) Math.min(BAND, span.count() - first) * (span.count() - first) * Float.BYTES + 64;
+        bytes +=
+            (long) Math.min(BAND, span.count() - first) * (span.count() - first) * Float.BYTES + 64;
       }
     }
     return bytes;
   }
 
   /**
-   * Tokens from which on one expert's own moments are used instead of those of all experts of its layer. With fewer than half as
-   * many tokens as channels most directions have never been seen, and rounding would push its errors there.
+   * Tokens from which on one expert's own moments are used instead of those of all experts of its
+   * layer. With fewer than half as many tokens as channels most directions have never been seen,
+   * and rounding would push its errors there.
    */
   public static long enoughTokens(int channels) {
     return Math.max(LEAST_TOKENS, channels / 2);
@@ -80,7 +86,10 @@ public final class MomentSums {
     return tokens;
   }
 
-  /** Whether these moments are to be used: some were seen, and those of one expert are enough to stand for themselves. */
+  /**
+   * Whether these moments are to be used: some were seen, and those of one expert are enough to
+   * stand for themselves.
+   */
   public boolean isEnough() {
     return tokens >= (input.fallBack().isPresent() ? enoughTokens(input.channels()) : 1);
   }
@@ -113,8 +122,8 @@ public final class MomentSums {
   }
 
   /**
-   * The means of one row of a block's upper triangle, from the diagonal on, into a native segment of exactly that size. Throws
-   * with kind CHECKPOINT where they are not finite.
+   * The means of one row of a block's upper triangle, from the diagonal on, into a native segment
+   * of exactly that size. Throws with kind CHECKPOINT where they are not finite.
    */
   void means(int block, int rowOfBlock, MemorySegment target) {
     FloatMatrix band = bands.get(block).get(rowOfBlock / BAND);
@@ -131,7 +140,9 @@ public final class MomentSums {
     if (Float.isNaN(probe)) {
       throw new EngineException(
           FailureKind.CHECKPOINT,
-          "the input " + input.name() + " has values that are not finite, or too large to be squared",
+          "the input "
+              + input.name()
+              + " has values that are not finite, or too large to be squared",
           "Check that the checkpoint is one of a trained model, or quantize it into another folder "
               + "with --statistics none.");
     }

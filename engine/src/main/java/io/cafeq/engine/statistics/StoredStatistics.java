@@ -10,8 +10,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /**
- * The moments in a folder of files, one a layer. A file is compared with its hashes when it is first read. Safe for use by
- * several threads.
+ * The moments in a folder of files, one a layer. A file is compared with its hashes when it is
+ * first read. Safe for use by several threads.
  */
 public final class StoredStatistics implements InputStatistics {
   private final Path folder;
@@ -25,7 +25,8 @@ public final class StoredStatistics implements InputStatistics {
    * @param width the most channels of a block
    * @param layerOf the layer of an input by its name; empty for inputs of which nothing is taken
    */
-  public StoredStatistics(Path folder, int width, Function<String, OptionalInt> layerOf, StopFlag stop) {
+  public StoredStatistics(
+      Path folder, int width, Function<String, OptionalInt> layerOf, StopFlag stop) {
     this.folder = folder;
     this.width = width;
     this.layerOf = layerOf;
@@ -44,10 +45,12 @@ public final class StoredStatistics implements InputStatistics {
       return Optional.empty();
     }
     try (MomentReader reader = MomentReader.open(folder.resolve(fileName(layer.getAsInt())))) {
-      checked.computeIfAbsent(layer.getAsInt(), number -> {
-        reader.requireIntact(stop);
-        return true;
-      });
+      checked.computeIfAbsent(
+          layer.getAsInt(),
+          number -> {
+            reader.requireIntact(stop);
+            return true;
+          });
       String name = reader.has(input.name()) ? input.name() : input.fallBack().orElse(input.name());
       return reader.read(name, input.channels(), arena);
     }
@@ -56,6 +59,8 @@ public final class StoredStatistics implements InputStatistics {
   /** From the shape alone, so that it is known before there is a file. */
   @Override
   public long bytes(MatrixInput input) {
-    return layerOf.apply(input.name()).isPresent() ? MomentBlocks.of(input.channels(), width).squareBytes() : 0;
+    return layerOf.apply(input.name()).isPresent()
+        ? MomentBlocks.of(input.channels(), width).squareBytes()
+        : 0;
   }
 }

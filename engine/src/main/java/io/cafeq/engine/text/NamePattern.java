@@ -3,7 +3,10 @@ package io.cafeq.engine.text;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Regular expressions for {@code include} and {@code exclude} that a person can paste between single quotes. */
+/**
+ * Regular expressions for {@code include} and {@code exclude} that a person can paste between
+ * single quotes.
+ */
 public final class NamePattern {
   private static final int MOST_NAMED = 4;
 
@@ -29,19 +32,30 @@ public final class NamePattern {
     return names.stream().map(NamePattern::literal).collect(Collectors.joining("|"));
   }
 
-  /** Matches these names and those that differ from them in their numbers alone, such as those of other layers. */
+  /**
+   * Matches these names and those that differ from them in their numbers alone, such as those of
+   * other layers.
+   */
   public static String ofKinds(List<String> names) {
-    return names.stream().map(name -> literal(name).replaceAll("[0-9]+", "\\\\d+")).distinct()
+    return names.stream()
+        .map(name -> literal(name).replaceAll("[0-9]+", "\\\\d+"))
+        .distinct()
         .collect(Collectors.joining("|"));
   }
 
   /** Characters that a shell or a reader could take for another are matched by their class. */
   private static String literal(String name) {
     StringBuilder text = new StringBuilder();
-    name.codePoints().forEach(character -> {
-      boolean plain = character < 128 && (Character.isLetterOrDigit(character) || character == '_' || character == '-');
-      text.append(plain ? Character.toString(character) : character == '.' ? "\\." : "\\W");
-    });
+    name.codePoints()
+        .forEach(
+            character -> {
+              boolean plain =
+                  character < 128
+                      && (Character.isLetterOrDigit(character)
+                          || character == '_'
+                          || character == '-');
+              text.append(plain ? Character.toString(character) : character == '.' ? "\\." : "\\W");
+            });
     return text.toString();
   }
 }

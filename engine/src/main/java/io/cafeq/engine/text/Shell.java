@@ -8,15 +8,17 @@ public final class Shell {
   private Shell() {}
 
   /**
-   * As it is where a shell reads it as one plain word, else in single quotes; in those of bash and zsh, byte by byte, where
-   * it holds what a terminal does not show.
+   * As it is where a shell reads it as one plain word, else in single quotes; in those of bash and
+   * zsh, byte by byte, where it holds what a terminal does not show.
    */
   public static String quoted(Path path) {
     String text = path.toString();
     if (text.matches("[A-Za-z0-9_./:@%+=,-]+")) {
       return text;
     }
-    return VisibleText.line(text).equals(text) ? "'" + text.replace("'", "'\\''") + "'" : "$'" + bytes(text) + "'";
+    return VisibleText.line(text).equals(text)
+        ? "'" + text.replace("'", "'\\''") + "'"
+        : "$'" + bytes(text) + "'";
   }
 
   private static String bytes(String text) {

@@ -5,20 +5,27 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Escapes text from files before people or terminals see it. Whatever does not print as itself becomes its escape in JSON, a
- * backslash, a u and four hexadecimal digits for each UTF-16 unit: control characters (escape sequences of terminals begin with one), line and
- * paragraph separators, format characters (bidirectional overrides, zero-width joiners, tags), characters that are
- * drawn as nothing, spaces other than the usual one, halves of surrogate pairs, private and unassigned characters.
+ * Escapes text from files before people or terminals see it. Whatever does not print as itself
+ * becomes its escape in JSON, a backslash, a u and four hexadecimal digits for each UTF-16 unit:
+ * control characters (escape sequences of terminals begin with one), line and paragraph separators,
+ * format characters (bidirectional overrides, zero-width joiners, tags), characters that are drawn
+ * as nothing, spaces other than the usual one, halves of surrogate pairs, private and unassigned
+ * characters.
  *
- * <p>A backslash stays as it is, so that escaped text can be escaped again without change, and applied to JSON the
- * result is JSON of the same value: outside of strings JSON has none of these characters but line feeds.
+ * <p>A backslash stays as it is, so that escaped text can be escaped again without change, and
+ * applied to JSON the result is JSON of the same value: outside of strings JSON has none of these
+ * characters but line feeds.
  */
 public final class VisibleText {
   private static final int LONGEST_NAME = 200;
   private static final int LONGEST_WORD = 1000;
 
-  /** Unicode's Default_Ignorable_Code_Point beyond the format characters, in ranges that Java has no name for. */
-  private static final Set<Integer> DRAWN_AS_NOTHING = Set.of(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0);
+  /**
+   * Unicode's Default_Ignorable_Code_Point beyond the format characters, in ranges that Java has no
+   * name for.
+   */
+  private static final Set<Integer> DRAWN_AS_NOTHING =
+      Set.of(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0);
 
   private VisibleText() {}
 
@@ -32,7 +39,9 @@ public final class VisibleText {
     return escaped(text, true);
   }
 
-  /** A message of one line that may hold names of any length: words of over 1000 characters are cut. */
+  /**
+   * A message of one line that may hold names of any length: words of over 1000 characters are cut.
+   */
   public static String message(String text) {
     String line = line(text);
     if (line.length() <= LONGEST_WORD) {
@@ -62,15 +71,17 @@ public final class VisibleText {
       return text;
     }
     StringBuilder shown = new StringBuilder(text.length() + 16);
-    text.codePoints().forEach(c -> {
-      if (stays(c, lineFeedsStay)) {
-        shown.appendCodePoint(c);
-      } else {
-        for (char unit : Character.toChars(c)) {
-          shown.append(String.format("\\u%04x", (int) unit));
-        }
-      }
-    });
+    text.codePoints()
+        .forEach(
+            c -> {
+              if (stays(c, lineFeedsStay)) {
+                shown.appendCodePoint(c);
+              } else {
+                for (char unit : Character.toChars(c)) {
+                  shown.append(String.format("\\u%04x", (int) unit));
+                }
+              }
+            });
     return shown.toString();
   }
 
@@ -78,14 +89,24 @@ public final class VisibleText {
     return isVisible(character) || lineFeedsStay && character == '\n';
   }
 
-  /** Whether a terminal draws the character as something that can be told from nothing, and obeys it in nothing. */
+  /**
+   * Whether a terminal draws the character as something that can be told from nothing, and obeys it
+   * in nothing.
+   */
   static boolean isVisible(int character) {
     if (character < 0x7F) {
       return character >= ' ';
     }
     return switch (Character.getType(character)) {
-      case Character.CONTROL, Character.FORMAT, Character.SURROGATE, Character.PRIVATE_USE, Character.UNASSIGNED,
-          Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR, Character.SPACE_SEPARATOR -> false;
+      case Character.CONTROL,
+          Character.FORMAT,
+          Character.SURROGATE,
+          Character.PRIVATE_USE,
+          Character.UNASSIGNED,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR,
+          Character.SPACE_SEPARATOR ->
+          false;
       default -> !DRAWN_AS_NOTHING.contains(character) && !isVariationSelector(character);
     };
   }

@@ -1,6 +1,4 @@
-/**
- * Untrusted text, made safe to show. Start at {@link io.cafeq.engine.text.VisibleText}.
- */
+/** Untrusted text, made safe to show. Start at {@link io.cafeq.engine.text.VisibleText}. */
 @NullMarked
 package io.cafeq.engine.text;
 

@@ -6,10 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Learns M by Adam(0.9, 0.999), on the smoothed loss with p = 8, 16, 32, 64, 128 in five equal stages, or on the true
- * one: rate {@value #RATE}/sqrt(k) falling linearly to 0, rows of M brought back to length 1 after each step (the loss
- * does not depend on them). Every {@value #CHECK_INTERVAL} steps, and at the end, the blocks with the smallest true
- * loss so far are kept.
+ * Learns M by Adam(0.9, 0.999), on the smoothed loss with p = 8, 16, 32, 64, 128 in five equal
+ * stages, or on the true one: rate {@value #RATE}/sqrt(k) falling linearly to 0, rows of M brought
+ * back to length 1 after each step (the loss does not depend on them). Every {@value
+ * #CHECK_INTERVAL} steps, and at the end, the blocks with the smallest true loss so far are kept.
  */
 public final class BlockLearner {
   static final double RATE = 0.3;
@@ -32,7 +32,12 @@ public final class BlockLearner {
    * @return the best blocks seen, by the true loss, which may be the starts
    */
   public static List<double[]> learn(
-      Objective objective, List<Integer> sizes, List<double[]> starts, Loss loss, int steps, StopFlag stop) {
+      Objective objective,
+      List<Integer> sizes,
+      List<double[]> starts,
+      Loss loss,
+      int steps,
+      StopFlag stop) {
     List<double[]> blocks = new ArrayList<>();
     List<double[]> firsts = new ArrayList<>();
     List<double[]> seconds = new ArrayList<>();
@@ -45,10 +50,11 @@ public final class BlockLearner {
     double bestLoss = Double.POSITIVE_INFINITY;
     for (int step = 0; step < steps; step++) {
       stop.check();
-      Objective.Evaluation evaluation = switch (loss) {
-        case P_NORM -> objective.smooth(blocks, 8 << (5 * step / steps));
-        case HARD -> objective.subgradient(blocks);
-      };
+      Objective.Evaluation evaluation =
+          switch (loss) {
+            case P_NORM -> objective.smooth(blocks, 8 << (5 * step / steps));
+            case HARD -> objective.subgradient(blocks);
+          };
       if (step % CHECK_INTERVAL == 0 && evaluation.hardLoss() < bestLoss) {
         bestLoss = evaluation.hardLoss();
         best = copies(blocks);
@@ -67,7 +73,8 @@ public final class BlockLearner {
     return objective.hard(blocks) < bestLoss ? blocks : best;
   }
 
-  private static void adam(double[] m, double[] gradient, double[] first, double[] second, double rate, int time) {
+  private static void adam(
+      double[] m, double[] gradient, double[] first, double[] second, double rate, int time) {
     double firstScale = 1 / (1 - StrictMath.pow(FIRST_DECAY, time));
     double secondScale = 1 / (1 - StrictMath.pow(SECOND_DECAY, time));
     for (int i = 0; i < m.length; i++) {

@@ -3,8 +3,8 @@ package io.cafeq.engine.transform;
 import java.util.Optional;
 
 /**
- * One finished block as the rounding needs it: what is quantized is V = {@link #forward} W_b, and the error of codes is
- * measured by ||T (codes' values - V)||_F.
+ * One finished block as the rounding needs it: what is quantized is V = {@link #forward} W_b, and
+ * the error of codes is measured by ||T (codes' values - V)||_F.
  *
  * @param source where the block comes from
  * @param forward row-major [k, k]
@@ -19,7 +19,10 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
     int k();
   }
 
-  /** M is the inverse of P <em>as stored</em>, and the error is that with the transform undone: P = Q T. */
+  /**
+   * M is the inverse of P <em>as stored</em>, and the error is that with the transform undone: P =
+   * Q T.
+   */
   public record Stored(StoredTransform transform) implements Source {
     @Override
     public int firstChannel() {
@@ -32,7 +35,10 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
     }
   }
 
-  /** Nothing is stored: the map is folded into what is quantized, and the metric T^T T comes from elsewhere. */
+  /**
+   * Nothing is stored: the map is folded into what is quantized, and the metric T^T T comes from
+   * elsewhere.
+   */
   public record Measured(int firstChannel, int k) implements Source {}
 
   /** Empty where the stored P has no finite inverse. */
@@ -51,14 +57,16 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
    * @param forward row-major [k, k]
    * @param triangle T, upper triangular
    */
-  public static Optional<BlockTransform> of(int firstChannel, int k, double[] forward, double[] triangle) {
+  public static Optional<BlockTransform> of(
+      int firstChannel, int k, double[] forward, double[] triangle) {
     return of(new Measured(firstChannel, k), forward, triangle);
   }
 
   /** The same map and metric, shared, for other channels; for blocks of which nothing is stored. */
   public BlockTransform at(int firstChannel) {
     return switch (source) {
-      case Measured(int first, int k) -> new BlockTransform(new Measured(firstChannel, k), forward, correction, diagonal);
+      case Measured(int first, int k) ->
+          new BlockTransform(new Measured(firstChannel, k), forward, correction, diagonal);
       case Stored stored -> throw new IllegalStateException("a stored block has its channels");
     };
   }
@@ -101,7 +109,8 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
   /** The map in doubles. */
   public double[] exactForward() {
     return switch (source) {
-      case Stored(StoredTransform transform) -> SquareMatrices.invert(doubles(transform.inverse()), k());
+      case Stored(StoredTransform transform) ->
+          SquareMatrices.invert(doubles(transform.inverse()), k());
       case Measured measured -> doubles(forward);
     };
   }
@@ -109,7 +118,8 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
   /** T in doubles. */
   public double[] exactTriangle() {
     return switch (source) {
-      case Stored(StoredTransform transform) -> SquareMatrices.upperTriangular(doubles(transform.inverse()), k());
+      case Stored(StoredTransform transform) ->
+          SquareMatrices.upperTriangular(doubles(transform.inverse()), k());
       case Measured measured -> triangle();
     };
   }
@@ -125,9 +135,14 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
     return t;
   }
 
-  /** The sign bits of a Hadamard block, which needs no multiplications and no corrections: nearest plane is nearest there. */
+  /**
+   * The sign bits of a Hadamard block, which needs no multiplications and no corrections: nearest
+   * plane is nearest there.
+   */
   public Optional<byte[]> signs() {
-    return stored().filter(known -> known.format() == StoredTransform.Format.HADAMARD).map(StoredTransform::data);
+    return stored()
+        .filter(known -> known.format() == StoredTransform.Format.HADAMARD)
+        .map(StoredTransform::data);
   }
 
   private static double[] doubles(float[] values) {

@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What errors of a block's channels cost. With H the second moments of the inputs that a block meets, an error E [k, n] of its
- * weights changes the outputs by tr(E^T H E), so that column j of P counts P_:j^T H P_:j in place of ||P_:j||^2. Immutable;
- * used by several threads.
+ * What errors of a block's channels cost. With H the second moments of the inputs that a block
+ * meets, an error E [k, n] of its weights changes the outputs by tr(E^T H E), so that column j of P
+ * counts P_:j^T H P_:j in place of ||P_:j||^2. Immutable; used by several threads.
  *
- * @param blocks H of each block, [k, k] row-major, symmetric and positive definite; empty where all channels count alike. Not
- *     to be changed
+ * @param blocks H of each block, [k, k] row-major, symmetric and positive definite; empty where all
+ *     channels count alike. Not to be changed
  */
 public record ChannelMetric(List<double[]> blocks) {
   /** All channels count alike. */
@@ -20,8 +20,8 @@ public record ChannelMetric(List<double[]> blocks) {
   }
 
   /**
-   * The same relation between channels, on the scale of {@link #NONE}: the mean of all diagonals is 1. {@link #NONE} where the
-   * diagonals say nothing.
+   * The same relation between channels, on the scale of {@link #NONE}: the mean of all diagonals is
+   * 1. {@link #NONE} where the diagonals say nothing.
    */
   public static ChannelMetric normalised(List<double[]> blocks) {
     double sum = 0;
@@ -55,8 +55,9 @@ public record ChannelMetric(List<double[]> blocks) {
   /** Throws unless there is a matrix for each of these blocks, or none at all. */
   void requireFit(List<Integer> sizes) {
     if (!blocks.isEmpty() && !blocks.stream().map(ChannelMetric::size).toList().equals(sizes)) {
-      throw new IllegalArgumentException("a metric of blocks %s for blocks of %s channels"
-          .formatted(blocks.stream().map(ChannelMetric::size).toList(), sizes));
+      throw new IllegalArgumentException(
+          "a metric of blocks %s for blocks of %s channels"
+              .formatted(blocks.stream().map(ChannelMetric::size).toList(), sizes));
     }
   }
 
@@ -67,10 +68,14 @@ public record ChannelMetric(List<double[]> blocks) {
         : SquareMatrices.columnForms(inverse, blocks.get(block), k);
   }
 
-  /** What the gradient in M of the sum over j of shares_j times {@link #energies} owes to P: -2 P^T H P diag(shares) P^T. */
+  /**
+   * What the gradient in M of the sum over j of shares_j times {@link #energies} owes to P: -2 P^T
+   * H P diag(shares) P^T.
+   */
   public double[] gradient(int block, double[] inverse, double[] shares, int k) {
     return blocks.isEmpty()
         ? SquareMatrices.metricGradient(inverse, shares, k)
-        : SquareMatrices.metricGradient(inverse, SquareMatrices.multiply(blocks.get(block), inverse, k), shares, k);
+        : SquareMatrices.metricGradient(
+            inverse, SquareMatrices.multiply(blocks.get(block), inverse, k), shares, k);
   }
 }

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Some channels of a matrix position by position, whichever way it is stored, in doubles: what products over channels are
- * made of.
+ * Some channels of a matrix position by position, whichever way it is stored, in doubles: what
+ * products over channels are made of.
  */
 public final class ChannelRows {
   private final FloatMatrix matrix;
@@ -16,7 +16,10 @@ public final class ChannelRows {
   private final int channels;
   private float[] piece = new float[0];
 
-  /** Channels [firstChannel, firstChannel + channels) of a borrowed matrix whose channels lie on {@code side}. */
+  /**
+   * Channels [firstChannel, firstChannel + channels) of a borrowed matrix whose channels lie on
+   * {@code side}.
+   */
   public ChannelRows(FloatMatrix matrix, Side side, int firstChannel, int channels) {
     this.matrix = matrix;
     this.side = side;

@@ -6,11 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Products A^T B over positions, [h, h] each, summed in double in a fixed order: exact enough that differences of such
- * products keep their meaning. Several sums share the scratch. On the heap; not thread-safe.
+ * Products A^T B over positions, [h, h] each, summed in double in a fixed order: exact enough that
+ * differences of such products keep their meaning. Several sums share the scratch. On the heap; not
+ * thread-safe.
  */
 public final class Gram {
   private static final int TILE = 64;
+
   /** Rows of a product with itself begin at multiples of this, where vectors begin. */
   private static final int STEP = 16;
 
@@ -39,8 +41,9 @@ public final class Gram {
   }
 
   /**
-   * Adds all positions of two matrices that have as many of them to a sum. The same object twice is read once and half the
-   * work; a sum takes either such products of a matrix with itself or others, not both.
+   * Adds all positions of two matrices that have as many of them to a sum. The same object twice is
+   * read once and half the work; a sum takes either such products of a matrix with itself or
+   * others, not both.
    */
   public void add(int sum, ChannelRows a, ChannelRows b) {
     int positions = a.positions();
@@ -76,8 +79,16 @@ public final class Gram {
     for (; row + 4 <= count; row += 4) {
       for (int i = 0; i < h; i++) {
         addFour(
-            sum[i], symmetric ? start(i) : 0, b[row], b[row + 1], b[row + 2], b[row + 3],
-            a[row][i], a[row + 1][i], a[row + 2][i], a[row + 3][i]);
+            sum[i],
+            symmetric ? start(i) : 0,
+            b[row],
+            b[row + 1],
+            b[row + 2],
+            b[row + 3],
+            a[row][i],
+            a[row + 1][i],
+            a[row + 2][i],
+            a[row + 3][i]);
       }
     }
     for (; row < count; row++) {
@@ -88,8 +99,16 @@ public final class Gram {
   }
 
   private static void addFour(
-      double[] sum, int from, double[] b0, double[] b1, double[] b2, double[] b3,
-      double a0, double a1, double a2, double a3) {
+      double[] sum,
+      int from,
+      double[] b0,
+      double[] b1,
+      double[] b2,
+      double[] b3,
+      double a0,
+      double a1,
+      double a2,
+      double a3) {
     for (int i = from; i < sum.length; i++) {
       sum[i] += a0 * b0[i] + a1 * b1[i] + a2 * b2[i] + a3 * b3[i];
     }

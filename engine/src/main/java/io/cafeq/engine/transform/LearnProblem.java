@@ -6,12 +6,15 @@ import java.util.List;
 /**
  * Blocks that are learned together, and the grid whose error counts.
  *
- * <p>Loss, over blocks b with V_b = M_b W_b and P_b = M_b^-1: the sum over groups of (squared column norms of P_b of the
- * group's channels) times (squared ranges R of the group's entries of V); Eq. (4) and its input-side form. Where the second
- * moments H of the inputs are known, it is the expected error of the outputs instead: on the input side the squared norms are
- * those in {@link #metric}, on the output side each group's squared range is multiplied by the mean diagonal of H.
+ * <p>Loss, over blocks b with V_b = M_b W_b and P_b = M_b^-1: the sum over groups of (squared
+ * column norms of P_b of the group's channels) times (squared ranges R of the group's entries of
+ * V); Eq. (4) and its input-side form. Where the second moments H of the inputs are known, it is
+ * the expected error of the outputs instead: on the input side the squared norms are those in
+ * {@link #metric}, on the output side each group's squared range is multiplied by the mean diagonal
+ * of H.
  *
- * @param weights the rectangle of the checkpoint's matrix; borrowed. Rows: [k, n]. Columns: [n, sum of block sizes].
+ * @param weights the rectangle of the checkpoint's matrix; borrowed. Rows: [k, n]. Columns: [n, sum
+ *     of block sizes].
  */
 public sealed interface LearnProblem {
   FloatMatrix weights();
@@ -19,20 +22,24 @@ public sealed interface LearnProblem {
   /** Sizes k of the blocks, in channel order. */
   List<Integer> blocks();
 
-  /** True where the grid has no zero point: R is then the largest magnitude, else half of maximum minus minimum. */
+  /**
+   * True where the grid has no zero point: R is then the largest magnitude, else half of maximum
+   * minus minimum.
+   */
   boolean symmetric();
 
   /** What errors of the mixed channels cost; {@link ChannelMetric#NONE} where all count alike. */
   ChannelMetric metric();
 
   /**
-   * Output side: one block of k rows; each row of V has a grid for every {@code group} columns (0: the whole row). Also the
-   * input side with whole rows as groups, where the block's columns are given transposed and divided by their RMS.
+   * Output side: one block of k rows; each row of V has a grid for every {@code group} columns (0:
+   * the whole row). Also the input side with whole rows as groups, where the block's columns are
+   * given transposed and divided by their RMS.
    *
    * @param transposed whether {@code weights} is [n, k] instead of [k, n]
    * @param evenColumns whether each of the n columns (length k) is divided by its RMS first
-   * @param groupWeights one factor a group, of mean 1, for the group's squared ranges in all rows; empty where all are 1. Not
-   *     to be changed
+   * @param groupWeights one factor a group, of mean 1, for the group's squared ranges in all rows;
+   *     empty where all are 1. Not to be changed
    */
   record Rows(
       FloatMatrix weights,
@@ -48,12 +55,18 @@ public sealed interface LearnProblem {
       int n = transposed ? weights.rows() : weights.columns();
       int groups = group == 0 ? 1 : n / group;
       if (groupWeights.length > 0 && groupWeights.length != groups) {
-        throw new IllegalArgumentException("%d weights of %d groups".formatted(groupWeights.length, groups));
+        throw new IllegalArgumentException(
+            "%d weights of %d groups".formatted(groupWeights.length, groups));
       }
     }
 
     /** All inputs count alike. */
-    public Rows(FloatMatrix weights, int group, boolean symmetric, boolean transposed, boolean evenColumns) {
+    public Rows(
+        FloatMatrix weights,
+        int group,
+        boolean symmetric,
+        boolean transposed,
+        boolean evenColumns) {
       this(weights, group, symmetric, transposed, evenColumns, ChannelMetric.NONE, new double[0]);
     }
 
@@ -91,10 +104,12 @@ public sealed interface LearnProblem {
   }
 
   /**
-   * Input side: a stripe of whole groups and whole blocks; virtual column c of the stripe is row c of the stacked V_b, and a
-   * group is {@code group} consecutive virtual columns of one row of {@code weights}.
+   * Input side: a stripe of whole groups and whole blocks; virtual column c of the stripe is row c
+   * of the stacked V_b, and a group is {@code group} consecutive virtual columns of one row of
+   * {@code weights}.
    */
-  record Stripe(FloatMatrix weights, List<Integer> blocks, int group, boolean symmetric, ChannelMetric metric)
+  record Stripe(
+      FloatMatrix weights, List<Integer> blocks, int group, boolean symmetric, ChannelMetric metric)
       implements LearnProblem {
     public Stripe {
       blocks = List.copyOf(blocks);

@@ -2,7 +2,9 @@ package io.cafeq.engine.transform;
 
 import java.util.List;
 
-/** The loss of a {@link LearnProblem} as a function of the blocks M. Owns scratch; not thread-safe. */
+/**
+ * The loss of a {@link LearnProblem} as a function of the blocks M. Owns scratch; not thread-safe.
+ */
 public interface Objective extends AutoCloseable {
   /**
    * Loss and gradients at {@code blocks} (row-major [k, k] each).
@@ -12,8 +14,9 @@ public interface Objective extends AutoCloseable {
   Evaluation smooth(List<double[]> blocks, int p);
 
   /**
-   * The loss with true ranges, also as {@link Evaluation#loss}, and a subgradient: a range moves with one of its
-   * largest and one of its smallest entries, for symmetric grids with one of the largest magnitude.
+   * The loss with true ranges, also as {@link Evaluation#loss}, and a subgradient: a range moves
+   * with one of its largest and one of its smallest entries, for symmetric grids with one of the
+   * largest magnitude.
    */
   Evaluation subgradient(List<double[]> blocks);
 
@@ -21,8 +24,9 @@ public interface Objective extends AutoCloseable {
   ChannelMetric metric();
 
   /**
-   * For each channel of all blocks in order, the sum of squares of the true ranges of the groups that it takes part in, each
-   * times its group's weight. The true loss is the sum of these times what the columns of P cost.
+   * For each channel of all blocks in order, the sum of squares of the true ranges of the groups
+   * that it takes part in, each times its group's weight. The true loss is the sum of these times
+   * what the columns of P cost.
    */
   double[] hardShares(List<double[]> blocks);
 

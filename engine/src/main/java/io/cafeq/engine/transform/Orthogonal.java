@@ -6,12 +6,15 @@ import java.util.SplittableRandom;
 public final class Orthogonal {
   private Orthogonal() {}
 
-  /** A uniformly random rotation: Q of a Gaussian matrix, signs fixed by a positive diagonal of T. */
+  /**
+   * A uniformly random rotation: Q of a Gaussian matrix, signs fixed by a positive diagonal of T.
+   */
   public static double[] rotation(int k, long seed) {
     double[] a = Seeds.gaussians(new SplittableRandom(seed), k * k);
     double[] t = SquareMatrices.upperTriangular(a, k);
     double[] q = SquareMatrices.multiply(a, SquareMatrices.invert(t, k), k);
-    // One Newton-Schulz step takes the rounding of the triangular inverse out: Q <- Q (3 I - Q^T Q) / 2.
+    // One Newton-Schulz step takes the rounding of the triangular inverse out: Q <- Q (3 I - Q^T Q)
+    // / 2.
     double[] gram = SquareMatrices.multiply(SquareMatrices.transpose(q, k), q, k);
     for (int i = 0; i < gram.length; i++) {
       gram[i] = -gram[i] / 2;
@@ -22,7 +25,10 @@ public final class Orthogonal {
     return SquareMatrices.multiply(q, gram, k);
   }
 
-  /** One random sign bit a channel, least significant bit first, for {@link StoredTransform.Format#HADAMARD}. */
+  /**
+   * One random sign bit a channel, least significant bit first, for {@link
+   * StoredTransform.Format#HADAMARD}.
+   */
   public static byte[] signs(int k, long seed) {
     byte[] bits = new byte[(k + 7) / 8];
     SplittableRandom random = new SplittableRandom(seed);

@@ -1,12 +1,18 @@
 package io.cafeq.engine.transform;
 
-/** lambda ||M M^T - I||_F / sqrt(h), the paper's pull towards rotations (appendix A), and its gradient. */
+/**
+ * lambda ||M M^T - I||_F / sqrt(h), the paper's pull towards rotations (appendix A), and its
+ * gradient.
+ */
 public record OrthogonalityPenalty(double weight) {
   public double value(double[] m, int h) {
     return weight == 0 ? 0 : weight * norm(excess(m, h)) / Math.sqrt(h);
   }
 
-  /** Adds the gradient 2 lambda (M M^T - I) M / (||M M^T - I||_F sqrt(h)); 0 at rotations, where the norm has a corner. */
+  /**
+   * Adds the gradient 2 lambda (M M^T - I) M / (||M M^T - I||_F sqrt(h)); 0 at rotations, where the
+   * norm has a corner.
+   */
   public void addGradient(double[] m, int h, double[] gradient) {
     if (weight == 0) {
       return;

@@ -6,17 +6,18 @@ import io.cafeq.config.PairSettings;
 import io.cafeq.engine.failure.StopFlag;
 
 /**
- * Learns M of a pair, paper appendix A. Every {@value #CHECK_INTERVAL} steps, and at the end, the M with the smallest true loss
- * so far is kept; ranges are smoothed by p = 8, 16, 32, 64, 128 in five equal stages where the loss has ranges.
+ * Learns M of a pair, paper appendix A. Every {@value #CHECK_INTERVAL} steps, and at the end, the M
+ * with the smallest true loss so far is kept; ranges are smoothed by p = 8, 16, 32, 64, 128 in five
+ * equal stages where the loss has ranges.
  *
  * <ul>
  *   <li>Adam, rate falling linearly to 0 or constant.
- *   <li>Cayley SGD: with momentum Z = beta Z - gradient and W = (Z M^T - M Z^T) / 2, M becomes (I - a/2 W)^-1 (I + a/2 W) M,
- *       a the rate but at most 1 / ||W||_F. M stays a rotation.
+ *   <li>Cayley SGD: with momentum Z = beta Z - gradient and W = (Z M^T - M Z^T) / 2, M becomes (I -
+ *       a/2 W)^-1 (I + a/2 W) M, a the rate but at most 1 / ||W||_F. M stays a rotation.
  * </ul>
  *
- * <p>A step that cannot be made (a loss or a gradient that is not finite, an M that has no inverse) ends learning with the best
- * so far.
+ * <p>A step that cannot be made (a loss or a gradient that is not finite, an M that has no inverse)
+ * ends learning with the best so far.
  */
 public final class PairLearner {
   static final int CHECK_INTERVAL = 10;
@@ -31,11 +32,15 @@ public final class PairLearner {
    * @param memory Adam's first decay, or the momentum
    * @param falling whether the rate falls linearly to 0
    */
-  public record Schedule(PairOptimizer optimizer, int steps, double rate, double memory, boolean falling) {
+  public record Schedule(
+      PairOptimizer optimizer, int steps, double rate, double memory, boolean falling) {
     private static final double FIRST_DECAY = 0.9;
     private static final double PAPER_MEMORY = 0.1;
 
-    /** For the expected error: Adam(0.9, 0.999) with a falling rate, 0.1/sqrt(h) for heads of h channels. */
+    /**
+     * For the expected error: Adam(0.9, 0.999) with a falling rate, 0.1/sqrt(h) for heads of h
+     * channels.
+     */
     public static Schedule falling(int steps, double rate) {
       return new Schedule(PairOptimizer.ADAM, steps, rate, FIRST_DECAY, true);
     }
@@ -48,7 +53,8 @@ public final class PairLearner {
     /** What the settings ask for, for heads of {@code head} channels. */
     public static Schedule of(PairSettings settings, int head) {
       double rate = settings.resolvedRate(head);
-      boolean falling = settings.loss() == PairLoss.EXPECTED_ERROR && settings.optimizer() == PairOptimizer.ADAM;
+      boolean falling =
+          settings.loss() == PairLoss.EXPECTED_ERROR && settings.optimizer() == PairOptimizer.ADAM;
       return falling
           ? falling(settings.steps(), rate)
           : paper(settings.optimizer(), settings.steps(), rate);
@@ -63,7 +69,8 @@ public final class PairLearner {
    * @param start where to begin, [h, h], a rotation for Cayley SGD; not changed
    * @return the best M seen, by the true loss, which may be the start
    */
-  public static double[] learn(PairObjective objective, double[] start, Schedule schedule, StopFlag stop) {
+  public static double[] learn(
+      PairObjective objective, double[] start, Schedule schedule, StopFlag stop) {
     int h = (int) Math.round(Math.sqrt(start.length));
     double[] m = start.clone();
     double[] best = start.clone();
@@ -73,7 +80,8 @@ public final class PairLearner {
     for (int step = 0; step < schedule.steps(); step++) {
       stop.check();
       PairObjective.Evaluation evaluation = objective.smooth(m, 8 << (5 * step / schedule.steps()));
-      if (!Double.isFinite(evaluation.hardLoss()) || !SquareMatrices.isFinite(evaluation.gradient())) {
+      if (!Double.isFinite(evaluation.hardLoss())
+          || !SquareMatrices.isFinite(evaluation.gradient())) {
         return best;
       }
       if (step % CHECK_INTERVAL == 0 && evaluation.hardLoss() < bestLoss) {
@@ -135,6 +143,7 @@ public final class PairLearner {
       forth[i * h + i] += 1;
       back[i * h + i] += 1;
     }
-    return SquareMatrices.multiply(SquareMatrices.invert(back, h), SquareMatrices.multiply(forth, m, h), h);
+    return SquareMatrices.multiply(
+        SquareMatrices.invert(back, h), SquareMatrices.multiply(forth, m, h), h);
   }
 }

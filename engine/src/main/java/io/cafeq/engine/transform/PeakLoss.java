@@ -3,8 +3,8 @@ package io.cafeq.engine.transform;
 import io.cafeq.config.PairLoss;
 
 /**
- * The paper's losses of a pair as functions of the peaks at each position and of the factors' norms (appendix A); see {@link
- * PairProblem}.
+ * The paper's losses of a pair as functions of the peaks at each position and of the factors' norms
+ * (appendix A); see {@link PairProblem}.
  *
  * @param temperature t of LogSumExp
  */
@@ -12,9 +12,11 @@ public record PeakLoss(PairLoss kind, double temperature) {
   /**
    * @param loss the value
    * @param left slopes in the left factor's peaks, likewise {@code right}
-   * @param leftNorm slope in the left factor's norm, likewise {@code rightNorm}; 0 but for the weighted sum
+   * @param leftNorm slope in the left factor's norm, likewise {@code rightNorm}; 0 but for the
+   *     weighted sum
    */
-  public record Slopes(double loss, double[] left, double[] right, double leftNorm, double rightNorm) {}
+  public record Slopes(
+      double loss, double[] left, double[] right, double leftNorm, double rightNorm) {}
 
   /** Value and slopes at the given peaks and norms. */
   public Slopes at(double[] left, double[] right, double leftNorm, double rightNorm) {
@@ -22,7 +24,8 @@ public record PeakLoss(PairLoss kind, double temperature) {
       case LOG_SUM_EXP -> logSumExp(left, right);
       case SUM_OF_SQUARES -> squares(left, right, 1, 1, false);
       case WEIGHTED_SUM_OF_SQUARES -> squares(left, right, leftNorm, rightNorm, true);
-      case EXPECTED_ERROR -> throw new IllegalArgumentException("the expected error is not made of peaks");
+      case EXPECTED_ERROR ->
+          throw new IllegalArgumentException("the expected error is not made of peaks");
     };
   }
 
@@ -44,7 +47,8 @@ public record PeakLoss(PairLoss kind, double temperature) {
     return all;
   }
 
-  private static Slopes squares(double[] left, double[] right, double leftNorm, double rightNorm, boolean weighted) {
+  private static Slopes squares(
+      double[] left, double[] right, double leftNorm, double rightNorm, boolean weighted) {
     double[] leftSlopes = new double[left.length];
     double[] rightSlopes = new double[right.length];
     double leftMean = mean(left, leftSlopes, rightNorm);

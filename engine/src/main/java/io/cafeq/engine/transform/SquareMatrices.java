@@ -3,8 +3,8 @@ package io.cafeq.engine.transform;
 import java.util.Arrays;
 
 /**
- * Small dense algebra on k x k matrices, row-major doubles, in a fixed order of operations. Rows are separate arrays inside
- * the loops: C2 vectorises loops whose arrays all have the same index.
+ * Small dense algebra on k x k matrices, row-major doubles, in a fixed order of operations. Rows
+ * are separate arrays inside the loops: C2 vectorises loops whose arrays all have the same index.
  */
 public final class SquareMatrices {
   private SquareMatrices() {}
@@ -73,8 +73,8 @@ public final class SquareMatrices {
   }
 
   /**
-   * The inverse by Gauss-Jordan elimination with partial pivoting, or a matrix with entries that are not finite where there is
-   * none.
+   * The inverse by Gauss-Jordan elimination with partial pivoting, or a matrix with entries that
+   * are not finite where there is none.
    */
   public static double[] invert(double[] a, int k) {
     double[][] left = rows(a, k);
@@ -102,7 +102,10 @@ public final class SquareMatrices {
     return flatten(right, k);
   }
 
-  /** T of the decomposition a = Q T (Householder): upper triangular with a positive diagonal where a has full rank. */
+  /**
+   * T of the decomposition a = Q T (Householder): upper triangular with a positive diagonal where a
+   * has full rank.
+   */
   public static double[] upperTriangular(double[] a, int k) {
     double[][] columns = rows(transpose(a, k), k);
     double[] reflector = new double[k];
@@ -140,8 +143,8 @@ public final class SquareMatrices {
   }
 
   /**
-   * T of a = T^T T (Cholesky): upper triangular with a positive diagonal, or with entries that are not finite where a is not
-   * positive definite. Only the upper half of {@code a} is read.
+   * T of a = T^T T (Cholesky): upper triangular with a positive diagonal, or with entries that are
+   * not finite where a is not positive definite. Only the upper half of {@code a} is read.
    */
   public static double[] choleskyFactor(double[] a, int k) {
     double[][] rows = rows(a, k);
@@ -187,13 +190,16 @@ public final class SquareMatrices {
     return forms;
   }
 
-  /** What the gradient of a loss owes to P = M^-1: -2 P^T P diag(f) P^T, with f_j in {@code shares}. */
+  /**
+   * What the gradient of a loss owes to P = M^-1: -2 P^T P diag(f) P^T, with f_j in {@code shares}.
+   */
   public static double[] metricGradient(double[] inverse, double[] shares, int k) {
     return metricGradient(inverse, inverse, shares, k);
   }
 
   /** The same in a metric H: -2 P^T H P diag(f) P^T, with H P in {@code product}. */
-  public static double[] metricGradient(double[] inverse, double[] product, double[] shares, int k) {
+  public static double[] metricGradient(
+      double[] inverse, double[] product, double[] shares, int k) {
     double[] back = transpose(inverse, k);
     double[] left = multiply(back, product, k);
     for (int i = 0; i < k; i++) {

@@ -8,7 +8,8 @@ public final class StoredTransforms {
   private StoredTransforms() {}
 
   /** P (row-major [k, k]) of the block whose channels start at {@code firstChannel}. */
-  public static StoredTransform store(Side side, int firstChannel, int k, double[] p, TransformStorage storage) {
+  public static StoredTransform store(
+      Side side, int firstChannel, int k, double[] p, TransformStorage storage) {
     return switch (storage) {
       case INT8 -> int8(side, firstChannel, k, p);
       case BF16 -> bf16(side, firstChannel, k, p);
@@ -18,7 +19,12 @@ public final class StoredTransforms {
   /** diag(sign) H^T / sqrt(k) by its signs. */
   public static StoredTransform hadamard(Side side, int firstChannel, int k, long seed) {
     return new StoredTransform(
-        side, firstChannel, k, StoredTransform.Format.HADAMARD, Orthogonal.signs(k, seed), new short[0]);
+        side,
+        firstChannel,
+        k,
+        StoredTransform.Format.HADAMARD,
+        Orthogonal.signs(k, seed),
+        new short[0]);
   }
 
   private static StoredTransform int8(Side side, int firstChannel, int k, double[] p) {
@@ -46,6 +52,7 @@ public final class StoredTransforms {
       data[2 * i] = (byte) rounded;
       data[2 * i + 1] = (byte) (rounded >>> 8);
     }
-    return new StoredTransform(side, firstChannel, k, StoredTransform.Format.BF16, data, new short[0]);
+    return new StoredTransform(
+        side, firstChannel, k, StoredTransform.Format.BF16, data, new short[0]);
   }
 }

@@ -5,7 +5,10 @@ import io.cafeq.config.TransformStorage;
 
 /** The transform that a unit is to have. */
 public sealed interface TransformSpec {
-  /** Bits that the stored transforms take for a unit of {@code rows} output channels (of all tensors) and {@code columns}. */
+  /**
+   * Bits that the stored transforms take for a unit of {@code rows} output channels (of all
+   * tensors) and {@code columns}.
+   */
   long bits(long rows, int columns);
 
   /** No transform. */
@@ -17,13 +20,17 @@ public sealed interface TransformSpec {
   }
 
   /**
-   * Invertible blocks of {@code block} consecutive channels on one side, the last one smaller where the channels do not
-   * divide. An output-side unit holds one tensor; an input-side unit may hold several that read the same input.
+   * Invertible blocks of {@code block} consecutive channels on one side, the last one smaller where
+   * the channels do not divide. An output-side unit holds one tensor; an input-side unit may hold
+   * several that read the same input.
    */
-  record BlockDiagonal(Kind kind, Side side, int block, TransformStorage storage) implements TransformSpec {
+  record BlockDiagonal(Kind kind, Side side, int block, TransformStorage storage)
+      implements TransformSpec {
     /** Where the blocks come from. */
     public enum Kind {
-      LEARNED, ROTATION, HADAMARD
+      LEARNED,
+      ROTATION,
+      HADAMARD
     }
 
     @Override

@@ -12,7 +12,10 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Files of released versions stay readable, and this version writes the same bytes as when it was released. */
+/**
+ * Files of released versions stay readable, and this version writes the same bytes as when it was
+ * released.
+ */
 class FormatStabilityTest {
   @TempDir Path folder;
 
@@ -32,7 +35,8 @@ class FormatStabilityTest {
       assertThat(reader.header()).isEqualTo(header);
       assertThat(reader.figures()).isEqualTo(figures);
     }
-    UnitProof.Outcome outcome = UnitProof.check(stored, new UnitProof.Against.Nothing(), new StopFlag());
+    UnitProof.Outcome outcome =
+        UnitProof.check(stored, new UnitProof.Against.Nothing(), new StopFlag());
     assertThat(outcome.weights()).isEqualTo(figures.weights());
     assertThat(outcome.problems()).isEmpty();
   }
@@ -47,8 +51,9 @@ class FormatStabilityTest {
 
   private Path stored(String version) throws IOException {
     Path stored = folder.resolve("stored.arrow");
-    try (InputStream in = Objects.requireNonNull(
-        getClass().getResourceAsStream("/format/unit-" + version + ".arrow"))) {
+    try (InputStream in =
+        Objects.requireNonNull(
+            getClass().getResourceAsStream("/format/unit-" + version + ".arrow"))) {
       Files.copy(in, stored);
     }
     return stored;

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Damaged files either give the very same rows (where a byte has no meaning) or a failure of kind RESULT that names
- * them.
+ * Damaged files either give the very same rows (where a byte has no meaning) or a failure of kind
+ * RESULT that names them.
  */
 class HostileUnitFileTest {
   @TempDir Path folder;
@@ -60,7 +60,10 @@ class HostileUnitFileTest {
       byte[] bytes = sound.clone();
       int length = 1 + random.nextInt(16);
       // Half of the rounds aim at the footer, where offsets and lengths stand.
-      int from = round % 2 == 0 ? random.nextInt(bytes.length) : bytes.length - 1 - random.nextInt(bytes.length / 4);
+      int from =
+          round % 2 == 0
+              ? random.nextInt(bytes.length)
+              : bytes.length - 1 - random.nextInt(bytes.length / 4);
       for (int i = from; i < Math.min(bytes.length, from + length); i++) {
         bytes[i] = (byte) (round % 3 == 0 ? 0xFF : random.nextInt());
       }
@@ -101,14 +104,21 @@ class HostileUnitFileTest {
 
   @Test
   void exponentsAreNeverLost() throws IOException {
-    TensorHeader tensor = new TensorHeader(
-        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(4L, 24L),
-        new TensorHeader.Coding(UnitFiles.GRID, null));
+    TensorHeader tensor =
+        new TensorHeader(
+            "q.weight",
+            io.cafeq.engine.checkpoint.Dtype.BF16,
+            List.of(4L, 24L),
+            new TensorHeader.Coding(UnitFiles.GRID, null));
     UnitHeader header = new UnitHeader("u", UnitFiles.IDENTITY, "k", List.of(tensor));
     try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined();
         UnitFileWriter writer = UnitFileWriter.open(file, header)) {
       EncodedSlab slab = UnitFiles.slab(arena, new Random(2), UnitFiles.GRID, 4, 24);
-      writer.writeSlab("q.weight", -1, 0, UnitFiles.withExponents(slab, (byte) -9, (byte) 0, (byte) 3, (byte) 100));
+      writer.writeSlab(
+          "q.weight",
+          -1,
+          0,
+          UnitFiles.withExponents(slab, (byte) -9, (byte) 0, (byte) 3, (byte) 100));
       writer.finish(new java.util.TreeMap<>(), null);
     }
     sound = Files.readAllBytes(file);
@@ -138,14 +148,19 @@ class HostileUnitFileTest {
   }
 
   private void writeSlabs(Random random, int first, int rows, int second, int otherRows) {
-    TensorHeader tensor = new TensorHeader(
-        "q.weight", io.cafeq.engine.checkpoint.Dtype.BF16, List.of(10L, 24L),
-        new TensorHeader.Coding(UnitFiles.GRID, null));
+    TensorHeader tensor =
+        new TensorHeader(
+            "q.weight",
+            io.cafeq.engine.checkpoint.Dtype.BF16,
+            List.of(10L, 24L),
+            new TensorHeader.Coding(UnitFiles.GRID, null));
     UnitHeader header = new UnitHeader("u", UnitFiles.IDENTITY, "k", List.of(tensor));
     try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined();
         UnitFileWriter writer = UnitFileWriter.open(file, header)) {
-      writer.writeSlab("q.weight", -1, first, UnitFiles.slab(arena, random, UnitFiles.GRID, rows, 24));
-      writer.writeSlab("q.weight", -1, second, UnitFiles.slab(arena, random, UnitFiles.GRID, otherRows, 24));
+      writer.writeSlab(
+          "q.weight", -1, first, UnitFiles.slab(arena, random, UnitFiles.GRID, rows, 24));
+      writer.writeSlab(
+          "q.weight", -1, second, UnitFiles.slab(arena, random, UnitFiles.GRID, otherRows, 24));
       writer.finish(new java.util.TreeMap<>(), null);
     }
   }
@@ -172,7 +187,8 @@ class HostileUnitFileTest {
 
   private void refused(String named) {
     assertThatThrownBy(() -> UnitFileReader.open(file).close())
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))
         .hasMessageContaining(named);
   }
 
@@ -183,13 +199,28 @@ class HostileUnitFileTest {
       rows.add(reader.header());
       rows.add(String.valueOf(reader.figures()));
       rows.add(reader.sourceHashes());
-      reader.forEach(row -> rows.add(switch (row) {
-        case UnitRow.Transform(String key, StoredTransform block) -> List.of(key, block);
-        case UnitRow.Slab(String tensor, int expert, long first, EncodedSlab slab) -> List.of(tensor, expert, first,
-            slab.rows(), slab.squaredError(), slab.squaredNorm(), bytes(slab.codes()), bytes(slab.rowScales()),
-            bytes(slab.scales()), bytes(slab.zeros()), bytes(slab.exponents()));
-        case UnitRow.Raw(String tensor, long offset, MemorySegment bytes) -> List.of(tensor, offset, bytes(bytes));
-      }));
+      reader.forEach(
+          row ->
+              rows.add(
+                  switch (row) {
+                    case UnitRow.Transform(String key, StoredTransform block) ->
+                        List.of(key, block);
+                    case UnitRow.Slab(String tensor, int expert, long first, EncodedSlab slab) ->
+                        List.of(
+                            tensor,
+                            expert,
+                            first,
+                            slab.rows(),
+                            slab.squaredError(),
+                            slab.squaredNorm(),
+                            bytes(slab.codes()),
+                            bytes(slab.rowScales()),
+                            bytes(slab.scales()),
+                            bytes(slab.zeros()),
+                            bytes(slab.exponents()));
+                    case UnitRow.Raw(String tensor, long offset, MemorySegment bytes) ->
+                        List.of(tensor, offset, bytes(bytes));
+                  }));
     }
     return rows;
   }

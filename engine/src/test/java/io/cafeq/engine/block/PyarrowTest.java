@@ -22,7 +22,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Runs the example of docs/format.md where a Python with pyarrow and numpy is at hand; skipped elsewhere. */
+/**
+ * Runs the example of docs/format.md where a Python with pyarrow and numpy is at hand; skipped
+ * elsewhere.
+ */
 class PyarrowTest {
   @TempDir Path folder;
 
@@ -45,10 +48,13 @@ class PyarrowTest {
     Path file = folder.resolve("unit.arrow");
     Path out = folder.resolve("weights.bin");
     try (Arena arena = Arena.ofConfined()) {
-      EncodedSlab slab = UnitFiles.withExponents(UnitFiles.slab(arena, new Random(9), grid, 7, 50), exponents);
-      TensorHeader tensor = new TensorHeader("w", Dtype.BF16, List.of(7L, 50L), new TensorHeader.Coding(grid, null));
+      EncodedSlab slab =
+          UnitFiles.withExponents(UnitFiles.slab(arena, new Random(9), grid, 7, 50), exponents);
+      TensorHeader tensor =
+          new TensorHeader("w", Dtype.BF16, List.of(7L, 50L), new TensorHeader.Coding(grid, null));
       try (UnitFileWriter writer =
-          UnitFileWriter.open(file, new UnitHeader("u", UnitFiles.IDENTITY, "scalar/java", List.of(tensor)))) {
+          UnitFileWriter.open(
+              file, new UnitHeader("u", UnitFiles.IDENTITY, "scalar/java", List.of(tensor)))) {
         writer.writeSlab("w", -1, 0, slab);
         writer.finish(new TreeMap<>(), null);
       }
@@ -57,7 +63,8 @@ class PyarrowTest {
       assertThat(run(python, script.toString(), file.toString(), "w", out.toString())).isZero();
       FloatMatrix decoded = FloatMatrix.allocate(arena, 7, 50);
       new SlabDecoder().decode(slab, 0, null, 0, decoded);
-      assertThat(Files.readAllBytes(out)).isEqualTo(decoded.segment().toArray(ValueLayout.JAVA_BYTE));
+      assertThat(Files.readAllBytes(out))
+          .isEqualTo(decoded.segment().toArray(ValueLayout.JAVA_BYTE));
     }
   }
 
@@ -74,8 +81,12 @@ class PyarrowTest {
   private static int run(String... command) throws IOException, InterruptedException {
     Process process;
     try {
-      process = new ProcessBuilder(command).inheritIO().redirectOutput(ProcessBuilder.Redirect.DISCARD)
-          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      process =
+          new ProcessBuilder(command)
+              .inheritIO()
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .redirectError(ProcessBuilder.Redirect.DISCARD)
+              .start();
     } catch (IOException e) {
       return -1;
     }

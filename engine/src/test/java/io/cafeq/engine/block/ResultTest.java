@@ -45,22 +45,31 @@ class ResultTest {
     List<Double> errors = new ArrayList<>();
     try (ResultReader reader = ResultReader.open(sample.result);
         Checkpoint source = Checkpoint.open(sample.source)) {
-      for (String name : List.of("a.q.weight", "a.k.weight", "b.down.weight", "c.plain.weight", "lm_head.weight")) {
+      for (String name :
+          List.of(
+              "a.q.weight", "a.k.weight", "b.down.weight", "c.plain.weight", "lm_head.weight")) {
         String stored = name.equals("lm_head.weight") ? "a.q.weight" : name;
         List<Long> rows = new ArrayList<>();
-        reader.forEachSlab(name, (firstRow, weights) -> {
-          assertThat(firstRow).isEqualTo(rows.stream().mapToLong(Long::longValue).sum());
-          rows.add((long) weights.rows());
-          try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
-            var original = io.cafeq.engine.memory.FloatMatrix.allocate(arena, weights.rows(), weights.columns());
-            source.readFloats(source.tensor(stored).orElseThrow(), (int) firstRow, 0, original);
-            for (int i = 0; i < weights.elements(); i++) {
-              errors.add(Math.abs((double) weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)
-                  - original.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)));
-            }
-          }
-        });
-        assertThat(rows.stream().mapToLong(Long::longValue).sum()).isEqualTo(reader.header(name).rows());
+        reader.forEachSlab(
+            name,
+            (firstRow, weights) -> {
+              assertThat(firstRow).isEqualTo(rows.stream().mapToLong(Long::longValue).sum());
+              rows.add((long) weights.rows());
+              try (java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofConfined()) {
+                var original =
+                    io.cafeq.engine.memory.FloatMatrix.allocate(
+                        arena, weights.rows(), weights.columns());
+                source.readFloats(source.tensor(stored).orElseThrow(), (int) firstRow, 0, original);
+                for (int i = 0; i < weights.elements(); i++) {
+                  errors.add(
+                      Math.abs(
+                          (double) weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)
+                              - original.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i)));
+                }
+              }
+            });
+        assertThat(rows.stream().mapToLong(Long::longValue).sum())
+            .isEqualTo(reader.header(name).rows());
       }
       assertThat(errors).allSatisfy(error -> assertThat(error).isLessThan(0.2));
       List<Long> raw = new ArrayList<>();
@@ -75,10 +84,12 @@ class ResultTest {
     Files.delete(sample.result.resolve("units/b.down.arrow"));
     Files.writeString(sample.result.resolve("config.json"), "{}");
     Files.writeString(sample.result.resolve("units/stray.arrow"), "x");
-    assertThat(verify(null).problems()).extracting(EngineException::getMessage).satisfiesExactlyInAnyOrder(
-        message -> assertThat(message).contains("b.down.arrow", "missing"),
-        message -> assertThat(message).contains("stray.arrow"),
-        message -> assertThat(message).contains("config.json"));
+    assertThat(verify(null).problems())
+        .extracting(EngineException::getMessage)
+        .satisfiesExactlyInAnyOrder(
+            message -> assertThat(message).contains("b.down.arrow", "missing"),
+            message -> assertThat(message).contains("stray.arrow"),
+            message -> assertThat(message).contains("config.json"));
   }
 
   @Test
@@ -90,7 +101,8 @@ class ResultTest {
     }
     Files.write(shard, bytes);
     try (Checkpoint source = Checkpoint.open(sample.source)) {
-      assertThat(verify(source).problems()).isNotEmpty()
+      assertThat(verify(source).problems())
+          .isNotEmpty()
           .allSatisfy(problem -> assertThat(problem.kind()).isEqualTo(FailureKind.RESULT));
     }
   }
@@ -100,18 +112,34 @@ class ResultTest {
     Path file = sample.result.resolve("units/wrong.arrow");
     try (Checkpoint source = Checkpoint.open(sample.source)) {
       UnitFileReader reader = UnitFileReader.open(sample.result.resolve("units/c.plain.arrow"));
-      try (reader; UnitFileWriter writer = UnitFileWriter.open(file, reader.header())) {
-        reader.forEachSlab("c.plain.weight", row -> {
-          var slab = row.slab();
-          writer.writeSlab(row.tensor(), row.expert(), row.firstRow(), new io.cafeq.engine.grid.EncodedSlab(slab.grid(),
-              slab.rows(), slab.columns(), slab.codes(), slab.rowScales(), slab.scales(), slab.zeros(),
-              slab.squaredError() * 1.01, slab.squaredNorm()));
-        });
+      try (reader;
+          UnitFileWriter writer = UnitFileWriter.open(file, reader.header())) {
+        reader.forEachSlab(
+            "c.plain.weight",
+            row -> {
+              var slab = row.slab();
+              writer.writeSlab(
+                  row.tensor(),
+                  row.expert(),
+                  row.firstRow(),
+                  new io.cafeq.engine.grid.EncodedSlab(
+                      slab.grid(),
+                      slab.rows(),
+                      slab.columns(),
+                      slab.codes(),
+                      slab.rowScales(),
+                      slab.scales(),
+                      slab.zeros(),
+                      slab.squaredError() * 1.01,
+                      slab.squaredNorm()));
+            });
         writer.finish(reader.sourceHashes(), reader.figures());
       }
-      UnitProof.Outcome outcome = UnitProof.check(file, new UnitProof.Against.Source(source, true), new StopFlag());
+      UnitProof.Outcome outcome =
+          UnitProof.check(file, new UnitProof.Against.Source(source, true), new StopFlag());
       assertThat(outcome.problems()).hasSize(1);
-      assertThat(outcome.problems().getFirst()).hasMessageContaining("c.plain.weight")
+      assertThat(outcome.problems().getFirst())
+          .hasMessageContaining("c.plain.weight")
           .hasMessageContaining("squared error");
       assertThatThrownBy(outcome::orThrow).isInstanceOf(EngineException.class);
     }
@@ -121,8 +149,11 @@ class ResultTest {
   void aResultWithoutManifestIsPartial() throws IOException {
     Files.delete(sample.result.resolve(Manifest.FILE));
     assertThatThrownBy(() -> ResultReader.open(sample.result))
-        .isInstanceOf(EngineException.class).hasMessageContaining("partial");
-    assertThat(verify(null).problems()).singleElement().satisfies(p -> assertThat(p).hasMessageContaining("partial"));
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("partial");
+    assertThat(verify(null).problems())
+        .singleElement()
+        .satisfies(p -> assertThat(p).hasMessageContaining("partial"));
   }
 
   @Test
@@ -130,7 +161,8 @@ class ResultTest {
     Manifest manifest = Manifest.read(sample.result);
     Path other = Files.createDirectory(folder.resolve("other"));
     manifest.write(other);
-    assertThat(Files.mismatch(sample.result.resolve(Manifest.FILE), other.resolve(Manifest.FILE))).isEqualTo(-1);
+    assertThat(Files.mismatch(sample.result.resolve(Manifest.FILE), other.resolve(Manifest.FILE)))
+        .isEqualTo(-1);
     assertThat(Manifest.read(other)).isEqualTo(manifest);
   }
 
@@ -142,17 +174,22 @@ class ResultTest {
     refused(text.replace("\"extra/template.txt\"", "\"/etc/passwd\""), "passwd");
     refused(text.replace("\"format_version\" : \"2.0\"", "\"format_version\" : \"3.0\""), "3.0");
     refused(text.replace("\"b.down.weight\"", "\"a.q.weight\""), "a.q.weight");
-    refused(text.replace("model-00001-of-00002.safetensors", "../model.safetensors"), "model.safetensors");
+    refused(
+        text.replace("model-00001-of-00002.safetensors", "../model.safetensors"),
+        "model.safetensors");
     refused(text.substring(0, text.length() / 2), "JSON");
-    Files.writeString(sample.result.resolve(Manifest.FILE),
-        text.replace("\"format_version\" : \"1.0\"", "\"format_version\" : \"1.7\", \"later\" : [ 1 ]"));
+    Files.writeString(
+        sample.result.resolve(Manifest.FILE),
+        text.replace(
+            "\"format_version\" : \"1.0\"", "\"format_version\" : \"1.7\", \"later\" : [ 1 ]"));
     Assertions.assertThat(verify(null).problems()).isEmpty();
   }
 
   private void refused(String text, String named) throws IOException {
     Files.writeString(sample.result.resolve(Manifest.FILE), text);
     assertThatThrownBy(() -> Manifest.read(sample.result))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))
         .hasMessageContaining(named);
   }
 

@@ -33,9 +33,14 @@ class SlabDecoderTest {
     GridSpec grid = new GridSpec(bits, group, storage, six ? 6 : 8, false);
     int columns = group == 0 ? 11 * groups : group * groups;
     try (Arena arena = Arena.ofConfined()) {
-      EncodedSlab slab = UnitFiles.withExponents(
-          UnitFiles.slab(arena, new Random(seed), grid, 5, columns),
-          (byte) 0, (byte) 1, (byte) exponent, (byte) -7, (byte) 0);
+      EncodedSlab slab =
+          UnitFiles.withExponents(
+              UnitFiles.slab(arena, new Random(seed), grid, 5, columns),
+              (byte) 0,
+              (byte) 1,
+              (byte) exponent,
+              (byte) -7,
+              (byte) 0);
       FloatMatrix decoded = FloatMatrix.allocate(arena, 3, columns);
       new SlabDecoder().decode(slab, 2, null, 0, decoded);
       for (int row = 0; row < 3; row++) {
@@ -78,8 +83,10 @@ class SlabDecoderTest {
       }
       for (int row = 0; row < actualRows; row++) {
         for (int column = 0; column < actualColumns; column++) {
-          assertThat((double) decoded.get(row, column)).isCloseTo(expected[row][column],
-              org.assertj.core.api.Assertions.within(1e-5 * largest + 1e-30));
+          assertThat((double) decoded.get(row, column))
+              .isCloseTo(
+                  expected[row][column],
+                  org.assertj.core.api.Assertions.within(1e-5 * largest + 1e-30));
         }
       }
     }
@@ -89,8 +96,10 @@ class SlabDecoderTest {
   void piecesOfASlabAreTheSameBitsAsTheWhole() {
     Random random = new Random(3);
     GridSpec grid = new GridSpec(3, 32, ScaleStorage.OFFSET, 8, false);
-    List<StoredTransform> rows = UnitFiles.transforms(random, Side.OUTPUT, 80, 16, StoredTransform.Format.INT8);
-    List<StoredTransform> columns = UnitFiles.transforms(random, Side.INPUT, 96, 20, StoredTransform.Format.BF16);
+    List<StoredTransform> rows =
+        UnitFiles.transforms(random, Side.OUTPUT, 80, 16, StoredTransform.Format.INT8);
+    List<StoredTransform> columns =
+        UnitFiles.transforms(random, Side.INPUT, 96, 20, StoredTransform.Format.BF16);
     try (Arena arena = Arena.ofConfined()) {
       EncodedSlab slab = UnitFiles.slab(arena, random, grid, 80, 96);
       for (List<StoredTransform> blocks : List.of(rows, columns)) {
@@ -107,11 +116,13 @@ class SlabDecoderTest {
   void rowsThatCutABlockAreRefused() {
     Random random = new Random(3);
     GridSpec grid = new GridSpec(4, 0, ScaleStorage.F16, 8, false);
-    List<StoredTransform> blocks = UnitFiles.transforms(random, Side.OUTPUT, 16, 8, StoredTransform.Format.INT8);
+    List<StoredTransform> blocks =
+        UnitFiles.transforms(random, Side.OUTPUT, 16, 8, StoredTransform.Format.INT8);
     try (Arena arena = Arena.ofConfined()) {
       EncodedSlab slab = UnitFiles.slab(arena, random, grid, 16, 8);
       FloatMatrix target = FloatMatrix.allocate(arena, 12, 8);
-      assertThatThrownBy(() -> new SlabDecoder().decode(slab, 0, SlabDecoder.Blocks.of(blocks), 0, target))
+      assertThatThrownBy(
+              () -> new SlabDecoder().decode(slab, 0, SlabDecoder.Blocks.of(blocks), 0, target))
           .hasMessageContaining("block at channel 8");
     }
   }
@@ -127,8 +138,11 @@ class SlabDecoderTest {
         for (int other = 0; other < others; other++) {
           double sum = 0;
           for (int j = 0; j < k; j++) {
-            sum += (double) p[i * k + j]
-                * (side == Side.OUTPUT ? value(slab, first + j, other) : value(slab, other, first + j));
+            sum +=
+                (double) p[i * k + j]
+                    * (side == Side.OUTPUT
+                        ? value(slab, first + j, other)
+                        : value(slab, other, first + j));
           }
           if (side == Side.OUTPUT) {
             result[first + i][other] = sum;
@@ -148,15 +162,21 @@ class SlabDecoderTest {
     int groups = grid.groups(columns);
     int group = column / grid.groupSize(columns);
     float factor = Math.scalb(1f, slab.exponent(row));
-    float scale = grid.scalesAreF16()
-        ? half(slab.scales(), row * groups + group) * factor
-        : (float) ((double) bits(slab.scales(), row, groups, group, grid.scaleBits())
-            * half(slab.rowScales(), row) * factor / ((1 << grid.scaleBits()) - 1));
+    float scale =
+        grid.scalesAreF16()
+            ? half(slab.scales(), row * groups + group) * factor
+            : (float)
+                ((double) bits(slab.scales(), row, groups, group, grid.scaleBits())
+                    * half(slab.rowScales(), row)
+                    * factor
+                    / ((1 << grid.scaleBits()) - 1));
     int code = bits(slab.codes(), row, columns, column, grid.bits());
     return switch (grid.storage()) {
       case SYMMETRIC -> (code - ((1 << grid.bits()) - 1) / 2f) * scale;
       case ZERO_POINT, F16 -> (code - bits(slab.zeros(), row, groups, group, grid.bits())) * scale;
-      case OFFSET -> (code - bits(slab.zeros(), row, groups, group, 8) / (float) (1 << (8 - grid.bits()))) * scale;
+      case OFFSET ->
+          (code - bits(slab.zeros(), row, groups, group, 8) / (float) (1 << (8 - grid.bits())))
+              * scale;
       case F16_MINIMUM -> code * scale + half(slab.zeros(), row * groups + group) * factor;
     };
   }

@@ -38,16 +38,32 @@ class UnitFileTest {
     try (UnitFileReader reader = UnitFileReader.open(first)) {
       assertThat(reader.header()).isEqualTo(UnitFiles.sampleHeader());
       assertThat(reader.figures()).isEqualTo(UnitFiles.FIGURES);
-      assertThat(reader.sourceHashes()).containsOnlyKeys(
-          "v.weight", "o.weight", "v.bias", "experts", "codes", "codes_scale_inv", "norm.weight");
+      assertThat(reader.sourceHashes())
+          .containsOnlyKeys(
+              "v.weight",
+              "o.weight",
+              "v.bias",
+              "experts",
+              "codes",
+              "codes_scale_inv",
+              "norm.weight");
       List<String> rows = new ArrayList<>();
-      reader.forEach(row -> rows.add(switch (row) {
-        case UnitRow.Transform(String key, StoredTransform block) -> key + "@" + block.firstChannel();
-        case UnitRow.Slab(String tensor, int expert, long firstRow, EncodedSlab slab) ->
-            tensor + (expert < 0 ? "" : "." + expert) + "@" + firstRow + "+" + slab.rows();
-        case UnitRow.Raw(String tensor, long offset, MemorySegment bytes) ->
-            tensor + "@" + offset + "+" + bytes.byteSize();
-      }));
+      reader.forEach(
+          row ->
+              rows.add(
+                  switch (row) {
+                    case UnitRow.Transform(String key, StoredTransform block) ->
+                        key + "@" + block.firstChannel();
+                    case UnitRow.Slab(String tensor, int expert, long firstRow, EncodedSlab slab) ->
+                        tensor
+                            + (expert < 0 ? "" : "." + expert)
+                            + "@"
+                            + firstRow
+                            + "+"
+                            + slab.rows();
+                    case UnitRow.Raw(String tensor, long offset, MemorySegment bytes) ->
+                        tensor + "@" + offset + "+" + bytes.byteSize();
+                  }));
       assertThat(rows).isEqualTo(UnitFiles.SAMPLE_ROWS);
     }
   }
@@ -70,9 +86,19 @@ class UnitFileTest {
       Random random = new Random(seed);
       byte[] exponents = new byte[ordinary ? 0 : rows];
       random.nextBytes(exponents);
-      EncodedSlab slab = UnitFiles.withExponents(UnitFiles.slab(arena, random, grid, rows, columns), exponents);
-      UnitHeader header = new UnitHeader("one", UnitFiles.IDENTITY, "scalar/java", List.of(new TensorHeader(
-          "w", Dtype.F16, List.of((long) rows, (long) columns), new TensorHeader.Coding(grid, null))));
+      EncodedSlab slab =
+          UnitFiles.withExponents(UnitFiles.slab(arena, random, grid, rows, columns), exponents);
+      UnitHeader header =
+          new UnitHeader(
+              "one",
+              UnitFiles.IDENTITY,
+              "scalar/java",
+              List.of(
+                  new TensorHeader(
+                      "w",
+                      Dtype.F16,
+                      List.of((long) rows, (long) columns),
+                      new TensorHeader.Coding(grid, null))));
       try (UnitFileWriter writer = UnitFileWriter.open(file, header)) {
         writer.writeSlab("w", -1, 0, slab);
         writer.finish(new TreeMap<>(), null);
@@ -100,9 +126,17 @@ class UnitFileTest {
     GridSpec grid = new GridSpec(2, 0, ScaleStorage.F16, 8, false);
     int rows = side == Side.OUTPUT ? channels : 3;
     int columns = side == Side.OUTPUT ? 5 : channels;
-    UnitHeader header = new UnitHeader("one", UnitFiles.IDENTITY, "k", List.of(new TensorHeader("w", Dtype.F32,
-        List.of((long) rows, (long) columns),
-        new TensorHeader.Coding(grid, new TensorHeader.TransformUse("w", side)))));
+    UnitHeader header =
+        new UnitHeader(
+            "one",
+            UnitFiles.IDENTITY,
+            "k",
+            List.of(
+                new TensorHeader(
+                    "w",
+                    Dtype.F32,
+                    List.of((long) rows, (long) columns),
+                    new TensorHeader.Coding(grid, new TensorHeader.TransformUse("w", side)))));
     Path file = Files.createTempFile("unit", ".arrow");
     try (Arena arena = Arena.ofConfined()) {
       try (UnitFileWriter writer = UnitFileWriter.open(file, header)) {
@@ -133,22 +167,32 @@ class UnitFileTest {
   void slabsThatWereNotAnnouncedAreRefused() {
     Random random = new Random(1);
     try (Arena arena = Arena.ofConfined();
-        UnitFileWriter writer = UnitFileWriter.open(folder.resolve("a"), UnitFiles.sampleHeader())) {
+        UnitFileWriter writer =
+            UnitFileWriter.open(folder.resolve("a"), UnitFiles.sampleHeader())) {
       GridSpec other = new GridSpec(5, 8, ScaleStorage.ZERO_POINT, 8, true);
       EncodedSlab slab = UnitFiles.slab(arena, random, other, 1, 24);
-      assertThatThrownBy(() -> writer.writeSlab("v.weight", -1, 0, slab)).hasMessageContaining("v.weight");
+      assertThatThrownBy(() -> writer.writeSlab("v.weight", -1, 0, slab))
+          .hasMessageContaining("v.weight");
       EncodedSlab acrossSections = UnitFiles.slab(arena, random, UnitFiles.PLAIN, 3, 24);
-      assertThatThrownBy(() -> writer.writeSlab("v.weight", -1, 0, acrossSections)).hasMessageContaining("v.weight");
-      assertThatThrownBy(() -> writer.writeRaw("codes_scale_inv", 0, slab.codes())).hasMessageContaining("codes_scale_inv");
-      assertThatThrownBy(() -> writer.writeSlab("unknown", -1, 0, slab)).hasMessageContaining("unknown");
+      assertThatThrownBy(() -> writer.writeSlab("v.weight", -1, 0, acrossSections))
+          .hasMessageContaining("v.weight");
+      assertThatThrownBy(() -> writer.writeRaw("codes_scale_inv", 0, slab.codes()))
+          .hasMessageContaining("codes_scale_inv");
+      assertThatThrownBy(() -> writer.writeSlab("unknown", -1, 0, slab))
+          .hasMessageContaining("unknown");
     }
   }
 
   static boolean same(EncodedSlab a, EncodedSlab b) {
-    return a.grid().equals(b.grid()) && a.rows() == b.rows() && a.columns() == b.columns()
-        && a.codes().mismatch(b.codes()) == -1 && a.rowScales().mismatch(b.rowScales()) == -1
-        && a.scales().mismatch(b.scales()) == -1 && a.zeros().mismatch(b.zeros()) == -1
+    return a.grid().equals(b.grid())
+        && a.rows() == b.rows()
+        && a.columns() == b.columns()
+        && a.codes().mismatch(b.codes()) == -1
+        && a.rowScales().mismatch(b.rowScales()) == -1
+        && a.scales().mismatch(b.scales()) == -1
+        && a.zeros().mismatch(b.zeros()) == -1
         && a.exponents().mismatch(b.exponents()) == -1
-        && a.squaredError() == b.squaredError() && a.squaredNorm() == b.squaredNorm();
+        && a.squaredError() == b.squaredError()
+        && a.squaredNorm() == b.squaredNorm();
   }
 }

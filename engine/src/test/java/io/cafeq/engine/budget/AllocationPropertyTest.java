@@ -20,9 +20,11 @@ import org.junit.jupiter.api.Test;
 class AllocationPropertyTest {
   @Property(tries = 300)
   void neverExceedsTheBudgetAndComesWithinAStepOfTheBest(
-      @ForAll("clusters") List<Cluster<String>> clusters, @ForAll @DoubleRange(min = 0, max = 1) double share) {
+      @ForAll("clusters") List<Cluster<String>> clusters,
+      @ForAll @DoubleRange(min = 0, max = 1) double share) {
     long least = Allocation.leastBits(clusters);
-    long most = clusters.stream().mapToLong(cluster -> Hull.of(cluster).points().getLast().bits()).sum();
+    long most =
+        clusters.stream().mapToLong(cluster -> Hull.of(cluster).points().getLast().bits()).sum();
     long budget = least + (long) (share * (most - least));
 
     Allocation<String> allocation = Allocation.within(clusters, budget);
@@ -34,7 +36,8 @@ class AllocationPropertyTest {
 
   @Property(tries = 200)
   void sumsAreThoseOfOneOfferForEachPart(@ForAll("clusters") List<Cluster<String>> clusters) {
-    Allocation<String> allocation = Allocation.within(clusters, Allocation.leastBits(clusters) + 40);
+    Allocation<String> allocation =
+        Allocation.within(clusters, Allocation.leastBits(clusters) + 40);
 
     assertThat(allocation.choices()).hasSameSizeAs(clusters);
     long bits = 0;
@@ -75,7 +78,8 @@ class AllocationPropertyTest {
 
   @Test
   void takesWhatLiesAboveTheHullForTheBitsThatAreLeft() {
-    Cluster<String> one = single(new Offer<>("a", 10, 100), new Offer<>("b", 15, 90), new Offer<>("c", 20, 10));
+    Cluster<String> one =
+        single(new Offer<>("a", 10, 100), new Offer<>("b", 15, 90), new Offer<>("c", 20, 10));
 
     assertThat(names(Allocation.within(List.of(one), 19))).containsExactly("b");
   }
@@ -86,7 +90,8 @@ class AllocationPropertyTest {
     List<Cluster<String>> clusters = List.of(one, one);
 
     assertThat(Allocation.leastBits(clusters)).isEqualTo(20);
-    assertThatThrownBy(() -> Allocation.within(clusters, 19)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> Allocation.within(clusters, 19))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   @SafeVarargs
@@ -95,17 +100,29 @@ class AllocationPropertyTest {
   }
 
   private static List<String> names(Allocation<String> allocation) {
-    return allocation.choices().stream().flatMap(chosen -> chosen.offers().stream()).map(Offer::what).toList();
+    return allocation.choices().stream()
+        .flatMap(chosen -> chosen.offers().stream())
+        .map(Offer::what)
+        .toList();
   }
 
   @Provide
   Arbitrary<List<Cluster<String>>> clusters() {
-    Arbitrary<Offer<String>> offer = Combinators.combine(
-            Arbitraries.longs().between(0, 60), Arbitraries.doubles().between(0, 100))
-        .as((bits, error) -> new Offer<>("offer", bits, error));
+    Arbitrary<Offer<String>> offer =
+        Combinators.combine(
+                Arbitraries.longs().between(0, 60), Arbitraries.doubles().between(0, 100))
+            .as((bits, error) -> new Offer<>("offer", bits, error));
     Arbitrary<Part<String>> part = offer.list().ofMinSize(1).ofMaxSize(4).map(Part::new);
-    return part.list().ofMinSize(1).ofMaxSize(2).list().ofMinSize(1).ofMaxSize(2).map(Cluster::new)
-        .list().ofMinSize(1).ofMaxSize(3);
+    return part.list()
+        .ofMinSize(1)
+        .ofMaxSize(2)
+        .list()
+        .ofMinSize(1)
+        .ofMaxSize(2)
+        .map(Cluster::new)
+        .list()
+        .ofMinSize(1)
+        .ofMaxSize(3);
   }
 
   private static double largestStep(List<Cluster<String>> clusters) {
@@ -132,14 +149,21 @@ class AllocationPropertyTest {
   }
 
   private static double best(
-      List<Cluster<String>> clusters, int from, List<Part<String>> division, int part, long budget) {
+      List<Cluster<String>> clusters,
+      int from,
+      List<Part<String>> division,
+      int part,
+      long budget) {
     if (part == division.size()) {
       return best(clusters, from + 1, budget);
     }
     double best = Double.POSITIVE_INFINITY;
     for (Offer<String> offer : division.get(part).offers()) {
       if (offer.bits() <= budget) {
-        best = Math.min(best, offer.error() + best(clusters, from, division, part + 1, budget - offer.bits()));
+        best =
+            Math.min(
+                best,
+                offer.error() + best(clusters, from, division, part + 1, budget - offer.bits()));
       }
     }
     return best;

@@ -25,7 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
-/** Targets on models of every family: fused tensors, experts, pairs of both kinds, packed sources. */
+/**
+ * Targets on models of every family: fused tensors, experts, pairs of both kinds, packed sources.
+ */
 @Numerics
 class BudgetFamiliesTest {
   private static final double TARGET = 5.5;
@@ -36,16 +38,32 @@ class BudgetFamiliesTest {
   @FieldSource("io.cafeq.engine.model.Miniature#NAMES")
   void aTargetHoldsInEveryFamily(String name) throws Exception {
     Miniature.of(name, 3).write(folder.resolve("model"), Miniature.Spread.APART);
-    Recipe recipe = Recipe.of(Map.of(
-        "target-bpw", Double.toString(TARGET), "steps", "10", "pair-steps", "10", "baselines", "off"));
+    Recipe recipe =
+        Recipe.of(
+            Map.of(
+                "target-bpw",
+                Double.toString(TARGET),
+                "steps",
+                "10",
+                "pair-steps",
+                "10",
+                "baselines",
+                "off"));
     ComputeBackend backend = Backends.open("auto");
     StopFlag stop = new StopFlag();
     try (Checkpoint checkpoint = Checkpoint.open(folder.resolve("model"));
         ComputeLane lane = backend.openLane();
-        UnitQuantizer quantizer = new UnitQuantizer(checkpoint,
-            new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION), backend, lane,
-            InputStatistics.NONE, new UnitQuantizer.Options(true, false, recipe.statistics().damping()))) {
-      BudgetPlan budget = BudgetPlan.measure(checkpoint, recipe, InputStatistics.NONE, backend, 1, 256L << 20, stop);
+        UnitQuantizer quantizer =
+            new UnitQuantizer(
+                checkpoint,
+                new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
+                backend,
+                lane,
+                InputStatistics.NONE,
+                new UnitQuantizer.Options(true, false, recipe.statistics().damping()))) {
+      BudgetPlan budget =
+          BudgetPlan.measure(
+              checkpoint, recipe, InputStatistics.NONE, backend, 1, 256L << 20, stop);
       assertThat(PlanEstimate.of(budget.plan()).bitsPerWeight()).isBetween(TARGET - 0.5, TARGET);
 
       Path kept = folder.resolve("plan.json");
@@ -61,7 +79,9 @@ class BudgetFamiliesTest {
         if (figures != null) {
           bits += figures.result().bits();
           weights += figures.weights();
-          assertThat(figures.result().relativeError(figures.squaredNorm())).as(unit.id()).isLessThan(0.2);
+          assertThat(figures.result().relativeError(figures.squaredNorm()))
+              .as(unit.id())
+              .isLessThan(0.2);
         }
       }
       assertThat((double) bits / weights).isLessThanOrEqualTo(TARGET);

@@ -16,9 +16,9 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
+import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.transform.TransformSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,8 +37,19 @@ class BudgetPlanTest {
 
   @BeforeAll
   void makeCheckpoint(@TempDir Path folder) {
-    SampleShape shape = new SampleShape(
-        2, 128, 128, 4, 2, 64, Dtype.BF16, true, SampleShape.Distribution.STUDENT, 0.01, 1L << 30);
+    SampleShape shape =
+        new SampleShape(
+            2,
+            128,
+            128,
+            4,
+            2,
+            64,
+            Dtype.BF16,
+            true,
+            SampleShape.Distribution.STUDENT,
+            0.01,
+            1L << 30);
     SampleCheckpoint.write(shape, 1, folder.resolve("model"), new StopFlag());
     checkpoint = Checkpoint.open(folder.resolve("model"));
   }
@@ -56,7 +67,8 @@ class BudgetPlanTest {
 
       PlanEstimate estimate = PlanEstimate.of(budget.plan());
       assertThat(estimate.bitsPerWeight()).isBetween(target - 0.1, target);
-      assertThat(budget.predicted().bitsPerWeight()).isCloseTo(estimate.bitsPerWeight(), within(1e-9));
+      assertThat(budget.predicted().bitsPerWeight())
+          .isCloseTo(estimate.bitsPerWeight(), within(1e-9));
       assertThat(budget.predicted().weights()).isEqualTo(estimate.quantized().weights());
       assertThat(budget.predicted().relativeError()).isPositive().isLessThan(before);
       before = budget.predicted().relativeError();
@@ -67,12 +79,14 @@ class BudgetPlanTest {
   void unitsSayWhatWasPredictedOfThem() {
     BudgetPlan budget = measure(Map.of("target-bpw", "4.2"), 1);
 
-    Predicted sum = budget.plan().units().stream()
-        .flatMap(unit -> budget.predicted(unit).stream())
-        .reduce(Predicted.NOTHING, Predicted::plus);
+    Predicted sum =
+        budget.plan().units().stream()
+            .flatMap(unit -> budget.predicted(unit).stream())
+            .reduce(Predicted.NOTHING, Predicted::plus);
     assertThat(sum.bits()).isEqualTo(budget.predicted().bits());
     assertThat(sum.error()).isCloseTo(budget.predicted().error(), within(1e-9));
-    assertThat(budget.plan().units()).filteredOn(Unit.Copied.class::isInstance)
+    assertThat(budget.plan().units())
+        .filteredOn(Unit.Copied.class::isInstance)
         .allSatisfy(unit -> assertThat(budget.predicted(unit)).isEmpty());
   }
 
@@ -84,10 +98,24 @@ class BudgetPlanTest {
 
   @Test
   void whatIsFixedStays() {
-    BudgetPlan budget = measure(
-        Map.of("target-bpw", "5", "bits", "4", "group", "32", "scales", "offset", "side", "output", "block", "16",
-            "pairs", "false"),
-        2);
+    BudgetPlan budget =
+        measure(
+            Map.of(
+                "target-bpw",
+                "5",
+                "bits",
+                "4",
+                "group",
+                "32",
+                "scales",
+                "offset",
+                "side",
+                "output",
+                "block",
+                "16",
+                "pairs",
+                "false"),
+            2);
 
     for (Unit unit : budget.plan().units()) {
       if (unit instanceof Unit.Quantized quantized) {
@@ -109,17 +137,20 @@ class BudgetPlanTest {
   void plainRoundingOnlyWhereAskedFor() {
     BudgetPlan budget = measure(Map.of("target-bpw", "3.7", "method", "rtn"), 2);
 
-    assertThat(stacks(budget)).isNotEmpty()
+    assertThat(stacks(budget))
+        .isNotEmpty()
         .allMatch(stack -> stack.treatment().transform() instanceof TransformSpec.None);
   }
 
   @Test
   void refusesATargetThatCannotBe() {
     assertThatThrownBy(() -> measure(Map.of("target-bpw", "4", "bits", "4", "pairs", "false"), 1))
-        .isInstanceOfSatisfying(EngineException.class, failure -> {
-          assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-          assertThat(failure).hasMessageContaining("the least that is possible is 4.");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(failure).hasMessageContaining("the least that is possible is 4.");
+            });
   }
 
   @Test
@@ -143,22 +174,27 @@ class BudgetPlanTest {
     measure(recipe, 2).keep(file);
     String good = Files.readString(file);
 
-    List<String> bad = List.of(
-        "", "{}", "null", good.substring(0, good.length() / 2),
-        good.replaceFirst("\"bits\" : \\d", "\"bits\" : 9"),
-        good.replaceFirst("\"bits\" : \\d", "\"bits\" : 1000000000"),
-        good.replaceAll("\"bits\" : \\d", "\"bits\" : 6"),
-        good.replaceFirst("\"group\" : \\d+", "\"group\" : 7"),
-        good.replaceFirst("\"block\" : \\d+", "\"block\" : 1073741824"),
-        good.replaceFirst("\"error\" : [^,\\s]+", "\"error\" : -1"),
-        good.replaceFirst("layers\\.0", "layers.9"),
-        good.replaceFirst("\"division\" : \"[A-Z]+\"", "\"division\" : \"NONE\""),
-        good.replaceFirst("\"recipe_hash\" : \"..", "\"recipe_hash\" : \"zz"));
+    List<String> bad =
+        List.of(
+            "",
+            "{}",
+            "null",
+            good.substring(0, good.length() / 2),
+            good.replaceFirst("\"bits\" : \\d", "\"bits\" : 9"),
+            good.replaceFirst("\"bits\" : \\d", "\"bits\" : 1000000000"),
+            good.replaceAll("\"bits\" : \\d", "\"bits\" : 6"),
+            good.replaceFirst("\"group\" : \\d+", "\"group\" : 7"),
+            good.replaceFirst("\"block\" : \\d+", "\"block\" : 1073741824"),
+            good.replaceFirst("\"error\" : [^,\\s]+", "\"error\" : -1"),
+            good.replaceFirst("layers\\.0", "layers.9"),
+            good.replaceFirst("\"division\" : \"[A-Z]+\"", "\"division\" : \"NONE\""),
+            good.replaceFirst("\"recipe_hash\" : \"..", "\"recipe_hash\" : \"zz"));
     for (String text : bad) {
       assertThat(text).isNotEqualTo(good);
       Files.writeString(file, text);
       assertThatThrownBy(() -> BudgetPlan.read(file, checkpoint, recipe(recipe)))
-          .isInstanceOfSatisfying(EngineException.class,
+          .isInstanceOfSatisfying(
+              EngineException.class,
               failure -> assertThat(failure.kind()).isEqualTo(FailureKind.RESULT));
     }
   }
@@ -179,6 +215,12 @@ class BudgetPlanTest {
 
   private BudgetPlan measure(Map<String, String> changes, int threads) {
     return BudgetPlan.measure(
-        checkpoint, recipe(changes), InputStatistics.NONE, Backends.open("scalar"), threads, 256L << 20, new StopFlag());
+        checkpoint,
+        recipe(changes),
+        InputStatistics.NONE,
+        Backends.open("scalar"),
+        threads,
+        256L << 20,
+        new StopFlag());
   }
 }

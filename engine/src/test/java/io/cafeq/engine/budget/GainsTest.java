@@ -35,7 +35,8 @@ class GainsTest {
   @Test
   void refusesWhatWasNotMeasured() {
     GridSpec other = new GridSpec(3, 32, ScaleStorage.SYMMETRIC, 8, true);
-    assertThatThrownBy(() -> gains(0.8, 0.2).ratio(other, COLUMNS)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> gains(0.8, 0.2).ratio(other, COLUMNS))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   private static Gains gains(double at32, double at128) {

@@ -23,7 +23,8 @@ class CheckpointFolderTest {
   @TempDir private Path folder;
 
   private EngineException refusal(Path path) {
-    EngineException refused = catchThrowableOfType(EngineException.class, () -> Checkpoint.open(path).close());
+    EngineException refused =
+        catchThrowableOfType(EngineException.class, () -> Checkpoint.open(path).close());
     assertThat(refused).as("a refusal").isNotNull();
     assertThat(refused.remedy()).isNotBlank();
     return refused;
@@ -54,14 +55,17 @@ class CheckpointFolderTest {
 
   @Test
   void refusesAnEmptyFolder() {
-    assertThat(refusal(folder)).isInstanceOf(CheckpointException.class).hasMessageContaining("found no weights at all");
+    assertThat(refusal(folder))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("found no weights at all");
   }
 
   @Test
   void refusesAFolderWithWeightsOfOtherFormats() throws IOException {
     touch("pytorch_model.bin", "model.gguf", "config.txt");
     EngineException refused = refusal(folder);
-    assertThat(refused).hasMessageContaining("only weights of other formats: model.gguf and 1 more");
+    assertThat(refused)
+        .hasMessageContaining("only weights of other formats: model.gguf and 1 more");
     assertThat(refused.remedy()).contains("Convert");
   }
 
@@ -75,7 +79,8 @@ class CheckpointFolderTest {
   @Test
   void refusesSeveralFilesWithoutAnIndex() throws IOException {
     touch("a.safetensors", "b.safetensors");
-    assertThat(refusal(folder)).hasMessageContaining("2 .safetensors files")
+    assertThat(refusal(folder))
+        .hasMessageContaining("2 .safetensors files")
         .hasMessageContaining("but no " + CheckpointFiles.INDEX);
   }
 
@@ -86,7 +91,8 @@ class CheckpointFolderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"model.safetensors", "adapter.safetensors", "model-00001-of-00001.safetensors"})
+  @ValueSource(
+      strings = {"model.safetensors", "adapter.safetensors", "model-00001-of-00001.safetensors"})
   void opensASingleFileOfAnyName(String name) throws IOException {
     RawSafetensors.write(folder, name, ONE, new byte[1]);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
@@ -98,7 +104,8 @@ class CheckpointFolderTest {
   @Test
   void prefersTheSingleFileToAnIndexThatDoesNotKnowIt() throws IOException {
     RawSafetensors.write(folder, "model.safetensors", ONE, new byte[1]);
-    Files.writeString(folder.resolve(CheckpointFiles.INDEX), "{\"weight_map\":{\"x\":\"gone.safetensors\"}}");
+    Files.writeString(
+        folder.resolve(CheckpointFiles.INDEX), "{\"weight_map\":{\"x\":\"gone.safetensors\"}}");
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors()).hasSize(1);
       assertThat(leftOut(checkpoint)).containsExactly(CheckpointFiles.INDEX);
@@ -118,9 +125,20 @@ class CheckpointFolderTest {
   void sortsOutWhatGoesAlong() throws IOException {
     RawSafetensors.write(folder, "model.safetensors", ONE, new byte[1]);
     Files.writeString(folder.resolve("config.json"), "{\"model_type\":\"llama\"}");
-    touch("README.md", "LICENSE", "tokenizer.json", "chat_template.jinja", "modeling.py", "unheard.of");
+    touch(
+        "README.md",
+        "LICENSE",
+        "tokenizer.json",
+        "chat_template.jinja",
+        "modeling.py",
+        "unheard.of");
     touch("templates/tool.jinja", ".gitattributes", ".cache/x", "sub/.hidden");
-    touch("pytorch_model.BIN", "pytorch_model.bin.index.json", "other.safetensors", "onnx/model.onnx", "m.gguf",
+    touch(
+        "pytorch_model.BIN",
+        "pytorch_model.bin.index.json",
+        "other.safetensors",
+        "onnx/model.onnx",
+        "m.gguf",
         "w.pth");
     Files.createSymbolicLink(folder.resolve("up"), Path.of("templates"));
     Files.createSymbolicLink(folder.resolve("lost"), Path.of("gone"));
@@ -130,12 +148,28 @@ class CheckpointFolderTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(under(checkpoint.folder(), checkpoint.sideFiles()))
           .containsExactly(
-              "LICENSE", "README.md", "chat_template.jinja", "config.json", "modeling.py", "templates/tool.jinja",
-              "tokenizer.json", "unheard.of");
+              "LICENSE",
+              "README.md",
+              "chat_template.jinja",
+              "config.json",
+              "modeling.py",
+              "templates/tool.jinja",
+              "tokenizer.json",
+              "unheard.of");
       assertThat(leftOut(checkpoint))
           .containsExactly(
-              ".cache", ".gitattributes", "large.dat", "lost", "m.gguf", "onnx", "other.safetensors",
-              "pytorch_model.BIN", "pytorch_model.bin.index.json", "sub/.hidden", "up", "w.pth");
+              ".cache",
+              ".gitattributes",
+              "large.dat",
+              "lost",
+              "m.gguf",
+              "onnx",
+              "other.safetensors",
+              "pytorch_model.BIN",
+              "pytorch_model.bin.index.json",
+              "sub/.hidden",
+              "up",
+              "w.pth");
     }
   }
 
@@ -161,7 +195,8 @@ class CheckpointFolderTest {
     }
     Files.writeString(folder.resolve("config.json"), "{\"model_type\":\"llama\"}");
     try (Checkpoint checkpoint = Checkpoint.open(file)) {
-      assertThat(under(checkpoint.folder(), checkpoint.sideFiles())).containsExactly("config.json", "tax.pdf");
+      assertThat(under(checkpoint.folder(), checkpoint.sideFiles()))
+          .containsExactly("config.json", "tax.pdf");
       assertThat(checkpoint.config().path("model_type").asText()).isEqualTo("llama");
     }
   }
@@ -171,6 +206,8 @@ class CheckpointFolderTest {
   void refusesAConfigThatIsNoObject(String config) throws IOException {
     RawSafetensors.write(folder, "model.safetensors", ONE, new byte[1]);
     Files.writeString(folder.resolve("config.json"), config);
-    assertThat(refusal(folder)).isInstanceOf(CheckpointException.class).hasMessageContaining("config.json");
+    assertThat(refusal(folder))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("config.json");
   }
 }

@@ -42,8 +42,10 @@ class FloatConversionTest {
     float[] floats = new float[3];
     for (int i = 0; i < ALL; i++) {
       short[] values = {1, (short) i, 2};
-      assertThat(FloatConversion.fromBf16(values, bits, 3)).isEqualTo(Float.isFinite(Float.intBitsToFloat(i << 16)));
-      assertThat(FloatConversion.fromF16(values, floats, 3)).isEqualTo(Float.isFinite(Float.float16ToFloat((short) i)));
+      assertThat(FloatConversion.fromBf16(values, bits, 3))
+          .isEqualTo(Float.isFinite(Float.intBitsToFloat(i << 16)));
+      assertThat(FloatConversion.fromF16(values, floats, 3))
+          .isEqualTo(Float.isFinite(Float.float16ToFloat((short) i)));
     }
   }
 
@@ -95,12 +97,16 @@ class FloatConversionTest {
       if (Float.isFinite(value)) {
         assertThat(rounded[i]).as("%x", bits[i]).isEqualTo(nearest(value));
       } else {
-        assertThat(Float.isNaN(Float.intBitsToFloat(rounded[i] << 16))).isEqualTo(Float.isNaN(value));
+        assertThat(Float.isNaN(Float.intBitsToFloat(rounded[i] << 16)))
+            .isEqualTo(Float.isNaN(value));
       }
     }
   }
 
-  /** By exact decimal arithmetic over the two neighbours; beyond the largest value counts as the next power of two. */
+  /**
+   * By exact decimal arithmetic over the two neighbours; beyond the largest value counts as the
+   * next power of two.
+   */
   private static short nearest(float value) {
     int down = Float.floatToRawIntBits(value) >>> 16;
     BigDecimal exact = new BigDecimal(value);
@@ -120,7 +126,9 @@ class FloatConversionTest {
 
   @Test
   void roundsToHalfFloatsAsThePlatformDoes() {
-    float[] values = {0, -0f, 1, 65504, 65519.996f, 65520, 1e-8f, 6e-8f, 0.1f, Float.NaN, Float.NEGATIVE_INFINITY};
+    float[] values = {
+      0, -0f, 1, 65504, 65519.996f, 65520, 1e-8f, 6e-8f, 0.1f, Float.NaN, Float.NEGATIVE_INFINITY
+    };
     short[] rounded = new short[values.length];
     FloatConversion.toF16(values, rounded, values.length);
     for (int i = 0; i < values.length; i++) {

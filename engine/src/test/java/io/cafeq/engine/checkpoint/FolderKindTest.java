@@ -13,7 +13,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Folders that are no checkpoint are called what they are, and what the remedy says can be done. */
+/**
+ * Folders that are no checkpoint are called what they are, and what the remedy says can be done.
+ */
 class FolderKindTest {
   private static final String ONE = "{" + entry("w", "U8", "[1]", 0, 1) + "}";
   private static final String CONFIG = "{\"model_type\": \"llama\"}";
@@ -40,7 +42,8 @@ class FolderKindTest {
   }
 
   private CheckpointException refusal(Path path) {
-    CheckpointException refused = catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(path).close());
+    CheckpointException refused =
+        catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(path).close());
     assertThat(refused).as("a refusal").isNotNull();
     assertThat(refused.remedy()).isNotBlank();
     return refused;
@@ -53,14 +56,24 @@ class FolderKindTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"LORA, Merge", "IA3, Merge", "LOHA, Merge", "PROMPT_TUNING, Quantize its base model",
-      "PREFIX_TUNING, Quantize its base model"})
+  @CsvSource({
+    "LORA, Merge",
+    "IA3, Merge",
+    "LOHA, Merge",
+    "PROMPT_TUNING, Quantize its base model",
+    "PREFIX_TUNING, Quantize its base model"
+  })
   void anAdapterAlone(String kind, String remedy) throws IOException {
-    file("adapter_config.json", "{\"peft_type\": \"" + kind + "\", \"base_model_name_or_path\": \"some/\\u001bbase\"}");
-    adapter("adapter_model.safetensors", "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
+    file(
+        "adapter_config.json",
+        "{\"peft_type\": \"" + kind + "\", \"base_model_name_or_path\": \"some/\\u001bbase\"}");
+    adapter(
+        "adapter_model.safetensors",
+        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
     CheckpointException refused = refusal(folder);
     assertThat(refused)
-        .hasMessageContaining("is an adapter (" + kind + ") for the model \"some/\\u001bbase\", not a model");
+        .hasMessageContaining(
+            "is an adapter (" + kind + ") for the model \"some/\\u001bbase\", not a model");
     assertThat(refused.remedy()).startsWith(remedy);
   }
 
@@ -73,22 +86,31 @@ class FolderKindTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"base_model.model.model.layers.0.mlp.up_proj.lora_B.weight",
-      "base_model.model.model.layers.0.mlp.down_proj.ia3_l", "prompt_embeddings",
-      "model.layers.0.self_attn.q_proj.lora_a",
-      "unet.down_blocks.0.attentions.0.to_q.lora.down.weight", "unet.mid_block.processor.to_k_lora.up.weight",
-      "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", "base_model.model.layers.0.attn.hada_w1_a"})
+  @ValueSource(
+      strings = {
+        "base_model.model.model.layers.0.mlp.up_proj.lora_B.weight",
+        "base_model.model.model.layers.0.mlp.down_proj.ia3_l",
+        "prompt_embeddings",
+        "model.layers.0.self_attn.q_proj.lora_a",
+        "unet.down_blocks.0.attentions.0.to_q.lora.down.weight",
+        "unet.mid_block.processor.to_k_lora.up.weight",
+        "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight",
+        "base_model.model.layers.0.attn.hada_w1_a"
+      })
   void anAdapterByItsTensors(String tensor) throws IOException {
     adapter("model.safetensors", tensor);
     assertThat(refusal(folder)).hasMessageContaining("is an adapter");
-    Path renamed = Files.move(folder.resolve("model.safetensors"), folder.resolve("trained.safetensors"));
+    Path renamed =
+        Files.move(folder.resolve("model.safetensors"), folder.resolve("trained.safetensors"));
     assertThat(refusal(renamed)).hasMessageContaining("trained.safetensors: is an adapter");
   }
 
   @Test
   void wholeModulesThatWereTrainedBesideDoNotMakeItAModel() throws IOException {
     adapter(
-        "adapter_model.safetensors", "base_model.model.layers.0.q.lora_A.weight", "base_model.model.lm_head.weight");
+        "adapter_model.safetensors",
+        "base_model.model.layers.0.q.lora_A.weight",
+        "base_model.model.lm_head.weight");
     assertThat(refusal(folder)).hasMessageContaining("is an adapter");
   }
 
@@ -114,7 +136,8 @@ class FolderKindTest {
     file("units/layer-0.arrow", "x");
     CheckpointException refused = refusal(folder);
     assertThat(refused).hasMessageContaining("is a result of cafeq");
-    assertThat(refused.remedy()).contains("cafeq export", folder.toRealPath().toString(), "--format dense");
+    assertThat(refused.remedy())
+        .contains("cafeq export", folder.toRealPath().toString(), "--format dense");
     Files.delete(folder.resolve("manifest.json"));
     file(".cafeq/identity.json", "{}");
     assertThat(refusal(folder)).hasMessageContaining("is an unfinished result of cafeq");
@@ -148,7 +171,12 @@ class FolderKindTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"consolidated.00.pth", "consolidated.safetensors", "consolidated-00001-of-00002.safetensors"})
+  @ValueSource(
+      strings = {
+        "consolidated.00.pth",
+        "consolidated.safetensors",
+        "consolidated-00001-of-00002.safetensors"
+      })
   void aModelInItsMakersForm(String weights) throws IOException {
     file("params.json", "{}");
     file("tokenizer.model", "x");
@@ -163,7 +191,8 @@ class FolderKindTest {
     file("refs/main", "abc");
     model("snapshots/abc", "model.safetensors");
     CheckpointException refused = refusal(folder);
-    assertThat(refused).hasMessageContaining(folder.toRealPath().resolve("snapshots/abc").toString());
+    assertThat(refused)
+        .hasMessageContaining(folder.toRealPath().resolve("snapshots/abc").toString());
     assertThat(refused.remedy()).isEqualTo("Give that folder instead.");
     assertGoesOn("snapshots/abc");
   }
@@ -172,20 +201,32 @@ class FolderKindTest {
   void anIndexOfAnotherNameMayBeRenamed() throws IOException {
     RawSafetensors.write(folder, "diffusion-00001-of-00002.safetensors", ONE, new byte[1]);
     RawSafetensors.write(
-        folder, "diffusion-00002-of-00002.safetensors", "{" + entry("v", "U8", "[1]", 0, 1) + "}", new byte[1]);
-    file("diffusion.safetensors.index.json", "{\"weight_map\": {\"w\": \"diffusion-00001-of-00002.safetensors\","
-        + " \"v\": \"diffusion-00002-of-00002.safetensors\"}}");
+        folder,
+        "diffusion-00002-of-00002.safetensors",
+        "{" + entry("v", "U8", "[1]", 0, 1) + "}",
+        new byte[1]);
+    file(
+        "diffusion.safetensors.index.json",
+        "{\"weight_map\": {\"w\": \"diffusion-00001-of-00002.safetensors\","
+            + " \"v\": \"diffusion-00002-of-00002.safetensors\"}}");
     assertThat(refusal(folder).remedy())
         .startsWith("Rename diffusion.safetensors.index.json to " + CheckpointFiles.INDEX);
-    Files.move(folder.resolve("diffusion.safetensors.index.json"), folder.resolve(CheckpointFiles.INDEX));
+    Files.move(
+        folder.resolve("diffusion.safetensors.index.json"), folder.resolve(CheckpointFiles.INDEX));
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors()).hasSize(2);
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"pytorch_model.bin, save_pretrained", "model.gguf, original", "model.onnx, exported from",
-      "tf_model.h5, from_tf", "flax_model.msgpack, from_flax", "weights.npz, Hugging Face form"})
+  @CsvSource({
+    "pytorch_model.bin, save_pretrained",
+    "model.gguf, original",
+    "model.onnx, exported from",
+    "tf_model.h5, from_tf",
+    "flax_model.msgpack, from_flax",
+    "weights.npz, Hugging Face form"
+  })
   void weightsOfOtherFormats(String name, String remedy) throws IOException {
     file("config.json", CONFIG);
     file(name, "x");

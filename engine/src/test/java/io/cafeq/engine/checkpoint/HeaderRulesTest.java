@@ -40,11 +40,18 @@ class HeaderRulesTest {
 
   @Test
   void acceptsScalarsEmptyTensorsAndPadding() throws IOException {
-    String header = "{" + entry("scalar", "F32", "[]", 0, 4) + "," + entry("empty", "F16", "[3,0]", 4, 4) + ","
-        + entry("next", "I8", "[2]", 4, 6) + "}     ";
+    String header =
+        "{"
+            + entry("scalar", "F32", "[]", 0, 4)
+            + ","
+            + entry("empty", "F16", "[3,0]", 4, 4)
+            + ","
+            + entry("next", "I8", "[2]", 4, 6)
+            + "}     ";
     RawSafetensors.write(folder, header, 6);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      assertThat(checkpoint.tensors().stream().map(TensorInfo::name)).containsExactly("scalar", "empty", "next");
+      assertThat(checkpoint.tensors().stream().map(TensorInfo::name))
+          .containsExactly("scalar", "empty", "next");
       assertThat(checkpoint.tensors().getFirst().elements()).isEqualTo(1);
       assertThat(checkpoint.tensors().get(1).elements()).isZero();
     }
@@ -61,7 +68,10 @@ class HeaderRulesTest {
   @ParameterizedTest
   @EnumSource(Dtype.class)
   void acceptsEveryDtype(Dtype dtype) throws IOException {
-    RawSafetensors.write(folder, "{" + entry("t", dtype.name(), "[3]", 0, 3L * dtype.bytes()) + "}", 3 * dtype.bytes());
+    RawSafetensors.write(
+        folder,
+        "{" + entry("t", dtype.name(), "[3]", 0, 3L * dtype.bytes()) + "}",
+        3 * dtype.bytes());
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors().getFirst().dtype()).isEqualTo(dtype);
     }
@@ -69,7 +79,8 @@ class HeaderRulesTest {
 
   @Test
   void sortsByPosition() throws IOException {
-    RawSafetensors.write(folder, "{" + entry("b", "U8", "[1]", 1, 2) + "," + entry("a", "U8", "[1]", 0, 1) + "}", 2);
+    RawSafetensors.write(
+        folder, "{" + entry("b", "U8", "[1]", 1, 2) + "," + entry("a", "U8", "[1]", 0, 1) + "}", 2);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors().stream().map(TensorInfo::name)).containsExactly("a", "b");
     }
@@ -83,8 +94,10 @@ class HeaderRulesTest {
 
   @Test
   void refusesAHeaderOver100MillionBytes() throws IOException {
-    try (RandomAccessFile file = new RandomAccessFile(folder.resolve("model.safetensors").toFile(), "rw")) {
-      file.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, 100_000_001).array());
+    try (RandomAccessFile file =
+        new RandomAccessFile(folder.resolve("model.safetensors").toFile(), "rw")) {
+      file.write(
+          ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, 100_000_001).array());
       file.setLength(200_000_000);
     }
     assertThat(refusal()).hasMessageContaining("100000001 bytes, at most 100000000");
@@ -92,7 +105,8 @@ class HeaderRulesTest {
 
   @Test
   void refusesAHeaderLengthBeyondTheSignedRange() throws IOException {
-    Files.write(folder.resolve("model.safetensors"), new byte[] {-1, -1, -1, -1, -1, -1, -1, -1, '{', '}'});
+    Files.write(
+        folder.resolve("model.safetensors"), new byte[] {-1, -1, -1, -1, -1, -1, -1, -1, '{', '}'});
     assertThat(refusal()).hasMessageContaining("18446744073709551615 bytes");
   }
 
@@ -124,8 +138,15 @@ class HeaderRulesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{,}", "{\"a\":", "{\"a\" 1}", "{'a':1}", "{\"a\":{\"dtype\":\"U8\",\"shape\":[01]}}",
-      "{\"a\":NaN}"})
+  @ValueSource(
+      strings = {
+        "{,}",
+        "{\"a\":",
+        "{\"a\" 1}",
+        "{'a':1}",
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[01]}}",
+        "{\"a\":NaN}"
+      })
   void refusesAHeaderThatIsNotJson(String header) throws IOException {
     assertThat(refusal(header, 0)).hasMessageContaining("not JSON");
   }
@@ -150,7 +171,9 @@ class HeaderRulesTest {
   @Test
   void refusesDuplicateKeysInsideATensor() throws IOException {
     String header = "{\"w\":{\"dtype\":\"U8\",\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,1]}}";
-    assertThat(refusal(header, 1)).hasMessageContaining("tensor \"w\"").hasMessageContaining("duplicate key \"shape\"");
+    assertThat(refusal(header, 1))
+        .hasMessageContaining("tensor \"w\"")
+        .hasMessageContaining("duplicate key \"shape\"");
   }
 
   @Test
@@ -188,14 +211,19 @@ class HeaderRulesTest {
   @ParameterizedTest
   @ValueSource(strings = {"dtype", "shape", "data_offsets"})
   void refusesAMissingKey(String key) throws IOException {
-    String header = ("{" + entry("w", "U8", "[1]", 0, 1) + "}").replace("\"" + key + "\"", "\"other\"");
-    assertThat(refusal(header, 1)).hasMessageContaining("tensor \"w\"").hasMessageContaining(key + " is missing");
+    String header =
+        ("{" + entry("w", "U8", "[1]", 0, 1) + "}").replace("\"" + key + "\"", "\"other\"");
+    assertThat(refusal(header, 1))
+        .hasMessageContaining("tensor \"w\"")
+        .hasMessageContaining(key + " is missing");
   }
 
   @Test
   void ignoresKeysItDoesNotKnow() throws IOException {
     RawSafetensors.write(
-        folder, "{\"w\":{\"later\":{\"x\":[1,{}]},\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
+        folder,
+        "{\"w\":{\"later\":{\"x\":[1,{}]},\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+        1);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors()).hasSize(1);
     }
@@ -212,30 +240,38 @@ class HeaderRulesTest {
   @Test
   void refusesAnUnknownDtype() throws IOException {
     CheckpointException refused = refusal("{" + entry("w", "Q4", "[8]", 0, 4) + "}", 4);
-    assertThat(refused).hasMessageContaining("tensor \"w\"").hasMessageContaining("unknown dtype \"Q4\"");
+    assertThat(refused)
+        .hasMessageContaining("tensor \"w\"")
+        .hasMessageContaining("unknown dtype \"Q4\"");
     assertThat(refused.remedy()).contains("BF16");
   }
 
   @Test
   void refusesAHole() throws IOException {
     String header = "{" + entry("a", "U8", "[1]", 0, 1) + "," + entry("b", "U8", "[1]", 2, 3) + "}";
-    assertThat(refusal(header, 3)).hasMessageContaining("tensor \"b\"").hasMessageContaining("hole after tensor \"a\"");
+    assertThat(refusal(header, 3))
+        .hasMessageContaining("tensor \"b\"")
+        .hasMessageContaining("hole after tensor \"a\"");
   }
 
   @Test
   void refusesAHoleAtTheBeginning() throws IOException {
-    assertThat(refusal("{" + entry("a", "U8", "[1]", 1, 2) + "}", 2)).hasMessageContaining("hole after the header");
+    assertThat(refusal("{" + entry("a", "U8", "[1]", 1, 2) + "}", 2))
+        .hasMessageContaining("hole after the header");
   }
 
   @Test
   void refusesAnOverlap() throws IOException {
     String header = "{" + entry("a", "U8", "[2]", 0, 2) + "," + entry("b", "U8", "[2]", 1, 3) + "}";
-    assertThat(refusal(header, 3)).hasMessageContaining("tensor \"b\"").hasMessageContaining("overlaps tensor \"a\"");
+    assertThat(refusal(header, 3))
+        .hasMessageContaining("tensor \"b\"")
+        .hasMessageContaining("overlaps tensor \"a\"");
   }
 
   @Test
   void refusesBytesAfterTheLastTensor() throws IOException {
-    assertThat(refusal("{" + entry("a", "U8", "[2]", 0, 2) + "}", 9)).hasMessageContaining("found 7 bytes more");
+    assertThat(refusal("{" + entry("a", "U8", "[2]", 0, 2) + "}", 9))
+        .hasMessageContaining("found 7 bytes more");
   }
 
   @Test
@@ -255,22 +291,35 @@ class HeaderRulesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"[4294967296,4294967296]", "[9223372036854775807]", "[3037000500,3037000500,0]"})
+  @ValueSource(
+      strings = {"[4294967296,4294967296]", "[9223372036854775807]", "[3037000500,3037000500,0]"})
   void refusesAShapeThatOverflows(String shape) throws IOException {
     assertThat(refusal("{" + entry("a", "F64", shape, 0, 0) + "}", 0))
         .hasMessageContaining("more bytes than a 64-bit number");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"[-1]", "[1.5]", "[\"1\"]", "[null]", "[99999999999999999999]", "[[1]]", "{}", "1"})
+  @ValueSource(
+      strings = {
+        "[-1]",
+        "[1.5]",
+        "[\"1\"]",
+        "[null]",
+        "[99999999999999999999]",
+        "[[1]]",
+        "{}",
+        "1"
+      })
   void refusesAShapeThatIsNoListOfSizes(String shape) throws IOException {
-    assertThat(refusal("{" + entry("a", "U8", shape, 0, 1) + "}", 1)).hasMessageContaining("tensor \"a\": shape");
+    assertThat(refusal("{" + entry("a", "U8", shape, 0, 1) + "}", 1))
+        .hasMessageContaining("tensor \"a\": shape");
   }
 
   @Test
   void refusesTooManyDimensions() throws IOException {
     String shape = "[" + "1,".repeat(64) + "1]";
-    assertThat(refusal("{" + entry("a", "U8", shape, 0, 1) + "}", 1)).hasMessageContaining("more than 64 numbers");
+    assertThat(refusal("{" + entry("a", "U8", shape, 0, 1) + "}", 1))
+        .hasMessageContaining("more than 64 numbers");
   }
 
   @Test
@@ -280,7 +329,8 @@ class HeaderRulesTest {
     for (int i = 0; i <= HeaderBudget.DIMENSIONS / 64; i++) {
       header.append(i == 0 ? "" : ",").append(entry("t" + i, "U8", shape, 0, 0));
     }
-    assertThat(refusal(header.append('}').toString(), 0)).hasMessageContaining("more than 1600000 dimensions");
+    assertThat(refusal(header.append('}').toString(), 0))
+        .hasMessageContaining("more than 1600000 dimensions");
   }
 
   @Test
@@ -289,12 +339,14 @@ class HeaderRulesTest {
     for (int i = 0; i <= HeaderBudget.METADATA; i++) {
       header.append(i == 0 ? "" : ",").append('"').append(i).append("\":\"\"");
     }
-    assertThat(refusal(header.append("}}").toString(), 0)).hasMessageContaining("more than 100000 entries");
+    assertThat(refusal(header.append("}}").toString(), 0))
+        .hasMessageContaining("more than 100000 entries");
   }
 
   @Test
   void refusesOffsetsThatEndBeforeTheyBegin() throws IOException {
-    assertThat(refusal("{" + entry("a", "U8", "[1]", 1, 0) + "}", 1)).hasMessageContaining("end before they begin");
+    assertThat(refusal("{" + entry("a", "U8", "[1]", 1, 0) + "}", 1))
+        .hasMessageContaining("end before they begin");
   }
 
   @Test
@@ -319,8 +371,10 @@ class HeaderRulesTest {
 
   @Test
   void keepsMetadataAndFindsAliases() throws IOException {
-    String header = "{\"__metadata__\":{\"format\":\"pt\",\"tied\":\"w\",\"w\":\"w\",\"note\":\"nothing\"},"
-        + entry("w", "U8", "[1]", 0, 1) + "}";
+    String header =
+        "{\"__metadata__\":{\"format\":\"pt\",\"tied\":\"w\",\"w\":\"w\",\"note\":\"nothing\"},"
+            + entry("w", "U8", "[1]", 0, 1)
+            + "}";
     RawSafetensors.write(folder, header, 1);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.metadata()).containsEntry("format", "pt").hasSize(4);

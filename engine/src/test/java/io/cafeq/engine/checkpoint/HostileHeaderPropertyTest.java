@@ -32,7 +32,9 @@ class HostileHeaderPropertyTest {
     folder = Files.createTempDirectory("headers");
     // Classes are loaded once, and that is not what is measured.
     read(RawSafetensors.bytes("{\"w\":{}}", new byte[0]));
-    read(RawSafetensors.bytes("{" + RawSafetensors.entry("w", "U8", "[1]", 0, 1) + "}", new byte[1]));
+    read(
+        RawSafetensors.bytes(
+            "{" + RawSafetensors.entry("w", "U8", "[1]", 0, 1) + "}", new byte[1]));
   }
 
   @AfterProperty
@@ -47,8 +49,8 @@ class HostileHeaderPropertyTest {
   }
 
   /**
-   * A header that is read gives tensors that lie inside the file; any other is a CheckpointException, and neither
-   * costs.
+   * A header that is read gives tensors that lie inside the file; any other is a
+   * CheckpointException, and neither costs.
    */
   private void open(byte[] file) throws IOException {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -87,9 +89,28 @@ class HostileHeaderPropertyTest {
   @Provide
   Arbitrary<List<String>> jsonLike() {
     return Arbitraries.of(
-            "{", "}", "[", "]", ",", ":", "\"a\"", "\"b\"", "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"U8\"",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\"",
+            "\"b\"",
+            "\"dtype\"",
+            "\"shape\"",
+            "\"data_offsets\"",
+            "\"U8\"",
             "\"F64\"",
-            "\"__metadata__\"", "0", "1", "-1", "9223372036854775807", "18446744073709551616", "1e9", "null", "true",
+            "\"__metadata__\"",
+            "0",
+            "1",
+            "-1",
+            "9223372036854775807",
+            "18446744073709551616",
+            "1e9",
+            "null",
+            "true",
             " ",
             "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}")
         .list()
@@ -98,9 +119,16 @@ class HostileHeaderPropertyTest {
 
   @Property(tries = 500)
   void anyNumbersInAnEntry(
-      @ForAll("sizes") List<Long> shape, @ForAll("sizes") List<Long> offsets, @ForAll Dtype dtype) throws IOException {
+      @ForAll("sizes") List<Long> shape, @ForAll("sizes") List<Long> offsets, @ForAll Dtype dtype)
+      throws IOException {
     String header =
-        "{\"w\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}";
+        "{\"w\":{\"dtype\":\""
+            + dtype
+            + "\",\"shape\":"
+            + shape
+            + ",\"data_offsets\":"
+            + offsets
+            + "}}";
     open(RawSafetensors.bytes(header, new byte[16]));
   }
 
@@ -114,7 +142,8 @@ class HostileHeaderPropertyTest {
   }
 
   @Property(tries = 150)
-  void oneByteChangedInASoundFile(@ForAll("entries") List<Entry> entries, @ForAll long seed) throws IOException {
+  void oneByteChangedInASoundFile(@ForAll("entries") List<Entry> entries, @ForAll long seed)
+      throws IOException {
     byte[] file = written(entries, Map.of("note", "x"));
     Random random = new Random(seed);
     file[random.nextInt(Math.min(file.length, 400))] = (byte) random.nextInt();
@@ -122,15 +151,19 @@ class HostileHeaderPropertyTest {
   }
 
   @Property(tries = 100)
-  void whatIsWrittenIsReadBack(@ForAll("entries") List<Entry> entries, @ForAll("metadata") Map<String, String> metadata)
+  void whatIsWrittenIsReadBack(
+      @ForAll("entries") List<Entry> entries, @ForAll("metadata") Map<String, String> metadata)
       throws IOException {
     byte[] file = written(entries, metadata);
     assertThat(new String(file, 8, 1, StandardCharsets.UTF_8)).isEqualTo("{");
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      assertThat(checkpoint.tensors().stream().map(Entry::of)).containsExactlyInAnyOrderElementsOf(entries);
+      assertThat(checkpoint.tensors().stream().map(Entry::of))
+          .containsExactlyInAnyOrderElementsOf(entries);
       assertThat(checkpoint.metadata()).containsAllEntriesOf(metadata).containsKey("format");
       for (TensorInfo tensor : checkpoint.tensors()) {
-        assertThat(tensor.position() % tensor.dtype().bytes()).as("alignment of " + tensor).isZero();
+        assertThat(tensor.position() % tensor.dtype().bytes())
+            .as("alignment of " + tensor)
+            .isZero();
       }
     }
   }
@@ -149,7 +182,9 @@ class HostileHeaderPropertyTest {
 
   @Provide
   Arbitrary<Map<String, String>> metadata() {
-    return Arbitraries.maps(names(), Arbitraries.strings().ofMaxLength(20).filter(Names::isWellFormed)).ofMaxSize(4);
+    return Arbitraries.maps(
+            names(), Arbitraries.strings().ofMaxLength(20).filter(Names::isWellFormed))
+        .ofMaxSize(4);
   }
 
   @Provide

@@ -21,7 +21,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** An index that says other things than its shards hold: what is read, what is said of it, and what is refused. */
+/**
+ * An index that says other things than its shards hold: what is read, what is said of it, and what
+ * is refused.
+ */
 class IndexAgreementTest {
   private static final String FIRST = "model-00001-of-00002.safetensors";
   private static final String SECOND = "model-00002-of-00002.safetensors";
@@ -30,10 +33,20 @@ class IndexAgreementTest {
   @TempDir private Path folder;
 
   private final Map<String, String> index = new LinkedHashMap<>();
-  private final List<String> first = new ArrayList<>(List.of("model.embed_tokens.weight", QUERY,
-      "model.layers.0.input_layernorm.weight", "visual.blocks.0.attn.qkv.weight"));
-  private final List<String> second = new ArrayList<>(List.of("model.layers.1.self_attn.q_proj.weight",
-      "model.layers.1.input_layernorm.weight", "model.norm.weight", "lm_head.weight"));
+  private final List<String> first =
+      new ArrayList<>(
+          List.of(
+              "model.embed_tokens.weight",
+              QUERY,
+              "model.layers.0.input_layernorm.weight",
+              "visual.blocks.0.attn.qkv.weight"));
+  private final List<String> second =
+      new ArrayList<>(
+          List.of(
+              "model.layers.1.self_attn.q_proj.weight",
+              "model.layers.1.input_layernorm.weight",
+              "model.norm.weight",
+              "lm_head.weight"));
 
   @BeforeEach
   void listAll() throws IOException {
@@ -49,9 +62,11 @@ class IndexAgreementTest {
   private Checkpoint open() throws IOException {
     write(FIRST, first, 1);
     write(SECOND, second, 2);
-    Files.writeString(folder.resolve(CheckpointFiles.INDEX), index.entrySet().stream()
-        .map(entry -> "\"" + entry.getKey() + "\":\"" + entry.getValue() + "\"")
-        .collect(Collectors.joining(",", "{\"weight_map\":{", "}}")));
+    Files.writeString(
+        folder.resolve(CheckpointFiles.INDEX),
+        index.entrySet().stream()
+            .map(entry -> "\"" + entry.getKey() + "\":\"" + entry.getValue() + "\"")
+            .collect(Collectors.joining(",", "{\"weight_map\":{", "}}")));
     return Checkpoint.open(folder);
   }
 
@@ -73,7 +88,8 @@ class IndexAgreementTest {
   }
 
   private CheckpointException refusal() {
-    CheckpointException refused = catchThrowableOfType(CheckpointException.class, () -> open().close());
+    CheckpointException refused =
+        catchThrowableOfType(CheckpointException.class, () -> open().close());
     assertThat(refused).as("a refusal").isNotNull();
     return refused;
   }
@@ -94,21 +110,37 @@ class IndexAgreementTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mtp.fc.weight", "mtp.layers.0.mlp.up_proj.weight", "model.layers.2.eh_proj.weight",
-      "audio_tower.layers.0.fc1.weight", "model.visual.merger.mlp.0.weight",
-      "model.layers.0.self_attn.rotary_emb.inv_freq"})
+  @ValueSource(
+      strings = {
+        "mtp.fc.weight",
+        "mtp.layers.0.mlp.up_proj.weight",
+        "model.layers.2.eh_proj.weight",
+        "audio_tower.layers.0.fc1.weight",
+        "model.visual.merger.mlp.0.weight",
+        "model.layers.0.self_attn.rotary_emb.inv_freq"
+      })
   void whatTheModelHasNoUseForIsLeftOut(String name) throws IOException {
     index.put(name, SECOND);
     assertOpens("1 tensor is named by the index, but in no shard; left out (\"" + name + "\")");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"model.layers.0.mlp.up_proj.weight", "model.layers.1.self_attn.k_proj.bias",
-      "model.extra.weight", "wte.weight", "lm_head2.weight", "visual.blocks.0.mlp.fc1.weight", "visual.merger.weight"})
+  @ValueSource(
+      strings = {
+        "model.layers.0.mlp.up_proj.weight",
+        "model.layers.1.self_attn.k_proj.bias",
+        "model.extra.weight",
+        "wte.weight",
+        "lm_head2.weight",
+        "visual.blocks.0.mlp.fc1.weight",
+        "visual.merger.weight"
+      })
   void aHoleInTheModelIsRefusedAndTheRemedyWorks(String name) throws IOException {
     index.put(name, SECOND);
     CheckpointException refused = refusal();
-    assertThat(refused).hasMessageContaining(SECOND).hasMessageContaining("tensor \"" + name + "\" is missing");
+    assertThat(refused)
+        .hasMessageContaining(SECOND)
+        .hasMessageContaining("tensor \"" + name + "\" is missing");
     assertThat(refused.remedy()).contains("Download", SECOND, "remove their names from the index");
     index.remove(name);
     try (Checkpoint checkpoint = open()) {
@@ -138,7 +170,9 @@ class IndexAgreementTest {
     second.clear();
     second.add("something.else.weight");
     CheckpointException refused = refusal();
-    assertThat(refused).hasMessageContaining(SECOND).hasMessageContaining("holds none of the tensors")
+    assertThat(refused)
+        .hasMessageContaining(SECOND)
+        .hasMessageContaining("holds none of the tensors")
         .hasMessageContaining("4, such as");
     assertThat(refused.remedy()).contains("Download");
   }
@@ -149,7 +183,10 @@ class IndexAgreementTest {
     try (Checkpoint checkpoint = open()) {
       assertThat(value(checkpoint, QUERY)).isEqualTo((byte) 1);
       assertThat(checkpoint.tensors()).hasSize(8);
-      assertThat(checkpoint.warnings()).singleElement().asString().contains("stored more than once", QUERY);
+      assertThat(checkpoint.warnings())
+          .singleElement()
+          .asString()
+          .contains("stored more than once", QUERY);
     }
     index.put(QUERY, SECOND);
     try (Checkpoint checkpoint = open()) {
@@ -162,7 +199,9 @@ class IndexAgreementTest {
     first.add("model.more.weight");
     second.add("model.more.weight");
     CheckpointException refused = refusal();
-    assertThat(refused).hasMessageContaining(FIRST).hasMessageContaining(SECOND)
+    assertThat(refused)
+        .hasMessageContaining(FIRST)
+        .hasMessageContaining(SECOND)
         .hasMessageContaining("model.more.weight");
     assertThat(refused.remedy()).contains("weight_map");
     index.put("model.more.weight", SECOND);
@@ -190,7 +229,8 @@ class IndexAgreementTest {
   void manyOfOneKindAreOneSentence() throws IOException {
     index.put("mtp.fc.weight", SECOND);
     index.put("mtp.norm.weight", SECOND);
-    assertOpens("2 tensors are named by the index, but in no shard; left out (such as \"mtp.fc.weight\")");
+    assertOpens(
+        "2 tensors are named by the index, but in no shard; left out (such as \"mtp.fc.weight\")");
   }
 
   @Test

@@ -41,7 +41,8 @@ class LargeSliceTest {
     }
   }
 
-  private static void one(RandomAccessFile writer, long start, long row, long column) throws IOException {
+  private static void one(RandomAccessFile writer, long start, long row, long column)
+      throws IOException {
     writer.seek(start + 2 * (row * COLUMNS + column));
     writer.write(new byte[] {(byte) 0x80, 0x3F});
   }
@@ -65,7 +66,9 @@ class LargeSliceTest {
 
   @Test
   void readsASliceOfMoreThanTwoGibibytes() throws IOException {
-    assumeTrue(availableKilobytes() > NEEDED_KILOBYTES, "too little free memory here for a slice of 2.3 GB");
+    assumeTrue(
+        availableKilobytes() > NEEDED_KILOBYTES,
+        "too little free memory here for a slice of 2.3 GB");
     long first = 2L * 3 * COLUMNS;
     long count = 2L * 70_001 * COLUMNS - first;
     assertThat(count).isGreaterThan(1L << 31);
@@ -73,14 +76,17 @@ class LargeSliceTest {
     try (RandomAccessFile writer = new RandomAccessFile(scratch.toFile(), "rw")) {
       writer.setLength(count);
     }
-    // A private map is memory of this process that does not count against its limit on direct memory.
+    // A private map is memory of this process that does not count against its limit on direct
+    // memory.
     try (Checkpoint checkpoint = Checkpoint.open(folder);
-        FileChannel channel = FileChannel.open(scratch, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel channel =
+            FileChannel.open(scratch, StandardOpenOption.READ, StandardOpenOption.WRITE);
         Arena arena = Arena.ofConfined()) {
       MemorySegment slice = channel.map(FileChannel.MapMode.PRIVATE, 0, count, arena);
       checkpoint.read(checkpoint.tensors().getFirst(), first, slice);
       assertThat(slice.get(ValueLayout.JAVA_SHORT_UNALIGNED, 10)).isEqualTo((short) 0x3F80);
-      assertThat(slice.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * 69_997 * COLUMNS + 2)).isEqualTo((short) 0x3F80);
+      assertThat(slice.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * 69_997 * COLUMNS + 2))
+          .isEqualTo((short) 0x3F80);
       assertThat(slice.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * 69_997 * COLUMNS)).isZero();
     }
   }

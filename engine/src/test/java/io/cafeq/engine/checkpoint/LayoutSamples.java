@@ -16,7 +16,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 
-/** Checkpoints with weights in every layout, and a reader of them that takes one element after the other. */
+/**
+ * Checkpoints with weights in every layout, and a reader of them that takes one element after the
+ * other.
+ */
 public final class LayoutSamples {
   private static final double[] E2M1 = {0, .5, 1, 1.5, 2, 3, 4, 6};
 
@@ -35,7 +38,8 @@ public final class LayoutSamples {
         case F64 -> data.getDouble(at);
         case F8_E4M3 -> small(data.get(at), 4, 3, 7);
         case F8_E5M2 -> small(data.get(at), 5, 2, 15);
-        case F8_E8M0, U8 -> (data.get(at) & 0xFF) == 255 ? Double.NaN : Math.pow(2, (data.get(at) & 0xFF) - 127);
+        case F8_E8M0, U8 ->
+            (data.get(at) & 0xFF) == 255 ? Double.NaN : Math.pow(2, (data.get(at) & 0xFF) - 127);
         case I64, I32, I16, I8, U64, U32, U16, BOOL -> throw new IllegalArgumentException();
       };
     }
@@ -44,7 +48,10 @@ public final class LayoutSamples {
       int exponent = (code >> fractionBits) & ((1 << exponentBits) - 1);
       int fraction = code & ((1 << fractionBits) - 1);
       double steps = fraction / Math.pow(2, fractionBits);
-      double value = exponent == 0 ? steps * Math.pow(2, 1 - bias) : (1 + steps) * Math.pow(2, exponent - bias);
+      double value =
+          exponent == 0
+              ? steps * Math.pow(2, 1 - bias)
+              : (1 + steps) * Math.pow(2, exponent - bias);
       if (exponentBits == 4 ? (code & 0x7F) == 0x7F : exponent == 31) {
         value = exponentBits == 5 && fraction == 0 ? Double.POSITIVE_INFINITY : Double.NaN;
       }
@@ -63,7 +70,10 @@ public final class LayoutSamples {
     }
   }
 
-  /** Random bits without NaN and infinity; the small types have magnitudes that scales do not lift out of range. */
+  /**
+   * Random bits without NaN and infinity; the small types have magnitudes that scales do not lift
+   * out of range.
+   */
   public static Stored random(String name, Dtype dtype, List<Long> shape, Random random) {
     int count = Math.toIntExact(shape.stream().reduce(1L, Math::multiplyExact));
     byte[] bytes = new byte[count * dtype.bytes()];
@@ -71,14 +81,16 @@ public final class LayoutSamples {
     ByteBuffer data = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < count; i++) {
       switch (dtype) {
-        case BF16 -> data.putShort(i * 2, (short) (Float.floatToIntBits((float) random.nextGaussian()) >>> 16));
+        case BF16 ->
+            data.putShort(
+                i * 2, (short) (Float.floatToIntBits((float) random.nextGaussian()) >>> 16));
         case F16 -> data.putShort(i * 2, Float.floatToFloat16((float) random.nextGaussian()));
         case F32 -> data.putFloat(i * 4, (float) random.nextGaussian());
         case F64 -> data.putDouble(i * 8, random.nextGaussian());
         case F8_E4M3 -> data.put(i, (byte) ((bytes[i] & 0x7F) == 0x7F ? 1 : bytes[i]));
         case F8_E5M2 -> data.put(i, (byte) ((bytes[i] & 0x7C) == 0x7C ? 1 : bytes[i]));
         case F8_E8M0 -> data.put(i, (byte) (100 + random.nextInt(50)));
-        case I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> { }
+        case I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> {}
       }
     }
     return new Stored(name, dtype, shape, bytes);
@@ -90,16 +102,22 @@ public final class LayoutSamples {
     Files.createDirectories(folder);
     List<Shard> shards = new ArrayList<>();
     for (List<Stored> file : files) {
-      String name = files.length == 1 ? "model.safetensors" : "shard-" + shards.size() + ".safetensors";
-      shards.add(new Shard(name, file.stream().map(t -> new Entry(t.name(), t.dtype(), t.shape())).toList()));
+      String name =
+          files.length == 1 ? "model.safetensors" : "shard-" + shards.size() + ".safetensors";
+      shards.add(
+          new Shard(
+              name, file.stream().map(t -> new Entry(t.name(), t.dtype(), t.shape())).toList()));
     }
     List<Stored> all = Stream.of(files).flatMap(List::stream).toList();
     try (Arena arena = Arena.ofConfined();
         ShardedWriter writer = ShardedWriter.create(folder, shards, Map.of())) {
       for (Entry entry : writer.order()) {
-        Stored stored = all.stream().filter(t -> t.name().equals(entry.name())).findFirst().orElseThrow();
-        MemorySegment bytes = arena.allocate(Math.max(1, stored.bytes().length)).asSlice(0, stored.bytes().length);
-        MemorySegment.copy(stored.bytes(), 0, bytes, ValueLayout.JAVA_BYTE, 0, stored.bytes().length);
+        Stored stored =
+            all.stream().filter(t -> t.name().equals(entry.name())).findFirst().orElseThrow();
+        MemorySegment bytes =
+            arena.allocate(Math.max(1, stored.bytes().length)).asSlice(0, stored.bytes().length);
+        MemorySegment.copy(
+            stored.bytes(), 0, bytes, ValueLayout.JAVA_BYTE, 0, stored.bytes().length);
         writer.append(stored.name(), bytes);
       }
       writer.finish();
@@ -117,41 +135,52 @@ public final class LayoutSamples {
   }
 
   /** 8-bit floats [out, in] with a scale for each tile. */
-  public static WeightLayout tiled(TensorInfo info, TensorInfo scales, int tileRows, int tileColumns) {
+  public static WeightLayout tiled(
+      TensorInfo info, TensorInfo scales, int tileRows, int tileColumns) {
     return WeightLayout.Quantized.of(
-        LayoutKind.TILED, info.shape(), new WeightLayout.Codes(WeightLayout.CodeKind.FLOAT8, 8),
-        WeightLayout.Scales.of(scales, new WeightLayout.Tiles(tileRows, tileColumns, false, false)));
+        LayoutKind.TILED,
+        info.shape(),
+        new WeightLayout.Codes(WeightLayout.CodeKind.FLOAT8, 8),
+        WeightLayout.Scales.of(
+            scales, new WeightLayout.Tiles(tileRows, tileColumns, false, false)));
   }
 
   /** MXFP4 [experts, out, in / 32, 16]. */
   public static WeightLayout microScaled(TensorInfo info, TensorInfo scales) {
     List<Long> shape = info.shape();
     return WeightLayout.Quantized.of(
-        LayoutKind.MICRO_SCALED, List.of(shape.get(0), shape.get(1), shape.get(2) * 32),
+        LayoutKind.MICRO_SCALED,
+        List.of(shape.get(0), shape.get(1), shape.get(2) * 32),
         new WeightLayout.Codes(WeightLayout.CodeKind.FLOAT4, 4),
         WeightLayout.Scales.of(scales, new WeightLayout.Tiles(1, 32, true, false)));
   }
 
-  /** What entry (row, column) must be; {@code scales} is not looked at where the layout has none. */
-  public static float expected(WeightTensor weight, Stored stored, Stored scales, long row, long column) {
+  /**
+   * What entry (row, column) must be; {@code scales} is not looked at where the layout has none.
+   */
+  public static float expected(
+      WeightTensor weight, Stored stored, Stored scales, long row, long column) {
     long columns = weight.columns();
     long expert = row / weight.rows();
-    double value = switch (weight.layout()) {
-      case WeightLayout.Plain plain -> stored.value(row * columns + column);
-      case WeightLayout.Transposed transposed ->
-          stored.value((expert * columns + column) * weight.rows() + row % weight.rows());
-      case WeightLayout.Quantized quantized when quantized.kind() == LayoutKind.TILED -> {
-        WeightLayout.Tiles tiles = quantized.scales().tiles();
-        long across = (columns + tiles.columns() - 1) / tiles.columns();
-        yield stored.value(row * columns + column)
-            * scales.value(row / tiles.rows() * across + column / tiles.columns());
-      }
-      case WeightLayout.Quantized quantized -> {
-        int two = stored.bytes()[Math.toIntExact((row * columns + column) / 2)];
-        int code = column % 2 == 0 ? two & 15 : (two >> 4) & 15;
-        yield (code < 8 ? 1 : -1) * E2M1[code % 8] * scales.value(row * (columns / 32) + column / 32);
-      }
-    };
+    double value =
+        switch (weight.layout()) {
+          case WeightLayout.Plain plain -> stored.value(row * columns + column);
+          case WeightLayout.Transposed transposed ->
+              stored.value((expert * columns + column) * weight.rows() + row % weight.rows());
+          case WeightLayout.Quantized quantized when quantized.kind() == LayoutKind.TILED -> {
+            WeightLayout.Tiles tiles = quantized.scales().tiles();
+            long across = (columns + tiles.columns() - 1) / tiles.columns();
+            yield stored.value(row * columns + column)
+                * scales.value(row / tiles.rows() * across + column / tiles.columns());
+          }
+          case WeightLayout.Quantized quantized -> {
+            int two = stored.bytes()[Math.toIntExact((row * columns + column) / 2)];
+            int code = column % 2 == 0 ? two & 15 : (two >> 4) & 15;
+            yield (code < 8 ? 1 : -1)
+                * E2M1[code % 8]
+                * scales.value(row * (columns / 32) + column / 32);
+          }
+        };
     // The product of two floats is exact in double, so this rounds once.
     return (float) value;
   }

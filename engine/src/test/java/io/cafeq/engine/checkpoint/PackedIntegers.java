@@ -31,7 +31,8 @@ public final class PackedIntegers {
       BigInteger stream = BigInteger.ZERO;
       int count = Math.min(together, codes.length - first);
       for (int i = 0; i < count; i++) {
-        stream = stream.or(BigInteger.valueOf(codes[first + i] + (1L << bits - 1)).shiftLeft(i * bits));
+        stream =
+            stream.or(BigInteger.valueOf(codes[first + i] + (1L << bits - 1)).shiftLeft(i * bits));
       }
       for (int word = 0; word < (byWord ? 1 : (count * bits + 31) / 32); word++) {
         words.add(stream.shiftRight(32 * word).intValue());
@@ -78,11 +79,14 @@ public final class PackedIntegers {
     return stored(name, all, experts, height, columns);
   }
 
-  private static Stored stored(String name, List<Integer> words, int experts, int rows, int columns) {
+  private static Stored stored(
+      String name, List<Integer> words, int experts, int rows, int columns) {
     ByteBuffer bytes = ByteBuffer.allocate(4 * words.size()).order(ByteOrder.LITTLE_ENDIAN);
     words.forEach(bytes::putInt);
-    List<Long> shape = experts == 0
-        ? List.of((long) rows, (long) columns) : List.of((long) experts, (long) rows, (long) columns);
+    List<Long> shape =
+        experts == 0
+            ? List.of((long) rows, (long) columns)
+            : List.of((long) experts, (long) rows, (long) columns);
     return new Stored(name, Dtype.I32, shape, bytes.array());
   }
 

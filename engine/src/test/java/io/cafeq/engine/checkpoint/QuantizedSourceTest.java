@@ -24,7 +24,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Checkpoints that other programs quantized, against weights that are known before they are stored. */
+/**
+ * Checkpoints that other programs quantized, against weights that are known before they are stored.
+ */
 class QuantizedSourceTest {
   private static final String NAME = "model.layers.0.mlp.up_proj.weight";
 
@@ -37,7 +39,8 @@ class QuantizedSourceTest {
   }
 
   /** All of it, and rectangles of it; {@code expected} has the rows of all experts. */
-  private void check(List<Stored> tensors, String config, String name, boolean transposed, float[][] expected)
+  private void check(
+      List<Stored> tensors, String config, String name, boolean transposed, float[][] expected)
       throws IOException {
     Path at = folder.resolve("c" + System.identityHashCode(expected));
     LayoutSamples.write(at, List.of(tensors.getFirst()), tensors.subList(1, tensors.size()));
@@ -48,7 +51,10 @@ class QuantizedSourceTest {
       WeightTensor weight = weight(checkpoint, name, transposed);
       assertThat(weight.allRows()).isEqualTo(expected.length);
       assertThat(weight.columns()).isEqualTo(expected[0].length);
-      assertThat(weight.sources()).extracting(TensorInfo::name).doesNotHaveDuplicates().hasSizeGreaterThan(1);
+      assertThat(weight.sources())
+          .extracting(TensorInfo::name)
+          .doesNotHaveDuplicates()
+          .hasSizeGreaterThan(1);
       Random random = new Random(expected.length);
       for (int i = 0; i < 8; i++) {
         int row = i == 0 ? 0 : random.nextInt(expected.length);
@@ -60,7 +66,8 @@ class QuantizedSourceTest {
         for (int r = 0; r < rows; r++) {
           for (int c = 0; c < columns; c++) {
             if (found.get(r, c) != expected[row + r][column + c]) {
-              assertThat(found.get(r, c)).as("row %d, column %d", row + r, column + c)
+              assertThat(found.get(r, c))
+                  .as("row %d, column %d", row + r, column + c)
                   .isEqualTo(expected[row + r][column + c]);
             }
           }
@@ -77,12 +84,23 @@ class QuantizedSourceTest {
   @ParameterizedTest(name = "{0} {1} scales {2} of {3}, tiles {4}x{5}")
   @MethodSource("shapesOfScales")
   void eightBitFloatsWithScalesOfAnyShape(
-      String ending, List<Long> stored, List<Long> scaleShape, Dtype scaleDtype, int tileRows, int tileColumns)
+      String ending,
+      List<Long> stored,
+      List<Long> scaleShape,
+      Dtype scaleDtype,
+      int tileRows,
+      int tileColumns)
       throws IOException {
     Random random = new Random(stored.hashCode());
     Stored codes = LayoutSamples.random(NAME, Dtype.F8_E4M3, stored, random);
-    Stored scales = new Stored(scaleName(ending), scaleDtype, scaleShape, LayoutSamples.random(
-        "s", scaleDtype == Dtype.U8 ? Dtype.F8_E8M0 : scaleDtype, scaleShape, random).bytes());
+    Stored scales =
+        new Stored(
+            scaleName(ending),
+            scaleDtype,
+            scaleShape,
+            LayoutSamples.random(
+                    "s", scaleDtype == Dtype.U8 ? Dtype.F8_E8M0 : scaleDtype, scaleShape, random)
+                .bytes());
     boolean isStack = stored.size() > 2;
     int experts = isStack ? (int) (long) stored.getFirst() : 1;
     int rows = (int) (long) stored.get(stored.size() - 2);
@@ -93,9 +111,12 @@ class QuantizedSourceTest {
     float[][] expected = new float[experts * rows][columns];
     for (int row = 0; row < expected.length; row++) {
       for (int column = 0; column < columns; column++) {
-        long tile = (perExpert ? row / rows * (long) down : 0) * across
-            + (long) (row % rows / tileRows) * across + column / tileColumns;
-        expected[row][column] = (float) (codes.value((long) row * columns + column) * (float) scales.value(tile));
+        long tile =
+            (perExpert ? row / rows * (long) down : 0) * across
+                + (long) (row % rows / tileRows) * across
+                + column / tileColumns;
+        expected[row][column] =
+            (float) (codes.value((long) row * columns + column) * (float) scales.value(tile));
       }
     }
     check(List.of(codes, scales), "{}", NAME, false, expected);
@@ -143,7 +164,8 @@ class QuantizedSourceTest {
     float[][] expected = new float[64][96];
     for (int row = 0; row < 64; row++) {
       for (int column = 0; column < 96; column++) {
-        expected[row][column] = (float) (codes.value(row * 96L + column) * scales.value(column / 32 * 2 + row / 32));
+        expected[row][column] =
+            (float) (codes.value(row * 96L + column) * scales.value(column / 32 * 2 + row / 32));
       }
     }
     check(List.of(codes, scales), "{}", NAME, false, expected);
@@ -151,13 +173,23 @@ class QuantizedSourceTest {
 
   /** [in, out] or [experts, in, out], as families of such a kind store weights. */
   @ParameterizedTest
-  @CsvSource({"0, 40, 70, 1x70", "0, 40, 70, 70", "3, 40, 70, 3x70", "3, 40, 70, 3x1x70", "0, 64, 96, 2x3", "2, 64, 96, 2x2x3",
-      "2, 1300, 96, 2x11x1", "0, 96, 40, 3x40"})
-  void matricesMayBeStoredTheOtherWayRound(int experts, int in, int out, String scaleShape) throws IOException {
+  @CsvSource({
+    "0, 40, 70, 1x70",
+    "0, 40, 70, 70",
+    "3, 40, 70, 3x70",
+    "3, 40, 70, 3x1x70",
+    "0, 64, 96, 2x3",
+    "2, 64, 96, 2x2x3",
+    "2, 1300, 96, 2x11x1",
+    "0, 96, 40, 3x40"
+  })
+  void matricesMayBeStoredTheOtherWayRound(int experts, int in, int out, String scaleShape)
+      throws IOException {
     Random random = new Random(in);
     List<Long> scaleLengths = Stream.of(scaleShape.split("x")).map(Long::valueOf).toList();
-    Stored codes = LayoutSamples.random(
-        NAME, Dtype.F8_E4M3, experts == 0 ? shape(in, out) : shape(experts, in, out), random);
+    Stored codes =
+        LayoutSamples.random(
+            NAME, Dtype.F8_E4M3, experts == 0 ? shape(in, out) : shape(experts, in, out), random);
     Stored scales = LayoutSamples.random(NAME + "_scale", Dtype.F32, scaleLengths, random);
     long wide = scaleLengths.getLast();
     long high = scales.bytes().length / 4 / wide / Math.max(1, experts);
@@ -167,8 +199,10 @@ class QuantizedSourceTest {
     for (int row = 0; row < expected.length; row++) {
       for (int column = 0; column < in; column++) {
         long expert = row / out;
-        expected[row][column] = (float) (codes.value((expert * in + column) * out + row % out)
-            * scales.value((expert * high + column / tileIn) * wide + row % out / tileOut));
+        expected[row][column] =
+            (float)
+                (codes.value((expert * in + column) * out + row % out)
+                    * scales.value((expert * high + column / tileIn) * wide + row % out / tileOut));
       }
     }
     check(List.of(codes, scales), "{}", NAME, true, expected);
@@ -197,13 +231,19 @@ class QuantizedSourceTest {
     ObjectNode config = JsonNodeFactory.instance.objectNode();
     config.put("num_attention_heads", 4).put("num_key_value_heads", 2);
     assertThat(WeightTensors.of(List.of(fused, scales), config).read(fused, false))
-        .isInstanceOfSatisfying(Reading.NoWeights.class, no -> assertThat(no.reason()).contains("have [3]"));
+        .isInstanceOfSatisfying(
+            Reading.NoWeights.class, no -> assertThat(no.reason()).contains("have [3]"));
   }
 
   private static TensorInfo info(String name, Dtype dtype, Integer... shape) {
     List<Long> lengths = shape(shape);
     return new TensorInfo(
-        name, dtype, lengths, "f.safetensors", 0, lengths.stream().reduce((long) dtype.bytes(), Math::multiplyExact));
+        name,
+        dtype,
+        lengths,
+        "f.safetensors",
+        0,
+        lengths.stream().reduce((long) dtype.bytes(), Math::multiplyExact));
   }
 
   /** NVFP4 by both makers, whose second scale multiplies or divides, and MXFP4. */
@@ -216,29 +256,45 @@ class QuantizedSourceTest {
     boolean isRenamed = maker.equals("compressed-tensors") || maker.equals("packed-mxfp4");
     int group = isPowers ? 32 : 16;
     Random random = new Random(8);
-    Stored codes = LayoutSamples.random(
-        isRenamed ? NAME + "_packed" : NAME, Dtype.U8, shape(rows, columns / 2), random);
-    Stored small = isPowers
-        ? new Stored(NAME + "_scale", Dtype.U8, shape(rows, columns / group),
-            LayoutSamples.random("s", Dtype.F8_E8M0, shape(rows, columns / group), random).bytes())
-        : LayoutSamples.random(NAME + "_scale", Dtype.F8_E4M3, shape(rows, columns / group), random);
-    Stored global = LayoutSamples.random(
-        maker.equals("modelopt") ? NAME + "_scale_2" : NAME + "_global_scale", Dtype.F32,
-        maker.equals("modelopt") ? shape() : shape(1), random);
+    Stored codes =
+        LayoutSamples.random(
+            isRenamed ? NAME + "_packed" : NAME, Dtype.U8, shape(rows, columns / 2), random);
+    Stored small =
+        isPowers
+            ? new Stored(
+                NAME + "_scale",
+                Dtype.U8,
+                shape(rows, columns / group),
+                LayoutSamples.random("s", Dtype.F8_E8M0, shape(rows, columns / group), random)
+                    .bytes())
+            : LayoutSamples.random(
+                NAME + "_scale", Dtype.F8_E4M3, shape(rows, columns / group), random);
+    Stored global =
+        LayoutSamples.random(
+            maker.equals("modelopt") ? NAME + "_scale_2" : NAME + "_global_scale",
+            Dtype.F32,
+            maker.equals("modelopt") ? shape() : shape(1),
+            random);
     float[][] expected = new float[rows][columns];
     for (int row = 0; row < rows; row++) {
       for (int column = 0; column < columns; column++) {
         float scale = (float) small.value((long) row * (columns / group) + column / group);
         float factor = (float) global.value(0);
-        scale = switch (maker) {
-          case "modelopt" -> scale * factor;
-          case "compressed-tensors" -> scale / factor;
-          default -> scale;
-        };
+        scale =
+            switch (maker) {
+              case "modelopt" -> scale * factor;
+              case "compressed-tensors" -> scale / factor;
+              default -> scale;
+            };
         expected[row][column] = float4(codes, (long) row * columns + column) * scale;
       }
     }
-    check(isPowers ? List.of(codes, small) : List.of(codes, small, global), "{}", NAME, false, expected);
+    check(
+        isPowers ? List.of(codes, small) : List.of(codes, small, global),
+        "{}",
+        NAME,
+        false,
+        expected);
   }
 
   /** ModelOpt stacks experts as [experts, in / 2, out], with scales [experts, in / 16, out]. */
@@ -248,24 +304,44 @@ class QuantizedSourceTest {
     int out = 40;
     int in = 64;
     Random random = new Random(8);
-    Stored codes = LayoutSamples.random(
-        "l.0.experts.down_proj", Dtype.U8, turned ? shape(3, in / 2, out) : shape(3, out, in / 2), random);
-    Stored scales = LayoutSamples.random("l.0.experts.down_proj_weight_scale", Dtype.F8_E4M3,
-        turned ? shape(3, in / 16, out) : shape(3, out, in / 16), random);
-    Stored global = LayoutSamples.random("l.0.experts.down_proj_weight_scale_2", Dtype.F32, shape(3), random);
+    Stored codes =
+        LayoutSamples.random(
+            "l.0.experts.down_proj",
+            Dtype.U8,
+            turned ? shape(3, in / 2, out) : shape(3, out, in / 2),
+            random);
+    Stored scales =
+        LayoutSamples.random(
+            "l.0.experts.down_proj_weight_scale",
+            Dtype.F8_E4M3,
+            turned ? shape(3, in / 16, out) : shape(3, out, in / 16),
+            random);
+    Stored global =
+        LayoutSamples.random("l.0.experts.down_proj_weight_scale_2", Dtype.F32, shape(3), random);
     float[][] expected = new float[3 * out][in];
     for (int row = 0; row < 3 * out; row++) {
       for (int column = 0; column < in; column++) {
         int expert = row / out;
-        long nibble = turned
-            ? ((long) (expert * in / 2 + column / 2) * out + row % out) * 2 + column % 2 : (long) row * in + column;
-        float scale = (float) scales.value(turned
-            ? (expert * (in / 16) + column / 16) * (long) out + row % out : row * (in / 16L) + column / 16);
+        long nibble =
+            turned
+                ? ((long) (expert * in / 2 + column / 2) * out + row % out) * 2 + column % 2
+                : (long) row * in + column;
+        float scale =
+            (float)
+                scales.value(
+                    turned
+                        ? (expert * (in / 16) + column / 16) * (long) out + row % out
+                        : row * (in / 16L) + column / 16);
         expected[row][column] = float4(codes, nibble) * (scale * (float) global.value(expert));
       }
     }
     for (boolean familySays : new boolean[] {false, true}) {
-      check(List.of(codes, scales, global), "{}", "l.0.experts.down_proj", familySays, expected.clone());
+      check(
+          List.of(codes, scales, global),
+          "{}",
+          "l.0.experts.down_proj",
+          familySays,
+          expected.clone());
     }
   }
 
@@ -276,7 +352,8 @@ class QuantizedSourceTest {
   }
 
   /** Whatever bits, widths and groups; zero points are packed along the output channels. */
-  @ParameterizedTest(name = "{0} bits, {1} x {2} x {3}, group {4}, zero points {5}, by word {6}, order {7}")
+  @ParameterizedTest(
+      name = "{0} bits, {1} x {2} x {3}, group {4}, zero points {5}, by word {6}, order {7}")
   @CsvSource({
     "4, 0, 24, 64, 16, true, false, false",
     "4, 0, 24, 64, 64, false, false, false",
@@ -294,15 +371,26 @@ class QuantizedSourceTest {
     "1, 0, 9, 64, 32, false, false, false"
   })
   void packedIntegers(
-      int bits, int experts, int out, int in, int group, boolean hasZeros, boolean byWord, boolean ordered)
+      int bits,
+      int experts,
+      int out,
+      int in,
+      int group,
+      boolean hasZeros,
+      boolean byWord,
+      boolean ordered)
       throws IOException {
     Random random = new Random(bits * 1000L + in);
     int rows = Math.max(1, experts) * out;
     int groups = in / group;
     int[][] codes = PackedIntegers.random(rows, in, bits, random);
     int[][] zeros = PackedIntegers.random(rows, groups, bits, random);
-    Stored scales = LayoutSamples.random(
-        NAME + "_scale", Dtype.BF16, experts == 0 ? shape(out, groups) : shape(experts, out, groups), random);
+    Stored scales =
+        LayoutSamples.random(
+            NAME + "_scale",
+            Dtype.BF16,
+            experts == 0 ? shape(out, groups) : shape(experts, out, groups),
+            random);
     int[] order = new int[in];
     for (int i = 0; i < in; i++) {
       order[i] = ordered ? (i * 7 + 3) % in / group : i / group;
@@ -314,13 +402,22 @@ class QuantizedSourceTest {
         expected[row][column] = code * (float) scales.value((long) row * groups + order[column]);
       }
     }
-    List<Stored> tensors = Stream.of(
-            Stream.of(PackedIntegers.rows(NAME + "_packed", codes, experts, bits, byWord), scales,
-                PackedIntegers.longs(NAME + "_shape", experts == 0 ? shape(out, in) : shape(experts, out, in))),
-            hasZeros ? Stream.of(PackedIntegers.columns(NAME + "_zero_point", zeros, experts, bits, byWord))
-                : Stream.<Stored>of(),
-            ordered ? Stream.of(PackedIntegers.ints(NAME + "_g_idx", order)) : Stream.<Stored>of())
-        .flatMap(tensor -> tensor).toList();
+    List<Stored> tensors =
+        Stream.of(
+                Stream.of(
+                    PackedIntegers.rows(NAME + "_packed", codes, experts, bits, byWord),
+                    scales,
+                    PackedIntegers.longs(
+                        NAME + "_shape", experts == 0 ? shape(out, in) : shape(experts, out, in))),
+                hasZeros
+                    ? Stream.of(
+                        PackedIntegers.columns(NAME + "_zero_point", zeros, experts, bits, byWord))
+                    : Stream.<Stored>of(),
+                ordered
+                    ? Stream.of(PackedIntegers.ints(NAME + "_g_idx", order))
+                    : Stream.<Stored>of())
+            .flatMap(tensor -> tensor)
+            .toList();
     check(tensors, "{}", NAME, false, expected);
   }
 
@@ -341,7 +438,12 @@ class QuantizedSourceTest {
         expected[row][column] = code * (float) scales.value(tile);
       }
     }
-    check(hasZeros ? List.of(codes, scales, zeros) : List.of(codes, scales), "{}", NAME, false, expected);
+    check(
+        hasZeros ? List.of(codes, scales, zeros) : List.of(codes, scales),
+        "{}",
+        NAME,
+        false,
+        expected);
   }
 
   @Test
@@ -351,8 +453,12 @@ class QuantizedSourceTest {
     Arrays.fill(order, 40, 64, 4);
     Stored packed =
         PackedIntegers.rows(NAME + "_packed", PackedIntegers.random(8, 64, 4, random), 0, 4, false);
-    broken(List.of(packed, LayoutSamples.random(NAME + "_scale", Dtype.F16, shape(8, 4), random),
-            PackedIntegers.longs(NAME + "_shape", shape(8, 64)), PackedIntegers.ints(NAME + "_g_idx", order)),
+    broken(
+        List.of(
+            packed,
+            LayoutSamples.random(NAME + "_scale", Dtype.F16, shape(8, 4), random),
+            PackedIntegers.longs(NAME + "_shape", shape(8, 64)),
+            PackedIntegers.ints(NAME + "_g_idx", order)),
         "weight_g_idx\": entry 40: expected a group from 0 to 3, found 4");
   }
 
@@ -362,10 +468,13 @@ class QuantizedSourceTest {
     Stored codes = LayoutSamples.random(NAME + "_packed", Dtype.U8, shape(8, 32), random);
     Stored scales = LayoutSamples.random(NAME + "_scale", Dtype.F8_E4M3, shape(8, 4), random);
     Stored global = LayoutSamples.random(NAME + "_global_scale", Dtype.F32, shape(1), random);
-    broken(List.of(codes, scales, global.with(0, 0)), "weight_global_scale\": the scales of tensor");
-    broken(List.of(codes, scales, global.with(0, Float.floatToIntBits(Float.NaN))),
+    broken(
+        List.of(codes, scales, global.with(0, 0)), "weight_global_scale\": the scales of tensor");
+    broken(
+        List.of(codes, scales, global.with(0, Float.floatToIntBits(Float.NaN))),
         "weight_global_scale\": row 0, column 0: expected a finite scale, found NaN");
-    broken(List.of(codes, scales.with(9, 0x7F), global),
+    broken(
+        List.of(codes, scales.with(9, 0x7F), global),
         "weight_scale\": row 2, column 1: expected a finite scale, found NaN");
   }
 
@@ -377,7 +486,8 @@ class QuantizedSourceTest {
       WeightTensor weight = weight(checkpoint, NAME, false);
       FloatMatrix all = FloatMatrix.allocate(arena, weight.allRows(), weight.columns());
       assertThatThrownBy(() -> checkpoint.readFloats(weight, 0, 0, all))
-          .isInstanceOf(CheckpointException.class).hasMessageContaining(message);
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining(message);
     }
   }
 
@@ -388,7 +498,8 @@ class QuantizedSourceTest {
     Stored packed =
         PackedIntegers.rows(NAME + "_packed", PackedIntegers.random(8, 64, 4, random), 0, 4, false);
     Stored scales = LayoutSamples.random(NAME + "_scale", Dtype.F16, shape(8, 4), random);
-    for (List<Long> held : List.of(shape(9, 64), shape(8, 900), List.of(8L, -1L), List.of(8L, 1L << 40))) {
+    for (List<Long> held :
+        List.of(shape(9, 64), shape(8, 900), List.of(8L, -1L), List.of(8L, 1L << 40))) {
       Path at = folder.resolve("s" + held.hashCode());
       LayoutSamples.write(at, List.of(packed, scales, PackedIntegers.longs(NAME + "_shape", held)));
       try (Checkpoint checkpoint = Checkpoint.open(at)) {

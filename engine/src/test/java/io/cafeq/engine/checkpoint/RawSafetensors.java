@@ -30,13 +30,23 @@ public final class RawSafetensors {
     return write(folder, CheckpointFiles.SINGLE, header, new byte[dataBytes]);
   }
 
-  public static Path write(Path folder, String file, String header, byte[] data) throws IOException {
+  public static Path write(Path folder, String file, String header, byte[] data)
+      throws IOException {
     return Files.write(folder.resolve(file), bytes(header, data));
   }
 
   /** One header entry with its quoted name. */
   public static String entry(String name, String dtype, String shape, long begin, long end) {
-    return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":[" + begin + ","
-        + end + "]}";
+    return "\""
+        + name
+        + "\":{\"dtype\":\""
+        + dtype
+        + "\",\"shape\":"
+        + shape
+        + ",\"data_offsets\":["
+        + begin
+        + ","
+        + end
+        + "]}";
   }
 }

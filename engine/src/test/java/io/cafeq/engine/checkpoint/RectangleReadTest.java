@@ -32,7 +32,8 @@ class RectangleReadTest {
   private static final String FILE = "model.safetensors";
 
   /** A file with a matrix "w" at an odd position, and its bytes. */
-  private record Sample(Path folder, ByteBuffer data, Dtype dtype, int rows, int columns) implements AutoCloseable {
+  private record Sample(Path folder, ByteBuffer data, Dtype dtype, int rows, int columns)
+      implements AutoCloseable {
     static Sample make(Dtype dtype, int rows, int columns, long seed) throws IOException {
       Path folder = Files.createTempDirectory("rectangles");
       int size = rows * columns * dtype.bytes();
@@ -51,8 +52,12 @@ class RectangleReadTest {
 
     void write() throws IOException {
       int size = data.capacity();
-      String header = "{" + entry("odd", "U8", "[3]", 0, 3) + ","
-          + entry("w", dtype.name(), "[" + rows + "," + columns + "]", 3, 3L + size) + "}";
+      String header =
+          "{"
+              + entry("odd", "U8", "[3]", 0, 3)
+              + ","
+              + entry("w", dtype.name(), "[" + rows + "," + columns + "]", 3, 3L + size)
+              + "}";
       header += " ".repeat(((header.length() & 1) == 0) ? 0 : 1);
       byte[] all = new byte[3 + size];
       data.get(0, all, 3, size);
@@ -72,7 +77,8 @@ class RectangleReadTest {
 
     static void put(ByteBuffer data, Dtype dtype, int index, double value) {
       switch (dtype) {
-        case BF16 -> data.putShort(index * 2, (short) (Float.floatToRawIntBits((float) value) >>> 16));
+        case BF16 ->
+            data.putShort(index * 2, (short) (Float.floatToRawIntBits((float) value) >>> 16));
         case F16 -> data.putShort(index * 2, Float.floatToFloat16((float) value));
         case F32 -> data.putFloat(index * 4, (float) value);
         case F64 -> data.putDouble(index * 8, value);
@@ -81,21 +87,37 @@ class RectangleReadTest {
       }
     }
 
-    void check(Checkpoint checkpoint, TensorInfo tensor, int firstRow, int firstColumn, int height, int width) {
+    void check(
+        Checkpoint checkpoint,
+        TensorInfo tensor,
+        int firstRow,
+        int firstColumn,
+        int height,
+        int width) {
       try (TensorReader reader = checkpoint.newReader()) {
         check(reader, tensor, firstRow, firstColumn, height, width);
       }
     }
 
-    void check(TensorReader reader, TensorInfo tensor, int firstRow, int firstColumn, int height, int width) {
+    void check(
+        TensorReader reader,
+        TensorInfo tensor,
+        int firstRow,
+        int firstColumn,
+        int height,
+        int width) {
       try (Arena arena = Arena.ofConfined()) {
         FloatMatrix target = FloatMatrix.allocate(arena, height, width);
         reader.readFloats(tensor, firstRow, firstColumn, target);
         for (int row = 0; row < height; row++) {
           for (int column = 0; column < width; column++) {
-            float expected = (float) value(data, dtype, (firstRow + row) * columns + firstColumn + column);
-            if (Float.floatToRawIntBits(target.get(row, column)) != Float.floatToRawIntBits(expected)) {
-              assertThat(target.get(row, column)).as("row %d column %d", row, column).isEqualTo(expected);
+            float expected =
+                (float) value(data, dtype, (firstRow + row) * columns + firstColumn + column);
+            if (Float.floatToRawIntBits(target.get(row, column))
+                != Float.floatToRawIntBits(expected)) {
+              assertThat(target.get(row, column))
+                  .as("row %d column %d", row, column)
+                  .isEqualTo(expected);
             }
           }
         }
@@ -125,7 +147,11 @@ class RectangleReadTest {
         int firstRow = random.nextInt(rows);
         int firstColumn = random.nextInt(columns);
         sample.check(
-            reader, tensor, firstRow, firstColumn, 1 + random.nextInt(rows - firstRow),
+            reader,
+            tensor,
+            firstRow,
+            firstColumn,
+            1 + random.nextInt(rows - firstRow),
             1 + random.nextInt(columns - firstColumn));
       }
       sample.check(reader, tensor, 0, 0, rows, columns);
@@ -147,21 +173,30 @@ class RectangleReadTest {
     "BF16, 300, 4097, 1, 0, 299, 4097", // whole rows, tiles that end inside rows
     "F16, 700, 1024, 0, 128, 700, 128"
   })
-  void everyWayOfReading(Dtype dtype, int rows, int columns, int firstRow, int firstColumn, int height, int width)
+  void everyWayOfReading(
+      Dtype dtype, int rows, int columns, int firstRow, int firstColumn, int height, int width)
       throws IOException {
     try (Sample sample = Sample.make(dtype, rows, columns, 1);
         Checkpoint checkpoint = Checkpoint.open(sample.folder());
         TensorReader reader = checkpoint.newReader()) {
-      sample.check(reader, checkpoint.tensor("w").orElseThrow(), firstRow, firstColumn, height, width);
+      sample.check(
+          reader, checkpoint.tensor("w").orElseThrow(), firstRow, firstColumn, height, width);
     }
   }
 
   @ParameterizedTest
   @CsvSource({
-    "BF16, NaN, NaN", "BF16, -Infinity, infinity", "F16, NaN, NaN", "F16, Infinity, infinity", "F32, NaN, NaN",
-    "F32, Infinity, infinity", "F64, NaN, NaN", "F64, 1e39, beyond the range of floats"
+    "BF16, NaN, NaN",
+    "BF16, -Infinity, infinity",
+    "F16, NaN, NaN",
+    "F16, Infinity, infinity",
+    "F32, NaN, NaN",
+    "F32, Infinity, infinity",
+    "F64, NaN, NaN",
+    "F64, 1e39, beyond the range of floats"
   })
-  void namesRowAndColumnOfABrokenWeight(Dtype dtype, double broken, String found) throws IOException {
+  void namesRowAndColumnOfABrokenWeight(Dtype dtype, double broken, String found)
+      throws IOException {
     try (Sample sample = Sample.make(dtype, 50, 301, 3)) {
       Sample.put(sample.data(), dtype, 37 * 301 + 205, broken);
       sample.write();
@@ -169,9 +204,12 @@ class RectangleReadTest {
           Arena arena = Arena.ofConfined()) {
         TensorInfo tensor = checkpoint.tensor("w").orElseThrow();
         for (int[] area : new int[][] {{0, 0, 50, 301}, {20, 200, 30, 50}, {37, 205, 1, 1}}) {
-          CheckpointException refused = catchThrowableOfType(
-              CheckpointException.class,
-              () -> checkpoint.readFloats(tensor, area[0], area[1], FloatMatrix.allocate(arena, area[2], area[3])));
+          CheckpointException refused =
+              catchThrowableOfType(
+                  CheckpointException.class,
+                  () ->
+                      checkpoint.readFloats(
+                          tensor, area[0], area[1], FloatMatrix.allocate(arena, area[2], area[3])));
           assertThat(refused)
               .hasMessageContaining(FILE)
               .hasMessageContaining("tensor \"w\": row 37, column 205")
@@ -189,11 +227,14 @@ class RectangleReadTest {
         Arena arena = Arena.ofConfined()) {
       TensorInfo tensor = checkpoint.tensor("w").orElseThrow();
       FloatMatrix two = FloatMatrix.allocate(arena, 2, 2);
-      assertThatThrownBy(() -> checkpoint.readFloats(tensor, 3, 0, two)).isInstanceOf(IndexOutOfBoundsException.class);
-      assertThatThrownBy(() -> checkpoint.readFloats(tensor, 0, 4, two)).isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> checkpoint.readFloats(tensor, 3, 0, two))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> checkpoint.readFloats(tensor, 0, 4, two))
+          .isInstanceOf(IndexOutOfBoundsException.class);
       assertThatThrownBy(() -> checkpoint.read(tensor, 79, arena.allocate(2)))
           .isInstanceOf(IndexOutOfBoundsException.class);
-      assertThatThrownBy(() -> checkpoint.readFloats(checkpoint.tensor("odd").orElseThrow(), 0, 0, two))
+      assertThatThrownBy(
+              () -> checkpoint.readFloats(checkpoint.tensor("odd").orElseThrow(), 0, 0, two))
           .isInstanceOf(CheckpointException.class)
           .hasMessageContaining("tensor \"odd\": expected a matrix");
     }
@@ -205,14 +246,17 @@ class RectangleReadTest {
         Checkpoint checkpoint = Checkpoint.open(sample.folder());
         Arena arena = Arena.ofConfined()) {
       TensorInfo tensor = checkpoint.tensor("w").orElseThrow();
-      try (RandomAccessFile file = new RandomAccessFile(sample.folder().resolve(FILE).toFile(), "rw")) {
+      try (RandomAccessFile file =
+          new RandomAccessFile(sample.folder().resolve(FILE).toFile(), "rw")) {
         file.setLength(tensor.position() + 4000);
       }
       sample.check(checkpoint, tensor, 0, 0, 20, 50);
-      assertThatThrownBy(() -> checkpoint.readFloats(tensor, 0, 0, FloatMatrix.allocate(arena, 40, 50)))
+      assertThatThrownBy(
+              () -> checkpoint.readFloats(tensor, 0, 0, FloatMatrix.allocate(arena, 40, 50)))
           .isInstanceOf(CheckpointException.class)
           .hasMessageContaining(FILE)
-          .hasMessageContaining("tensor \"w\": the file ended at byte " + (tensor.position() + 4000));
+          .hasMessageContaining(
+              "tensor \"w\": the file ended at byte " + (tensor.position() + 4000));
     }
   }
 
@@ -231,15 +275,19 @@ class RectangleReadTest {
         Checkpoint checkpoint = Checkpoint.open(sample.folder())) {
       TensorInfo tensor = checkpoint.tensor("w").orElseThrow();
       AtomicReference<EngineException> failure = new AtomicReference<>();
-      Thread thread = new Thread(() -> {
-        Thread.currentThread().interrupt();
-        failure.set(catchThrowableOfType(
-            EngineException.class, () -> sample.check(checkpoint, tensor, 0, 0, 4, 5)));
-      });
+      Thread thread =
+          new Thread(
+              () -> {
+                Thread.currentThread().interrupt();
+                failure.set(
+                    catchThrowableOfType(
+                        EngineException.class, () -> sample.check(checkpoint, tensor, 0, 0, 4, 5)));
+              });
       thread.start();
       thread.join();
-      assertThat(failure.get()).isInstanceOfSatisfying(
-          EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.STOPPED));
+      assertThat(failure.get())
+          .isInstanceOfSatisfying(
+              EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.STOPPED));
       sample.check(checkpoint, tensor, 0, 0, 4, 5);
     }
   }

@@ -26,7 +26,9 @@ class ShardedCheckpointTest {
   @BeforeEach
   void writeShards() throws IOException {
     RawSafetensors.write(
-        folder, FIRST, "{" + entry("a", "U8", "[1]", 0, 1) + "," + entry("b", "U8", "[1]", 1, 2) + "}",
+        folder,
+        FIRST,
+        "{" + entry("a", "U8", "[1]", 0, 1) + "," + entry("b", "U8", "[1]", 1, 2) + "}",
         new byte[] {1, 2});
     RawSafetensors.write(folder, SECOND, "{" + entry("c", "U8", "[1]", 0, 1) + "}", new byte[] {3});
     index("{\"a\":\"" + FIRST + "\",\"b\":\"" + FIRST + "\",\"c\":\"" + SECOND + "\"}");
@@ -34,7 +36,8 @@ class ShardedCheckpointTest {
 
   private void index(String weightMap) throws IOException {
     Files.writeString(
-        folder.resolve(CheckpointFiles.INDEX), "{\"metadata\":{\"total_size\":3},\"weight_map\":" + weightMap + "}");
+        folder.resolve(CheckpointFiles.INDEX),
+        "{\"metadata\":{\"total_size\":3},\"weight_map\":" + weightMap + "}");
   }
 
   private CheckpointException refusal() {
@@ -56,8 +59,10 @@ class ShardedCheckpointTest {
   @Test
   void readsAllShards() {
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      assertThat(checkpoint.tensors().stream().map(TensorInfo::name)).containsExactly("a", "b", "c");
-      assertThat(checkpoint.shards().stream().map(p -> p.getFileName().toString())).containsExactly(FIRST, SECOND);
+      assertThat(checkpoint.tensors().stream().map(TensorInfo::name))
+          .containsExactly("a", "b", "c");
+      assertThat(checkpoint.shards().stream().map(p -> p.getFileName().toString()))
+          .containsExactly(FIRST, SECOND);
       assertThat(value(checkpoint, "b")).isEqualTo((byte) 2);
       assertThat(value(checkpoint, "c")).isEqualTo((byte) 3);
       assertThat(checkpoint.sideFiles()).isEmpty();
@@ -105,20 +110,40 @@ class ShardedCheckpointTest {
 
   @Test
   void refusesATensorThatIsNotInItsShard() throws IOException {
-    index("{\"a\":\"" + FIRST + "\",\"b\":\"" + FIRST + "\",\"c\":\"" + SECOND + "\",\"d\":\"" + SECOND + "\"}");
-    assertThat(refusal()).hasMessageContaining(SECOND).hasMessageContaining("tensor \"d\" is missing");
+    index(
+        "{\"a\":\""
+            + FIRST
+            + "\",\"b\":\""
+            + FIRST
+            + "\",\"c\":\""
+            + SECOND
+            + "\",\"d\":\""
+            + SECOND
+            + "\"}");
+    assertThat(refusal())
+        .hasMessageContaining(SECOND)
+        .hasMessageContaining("tensor \"d\" is missing");
   }
 
   @Test
   void checksEveryShardBeforeItReturns() throws IOException {
     RawSafetensors.write(folder, SECOND, "{" + entry("c", "F32", "[9]", 0, 36) + "}", new byte[35]);
-    assertThat(refusal()).hasMessageContaining(SECOND).hasMessageContaining("tensor \"c\"")
+    assertThat(refusal())
+        .hasMessageContaining(SECOND)
+        .hasMessageContaining("tensor \"c\"")
         .hasMessageContaining("truncated");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"../x.safetensors", "/etc/x.safetensors", "sub/x.safetensors", "..", "",
-      "a\\\\b.safetensors"})
+  @ValueSource(
+      strings = {
+        "../x.safetensors",
+        "/etc/x.safetensors",
+        "sub/x.safetensors",
+        "..",
+        "",
+        "a\\\\b.safetensors"
+      })
   void refusesAFileOutsideTheFolder(String file) throws IOException {
     index("{\"a\":\"" + file + "\"}");
     assertThat(refusal())
@@ -130,7 +155,8 @@ class ShardedCheckpointTest {
   @Test
   void refusesAFileOfAnotherFormat() throws IOException {
     index("{\"a\":\"weights.bin\"}");
-    assertThat(refusal()).hasMessageContaining("expected a .safetensors file, found \"weights.bin\"");
+    assertThat(refusal())
+        .hasMessageContaining("expected a .safetensors file, found \"weights.bin\"");
   }
 
   @Test
@@ -143,7 +169,9 @@ class ShardedCheckpointTest {
   @ValueSource(strings = {"[]", "\"x\"", "null"})
   void refusesAMapThatIsNoObject(String weightMap) throws IOException {
     index(weightMap);
-    assertThat(refusal()).hasMessageContaining(CheckpointFiles.INDEX).hasMessageContaining("must be an object");
+    assertThat(refusal())
+        .hasMessageContaining(CheckpointFiles.INDEX)
+        .hasMessageContaining("must be an object");
   }
 
   @ParameterizedTest
@@ -172,6 +200,8 @@ class ShardedCheckpointTest {
       header.append(i == 0 ? "" : ",").append(entry("t" + i, "U8", "[0]", 0, 0));
     }
     RawSafetensors.write(folder, SECOND, header.append('}').toString(), new byte[0]);
-    assertThat(refusal()).hasMessageContaining(SECOND).hasMessageContaining("more than 400000 tensors");
+    assertThat(refusal())
+        .hasMessageContaining(SECOND)
+        .hasMessageContaining("more than 400000 tensors");
   }
 }

@@ -27,7 +27,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class WeightTensorsTest {
-  private static final String FINE_TILES = "{\"quantization_config\": {\"weight_block_size\": [64, 32]}}";
+  private static final String FINE_TILES =
+      "{\"quantization_config\": {\"weight_block_size\": [64, 32]}}";
 
   private static JsonNode json(String text) {
     try {
@@ -42,17 +43,20 @@ class WeightTensorsTest {
     for (long length : shape) {
       elements *= length;
     }
-    return new TensorInfo(name, dtype, List.of(shape), name + ".safetensors", 8, elements * dtype.bytes());
+    return new TensorInfo(
+        name, dtype, List.of(shape), name + ".safetensors", 8, elements * dtype.bytes());
   }
 
   private static WeightTensor weight(String config, boolean transposed, TensorInfo... tensors) {
-    Reading reading = WeightTensors.of(Arrays.asList(tensors), json(config)).read(tensors[0], transposed);
+    Reading reading =
+        WeightTensors.of(Arrays.asList(tensors), json(config)).read(tensors[0], transposed);
     assertThat(reading).isInstanceOf(Reading.Weights.class);
     return ((Reading.Weights) reading).weight();
   }
 
   private static String reason(boolean transposed, TensorInfo... tensors) {
-    Reading reading = WeightTensors.of(Arrays.asList(tensors), json("{}")).read(tensors[0], transposed);
+    Reading reading =
+        WeightTensors.of(Arrays.asList(tensors), json("{}")).read(tensors[0], transposed);
     assertThat(reading).isInstanceOf(Reading.NoWeights.class);
     return ((Reading.NoWeights) reading).reason();
   }
@@ -70,7 +74,8 @@ class WeightTensorsTest {
 
   private static WeightLayout.Tiles tiles(String config, Long... shape) {
     TensorInfo weights = tensor("w", Dtype.F8_E4M3, 576L, 200L);
-    WeightLayout layout = weight(config, false, weights, tensor("w_scale_inv", Dtype.F32, shape)).layout();
+    WeightLayout layout =
+        weight(config, false, weights, tensor("w_scale_inv", Dtype.F32, shape)).layout();
     assertThat(weight(config, false, weights, tensor("w_scale", Dtype.F32, shape)).layout().kind())
         .isEqualTo(LayoutKind.TILED);
     return ((WeightLayout.Quantized) layout).scales().tiles();
@@ -89,12 +94,17 @@ class WeightTensorsTest {
     assertThat(transposedScales(stated, square, scales, oblong, straight)).isFalse();
     assertThat(transposedScales(stated, square, scales)).isFalse();
     String flat = "{\"quantization_config\": {\"weight_block_size\": [16, 32]}}";
-    assertThat(transposedScales(flat, square, tensor("q.weight_scale_inv", Dtype.F32, 2L, 4L))).isTrue();
-    assertThat(transposedScales(flat, square, tensor("q.weight_scale_inv", Dtype.F32, 4L, 2L))).isFalse();
+    assertThat(transposedScales(flat, square, tensor("q.weight_scale_inv", Dtype.F32, 2L, 4L)))
+        .isTrue();
+    assertThat(transposedScales(flat, square, tensor("q.weight_scale_inv", Dtype.F32, 4L, 2L)))
+        .isFalse();
   }
 
   private static boolean transposedScales(String config, TensorInfo... tensors) {
-    return ((WeightLayout.Quantized) weight(config, false, tensors).layout()).scales().tiles().isTransposed();
+    return ((WeightLayout.Quantized) weight(config, false, tensors).layout())
+        .scales()
+        .tiles()
+        .isTransposed();
   }
 
   @Test
@@ -119,22 +129,28 @@ class WeightTensorsTest {
     TensorInfo scales = tensor("m.gate_up_proj_scales", Dtype.U8, 4L, 6L, 3L);
     for (boolean transposed : new boolean[] {false, true}) {
       WeightTensor weight =
-          weight("{}", transposed, tensor("m.gate_up_proj_blocks", Dtype.U8, 4L, 6L, 3L, 16L), scales);
+          weight(
+              "{}", transposed, tensor("m.gate_up_proj_blocks", Dtype.U8, 4L, 6L, 3L, 16L), scales);
       assertThat(weight.layout()).isEqualTo(LayoutSamples.microScaled(weight.info(), scales));
-      assertThat(List.of(weight.experts(), weight.rows(), weight.columns())).containsExactly(4, 6, 96);
+      assertThat(List.of(weight.experts(), weight.rows(), weight.columns()))
+          .containsExactly(4, 6, 96);
       assertThat(weight.denseDtype()).isEqualTo(Dtype.BF16);
     }
   }
 
   @Test
   void scalesAreListedWithTheirWeights() {
-    WeightTensors tensors = WeightTensors.of(
-        List.of(
-            tensor("a.weight", Dtype.F8_E4M3, 4L, 4L), tensor("a.weight_scale_inv", Dtype.F32, 1L, 1L),
-            tensor("b_blocks", Dtype.U8, 1L, 2L, 1L, 16L), tensor("b_scales", Dtype.U8, 1L, 2L, 1L),
-            tensor("c.weight", Dtype.BF16, 4L, 4L), tensor("c.weight_scale", Dtype.F32, 1L)),
-        json("{}"));
-    assertThat(tensors.companions()).isEqualTo(Map.of("a.weight_scale_inv", "a.weight", "b_scales", "b_blocks"));
+    WeightTensors tensors =
+        WeightTensors.of(
+            List.of(
+                tensor("a.weight", Dtype.F8_E4M3, 4L, 4L),
+                    tensor("a.weight_scale_inv", Dtype.F32, 1L, 1L),
+                tensor("b_blocks", Dtype.U8, 1L, 2L, 1L, 16L),
+                    tensor("b_scales", Dtype.U8, 1L, 2L, 1L),
+                tensor("c.weight", Dtype.BF16, 4L, 4L), tensor("c.weight_scale", Dtype.F32, 1L)),
+            json("{}"));
+    assertThat(tensors.companions())
+        .isEqualTo(Map.of("a.weight_scale_inv", "a.weight", "b_scales", "b_blocks"));
     assertThat(tensors.read(tensor("a.weight_scale_inv", Dtype.F32, 1L, 1L), false))
         .isEqualTo(new Reading.NoWeights("goes into the weights of \"a.weight\""));
   }
@@ -145,47 +161,77 @@ class WeightTensorsTest {
     assertThat(reason(false, tensor("w", Dtype.BF16))).contains("0 dimensions");
     assertThat(reason(true, tensor("w", Dtype.F16, 2L, 2L, 2L, 2L))).contains("4 dimensions");
     assertThat(reason(false, tensor("w", Dtype.F32, 5L, 0L))).contains("[5, 0], no elements");
-    assertThat(reason(false, tensor("w", Dtype.F32, 1L << 31, 2L))).contains("beyond what a matrix can have");
-    assertThat(reason(true, tensor("w", Dtype.F32, 1L << 16, 3L, 1L << 16))).contains("more rows than are counted");
-    assertThat(reason(false, tensor("l.qweight", Dtype.I32, 8L, 8L))).contains("packed by another quantizer");
+    assertThat(reason(false, tensor("w", Dtype.F32, 1L << 31, 2L)))
+        .contains("beyond what a matrix can have");
+    assertThat(reason(true, tensor("w", Dtype.F32, 1L << 16, 3L, 1L << 16)))
+        .contains("more rows than are counted");
+    assertThat(reason(false, tensor("l.qweight", Dtype.I32, 8L, 8L)))
+        .contains("packed by another quantizer");
     assertThat(reason(false, tensor("mask", Dtype.BOOL, 8L))).contains("BOOL, no weights");
     assertThat(reason(false, tensor("w", Dtype.F8_E8M0, 8L, 8L))).contains("which are scales");
-    assertThat(reason(false, tensor("w", Dtype.F8_E4M3, 8L, 8L))).contains("no scales of them, such as \"w_scale\"");
-    assertThat(reason(false, tensor("x_blocks", Dtype.U8, 1L, 8L, 1L, 16L))).contains("no scales \"x_scales\"");
+    assertThat(reason(false, tensor("w", Dtype.F8_E4M3, 8L, 8L)))
+        .contains("no scales of them, such as \"w_scale\"");
+    assertThat(reason(false, tensor("x_blocks", Dtype.U8, 1L, 8L, 1L, 16L)))
+        .contains("no scales \"x_scales\"");
     TensorInfo scale = tensor("w_scale_inv", Dtype.F32, 1L, 1L);
-    assertThat(reason(false, tensor("w", Dtype.F8_E5M2, 2L, 8L, 8L, 8L), scale)).contains("a stack of them 3");
+    assertThat(reason(false, tensor("w", Dtype.F8_E5M2, 2L, 8L, 8L, 8L), scale))
+        .contains("a stack of them 3");
     assertThat(reason(false, tensor("w", Dtype.F8_E5M2, 8L, 8L), tensor("w_scale", Dtype.I64, 1L)))
         .contains("\"w_scale\" of I64");
-    assertThat(reason(
-            false, tensor("x_blocks", Dtype.U8, 1L, 1L, 1L << 27, 16L), tensor("x_scales", Dtype.U8, 1L, 1L, 1L << 27)))
+    assertThat(
+            reason(
+                false,
+                tensor("x_blocks", Dtype.U8, 1L, 1L, 1L << 27, 16L),
+                tensor("x_scales", Dtype.U8, 1L, 1L, 1L << 27)))
         .contains("more rows or columns");
   }
 
   @Test
   void scalesThatDoNotFitAreNamedWithTheirShapes() {
-    unfit("have [4, 2]: expected one for all",
-        tensor("w", Dtype.F8_E4M3, 576L, 200L), tensor("w_scale_inv", Dtype.F32, 4L, 2L));
+    unfit(
+        "have [4, 2]: expected one for all",
+        tensor("w", Dtype.F8_E4M3, 576L, 200L),
+        tensor("w_scale_inv", Dtype.F32, 4L, 2L));
     unfit("have [0]", tensor("w", Dtype.F8_E4M3, 576L, 200L), tensor("w_scale", Dtype.F32, 0L));
-    unfit("have [4, 6, 4]: expected [4, 6, 3]",
-        tensor("w_blocks", Dtype.U8, 4L, 6L, 3L, 16L), tensor("w_scales", Dtype.U8, 4L, 6L, 4L));
-    unfit("expected the shape [experts, out, in / 32, 16], found [4, 6, 48]",
-        tensor("w_blocks", Dtype.U8, 4L, 6L, 48L), tensor("w_scales", Dtype.U8, 4L, 6L, 3L));
-    unfit("[experts, out, in / 32, 16], found [4, 6, 3, 8]",
-        tensor("w_blocks", Dtype.U8, 4L, 6L, 3L, 8L), tensor("w_scales", Dtype.U8, 4L, 6L, 3L));
+    unfit(
+        "have [4, 6, 4]: expected [4, 6, 3]",
+        tensor("w_blocks", Dtype.U8, 4L, 6L, 3L, 16L),
+        tensor("w_scales", Dtype.U8, 4L, 6L, 4L));
+    unfit(
+        "expected the shape [experts, out, in / 32, 16], found [4, 6, 48]",
+        tensor("w_blocks", Dtype.U8, 4L, 6L, 48L),
+        tensor("w_scales", Dtype.U8, 4L, 6L, 3L));
+    unfit(
+        "[experts, out, in / 32, 16], found [4, 6, 3, 8]",
+        tensor("w_blocks", Dtype.U8, 4L, 6L, 3L, 8L),
+        tensor("w_scales", Dtype.U8, 4L, 6L, 3L));
   }
 
   private static void unfit(String message, TensorInfo weight, TensorInfo scales) {
     assertThat(reason(false, weight, scales))
-        .contains(message).contains("\"" + scales.name() + "\"").contains(scales.file());
+        .contains(message)
+        .contains("\"" + scales.name() + "\"")
+        .contains(scales.file());
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"[128]", "[128, 0]", "[128, -1]", "128", "[1.5, 2]", "[\"a\", 2]", "[5000000000, 1]"})
+  @ValueSource(
+      strings = {
+        "[128]",
+        "[128, 0]",
+        "[128, -1]",
+        "128",
+        "[1.5, 2]",
+        "[\"a\", 2]",
+        "[5000000000, 1]"
+      })
   void senselessTilesAreRefused(String size) {
     JsonNode config = json("{\"quantization_config\": {\"weight_block_size\": " + size + "}}");
     assertThatThrownBy(() -> WeightTensors.of(List.of(), config))
         .isInstanceOf(CheckpointException.class)
-        .hasMessageContaining("config.json: quantization_config.weight_block_size: expected two whole numbers above 0");
+        .hasMessageContaining(
+            "config.json: quantization_config.weight_block_size: expected two whole numbers above"
+                + " 0");
   }
 
   @Provide
@@ -196,19 +242,34 @@ class WeightTensorsTest {
   /** Whatever the headers say: a sentence, a refusal, or a matrix whose every number fits. */
   @Property(tries = 1000)
   void anyHeaders(
-      @ForAll Dtype dtype, @ForAll Dtype scaleDtype, @ForAll("shapes") List<Long> shape,
-      @ForAll("shapes") List<Long> scaleShape, @ForAll boolean transposed, @ForAll boolean blocks) {
-    TensorInfo info = new TensorInfo(blocks ? "w_blocks" : "w", dtype, shape, "f", 8, bytes(shape, dtype));
-    TensorInfo scales = new TensorInfo(
-        blocks ? "w_scales" : "w_scale", scaleDtype, scaleShape, "g", 8, bytes(scaleShape, scaleDtype));
+      @ForAll Dtype dtype,
+      @ForAll Dtype scaleDtype,
+      @ForAll("shapes") List<Long> shape,
+      @ForAll("shapes") List<Long> scaleShape,
+      @ForAll boolean transposed,
+      @ForAll boolean blocks) {
+    TensorInfo info =
+        new TensorInfo(blocks ? "w_blocks" : "w", dtype, shape, "f", 8, bytes(shape, dtype));
+    TensorInfo scales =
+        new TensorInfo(
+            blocks ? "w_scales" : "w_scale",
+            scaleDtype,
+            scaleShape,
+            "g",
+            8,
+            bytes(scaleShape, scaleDtype));
     switch (WeightTensors.of(List.of(info, scales), json("{}")).read(info, transposed)) {
       case Reading.Weights(WeightTensor weight) -> {
         assertThat(weight.rows()).isPositive();
         assertThat(weight.columns()).isPositive();
         assertThat(weight.allRows()).isEqualTo(weight.rows() * weight.experts());
-        assertThat(weight.elements()).isEqualTo(dtype == Dtype.U8 ? 2 * info.elements() : info.elements());
-        assertThat(weight.unquantized().elements()).isEqualTo(
-            weight.layout().kind() == LayoutKind.MICRO_SCALED ? info.elements() : weight.elements());
+        assertThat(weight.elements())
+            .isEqualTo(dtype == Dtype.U8 ? 2 * info.elements() : info.elements());
+        assertThat(weight.unquantized().elements())
+            .isEqualTo(
+                weight.layout().kind() == LayoutKind.MICRO_SCALED
+                    ? info.elements()
+                    : weight.elements());
       }
       case Reading.NoWeights(String reason) -> assertThat(reason).matches("(has|is) .*");
     }
@@ -231,11 +292,13 @@ class WeightTensorsTest {
     LayoutSamples.write(folder, List.of(scales), List.of(weights));
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         Arena arena = Arena.ofConfined()) {
-      Reading reading = checkpoint.weights().read(checkpoint.tensor("a.weight").orElseThrow(), false);
+      Reading reading =
+          checkpoint.weights().read(checkpoint.tensor("a.weight").orElseThrow(), false);
       WeightTensor weight = ((Reading.Weights) reading).weight();
       FloatMatrix all = FloatMatrix.allocate(arena, 130, 150);
       checkpoint.readFloats(weight, 0, 0, all);
-      assertThat(all.get(129, 149)).isEqualTo(LayoutSamples.expected(weight, weights, scales, 129, 149));
+      assertThat(all.get(129, 149))
+          .isEqualTo(LayoutSamples.expected(weight, weights, scales, 129, 149));
     }
   }
 }

@@ -13,12 +13,16 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** JSON beside the weights: bare numbers that are none, byte order marks, and what is still refused, in which words. */
+/**
+ * JSON beside the weights: bare numbers that are none, byte order marks, and what is still refused,
+ * in which words.
+ */
 class WrittenByPythonTest {
   private static final String ONE = "{" + entry("w", "U8", "[1]", 0, 1) + "}";
   private static final String MARK = "\uFEFF";
-  private static final String[] WORDS_OF_A_LIBRARY =
-      {"Feature", "StreamRead", "JsonRead", "enable", "Jackson", "ALLOW_"};
+  private static final String[] WORDS_OF_A_LIBRARY = {
+    "Feature", "StreamRead", "JsonRead", "enable", "Jackson", "ALLOW_"
+  };
 
   @TempDir private Path folder;
 
@@ -40,7 +44,8 @@ class WrittenByPythonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"[0.0, Infinity]", "-Infinity", "NaN", "{\"deep\": [NaN, {\"x\": Infinity}]}"})
+  @ValueSource(
+      strings = {"[0.0, Infinity]", "-Infinity", "NaN", "{\"deep\": [NaN, {\"x\": Infinity}]}"})
   void numbersThatAreNone(String value) throws IOException {
     for (String before : new String[] {"", MARK}) {
       config(before + "{\"model_type\": \"mamba2\", \"time_step_limit\": " + value + "}");
@@ -54,8 +59,11 @@ class WrittenByPythonTest {
   @Test
   void anIndexWithBoth() throws IOException {
     config("{}");
-    Files.writeString(folder.resolve(CheckpointFiles.INDEX), MARK
-        + "{\"metadata\": {\"total_size\": NaN, \"loss\": -Infinity}, \"weight_map\": {\"w\": \"model.safetensors\"}}");
+    Files.writeString(
+        folder.resolve(CheckpointFiles.INDEX),
+        MARK
+            + "{\"metadata\": {\"total_size\": NaN, \"loss\": -Infinity}, \"weight_map\": {\"w\":"
+            + " \"model.safetensors\"}}");
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.warnings()).isEmpty();
       assertThat(checkpoint.tensors()).hasSize(1);
@@ -63,9 +71,24 @@ class WrittenByPythonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{\"a\": nan}", "{\"a\": 1,}", "{\"a\": 'b'}", "{\"a\": 1} // end", "{\"a\": 1} {}",
-      "{\"a\": 1, \"a\": 2}", "{\"a\": \u001B[31mred}", "{\"a\": 01}", "{\"a\": ", "{\"a\": \"\u0007\"}",
-      "", "[]", "NaN", "{\"a\": +}", "# text"})
+  @ValueSource(
+      strings = {
+        "{\"a\": nan}",
+        "{\"a\": 1,}",
+        "{\"a\": 'b'}",
+        "{\"a\": 1} // end",
+        "{\"a\": 1} {}",
+        "{\"a\": 1, \"a\": 2}",
+        "{\"a\": \u001B[31mred}",
+        "{\"a\": 01}",
+        "{\"a\": ",
+        "{\"a\": \"\u0007\"}",
+        "",
+        "[]",
+        "NaN",
+        "{\"a\": +}",
+        "# text"
+      })
   void whatIsStillNoConfig(String text) throws IOException {
     config(text);
     assertThat(refusal()).hasMessageContaining("config.json");
@@ -78,8 +101,14 @@ class WrittenByPythonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{\"weight_map\": {\"w\": \"model.safetensors\"}} x", "{\"weight_map\": nan}",
-      "{\"weight_map\": Infinity}", "{\"metadata\": {}}", "{\"weight_map\": {}}"})
+  @ValueSource(
+      strings = {
+        "{\"weight_map\": {\"w\": \"model.safetensors\"}} x",
+        "{\"weight_map\": nan}",
+        "{\"weight_map\": Infinity}",
+        "{\"metadata\": {}}",
+        "{\"weight_map\": {}}"
+      })
   void whatIsStillNoIndex(String text) throws IOException {
     Files.delete(folder.resolve("model.safetensors"));
     Files.writeString(folder.resolve(CheckpointFiles.INDEX), text);
@@ -88,8 +117,11 @@ class WrittenByPythonTest {
 
   @Test
   void headersStayStrict() throws IOException {
-    RawSafetensors.write(folder, "model.safetensors",
-        "{\"w\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,NaN]}}", new byte[1]);
+    RawSafetensors.write(
+        folder,
+        "model.safetensors",
+        "{\"w\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,NaN]}}",
+        new byte[1]);
     assertThat(refusal()).hasMessageContaining("model.safetensors");
     RawSafetensors.write(folder, "model.safetensors", MARK + ONE, new byte[1]);
     assertThat(refusal()).hasMessageContaining("must begin with");
@@ -99,7 +131,9 @@ class WrittenByPythonTest {
   void aConfigThatIsALinkToNothing() throws IOException {
     Files.createSymbolicLink(folder.resolve("config.json"), Path.of("../../blobs/gone"));
     CheckpointException refused = refusal();
-    assertThat(refused).hasMessageContaining("config.json: is a link to nothing").hasMessageContaining("blobs/gone");
+    assertThat(refused)
+        .hasMessageContaining("config.json: is a link to nothing")
+        .hasMessageContaining("blobs/gone");
     Files.delete(folder.resolve("config.json"));
     config("{}");
     Checkpoint.open(folder).close();
@@ -122,7 +156,8 @@ class WrittenByPythonTest {
   @Test
   void aModelThatIsALinkToNothing() throws IOException {
     Path link = Files.createSymbolicLink(folder.resolve("snapshot"), Path.of("gone"));
-    CheckpointException refused = catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(link).close());
+    CheckpointException refused =
+        catchThrowableOfType(CheckpointException.class, () -> Checkpoint.open(link).close());
     assertThat(refused).hasMessageContaining("snapshot: is a link to nothing");
   }
 

@@ -41,8 +41,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Every backend that works here against the scalar reference: loss and gradient within 1e-4 of the largest entry, plain codes
- * equal but at rounding boundaries, nearest plane and whole runs by error within 0.5 %.
+ * Every backend that works here against the scalar reference: loss and gradient within 1e-4 of the
+ * largest entry, plain codes equal but at rounding boundaries, nearest plane and whole runs by
+ * error within 0.5 %.
  */
 @Numerics
 class BackendParityTest {
@@ -66,31 +67,51 @@ class BackendParityTest {
         .flatMap(
             backend ->
                 Stream.of(
-                        "rows whole", "rows long groups", "rows groups", "rows small block", "rows long in small blocks",
-                        "rows transposed", "stripe one block",
-                        "stripe part groups", "stripe many blocks", "stripe uneven blocks", "stripe tail",
-                        "rows long groups weighted", "rows groups weighted",
-                        "rows transposed in a metric", "stripe part groups in a metric", "stripe tail in a metric")
+                        "rows whole",
+                        "rows long groups",
+                        "rows groups",
+                        "rows small block",
+                        "rows long in small blocks",
+                        "rows transposed",
+                        "stripe one block",
+                        "stripe part groups",
+                        "stripe many blocks",
+                        "stripe uneven blocks",
+                        "stripe tail",
+                        "rows long groups weighted",
+                        "rows groups weighted",
+                        "rows transposed in a metric",
+                        "stripe part groups in a metric",
+                        "stripe tail in a metric")
                     .map(problem -> Arguments.of(backend, problem)));
   }
 
   private LearnProblem problem(String name) {
     return switch (name) {
       case "rows whole" -> new LearnProblem.Rows(weights(32, 1500, 1), 0, false, false, false);
-      case "rows long groups" -> new LearnProblem.Rows(weights(16, 2400, 2), 1200, false, false, false);
+      case "rows long groups" ->
+          new LearnProblem.Rows(weights(16, 2400, 2), 1200, false, false, false);
       case "rows groups" -> new LearnProblem.Rows(weights(32, 960, 3), 96, false, false, false);
       case "rows small block" -> new LearnProblem.Rows(weights(8, 700, 4), 28, true, false, false);
-      case "rows long in small blocks" -> new LearnProblem.Rows(weights(8, 20011, 11), 0, false, false, false);
+      case "rows long in small blocks" ->
+          new LearnProblem.Rows(weights(8, 20011, 11), 0, false, false, false);
       case "rows transposed" -> new LearnProblem.Rows(weights(900, 16, 5), 0, false, true, true);
-      case "stripe one block" -> new LearnProblem.Stripe(weights(700, 32, 6), List.of(32), 32, true);
-      case "stripe part groups" -> new LearnProblem.Stripe(weights(700, 32, 7), List.of(32), 8, false);
-      case "stripe many blocks" -> new LearnProblem.Stripe(weights(300, 64, 8), List.of(16, 16, 16, 16), 64, true);
-      case "stripe uneven blocks" -> new LearnProblem.Stripe(weights(300, 96, 9), List.of(32, 32, 32), 48, true);
+      case "stripe one block" ->
+          new LearnProblem.Stripe(weights(700, 32, 6), List.of(32), 32, true);
+      case "stripe part groups" ->
+          new LearnProblem.Stripe(weights(700, 32, 7), List.of(32), 8, false);
+      case "stripe many blocks" ->
+          new LearnProblem.Stripe(weights(300, 64, 8), List.of(16, 16, 16, 16), 64, true);
+      case "stripe uneven blocks" ->
+          new LearnProblem.Stripe(weights(300, 96, 9), List.of(32, 32, 32), 48, true);
       case "stripe tail" -> new LearnProblem.Stripe(weights(130, 24, 10), List.of(16, 8), 24, true);
-      case "rows long groups weighted" -> ((LearnProblem.Rows) problem("rows long groups")).weighted(new double[] {0.3, 1.7});
-      case "rows groups weighted" -> ((LearnProblem.Rows) problem("rows groups"))
-          .weighted(new double[] {0.1, 2, 0.9, 4, 0, 0.5, 0.5, 1, 0.5, 0.5});
-      case "rows transposed in a metric" -> ((LearnProblem.Rows) problem("rows transposed")).in(uneven(16));
+      case "rows long groups weighted" ->
+          ((LearnProblem.Rows) problem("rows long groups")).weighted(new double[] {0.3, 1.7});
+      case "rows groups weighted" ->
+          ((LearnProblem.Rows) problem("rows groups"))
+              .weighted(new double[] {0.1, 2, 0.9, 4, 0, 0.5, 0.5, 1, 0.5, 0.5});
+      case "rows transposed in a metric" ->
+          ((LearnProblem.Rows) problem("rows transposed")).in(uneven(16));
       case "stripe part groups in a metric" ->
           new LearnProblem.Stripe(weights(700, 32, 7), List.of(32), 8, false, uneven(32));
       case "stripe tail in a metric" ->
@@ -151,7 +172,8 @@ class BackendParityTest {
     LearnProblem problem = problem("rows groups");
     double learned = learnedLoss(Backends.open(backend), problem);
     double expected = learnedLoss(reference, problem);
-    assertThat(Math.sqrt(learned)).isCloseTo(Math.sqrt(expected), within(0.005 * Math.sqrt(expected)));
+    assertThat(Math.sqrt(learned))
+        .isCloseTo(Math.sqrt(expected), within(0.005 * Math.sqrt(expected)));
     try (ComputeLane lane = reference.openLane();
         Objective objective = lane.objective(problem)) {
       assertThat(learned).isLessThan(0.8 * objective.hard(starts(problem)));
@@ -175,7 +197,8 @@ class BackendParityTest {
     for (int run = 0; run < 2; run++) {
       try (ComputeLane lane = Backends.open(backend).openLane();
           Objective objective = lane.objective(problem)) {
-        runs.add(BlockLearner.learn(objective, problem.blocks(), starts(problem), 20, new StopFlag()));
+        runs.add(
+            BlockLearner.learn(objective, problem.blocks(), starts(problem), 20, new StopFlag()));
       }
     }
     for (int b = 0; b < 3; b++) {
@@ -194,7 +217,9 @@ class BackendParityTest {
                                 .flatMap(
                                     group ->
                                         Stream.of(2, 3, 4, 5, 8)
-                                            .map(bits -> Arguments.of(backend, storage, group, bits)))));
+                                            .map(
+                                                bits ->
+                                                    Arguments.of(backend, storage, group, bits)))));
   }
 
   @ParameterizedTest
@@ -202,11 +227,20 @@ class BackendParityTest {
   void plainRounding(String backend, ScaleStorage storage, int group, int bits) {
     GridSpec grid = new GridSpec(bits, group, storage, bits == 5 ? 6 : 8, bits != 3);
     FloatMatrix weights = weights(70, 576, 31);
-    Encoded one = encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
-    Encoded other = encode(reference, weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
+    Encoded one =
+        encode(
+            Backends.open(backend),
+            weights,
+            grid,
+            new SlabTransforms.None(),
+            new RoundingRule.Nearest());
+    Encoded other =
+        encode(reference, weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
     assertThat(one.differences(other)).isLessThan(0.002);
-    assertThat(one.squaredError()).isCloseTo(other.squaredError(), within(1e-3 * other.squaredError()));
-    assertThat(one.squaredNorm()).isCloseTo(other.squaredNorm(), within(1e-5 * other.squaredNorm()));
+    assertThat(one.squaredError())
+        .isCloseTo(other.squaredError(), within(1e-3 * other.squaredError()));
+    assertThat(one.squaredNorm())
+        .isCloseTo(other.squaredNorm(), within(1e-5 * other.squaredNorm()));
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       assertThat(lane.encoder().plainError(weights, grid, InputMetric.NONE).squared())
           .isCloseTo(one.squaredError(), within(1e-6 * one.squaredError()));
@@ -216,21 +250,29 @@ class BackendParityTest {
   @ParameterizedTest
   @EnumSource(Rounding.class)
   void transformedOnBothSides(Rounding rounding) {
-    backends().forEach(backend -> {
-      for (Side side : Side.values()) {
-        for (String kind : List.of("rotation", "skewed", "hadamard")) {
-          FloatMatrix weights = side == Side.OUTPUT ? weights(40, 192, 41) : weights(130, 40, 42);
-          SlabTransforms transforms = new SlabTransforms.Blocks(side, List.of(block(side, kind, 0, 32), block(side, kind, 32, 8)));
-          GridSpec grid = new GridSpec(4, side == Side.OUTPUT ? 48 : 20, ScaleStorage.OFFSET, 8, true);
-          RoundingRule rule = RoundingRule.of(rounding, 43, 7);
-          Encoded one = encode(Backends.open(backend), weights, grid, transforms, rule);
-          Encoded other = encode(reference, weights, grid, transforms, rule);
-          assertThat(Math.sqrt(one.squaredError()))
-              .as(side + " " + kind)
-              .isCloseTo(Math.sqrt(other.squaredError()), within(0.005 * Math.sqrt(other.squaredError())));
-        }
-      }
-    });
+    backends()
+        .forEach(
+            backend -> {
+              for (Side side : Side.values()) {
+                for (String kind : List.of("rotation", "skewed", "hadamard")) {
+                  FloatMatrix weights =
+                      side == Side.OUTPUT ? weights(40, 192, 41) : weights(130, 40, 42);
+                  SlabTransforms transforms =
+                      new SlabTransforms.Blocks(
+                          side, List.of(block(side, kind, 0, 32), block(side, kind, 32, 8)));
+                  GridSpec grid =
+                      new GridSpec(4, side == Side.OUTPUT ? 48 : 20, ScaleStorage.OFFSET, 8, true);
+                  RoundingRule rule = RoundingRule.of(rounding, 43, 7);
+                  Encoded one = encode(Backends.open(backend), weights, grid, transforms, rule);
+                  Encoded other = encode(reference, weights, grid, transforms, rule);
+                  assertThat(Math.sqrt(one.squaredError()))
+                      .as(side + " " + kind)
+                      .isCloseTo(
+                          Math.sqrt(other.squaredError()),
+                          within(0.005 * Math.sqrt(other.squaredError())));
+                }
+              }
+            });
   }
 
   @ParameterizedTest
@@ -238,10 +280,13 @@ class BackendParityTest {
   void nearestPlaneIsBetterThanNearest(String backend) {
     assumeTrue(backend.equals("scalar") || backends().anyMatch(backend::equals));
     FloatMatrix weights = weights(32, 480, 51);
-    SlabTransforms transforms = new SlabTransforms.Blocks(Side.OUTPUT, List.of(block(Side.OUTPUT, "skewed", 0, 32)));
+    SlabTransforms transforms =
+        new SlabTransforms.Blocks(Side.OUTPUT, List.of(block(Side.OUTPUT, "skewed", 0, 32)));
     GridSpec grid = new GridSpec(3, 96, ScaleStorage.ZERO_POINT, 8, true);
-    Encoded plane = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.NearestPlane());
-    Encoded nearest = encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.Nearest());
+    Encoded plane =
+        encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.NearestPlane());
+    Encoded nearest =
+        encode(Backends.open(backend), weights, grid, transforms, new RoundingRule.Nearest());
     assertThat(plane.squaredError()).isLessThan(nearest.squaredError());
   }
 
@@ -252,14 +297,23 @@ class BackendParityTest {
       weights.set(1, c, 0.5f);
       weights.set(2, c, c < 32 ? 0 : 0.25f);
     }
-    Stream.concat(backends(), Stream.of("scalar")).forEach(backend -> {
-      for (ScaleStorage storage : List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET)) {
-        GridSpec grid = new GridSpec(4, 16, storage, 8, true);
-        Encoded encoded =
-            encode(Backends.open(backend), weights, grid, new SlabTransforms.None(), new RoundingRule.Nearest());
-        assertThat(encoded.squaredError()).as(backend + " " + storage).isLessThan(1e-6 * encoded.squaredNorm());
-      }
-    });
+    Stream.concat(backends(), Stream.of("scalar"))
+        .forEach(
+            backend -> {
+              for (ScaleStorage storage : List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET)) {
+                GridSpec grid = new GridSpec(4, 16, storage, 8, true);
+                Encoded encoded =
+                    encode(
+                        Backends.open(backend),
+                        weights,
+                        grid,
+                        new SlabTransforms.None(),
+                        new RoundingRule.Nearest());
+                assertThat(encoded.squaredError())
+                    .as(backend + " " + storage)
+                    .isLessThan(1e-6 * encoded.squaredNorm());
+              }
+            });
   }
 
   private record Encoded(byte[] codes, double squaredError, double squaredNorm) {
@@ -274,11 +328,17 @@ class BackendParityTest {
   }
 
   private Encoded encode(
-      ComputeBackend backend, FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule) {
+      ComputeBackend backend,
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      RoundingRule rule) {
     try (ComputeLane lane = backend.openLane()) {
       SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
-      return new Encoded(slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError(), slab.squaredNorm());
+      EncodedSlab slab =
+          lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
+      return new Encoded(
+          slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError(), slab.squaredNorm());
     }
   }
 
@@ -293,7 +353,8 @@ class BackendParityTest {
         p[i] += 0.1 * noise[i];
       }
     }
-    return BlockTransform.of(StoredTransforms.store(side, first, k, p, TransformStorage.INT8)).orElseThrow();
+    return BlockTransform.of(StoredTransforms.store(side, first, k, p, TransformStorage.INT8))
+        .orElseThrow();
   }
 
   private List<double[]> starts(LearnProblem problem) {

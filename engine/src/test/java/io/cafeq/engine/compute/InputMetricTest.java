@@ -58,7 +58,8 @@ class InputMetricTest {
         mean += weight / 345;
       }
       assertThat(mean).isCloseTo(1, within(1e-5));
-      assertThat(weights[5] / weights[6]).isCloseTo((float) (expected[5][5] / expected[6][6]), within(1e-3f));
+      assertThat(weights[5] / weights[6])
+          .isCloseTo((float) (expected[5][5] / expected[6][6]), within(1e-3f));
     }
   }
 
@@ -69,7 +70,8 @@ class InputMetricTest {
       InputMetric metric = InputMetric.of(moments, 0.01, lane.products(), arena);
       int[] channels = metric.blocks().getFirst().channels();
       for (int place = 1; place < channels.length; place++) {
-        assertThat(metric.diagonal()[channels[place]]).isGreaterThanOrEqualTo(metric.diagonal()[channels[place - 1]]);
+        assertThat(metric.diagonal()[channels[place]])
+            .isGreaterThanOrEqualTo(metric.diagonal()[channels[place - 1]]);
       }
     }
   }
@@ -105,20 +107,31 @@ class InputMetricTest {
   }
 
   static Stream<Arguments> transforms() {
-    return backends().flatMap(backend -> Stream.of("skewed", "hadamard", "measured").flatMap(kind ->
-        Stream.of(List.of(80), List.of(32, 48), List.of(40, 40), List.of(3, 77))
-            .map(sizes -> Arguments.of(backend, kind, sizes))));
+    return backends()
+        .flatMap(
+            backend ->
+                Stream.of("skewed", "hadamard", "measured")
+                    .flatMap(
+                        kind ->
+                            Stream.of(List.of(80), List.of(32, 48), List.of(40, 40), List.of(3, 77))
+                                .map(sizes -> Arguments.of(backend, kind, sizes))));
   }
 
-  /** What two transformed channels have in common is lost only between blocks of moments that a transform's block joins. */
+  /**
+   * What two transformed channels have in common is lost only between blocks of moments that a
+   * transform's block joins.
+   */
   @ParameterizedTest
   @MethodSource("transforms")
   void theMetricOfTransformedChannels(String backend, String kind, List<Integer> sizes) {
     InputMoments moments = SampleMoments.of(arena, sizes, 150, 4);
     List<BlockTransform> blocks = blocks(80, 16, kind);
     try (ComputeLane lane = Backends.open(backend).openLane()) {
-      InputMetric metric = InputMetric.of(moments, 0.01, lane.products(), arena).under(blocks, lane.products(), arena);
-      double[][] expected = transformed(SampleMoments.dense(moments, 0.01 * SampleMoments.mean(moments)), blocks);
+      InputMetric metric =
+          InputMetric.of(moments, 0.01, lane.products(), arena)
+              .under(blocks, lane.products(), arena);
+      double[][] expected =
+          transformed(SampleMoments.dense(moments, 0.01 * SampleMoments.mean(moments)), blocks);
       int[] groups = new int[80];
       for (int group = 0; group < metric.blocks().size(); group++) {
         for (int channel : metric.blocks().get(group).channels()) {
@@ -147,7 +160,8 @@ class InputMetricTest {
         long largest = cut.spans().stream().mapToLong(MomentBlocks.Span::count).max().orElseThrow();
         long bytes = InputMetric.makingBytes(cut.squareBytes(), channels, 0);
         assertThat(bytes).isBetween(8 * largest * largest, 8 * (largest + 9) * (largest + 9));
-        assertThat(InputMetric.factorBytes(cut.squareBytes(), channels, 0)).isEqualTo(cut.squareBytes());
+        assertThat(InputMetric.factorBytes(cut.squareBytes(), channels, 0))
+            .isEqualTo(cut.squareBytes());
       }
     }
   }
@@ -155,10 +169,13 @@ class InputMetricTest {
   @Test
   void aMapWithoutAnInverseLeavesAFactor() {
     InputMoments moments = SampleMoments.of(arena, List.of(16), 100, 5);
-    BlockTransform dead = BlockTransform.of(0, 8, new double[64], SquareMatrices.identity(8)).orElseThrow();
+    BlockTransform dead =
+        BlockTransform.of(0, 8, new double[64], SquareMatrices.identity(8)).orElseThrow();
     List<BlockTransform> blocks = List.of(dead, dead.at(8));
     try (ComputeLane lane = Backends.open("scalar").openLane()) {
-      InputMetric metric = InputMetric.of(moments, 0.01, lane.products(), arena).under(blocks, lane.products(), arena);
+      InputMetric metric =
+          InputMetric.of(moments, 0.01, lane.products(), arena)
+              .under(blocks, lane.products(), arena);
       for (double square : metric.blocks().getFirst().squares()) {
         assertThat(square).isFinite().isPositive();
       }
@@ -184,8 +201,11 @@ class InputMetricTest {
       p[i] += 0.1 * noise[i];
     }
     return kind.equals("measured")
-        ? BlockTransform.of(first, k, SquareMatrices.invert(p, k), SquareMatrices.upperTriangular(p, k)).orElseThrow()
-        : BlockTransform.of(StoredTransforms.store(side, first, k, p, TransformStorage.INT8)).orElseThrow();
+        ? BlockTransform.of(
+                first, k, SquareMatrices.invert(p, k), SquareMatrices.upperTriangular(p, k))
+            .orElseThrow()
+        : BlockTransform.of(StoredTransforms.store(side, first, k, p, TransformStorage.INT8))
+            .orElseThrow();
   }
 
   /** P^T H P in doubles. */
@@ -237,7 +257,8 @@ class InputMetricTest {
   }
 
   private static void assertSame(double[][] actual, double[][] expected) {
-    double largest = Arrays.stream(expected).flatMapToDouble(Arrays::stream).map(Math::abs).max().orElseThrow();
+    double largest =
+        Arrays.stream(expected).flatMapToDouble(Arrays::stream).map(Math::abs).max().orElseThrow();
     for (int i = 0; i < expected.length; i++) {
       for (int j = 0; j < expected.length; j++) {
         assertThat(actual[i][j]).isCloseTo(expected[i][j], within(2e-6 * largest));

@@ -24,7 +24,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Learning in the metric of the inputs: the gradient, the metric that says nothing, and what an uneven one gains. */
+/**
+ * Learning in the metric of the inputs: the gradient, the metric that says nothing, and what an
+ * uneven one gains.
+ */
 @Numerics
 class LearningMetricTest {
   private final Arena arena = Arena.ofConfined();
@@ -43,17 +46,22 @@ class LearningMetricTest {
   @ParameterizedTest
   @ValueSource(strings = {"rows weighted", "rows transposed", "stripe", "stripe parts"})
   void theGradientIsTheSlope(String name) {
-    LearnProblem problem = switch (name) {
-      case "rows weighted" ->
-          new LearnProblem.Rows(weights(6, 60), 20, false, false, false).weighted(new double[] {2.2, 0.1, 0.7});
-      case "rows transposed" ->
-          new LearnProblem.Rows(weights(60, 8), 0, true, true, true).in(UnevenMetric.of(List.of(8), 3));
-      case "stripe" ->
-          new LearnProblem.Stripe(weights(40, 18), List.of(6, 12), 18, true, UnevenMetric.of(List.of(6, 12), 4));
-      case "stripe parts" ->
-          new LearnProblem.Stripe(weights(40, 16), List.of(16), 4, false, UnevenMetric.of(List.of(16), 5));
-      default -> throw new IllegalArgumentException(name);
-    };
+    LearnProblem problem =
+        switch (name) {
+          case "rows weighted" ->
+              new LearnProblem.Rows(weights(6, 60), 20, false, false, false)
+                  .weighted(new double[] {2.2, 0.1, 0.7});
+          case "rows transposed" ->
+              new LearnProblem.Rows(weights(60, 8), 0, true, true, true)
+                  .in(UnevenMetric.of(List.of(8), 3));
+          case "stripe" ->
+              new LearnProblem.Stripe(
+                  weights(40, 18), List.of(6, 12), 18, true, UnevenMetric.of(List.of(6, 12), 4));
+          case "stripe parts" ->
+              new LearnProblem.Stripe(
+                  weights(40, 16), List.of(16), 4, false, UnevenMetric.of(List.of(16), 5));
+          default -> throw new IllegalArgumentException(name);
+        };
     List<double[]> blocks = rotations(problem.blocks());
     try (ComputeLane lane = Backends.open("scalar").openLane();
         Objective objective = lane.objective(problem)) {
@@ -69,7 +77,8 @@ class LearningMetricTest {
             double down = objective.smooth(blocks, p).loss();
             m[i] = before;
             double slope = (up - down) / 2e-6;
-            assertThat(gradients.get(b)[i]).as("%s %d %d", name, b, i)
+            assertThat(gradients.get(b)[i])
+                .as("%s %d %d", name, b, i)
                 .isCloseTo(slope, within(1e-5 * Math.max(1, Math.abs(slope))));
           }
         }
@@ -91,14 +100,16 @@ class LearningMetricTest {
     }
     FloatMatrix weights = weights(130, 24);
     LearnProblem plain = new LearnProblem.Stripe(weights, sizes, 24, true);
-    LearnProblem white = new LearnProblem.Stripe(
-        weights, sizes, 24, true, ChannelMetric.normalised(List.of(large, small)));
+    LearnProblem white =
+        new LearnProblem.Stripe(
+            weights, sizes, 24, true, ChannelMetric.normalised(List.of(large, small)));
     List<double[]> blocks = rotations(sizes);
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       Objective.Evaluation expected = evaluate(lane, plain, blocks);
       Objective.Evaluation found = evaluate(lane, white, blocks);
       assertThat(found.loss()).isCloseTo(expected.loss(), within(1e-6 * expected.loss()));
-      assertThat(found.hardLoss()).isCloseTo(expected.hardLoss(), within(1e-6 * expected.hardLoss()));
+      assertThat(found.hardLoss())
+          .isCloseTo(expected.hardLoss(), within(1e-6 * expected.hardLoss()));
       for (int b = 0; b < 2; b++) {
         double[] gradient = expected.gradients().get(b);
         double scale = Math.sqrt(SquareMatrices.dot(gradient, gradient));
@@ -109,7 +120,8 @@ class LearningMetricTest {
     }
   }
 
-  private static Objective.Evaluation evaluate(ComputeLane lane, LearnProblem problem, List<double[]> blocks) {
+  private static Objective.Evaluation evaluate(
+      ComputeLane lane, LearnProblem problem, List<double[]> blocks) {
     try (Objective objective = lane.objective(problem)) {
       return objective.smooth(blocks, 16);
     }
@@ -122,23 +134,32 @@ class LearningMetricTest {
     ChannelMetric two = UnevenMetric.of(List.of(16, 16), 7);
     LearnProblem stripe = new LearnProblem.Stripe(columns, List.of(16, 16), 32, true);
     LearnProblem knowing = new LearnProblem.Stripe(columns, List.of(16, 16), 32, true, two);
-    assertThat(outputError(backend, knowing, knowing)).isLessThan(0.7 * outputError(backend, stripe, knowing));
+    assertThat(outputError(backend, knowing, knowing))
+        .isLessThan(0.7 * outputError(backend, stripe, knowing));
 
     LearnProblem.Rows rows = new LearnProblem.Rows(columns, 0, true, true, true);
     LearnProblem.Rows rowsKnowing = rows.in(UnevenMetric.of(List.of(32), 8));
-    assertThat(outputError(backend, rowsKnowing, rowsKnowing)).isLessThan(0.7 * outputError(backend, rows, rowsKnowing));
+    assertThat(outputError(backend, rowsKnowing, rowsKnowing))
+        .isLessThan(0.7 * outputError(backend, rows, rowsKnowing));
 
     LearnProblem.Rows output = new LearnProblem.Rows(weights(16, 320), 32, false, false, false);
-    LearnProblem.Rows weighted = output.weighted(new double[] {8, 0.1, 0.1, 0.3, 0.1, 0.1, 0.2, 0.4, 0.5, 0.2});
-    assertThat(outputError(backend, weighted, weighted)).isLessThan(0.95 * outputError(backend, output, weighted));
+    LearnProblem.Rows weighted =
+        output.weighted(new double[] {8, 0.1, 0.1, 0.3, 0.1, 0.1, 0.2, 0.4, 0.5, 0.2});
+    assertThat(outputError(backend, weighted, weighted))
+        .isLessThan(0.95 * outputError(backend, output, weighted));
   }
 
-  /** The true loss in what is asked for after learning by what is learned: tr(P^T H P) times the squared ranges. */
+  /**
+   * The true loss in what is asked for after learning by what is learned: tr(P^T H P) times the
+   * squared ranges.
+   */
   private static double outputError(String backend, LearnProblem learned, LearnProblem asked) {
     List<double[]> blocks;
     try (ComputeLane lane = Backends.open(backend).openLane();
         Objective objective = lane.objective(learned)) {
-      blocks = BlockLearner.learn(objective, learned.blocks(), rotations(learned.blocks()), 100, new StopFlag());
+      blocks =
+          BlockLearner.learn(
+              objective, learned.blocks(), rotations(learned.blocks()), 100, new StopFlag());
     }
     try (ComputeLane lane = Backends.open("scalar").openLane();
         Objective objective = lane.objective(asked)) {
@@ -149,9 +170,13 @@ class LearningMetricTest {
   @Test
   void aMetricThatDoesNotFitIsRefused() {
     ChannelMetric metric = UnevenMetric.of(List.of(8, 8), 9);
-    assertThatThrownBy(() -> new LearnProblem.Stripe(weights(20, 16), List.of(16), 16, true, metric))
+    assertThatThrownBy(
+            () -> new LearnProblem.Stripe(weights(20, 16), List.of(16), 16, true, metric))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new LearnProblem.Rows(weights(4, 60), 20, true, false, false).weighted(new double[2]))
+    assertThatThrownBy(
+            () ->
+                new LearnProblem.Rows(weights(4, 60), 20, true, false, false)
+                    .weighted(new double[2]))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -169,6 +194,7 @@ class LearningMetricTest {
   }
 
   private FloatMatrix weights(int rows, int columns) {
-    return Golden.matrix(arena, Seeds.gaussians(new SplittableRandom(72), rows * columns), rows, columns);
+    return Golden.matrix(
+        arena, Seeds.gaussians(new SplittableRandom(72), rows * columns), rows, columns);
   }
 }

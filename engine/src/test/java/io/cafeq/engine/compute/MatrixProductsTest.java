@@ -16,7 +16,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Products on rectangles of larger matrices: every backend that works here against the scalar reference. */
+/**
+ * Products on rectangles of larger matrices: every backend that works here against the scalar
+ * reference.
+ */
 @Numerics
 class MatrixProductsTest {
   private final Arena arena = Arena.ofConfined();
@@ -29,47 +32,71 @@ class MatrixProductsTest {
   @ParameterizedTest
   @CsvSource({"false,false,0", "true,false,0", "false,true,1", "true,true,0.5"})
   void rectangles(boolean transposeA, boolean transposeB, float keep) {
-    BackendParityTest.backends().forEach(backend -> {
-      FloatMatrix a = matrix(40, 50, 1);
-      FloatMatrix b = matrix(60, 45, 2);
-      MatrixView left = transposeA ? new MatrixView(a, 3, 7, 12, 20) : new MatrixView(a, 3, 7, 20, 12);
-      MatrixView right = transposeB ? new MatrixView(b, 11, 5, 17, 12) : new MatrixView(b, 11, 5, 12, 17);
-      FloatMatrix one = matrix(30, 33, 3);
-      FloatMatrix other = matrix(30, 33, 3);
-      try (ComputeLane lane = Backends.open(backend).openLane();
-          ComputeLane reference = Backends.open("scalar").openLane()) {
-        lane.products().multiply(-2, left, transposeA, right, transposeB, keep, new MatrixView(one, 4, 9, 20, 17));
-        reference.products().multiply(-2, left, transposeA, right, transposeB, keep, new MatrixView(other, 4, 9, 20, 17));
-      }
-      FloatMatrix before = matrix(30, 33, 3);
-      for (int i = 0; i < 30; i++) {
-        for (int j = 0; j < 33; j++) {
-          assertThat(one.get(i, j)).isCloseTo(other.get(i, j), within(1e-4f));
-          boolean inside = i >= 4 && i < 24 && j >= 9 && j < 26;
-          assertThat(one.get(i, j) == before.get(i, j)).isEqualTo(!inside);
-        }
-      }
-    });
+    BackendParityTest.backends()
+        .forEach(
+            backend -> {
+              FloatMatrix a = matrix(40, 50, 1);
+              FloatMatrix b = matrix(60, 45, 2);
+              MatrixView left =
+                  transposeA ? new MatrixView(a, 3, 7, 12, 20) : new MatrixView(a, 3, 7, 20, 12);
+              MatrixView right =
+                  transposeB ? new MatrixView(b, 11, 5, 17, 12) : new MatrixView(b, 11, 5, 12, 17);
+              FloatMatrix one = matrix(30, 33, 3);
+              FloatMatrix other = matrix(30, 33, 3);
+              try (ComputeLane lane = Backends.open(backend).openLane();
+                  ComputeLane reference = Backends.open("scalar").openLane()) {
+                lane.products()
+                    .multiply(
+                        -2,
+                        left,
+                        transposeA,
+                        right,
+                        transposeB,
+                        keep,
+                        new MatrixView(one, 4, 9, 20, 17));
+                reference
+                    .products()
+                    .multiply(
+                        -2,
+                        left,
+                        transposeA,
+                        right,
+                        transposeB,
+                        keep,
+                        new MatrixView(other, 4, 9, 20, 17));
+              }
+              FloatMatrix before = matrix(30, 33, 3);
+              for (int i = 0; i < 30; i++) {
+                for (int j = 0; j < 33; j++) {
+                  assertThat(one.get(i, j)).isCloseTo(other.get(i, j), within(1e-4f));
+                  boolean inside = i >= 4 && i < 24 && j >= 9 && j < 26;
+                  assertThat(one.get(i, j) == before.get(i, j)).isEqualTo(!inside);
+                }
+              }
+            });
   }
 
   @Test
   void whatIsNotKeptHasNoMeaning() {
-    BackendParityTest.backends().forEach(backend -> {
-      FloatMatrix result = FloatMatrix.allocate(arena, 5, 6);
-      result.set(2, 3, Float.NaN);
-      FloatMatrix a = matrix(5, 4, 4);
-      FloatMatrix b = matrix(6, 4, 5);
-      try (ComputeLane lane = Backends.open(backend).openLane()) {
-        lane.products().timesTransposed(a, b, result);
-        float sum = 0;
-        for (int l = 0; l < 4; l++) {
-          sum += a.get(2, l) * b.get(3, l);
-        }
-        assertThat(result.get(2, 3)).isCloseTo(sum, within(1e-5f));
-        assertThatThrownBy(() -> lane.products().timesTransposed(a, matrix(6, 5, 5), result))
-            .isInstanceOf(IllegalArgumentException.class);
-      }
-    });
+    BackendParityTest.backends()
+        .forEach(
+            backend -> {
+              FloatMatrix result = FloatMatrix.allocate(arena, 5, 6);
+              result.set(2, 3, Float.NaN);
+              FloatMatrix a = matrix(5, 4, 4);
+              FloatMatrix b = matrix(6, 4, 5);
+              try (ComputeLane lane = Backends.open(backend).openLane()) {
+                lane.products().timesTransposed(a, b, result);
+                float sum = 0;
+                for (int l = 0; l < 4; l++) {
+                  sum += a.get(2, l) * b.get(3, l);
+                }
+                assertThat(result.get(2, 3)).isCloseTo(sum, within(1e-5f));
+                assertThatThrownBy(
+                        () -> lane.products().timesTransposed(a, matrix(6, 5, 5), result))
+                    .isInstanceOf(IllegalArgumentException.class);
+              }
+            });
   }
 
   @ParameterizedTest
@@ -92,7 +119,8 @@ class MatrixProductsTest {
   }
 
   private FloatMatrix matrix(int rows, int columns, long seed) {
-    return Golden.matrix(arena, Seeds.gaussians(new SplittableRandom(seed), rows * columns), rows, columns);
+    return Golden.matrix(
+        arena, Seeds.gaussians(new SplittableRandom(seed), rows * columns), rows, columns);
   }
 
   private DoubleMatrix doubles(int n) {

@@ -33,8 +33,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Rounding in the metric of the inputs: what is measured is what the decoded weights do, every backend rounds as the reference
- * does, and correlated inputs gain by it.
+ * Rounding in the metric of the inputs: what is measured is what the decoded weights do, every
+ * backend rounds as the reference does, and correlated inputs gain by it.
  */
 @Numerics
 class MetricRoundingTest {
@@ -51,24 +51,41 @@ class MetricRoundingTest {
 
   /** What is rounded how, in which metric. */
   private record Case(
-      FloatMatrix weights, GridSpec grid, SlabTransforms transforms, double[][] h, InputMetric metric) {}
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      double[][] h,
+      InputMetric metric) {}
 
   static Stream<Arguments> cases() {
-    return backends().flatMap(backend -> Stream.of(
-            "none", "none whole rows", "none in blocks", "input skewed", "input hadamard", "input in blocks",
-            "output skewed", "output hadamard", "output tail", "output symmetric")
-        .map(name -> Arguments.of(backend, name)));
+    return backends()
+        .flatMap(
+            backend ->
+                Stream.of(
+                        "none",
+                        "none whole rows",
+                        "none in blocks",
+                        "input skewed",
+                        "input hadamard",
+                        "input in blocks",
+                        "output skewed",
+                        "output hadamard",
+                        "output tail",
+                        "output symmetric")
+                    .map(name -> Arguments.of(backend, name)));
   }
 
   private Case make(String name, ComputeLane lane) {
     boolean output = name.startsWith("output");
     int columns = output ? 192 : 320;
     FloatMatrix weights = output ? weights(80, columns, 5) : weights(90, columns, 6);
-    List<Integer> sizes = name.endsWith("blocks") ? List.of(columns / 2 - 8, columns / 2 + 8) : List.of(columns);
+    List<Integer> sizes =
+        name.endsWith("blocks") ? List.of(columns / 2 - 8, columns / 2 + 8) : List.of(columns);
     InputMoments moments = SampleMoments.of(arena, sizes, 400, 7);
     InputMetric ofWeights = InputMetric.of(moments, 0.01, lane.products(), arena);
     double[][] h = SampleMoments.dense(moments, 0.01 * SampleMoments.mean(moments));
-    ScaleStorage storage = name.endsWith("symmetric") ? ScaleStorage.SYMMETRIC : ScaleStorage.OFFSET;
+    ScaleStorage storage =
+        name.endsWith("symmetric") ? ScaleStorage.SYMMETRIC : ScaleStorage.OFFSET;
     GridSpec grid = new GridSpec(3, name.endsWith("rows") ? 0 : 32, storage, 8, true);
     if (name.startsWith("none")) {
       return new Case(weights, grid, new SlabTransforms.None(), h, ofWeights);
@@ -95,9 +112,15 @@ class MetricRoundingTest {
     FloatMatrix decoded = FloatMatrix.allocate(arena, weights.rows(), weights.columns());
     switch (one.transforms()) {
       case SlabTransforms.None none -> new SlabDecoder().decode(slab, 0, null, 0, decoded);
-      case SlabTransforms.Blocks blocks -> new SlabDecoder().decode(
-          slab, 0, SlabDecoder.Blocks.of(blocks.blocks().stream().map(b -> b.stored().orElseThrow()).toList()), 0,
-          decoded);
+      case SlabTransforms.Blocks blocks ->
+          new SlabDecoder()
+              .decode(
+                  slab,
+                  0,
+                  SlabDecoder.Blocks.of(
+                      blocks.blocks().stream().map(b -> b.stored().orElseThrow()).toList()),
+                  0,
+                  decoded);
     }
     double[][] deviations = new double[weights.rows()][weights.columns()];
     for (int i = 0; i < weights.rows(); i++) {
@@ -137,15 +160,20 @@ class MetricRoundingTest {
   void errorsAreThoseOfTheDecodedWeights(String backend, String name) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       Case one = make(name, lane);
-      for (RoundingRule rule : List.of(
-          new RoundingRule.Nearest(), new RoundingRule.NearestPlane(), new RoundingRule.Stochastic(3, 0))) {
+      for (RoundingRule rule :
+          List.of(
+              new RoundingRule.Nearest(),
+              new RoundingRule.NearestPlane(),
+              new RoundingRule.Stochastic(3, 0))) {
         Encoded encoded = encode(one, rule, lane);
         double squared = squares(encoded.deviations());
         assertThat(encoded.slab().squaredError()).isCloseTo(squared, within(1e-3 * squared));
         // between blocks of moments that a block of the transform joins something is left out
         double tolerance = name.equals("input in blocks") ? 0.2 : 1e-3;
         double output = output(encoded.deviations(), one.h());
-        assertThat(encoded.slab().outputError()).as(rule.toString()).isCloseTo(output, within(tolerance * output));
+        assertThat(encoded.slab().outputError())
+            .as(rule.toString())
+            .isCloseTo(output, within(tolerance * output));
         double norm = output(doubles(one.weights()), one.h());
         assertThat(encoded.slab().outputNorm()).isCloseTo(norm, within(tolerance * norm));
       }
@@ -173,14 +201,22 @@ class MetricRoundingTest {
       Encoded actual = encode(one, new RoundingRule.NearestPlane(), lane);
       Encoded expected = encode(one, new RoundingRule.NearestPlane(), reference);
       assertThat(Math.sqrt(actual.slab().outputError()))
-          .isCloseTo(Math.sqrt(expected.slab().outputError()), within(0.005 * Math.sqrt(expected.slab().outputError())));
+          .isCloseTo(
+              Math.sqrt(expected.slab().outputError()),
+              within(0.005 * Math.sqrt(expected.slab().outputError())));
       assertThat(Math.sqrt(actual.slab().squaredError()))
-          .isCloseTo(Math.sqrt(expected.slab().squaredError()), within(0.005 * Math.sqrt(expected.slab().squaredError())));
-      assertThat(actual.slab().outputNorm()).isCloseTo(expected.slab().outputNorm(), within(1e-4 * expected.slab().outputNorm()));
+          .isCloseTo(
+              Math.sqrt(expected.slab().squaredError()),
+              within(0.005 * Math.sqrt(expected.slab().squaredError())));
+      assertThat(actual.slab().outputNorm())
+          .isCloseTo(expected.slab().outputNorm(), within(1e-4 * expected.slab().outputNorm()));
     }
   }
 
-  /** Each code is the nearest to its target, made in doubles from the codes that were chosen before it. */
+  /**
+   * Each code is the nearest to its target, made in doubles from the codes that were chosen before
+   * it.
+   */
   @ParameterizedTest
   @MethodSource("cases")
   void everyCodeIsTheNearestToItsTarget(String backend, String name) {
@@ -209,7 +245,9 @@ class MetricRoundingTest {
             mixed[row][c] = rounded[row][channel] - v[row][channel] + above;
             double step = next[row][channel] - lowest[row][channel];
             double code = (rounded[row][channel] - lowest[row][channel]) / step;
-            double wanted = Math.clamp((v[row][channel] - taken - lowest[row][channel]) / step, 0, one.grid().top());
+            double wanted =
+                Math.clamp(
+                    (v[row][channel] - taken - lowest[row][channel]) / step, 0, one.grid().top());
             assertThat(Math.abs(code - wanted)).isLessThan(0.5 + 1e-4);
           }
         }
@@ -240,7 +278,15 @@ class MetricRoundingTest {
       Packing.pack(row, 0, slab.columns(), slab.grid().bits(), codes, i * bytes);
     }
     return new EncodedSlab(
-        slab.grid(), slab.rows(), slab.columns(), codes, slab.rowScales(), slab.scales(), slab.zeros(), 0, 0);
+        slab.grid(),
+        slab.rows(),
+        slab.columns(),
+        codes,
+        slab.rowScales(),
+        slab.scales(),
+        slab.zeros(),
+        0,
+        0);
   }
 
   private static double[][] transformed(Case one) {
@@ -254,11 +300,13 @@ class MetricRoundingTest {
           for (int c = 0; c < (side == Side.INPUT ? k : w[0].length); c++) {
             double sum = 0;
             for (int i = 0; i < k; i++) {
-              sum += side == Side.INPUT
-                  ? m[c * k + i] * w[row][block.firstChannel() + i]
-                  : m[row * k + i] * w[block.firstChannel() + i][c];
+              sum +=
+                  side == Side.INPUT
+                      ? m[c * k + i] * w[row][block.firstChannel() + i]
+                      : m[row * k + i] * w[block.firstChannel() + i][c];
             }
-            v[side == Side.INPUT ? row : block.firstChannel() + row][side == Side.INPUT ? block.firstChannel() + c : c] =
+            v[side == Side.INPUT ? row : block.firstChannel() + row][
+                    side == Side.INPUT ? block.firstChannel() + c : c] =
                 sum;
           }
         }
@@ -272,7 +320,8 @@ class MetricRoundingTest {
     for (int i = 0; i < rows; i++) {
       t[i][i] = 1;
     }
-    if (one.transforms() instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) && side == Side.OUTPUT) {
+    if (one.transforms() instanceof SlabTransforms.Blocks(Side side, List<BlockTransform> blocks)
+        && side == Side.OUTPUT) {
       for (BlockTransform block : blocks) {
         double[] own = block.exactTriangle();
         for (int i = 0; i < block.k(); i++) {
@@ -294,15 +343,25 @@ class MetricRoundingTest {
       InputMetric metric =
           InputMetric.of(SampleMoments.identity(arena, 160, 2.5f), 0.01, lane.products(), arena);
       SlabTransforms none = new SlabTransforms.None();
-      Encoded inMetric = encode(new Case(weights, grid, none, new double[0][0], metric), new RoundingRule.NearestPlane(), lane);
+      Encoded inMetric =
+          encode(
+              new Case(weights, grid, none, new double[0][0], metric),
+              new RoundingRule.NearestPlane(),
+              lane);
       byte[] codes = inMetric.slab().codes().toArray(ValueLayout.JAVA_BYTE);
       byte[] scales = inMetric.slab().scales().toArray(ValueLayout.JAVA_BYTE);
       EncodedSlab plain =
-          encode(new Case(weights, grid, none, new double[0][0], InputMetric.NONE), new RoundingRule.Nearest(), lane).slab();
+          encode(
+                  new Case(weights, grid, none, new double[0][0], InputMetric.NONE),
+                  new RoundingRule.Nearest(),
+                  lane)
+              .slab();
       assertThat(codes).isEqualTo(plain.codes().toArray(ValueLayout.JAVA_BYTE));
       assertThat(scales).isEqualTo(plain.scales().toArray(ValueLayout.JAVA_BYTE));
-      assertThat(inMetric.slab().squaredError()).isCloseTo(plain.squaredError(), within(1e-4 * plain.squaredError()));
-      assertThat(inMetric.slab().outputError()).isCloseTo(2.525 * plain.squaredError(), within(1e-2 * plain.squaredError()));
+      assertThat(inMetric.slab().squaredError())
+          .isCloseTo(plain.squaredError(), within(1e-4 * plain.squaredError()));
+      assertThat(inMetric.slab().outputError())
+          .isCloseTo(2.525 * plain.squaredError(), within(1e-2 * plain.squaredError()));
       assertThat(plain.outputError()).isZero();
       assertThat(plain.outputNorm()).isZero();
     }
@@ -319,11 +378,15 @@ class MetricRoundingTest {
       }
       SlabTransforms transforms = new SlabTransforms.Blocks(Side.OUTPUT, blocks);
       GridSpec grid = new GridSpec(3, 32, ScaleStorage.OFFSET, 8, true);
-      InputMetric metric = InputMetric.of(SampleMoments.identity(arena, 96, 1), 0.01, lane.products(), arena);
+      InputMetric metric =
+          InputMetric.of(SampleMoments.identity(arena, 96, 1), 0.01, lane.products(), arena);
       RoundingRule rule = new RoundingRule.NearestPlane();
-      Encoded one = encode(new Case(weights, grid, transforms, new double[0][0], metric), rule, lane);
+      Encoded one =
+          encode(new Case(weights, grid, transforms, new double[0][0], metric), rule, lane);
       byte[] codes = one.slab().codes().toArray(ValueLayout.JAVA_BYTE);
-      Encoded other = encode(new Case(weights, grid, transforms, new double[0][0], InputMetric.NONE), rule, lane);
+      Encoded other =
+          encode(
+              new Case(weights, grid, transforms, new double[0][0], InputMetric.NONE), rule, lane);
       byte[] before = other.slab().codes().toArray(ValueLayout.JAVA_BYTE);
       int different = 0;
       for (int i = 0; i < codes.length; i++) {
@@ -341,15 +404,19 @@ class MetricRoundingTest {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       for (String name : List.of("none", "none whole rows", "none in blocks")) {
         Case one = make(name, lane);
-        Encoded unweighted = encode(
-            new Case(one.weights(), one.grid(), one.transforms(), one.h(), InputMetric.NONE), new RoundingRule.Nearest(), lane);
+        Encoded unweighted =
+            encode(
+                new Case(one.weights(), one.grid(), one.transforms(), one.h(), InputMetric.NONE),
+                new RoundingRule.Nearest(),
+                lane);
         RoundingErrors plain = lane.encoder().plainError(one.weights(), one.grid(), one.metric());
         double squared = unweighted.slab().squaredError();
         double output = output(unweighted.deviations(), one.h());
         assertThat(plain.squared()).isCloseTo(squared, within(1e-4 * squared));
         assertThat(plain.output()).isCloseTo(output, within(1e-3 * output));
         RoundingRule rule = new RoundingRule.NearestPlane();
-        RoundingErrors plane = lane.encoder().metricError(one.weights(), one.grid(), one.metric(), rule);
+        RoundingErrors plane =
+            lane.encoder().metricError(one.weights(), one.grid(), one.metric(), rule);
         EncodedSlab slab = encode(one, rule, lane).slab();
         assertThat(plane).isEqualTo(new RoundingErrors(slab.squaredError(), slab.outputError()));
       }
@@ -378,13 +445,23 @@ class MetricRoundingTest {
           for (int c = 0; c < 32; c++) {
             weights.set(1, c, 0.25f);
           }
-          InputMetric metric = InputMetric.of(SampleMoments.identity(arena, 64, energy), 0.01, lane.products(), arena);
-          List<BlockTransform> blocks = List.of(InputMetricTest.block(Side.OUTPUT, "skewed", 0, 32));
+          InputMetric metric =
+              InputMetric.of(
+                  SampleMoments.identity(arena, 64, energy), 0.01, lane.products(), arena);
+          List<BlockTransform> blocks =
+              List.of(InputMetricTest.block(Side.OUTPUT, "skewed", 0, 32));
           for (SlabTransforms transforms :
               List.of(new SlabTransforms.None(), new SlabTransforms.Blocks(Side.OUTPUT, blocks))) {
-            Encoded encoded = encode(
-                new Case(weights, new GridSpec(4, 16, storage, 8, true), transforms, new double[0][0], metric),
-                new RoundingRule.NearestPlane(), lane);
+            Encoded encoded =
+                encode(
+                    new Case(
+                        weights,
+                        new GridSpec(4, 16, storage, 8, true),
+                        transforms,
+                        new double[0][0],
+                        metric),
+                    new RoundingRule.NearestPlane(),
+                    lane);
             assertThat(encoded.slab().squaredError()).isFinite();
             assertThat(encoded.slab().outputError()).isFinite();
             assertThat(encoded.slab().outputNorm()).isCloseTo(energy * 1.01 * 2, within(1e-4));
@@ -404,7 +481,11 @@ class MetricRoundingTest {
     for (int run = 0; run < 2; run++) {
       try (ComputeLane lane = Backends.open(backend).openLane()) {
         Case one = make("input skewed", lane);
-        codes.add(encode(one, new RoundingRule.NearestPlane(), lane).slab().codes().toArray(ValueLayout.JAVA_BYTE));
+        codes.add(
+            encode(one, new RoundingRule.NearestPlane(), lane)
+                .slab()
+                .codes()
+                .toArray(ValueLayout.JAVA_BYTE));
       }
     }
     assertThat(codes.get(0)).isEqualTo(codes.get(1));

@@ -40,8 +40,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Rounding of values and outputs where their inputs are known. Each of four query heads mixes the layer's inputs in its own
- * way, two of them share a head of values, and a few channels carry most of the energy.
+ * Rounding of values and outputs where their inputs are known. Each of four query heads mixes the
+ * layer's inputs in its own way, two of them share a head of values, and a few channels carry most
+ * of the energy.
  */
 @Numerics
 class PairInputsTest {
@@ -57,6 +58,7 @@ class PairInputsTest {
   private final Arena arena = Arena.ofConfined();
   private final double[][] v = matrix(2 * SIZE, COLUMNS, 1);
   private final double[][] o = matrix(OUT, 4 * SIZE, 2);
+
   /** What each query head mixes: [head][token][channel]. */
   private final double[][][] mixed = mixed();
 
@@ -72,9 +74,13 @@ class PairInputsTest {
   }
 
   static Stream<Arguments> methods() {
-    return backends().flatMap(backend ->
-        Stream.of(PairRounding.values()).flatMap(method ->
-            Stream.of(1, 3).map(blocks -> Arguments.of(backend, method, blocks))));
+    return backends()
+        .flatMap(
+            backend ->
+                Stream.of(PairRounding.values())
+                    .flatMap(
+                        method ->
+                            Stream.of(1, 3).map(blocks -> Arguments.of(backend, method, blocks))));
   }
 
   @ParameterizedTest
@@ -116,50 +122,67 @@ class PairInputsTest {
 
   @Test
   void deadHeadsAndInputsDoNotFail() {
-    backends().forEach(backend -> {
-      try (ComputeLane lane = Backends.open(backend).openLane()) {
-        for (int i = 0; i < SIZE; i++) {
-          Arrays.fill(v[i], 0);
-          for (double[] row : o) {
-            row[3 * SIZE + i] = 0;
-          }
-        }
-        RoundedPair dead = round(lane, PairRounding.NEAREST_PLANE, Optional.of(inputs(lane, 1)));
-        assertThat(dead.outputShare().orElseThrow()).isBetween(0.0, 0.2);
-        PairInputs known = inputs(lane, 1);
-        known.left().blocks().forEach(block -> block.moments().segment().fill((byte) 0));
-        known.right().blocks().forEach(block -> block.moments().segment().fill((byte) 0));
-        PairInputs silent = PairInputs.of(known.left(), known.right(), DAMPING, lane.products(), arena);
-        RoundedPair unseen = round(lane, PairRounding.NEAREST_PLANE, Optional.of(silent));
-        assertThat(unseen.outputShare().orElseThrow()).isZero();
-        assertThat(unseen.relativeError()).isFinite().isLessThan(0.5);
-      }
-    });
+    backends()
+        .forEach(
+            backend -> {
+              try (ComputeLane lane = Backends.open(backend).openLane()) {
+                for (int i = 0; i < SIZE; i++) {
+                  Arrays.fill(v[i], 0);
+                  for (double[] row : o) {
+                    row[3 * SIZE + i] = 0;
+                  }
+                }
+                RoundedPair dead =
+                    round(lane, PairRounding.NEAREST_PLANE, Optional.of(inputs(lane, 1)));
+                assertThat(dead.outputShare().orElseThrow()).isBetween(0.0, 0.2);
+                PairInputs known = inputs(lane, 1);
+                known.left().blocks().forEach(block -> block.moments().segment().fill((byte) 0));
+                known.right().blocks().forEach(block -> block.moments().segment().fill((byte) 0));
+                PairInputs silent =
+                    PairInputs.of(known.left(), known.right(), DAMPING, lane.products(), arena);
+                RoundedPair unseen = round(lane, PairRounding.NEAREST_PLANE, Optional.of(silent));
+                assertThat(unseen.outputShare().orElseThrow()).isZero();
+                assertThat(unseen.relativeError()).isFinite().isLessThan(0.5);
+              }
+            });
   }
 
   private RoundedPair round(ComputeLane lane, PairRounding method, Optional<PairInputs> inputs) {
     return new PairRounder(
             new PairFactor.InMemory(floats(v), Side.OUTPUT, SIZE),
             new PairFactor.InMemory(floats(o), Side.INPUT, 16),
-            PairBiases.none(), new PairHeads(SIZE, LEFT_OF_RIGHT), VALUES, OUTPUTS, lane.encoder(), inputs,
+            PairBiases.none(),
+            new PairHeads(SIZE, LEFT_OF_RIGHT),
+            VALUES,
+            OUTPUTS,
+            lane.encoder(),
+            inputs,
             new StopFlag())
         .round(ms(), method, 2);
   }
 
   private static List<double[]> ms() {
-    return IntStream.range(0, 2).mapToObj(i -> {
-      double[] m = Orthogonal.rotation(SIZE, i);
-      double[] noise = Seeds.gaussians(new SplittableRandom(50 + i), SIZE * SIZE);
-      for (int j = 0; j < m.length; j++) {
-        m[j] += 0.05 * noise[j];
-      }
-      return m;
-    }).toList();
+    return IntStream.range(0, 2)
+        .mapToObj(
+            i -> {
+              double[] m = Orthogonal.rotation(SIZE, i);
+              double[] noise = Seeds.gaussians(new SplittableRandom(50 + i), SIZE * SIZE);
+              for (int j = 0; j < m.length; j++) {
+                m[j] += 0.05 * noise[j];
+              }
+              return m;
+            })
+        .toList();
   }
 
   /** Moments in so many blocks of equal size; what lies beyond them is left out. */
   private PairInputs inputs(ComputeLane lane, int blocks) {
-    return PairInputs.of(moments(leftMoments(), blocks), moments(rightMoments(), blocks), DAMPING, lane.products(), arena);
+    return PairInputs.of(
+        moments(leftMoments(), blocks),
+        moments(rightMoments(), blocks),
+        DAMPING,
+        lane.products(),
+        arena);
   }
 
   private InputMoments moments(double[][] h, int blocks) {
@@ -182,7 +205,9 @@ class PairInputsTest {
   }
 
   private static List<Integer> edges(int n, int blocks) {
-    return IntStream.iterate(0, first -> first < n, first -> first + width(n, blocks)).boxed().toList();
+    return IntStream.iterate(0, first -> first < n, first -> first + width(n, blocks))
+        .boxed()
+        .toList();
   }
 
   private double[][] leftMoments() {
@@ -225,8 +250,10 @@ class PairInputsTest {
   private record Factors(double[][] v, double[][] o) {}
 
   private Factors effective(ComputeLane lane, RoundedPair rounded) {
-    double[][] left = decoded(lane, v, Side.OUTPUT, VALUES, rounded.left(), rounded.leftMetric(), rounded);
-    double[][] right = decoded(lane, o, Side.INPUT, OUTPUTS, rounded.right(), rounded.rightMetric(), rounded);
+    double[][] left =
+        decoded(lane, v, Side.OUTPUT, VALUES, rounded.left(), rounded.leftMetric(), rounded);
+    double[][] right =
+        decoded(lane, o, Side.INPUT, OUTPUTS, rounded.right(), rounded.rightMetric(), rounded);
     double[][] values = new double[2 * SIZE][COLUMNS];
     double[][] outputs = new double[OUT][4 * SIZE];
     for (int i = 0; i < values.length; i++) {
@@ -249,17 +276,30 @@ class PairInputsTest {
   }
 
   private double[][] decoded(
-      ComputeLane lane, double[][] weights, Side side, GridSpec grid, List<BlockTransform> blocks, InputMetric metric,
+      ComputeLane lane,
+      double[][] weights,
+      Side side,
+      GridSpec grid,
+      List<BlockTransform> blocks,
+      InputMetric metric,
       RoundedPair rounded) {
     int slabRows = 16;
     double[][] all = new double[weights.length][weights[0].length];
     FloatMatrix floats = floats(weights);
     for (int first = 0; first < weights.length; first += slabRows) {
       FloatMatrix slab = floats.slice(first, Math.min(slabRows, weights.length - first));
-      List<BlockTransform> own = side == Side.OUTPUT ? blocks.subList(first / SIZE, first / SIZE + 1) : blocks;
+      List<BlockTransform> own =
+          side == Side.OUTPUT ? blocks.subList(first / SIZE, first / SIZE + 1) : blocks;
       SlabBuffers buffers = new SlabBuffers(arena, grid, slab.rows(), slab.columns());
-      EncodedSlab encoded = lane.encoder()
-          .encode(slab, grid, new SlabTransforms.Blocks(side, own), metric, rounded.rounding(), buffers);
+      EncodedSlab encoded =
+          lane.encoder()
+              .encode(
+                  slab,
+                  grid,
+                  new SlabTransforms.Blocks(side, own),
+                  metric,
+                  rounded.rounding(),
+                  buffers);
       GridValues values = new GridValues(encoded);
       float[] row = new float[slab.columns()];
       for (int i = 0; i < slab.rows(); i++) {
@@ -272,7 +312,9 @@ class PairInputsTest {
     return all;
   }
 
-  /** Half the squared relative output errors of both factors, in damped moments, by the definition. */
+  /**
+   * Half the squared relative output errors of both factors, in damped moments, by the definition.
+   */
   private double share(Factors rounded, int blocks) {
     double[][] h = damped(leftMoments(), blocks);
     double[][] heads = damped(rightMoments(), blocks);
@@ -286,7 +328,8 @@ class PairInputsTest {
           }
           int a = LEFT_OF_RIGHT.get(head) * SIZE + i;
           int b = LEFT_OF_RIGHT.get(head) * SIZE + j;
-          left[0] += gram * form(difference(rounded.v()[a], v[a]), h, difference(rounded.v()[b], v[b]));
+          left[0] +=
+              gram * form(difference(rounded.v()[a], v[a]), h, difference(rounded.v()[b], v[b]));
           left[1] += gram * form(v[a], h, v[b]);
         }
       }

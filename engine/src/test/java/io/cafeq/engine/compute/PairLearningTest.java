@@ -27,7 +27,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Pairs on every backend that works here: losses and gradients against the reference, and whole runs of learning. */
+/**
+ * Pairs on every backend that works here: losses and gradients against the reference, and whole
+ * runs of learning.
+ */
 @Numerics
 class PairLearningTest {
   private static final int H = 16;
@@ -53,11 +56,16 @@ class PairLearningTest {
                                 Arguments.of(backend, loss, Side.OUTPUT, 0, 130))));
   }
 
-  /** Learning itself is the same on all backends: the slow reference takes part with one problem. */
+  /**
+   * Learning itself is the same on all backends: the slow reference takes part with one problem.
+   */
   static Stream<Arguments> learned() {
     return problems()
-        .filter(problem -> !problem.get()[0].equals("scalar")
-            || (problem.get()[1] == PairLoss.EXPECTED_ERROR && problem.get()[3].equals(50)));
+        .filter(
+            problem ->
+                !problem.get()[0].equals("scalar")
+                    || (problem.get()[1] == PairLoss.EXPECTED_ERROR
+                        && problem.get()[3].equals(50)));
   }
 
   private static Stream<String> backends() {
@@ -65,12 +73,16 @@ class PairLearningTest {
         .filter(
             id ->
                 Backends.providers().stream()
-                    .anyMatch(p -> p.id().equals(id) && p.probe() instanceof ComputeBackend.Probe.Available));
+                    .anyMatch(
+                        p ->
+                            p.id().equals(id)
+                                && p.probe() instanceof ComputeBackend.Probe.Available));
   }
 
   @ParameterizedTest
   @MethodSource("problems")
-  void lossesAndGradientsAgree(String backend, PairLoss loss, Side side, int leftGroup, int rightGroup) {
+  void lossesAndGradientsAgree(
+      String backend, PairLoss loss, Side side, int leftGroup, int rightGroup) {
     PairProblem problem = problem(loss, side, leftGroup, rightGroup, 0.1);
     double[] m = start();
     try (ComputeLane lane = Backends.open(backend).openLane();
@@ -81,8 +93,10 @@ class PairLearningTest {
         PairObjective.Evaluation one = objective.smooth(m, p);
         PairObjective.Evaluation other = expected.smooth(m, p);
         assertThat(one.loss()).isCloseTo(other.loss(), within(1e-6 * Math.max(100, other.loss())));
-        assertThat(one.hardLoss()).isCloseTo(other.hardLoss(), within(1e-6 * Math.max(100, other.hardLoss())));
-        assertThat(objective.hard(m)).isCloseTo(one.hardLoss(), within(1e-6 * Math.max(1, one.hardLoss())));
+        assertThat(one.hardLoss())
+            .isCloseTo(other.hardLoss(), within(1e-6 * Math.max(100, other.hardLoss())));
+        assertThat(objective.hard(m))
+            .isCloseTo(one.hardLoss(), within(1e-6 * Math.max(1, one.hardLoss())));
         double largest = 0;
         for (double g : other.gradient()) {
           largest = Math.max(largest, Math.abs(g));
@@ -115,7 +129,8 @@ class PairLearningTest {
 
   @ParameterizedTest
   @MethodSource("learned")
-  void cayleyStepsStayRotations(String backend, PairLoss loss, Side side, int leftGroup, int rightGroup) {
+  void cayleyStepsStayRotations(
+      String backend, PairLoss loss, Side side, int leftGroup, int rightGroup) {
     PairProblem problem = problem(loss, side, leftGroup, rightGroup, 0);
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       double[] start = Orthogonal.rotation(H, 3);
@@ -132,21 +147,25 @@ class PairLearningTest {
 
   @Test
   void whatCannotBeLearnedEndsWithTheStart() {
-    backends().forEach(backend -> {
-      try (ComputeLane lane = Backends.open(backend).openLane()) {
-        for (PairLoss loss : PairLoss.values()) {
-          double[] singular = new double[H * H];
-          Schedule schedule = Schedule.falling(20, 0.1);
-          assertThat(learn(lane, problem(loss, Side.INPUT, 0, 0, 0), singular, schedule)).containsExactly(singular);
-          double[] start = Orthogonal.rotation(H, 3);
-          Factor zeros = new Factor(FloatMatrix.allocate(arena, H, 40), Side.OUTPUT, 0, false);
-          PairProblem dead = new PairProblem(zeros, zeros, loss, 5, 0.1);
-          for (double x : learn(lane, dead, start, schedule)) {
-            assertThat(x).isFinite();
-          }
-        }
-      }
-    });
+    backends()
+        .forEach(
+            backend -> {
+              try (ComputeLane lane = Backends.open(backend).openLane()) {
+                for (PairLoss loss : PairLoss.values()) {
+                  double[] singular = new double[H * H];
+                  Schedule schedule = Schedule.falling(20, 0.1);
+                  assertThat(learn(lane, problem(loss, Side.INPUT, 0, 0, 0), singular, schedule))
+                      .containsExactly(singular);
+                  double[] start = Orthogonal.rotation(H, 3);
+                  Factor zeros =
+                      new Factor(FloatMatrix.allocate(arena, H, 40), Side.OUTPUT, 0, false);
+                  PairProblem dead = new PairProblem(zeros, zeros, loss, 5, 0.1);
+                  for (double x : learn(lane, dead, start, schedule)) {
+                    assertThat(x).isFinite();
+                  }
+                }
+              }
+            });
   }
 
   @Test
@@ -154,23 +173,30 @@ class PairLearningTest {
     StopFlag stop = new StopFlag();
     stop.stop();
     try (ComputeLane lane = Backends.open("scalar").openLane();
-        PairObjective objective = lane.pairObjective(problem(PairLoss.EXPECTED_ERROR, Side.INPUT, 0, 0, 0))) {
-      assertThatThrownBy(() -> PairLearner.learn(objective, start(), Schedule.falling(20, 0.1), stop))
+        PairObjective objective =
+            lane.pairObjective(problem(PairLoss.EXPECTED_ERROR, Side.INPUT, 0, 0, 0))) {
+      assertThatThrownBy(
+              () -> PairLearner.learn(objective, start(), Schedule.falling(20, 0.1), stop))
           .isInstanceOf(EngineException.class);
     }
   }
 
-  private static double[] learn(ComputeLane lane, PairProblem problem, double[] start, Schedule schedule) {
+  private static double[] learn(
+      ComputeLane lane, PairProblem problem, double[] start, Schedule schedule) {
     try (PairObjective objective = lane.pairObjective(problem)) {
       return PairLearner.learn(objective, start, schedule, new StopFlag());
     }
   }
 
-  private PairProblem problem(PairLoss loss, Side side, int leftGroup, int rightGroup, double orthogonality) {
+  private PairProblem problem(
+      PairLoss loss, Side side, int leftGroup, int rightGroup, double orthogonality) {
     FloatMatrix left = weights(H, 1500, 1);
     FloatMatrix right = side == Side.INPUT ? weights(300, H, 2) : weights(H, 780, 2);
     return new PairProblem(
-        new Factor(left, Side.OUTPUT, leftGroup, false), new Factor(right, side, rightGroup, true), loss, 5,
+        new Factor(left, Side.OUTPUT, leftGroup, false),
+        new Factor(right, side, rightGroup, true),
+        loss,
+        5,
         orthogonality);
   }
 

@@ -8,7 +8,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 
-/** Second moments of inputs such as models have: correlated, with means, and with a few channels of most of the energy. */
+/**
+ * Second moments of inputs such as models have: correlated, with means, and with a few channels of
+ * most of the energy.
+ */
 public final class SampleMoments {
   private SampleMoments() {}
 
@@ -46,7 +49,8 @@ public final class SampleMoments {
     for (InputMoments.Block block : moments.blocks()) {
       for (int i = 0; i < block.channels(); i++) {
         for (int j = 0; j < block.channels(); j++) {
-          h[block.firstChannel() + i][block.firstChannel() + j] = block.moments().get(i, j) + (i == j ? raised : 0);
+          h[block.firstChannel() + i][block.firstChannel() + j] =
+              block.moments().get(i, j) + (i == j ? raised : 0);
         }
       }
     }

@@ -29,7 +29,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Stochastic rounding: without bias, about sqrt(2) of nearest rounding's error, the same draws everywhere. */
+/**
+ * Stochastic rounding: without bias, about sqrt(2) of nearest rounding's error, the same draws
+ * everywhere.
+ */
 class StochasticRoundingTest {
   private static final SlabTransforms PLAIN = new SlabTransforms.None();
 
@@ -51,8 +54,10 @@ class StochasticRoundingTest {
   void theErrorIsRootTwoOfThatOfNearestRounding(String backend) {
     FloatMatrix weights = weights(40, 600);
     GridSpec grid = grid(8, 100);
-    double nearest = encode(backend, weights, grid, PLAIN, new RoundingRule.Nearest()).squaredError();
-    double drawn = encode(backend, weights, grid, PLAIN, new RoundingRule.Stochastic(1, 0)).squaredError();
+    double nearest =
+        encode(backend, weights, grid, PLAIN, new RoundingRule.Nearest()).squaredError();
+    double drawn =
+        encode(backend, weights, grid, PLAIN, new RoundingRule.Stochastic(1, 0)).squaredError();
 
     assertThat(Math.sqrt(drawn / nearest)).isCloseTo(Math.sqrt(2), within(0.03));
   }
@@ -66,7 +71,12 @@ class StochasticRoundingTest {
     double[] sums = new double[128];
     double[] nearestCodes = new double[128];
     for (int seed = 0; seed < seeds; seed++) {
-      byte[] codes = codes(backend, weights, grid, new RoundingRule.Stochastic(Seeds.of(seed, "w", 0, "test"), 0));
+      byte[] codes =
+          codes(
+              backend,
+              weights,
+              grid,
+              new RoundingRule.Stochastic(Seeds.of(seed, "w", 0, "test"), 0));
       for (int i = 0; i < codes.length; i++) {
         sums[i] += codes[i];
       }
@@ -103,7 +113,8 @@ class StochasticRoundingTest {
       weights.set(0, c, c - 128);
     }
     for (int seed = 0; seed < 50; seed++) {
-      Encoded encoded = encode(backend, weights, grid(8, 0), PLAIN, new RoundingRule.Stochastic(seed, 0));
+      Encoded encoded =
+          encode(backend, weights, grid(8, 0), PLAIN, new RoundingRule.Stochastic(seed, 0));
       assertThat(encoded.squaredError()).isLessThan(1e-6);
     }
   }
@@ -115,20 +126,39 @@ class StochasticRoundingTest {
     GridSpec grid = grid(4, 100);
     SlabTransforms input = new SlabTransforms.Blocks(Side.INPUT, blocks(Side.INPUT, 600));
     for (SlabTransforms transforms : List.of(PLAIN, input)) {
-      byte[] whole = encode(backend, weights, grid, transforms, new RoundingRule.Stochastic(5, 0)).codes();
+      byte[] whole =
+          encode(backend, weights, grid, transforms, new RoundingRule.Stochastic(5, 0)).codes();
       byte[] parts = new byte[whole.length];
       for (int first = 0; first < 48; first += 16) {
-        byte[] part = encode(
-            backend, weights.slice(first, 16), grid, transforms, new RoundingRule.Stochastic(5, first)).codes();
+        byte[] part =
+            encode(
+                    backend,
+                    weights.slice(first, 16),
+                    grid,
+                    transforms,
+                    new RoundingRule.Stochastic(5, first))
+                .codes();
         System.arraycopy(part, 0, parts, first * part.length / 16, part.length);
       }
       assertThat(parts).isEqualTo(whole);
     }
     List<BlockTransform> rows = blocks(Side.OUTPUT, 48);
-    byte[] whole = encode(backend, weights, grid, new SlabTransforms.Blocks(Side.OUTPUT, rows),
-        new RoundingRule.Stochastic(5, 0)).codes();
-    byte[] second = encode(backend, weights.slice(16, 16), grid,
-        new SlabTransforms.Blocks(Side.OUTPUT, rows.subList(1, 2)), new RoundingRule.Stochastic(5, 16)).codes();
+    byte[] whole =
+        encode(
+                backend,
+                weights,
+                grid,
+                new SlabTransforms.Blocks(Side.OUTPUT, rows),
+                new RoundingRule.Stochastic(5, 0))
+            .codes();
+    byte[] second =
+        encode(
+                backend,
+                weights.slice(16, 16),
+                grid,
+                new SlabTransforms.Blocks(Side.OUTPUT, rows.subList(1, 2)),
+                new RoundingRule.Stochastic(5, 16))
+            .codes();
     assertThat(second).isEqualTo(Arrays.copyOfRange(whole, second.length, 2 * second.length));
   }
 
@@ -137,17 +167,25 @@ class StochasticRoundingTest {
     FloatMatrix weights = weights(48, 600);
     for (ScaleStorage storage : ScaleStorage.values()) {
       GridSpec grid = new GridSpec(4, 100, storage, 8, true);
-      for (SlabTransforms transforms : List.of(
-          PLAIN,
-          new SlabTransforms.Blocks(Side.INPUT, blocks(Side.INPUT, 600)),
-          new SlabTransforms.Blocks(Side.OUTPUT, blocks(Side.OUTPUT, 48)))) {
-        List<Encoded> all = backends()
-            .map(backend -> encode(backend, weights, grid, transforms, new RoundingRule.Stochastic(9, 3)))
-            .toList();
+      for (SlabTransforms transforms :
+          List.of(
+              PLAIN,
+              new SlabTransforms.Blocks(Side.INPUT, blocks(Side.INPUT, 600)),
+              new SlabTransforms.Blocks(Side.OUTPUT, blocks(Side.OUTPUT, 48)))) {
+        List<Encoded> all =
+            backends()
+                .map(
+                    backend ->
+                        encode(
+                            backend, weights, grid, transforms, new RoundingRule.Stochastic(9, 3)))
+                .toList();
         for (Encoded one : all) {
-          assertThat(one.differences(all.getFirst())).as("%s %s", storage, transforms).isLessThan(0.002);
-          assertThat(one.squaredError()).isCloseTo(all.getFirst().squaredError(),
-              within(1e-3 * all.getFirst().squaredError()));
+          assertThat(one.differences(all.getFirst()))
+              .as("%s %s", storage, transforms)
+              .isLessThan(0.002);
+          assertThat(one.squaredError())
+              .isCloseTo(
+                  all.getFirst().squaredError(), within(1e-3 * all.getFirst().squaredError()));
         }
       }
     }
@@ -165,7 +203,8 @@ class StochasticRoundingTest {
   }
 
   private Encoded drawn(String backend, FloatMatrix weights, long seed, long firstRow) {
-    return encode(backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(seed, firstRow));
+    return encode(
+        backend, weights, grid(4, 100), PLAIN, new RoundingRule.Stochastic(seed, firstRow));
   }
 
   private record Encoded(byte[] codes, double squaredError) {
@@ -184,11 +223,16 @@ class StochasticRoundingTest {
   }
 
   private Encoded encode(
-      String backend, FloatMatrix weights, GridSpec grid, SlabTransforms transforms, RoundingRule rule) {
+      String backend,
+      FloatMatrix weights,
+      GridSpec grid,
+      SlabTransforms transforms,
+      RoundingRule rule) {
     try (Arena room = Arena.ofConfined();
         ComputeLane lane = Backends.open(backend).openLane()) {
       SlabBuffers buffers = new SlabBuffers(room, grid, weights.rows(), weights.columns());
-      EncodedSlab slab = lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
+      EncodedSlab slab =
+          lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, rule, buffers);
       return new Encoded(slab.codes().toArray(ValueLayout.JAVA_BYTE), slab.squaredError());
     }
   }
@@ -217,7 +261,9 @@ class StochasticRoundingTest {
       for (int i = 0; i < p.length; i++) {
         p[i] += 0.1 * noise[i];
       }
-      blocks.add(BlockTransform.of(StoredTransforms.store(side, first, k, p, TransformStorage.BF16)).orElseThrow());
+      blocks.add(
+          BlockTransform.of(StoredTransforms.store(side, first, k, p, TransformStorage.BF16))
+              .orElseThrow());
       first += k;
     }
     return blocks;

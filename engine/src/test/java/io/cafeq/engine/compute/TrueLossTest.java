@@ -23,7 +23,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The loss with true ranges: its subgradient by finite differences, and what learning by it gives. */
+/**
+ * The loss with true ranges: its subgradient by finite differences, and what learning by it gives.
+ */
 @Numerics
 class TrueLossTest {
   private final Arena arena = Arena.ofConfined();
@@ -40,24 +42,39 @@ class TrueLossTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"rows", "rows symmetric", "rows transposed", "stripe", "stripe symmetric", "stripe parts", "rows weighted",
-      "rows transposed in a metric", "stripe in a metric"})
+  @ValueSource(
+      strings = {
+        "rows",
+        "rows symmetric",
+        "rows transposed",
+        "stripe",
+        "stripe symmetric",
+        "stripe parts",
+        "rows weighted",
+        "rows transposed in a metric",
+        "stripe in a metric"
+      })
   void theSubgradientIsTheSlopeWhereNoTwoEntriesTie(String name) {
-    LearnProblem problem = switch (name) {
-      case "rows" -> new LearnProblem.Rows(weights(8, 96), 32, false, false, false);
-      case "rows symmetric" -> new LearnProblem.Rows(weights(8, 96), 0, true, false, false);
-      case "rows transposed" -> new LearnProblem.Rows(weights(96, 8), 0, false, true, true);
-      case "stripe" -> new LearnProblem.Stripe(weights(50, 24), List.of(8, 8, 8), 24, false);
-      case "stripe symmetric" -> new LearnProblem.Stripe(weights(50, 24), List.of(16, 8), 24, true);
-      case "stripe parts" -> new LearnProblem.Stripe(weights(50, 16), List.of(16), 4, false);
-      case "rows weighted" ->
-          new LearnProblem.Rows(weights(8, 96), 32, false, false, false).weighted(new double[] {0.2, 2.5, 0.3});
-      case "rows transposed in a metric" ->
-          new LearnProblem.Rows(weights(96, 8), 0, false, true, true).in(UnevenMetric.of(List.of(8), 1));
-      case "stripe in a metric" -> new LearnProblem.Stripe(
-          weights(50, 24), List.of(8, 16), 12, true, UnevenMetric.of(List.of(8, 16), 2));
-      default -> throw new IllegalArgumentException(name);
-    };
+    LearnProblem problem =
+        switch (name) {
+          case "rows" -> new LearnProblem.Rows(weights(8, 96), 32, false, false, false);
+          case "rows symmetric" -> new LearnProblem.Rows(weights(8, 96), 0, true, false, false);
+          case "rows transposed" -> new LearnProblem.Rows(weights(96, 8), 0, false, true, true);
+          case "stripe" -> new LearnProblem.Stripe(weights(50, 24), List.of(8, 8, 8), 24, false);
+          case "stripe symmetric" ->
+              new LearnProblem.Stripe(weights(50, 24), List.of(16, 8), 24, true);
+          case "stripe parts" -> new LearnProblem.Stripe(weights(50, 16), List.of(16), 4, false);
+          case "rows weighted" ->
+              new LearnProblem.Rows(weights(8, 96), 32, false, false, false)
+                  .weighted(new double[] {0.2, 2.5, 0.3});
+          case "rows transposed in a metric" ->
+              new LearnProblem.Rows(weights(96, 8), 0, false, true, true)
+                  .in(UnevenMetric.of(List.of(8), 1));
+          case "stripe in a metric" ->
+              new LearnProblem.Stripe(
+                  weights(50, 24), List.of(8, 16), 12, true, UnevenMetric.of(List.of(8, 16), 2));
+          default -> throw new IllegalArgumentException(name);
+        };
     List<double[]> blocks = starts(problem);
     double step = 1e-7;
     try (ComputeLane lane = Backends.open("scalar").openLane();
@@ -73,7 +90,8 @@ class TrueLossTest {
           double down = objective.hard(blocks);
           m[i] = before;
           double slope = (up - down) / (2 * step);
-          assertThat(gradients.get(b)[i]).as("%s %d %d", name, b, i)
+          assertThat(gradients.get(b)[i])
+              .as("%s %d %d", name, b, i)
               .isCloseTo(slope, within(1e-4 * Math.max(1, Math.abs(slope))));
         }
       }
@@ -99,7 +117,10 @@ class TrueLossTest {
     assertThat(smoothedByTrue("nd4j", rows)).isLessThan(0.92);
   }
 
-  /** Root of the true loss after a hundred steps on the smoothed loss, by that after as many on the true one. */
+  /**
+   * Root of the true loss after a hundred steps on the smoothed loss, by that after as many on the
+   * true one.
+   */
   private static double smoothedByTrue(String backend, LearnProblem problem) {
     try (ComputeLane lane = Backends.open(backend).openLane();
         Objective objective = lane.objective(problem)) {
@@ -111,7 +132,8 @@ class TrueLossTest {
 
   private static double learned(Objective objective, LearnProblem problem, Loss loss) {
     return objective.hard(
-        BlockLearner.learn(objective, problem.blocks(), starts(problem), loss, 100, new StopFlag()));
+        BlockLearner.learn(
+            objective, problem.blocks(), starts(problem), loss, 100, new StopFlag()));
   }
 
   private static List<double[]> starts(LearnProblem problem) {
@@ -123,6 +145,7 @@ class TrueLossTest {
   }
 
   private FloatMatrix weights(int rows, int columns) {
-    return Golden.matrix(arena, Seeds.gaussians(new SplittableRandom(71), rows * columns), rows, columns);
+    return Golden.matrix(
+        arena, Seeds.gaussians(new SplittableRandom(71), rows * columns), rows, columns);
   }
 }

@@ -14,7 +14,10 @@ final class UnevenMetric {
     return ChannelMetric.normalised(moments(sizes, seed));
   }
 
-  /** Second moments of 3 k Gaussian inputs with a common part, some channels ten times as large as others. */
+  /**
+   * Second moments of 3 k Gaussian inputs with a common part, some channels ten times as large as
+   * others.
+   */
   static List<double[]> moments(List<Integer> sizes, long seed) {
     List<double[]> all = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(seed);
@@ -25,7 +28,8 @@ final class UnevenMetric {
         double[] x = Seeds.gaussians(random, k + 1);
         for (int i = 0; i < k; i++) {
           for (int j = 0; j < k; j++) {
-            h[i * k + j] += (x[i] + x[k]) * (x[j] + x[k]) * Math.exp(1.2 * (scales[i] + scales[j])) / (3 * k);
+            h[i * k + j] +=
+                (x[i] + x[k]) * (x[j] + x[k]) * Math.exp(1.2 * (scales[i] + scales[j])) / (3 * k);
           }
         }
       }

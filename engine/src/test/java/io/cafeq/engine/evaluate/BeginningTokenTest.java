@@ -36,7 +36,8 @@ class BeginningTokenTest {
     assertThat(of(family, "{\"bos_token_id\": null}").id()).hasValue(USUAL);
     for (String wrong : List.of("50", "-1", "\"<bos>\"")) {
       assertThatThrownBy(() -> of(family, "{\"bos_token_id\": " + wrong + "}"))
-          .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
+          .isInstanceOfSatisfying(
+              EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
           .hasMessageContaining("bos_token_id");
     }
   }
@@ -44,12 +45,15 @@ class BeginningTokenTest {
   @Test
   void aTextModelsOwnComesFirst() throws IOException {
     Miniature miniature = Miniature.of("gemma3", 1);
-    ObjectNode text = ((ObjectNode) miniature.config().get("text_config")).deepCopy().put("bos_token_id", 9);
-    assertThat(of("gemma3", "{\"bos_token_id\": 7, \"text_config\": " + text + "}").id()).hasValue(9);
+    ObjectNode text =
+        ((ObjectNode) miniature.config().get("text_config")).deepCopy().put("bos_token_id", 9);
+    assertThat(of("gemma3", "{\"bos_token_id\": 7, \"text_config\": " + text + "}").id())
+        .hasValue(9);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3", "mixtral", "qwen2_moe", "qwen3_moe"})
+  @ValueSource(
+      strings = {"llama", "mistral", "qwen2", "qwen3", "mixtral", "qwen2_moe", "qwen3_moe"})
   void othersHaveNone(String family) throws IOException {
     assertThat(of(family, "{\"bos_token_id\": 1}")).isEqualTo(BeginningToken.NONE);
   }
@@ -70,8 +74,9 @@ class BeginningTokenTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      List<int[]> texts = SelfText.write(
-          weights, lane.products(), 4, 12, 1, SmallRun.PLENTY, new StopFlag(), token -> false);
+      List<int[]> texts =
+          SelfText.write(
+              weights, lane.products(), 4, 12, 1, SmallRun.PLENTY, new StopFlag(), token -> false);
       assertThat(texts).allSatisfy(text -> assertThat(text[0]).isEqualTo(USUAL));
       assertThat(texts.stream().map(text -> text[1]).distinct().count()).isGreaterThan(1);
     }

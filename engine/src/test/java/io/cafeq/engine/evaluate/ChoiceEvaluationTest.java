@@ -36,10 +36,11 @@ class ChoiceEvaluationTest {
   void likelihoodsAreThoseInDouble() {
     Miniature miniature = Miniature.of("llama", 1);
     miniature.write(folder, Miniature.Spread.ONE);
-    List<Question> questions = List.of(
-        new Question("abc ", List.of("a", "bb", "c a b"), 1),
-        new Question("c", List.of("abcabcabcabcabc", "b"), 0),
-        new Question("bca bca", List.of(" ab", "ccc"), 0));
+    List<Question> questions =
+        List.of(
+            new Question("abc ", List.of("a", "bb", "c a b"), 1),
+            new Question("c", List.of("abcabcabcabcabc", "b"), 0),
+            new Question("bca bca", List.of(" ab", "ccc"), 0));
     // By hand: the blank at the end goes to the choice, "ab" is one token.
     int[][][] tokens = {
       {{3, 2, 4, 0}, {3, 2, 4, 1, 1}, {3, 2, 4, 2, 4, 0, 4, 1}},
@@ -56,7 +57,9 @@ class ChoiceEvaluationTest {
         for (int token = contexts[i]; token < all.length; token++) {
           expected += logs.get(token - 1)[all[token]];
         }
-        assertThat(found[i][choice]).as("question %d, choice %d", i, choice).isCloseTo(expected, within(1e-3));
+        assertThat(found[i][choice])
+            .as("question %d, choice %d", i, choice)
+            .isCloseTo(expected, within(1e-3));
       }
     }
     ChoiceScore score = score(questions);
@@ -70,8 +73,11 @@ class ChoiceEvaluationTest {
       int bestNormalised = 0;
       for (int choice = 1; choice < found[i].length; choice++) {
         best = found[i][choice] > found[i][best] ? choice : best;
-        bestNormalised = found[i][choice] / characters[at + choice]
-            > found[i][bestNormalised] / characters[at + bestNormalised] ? choice : bestNormalised;
+        bestNormalised =
+            found[i][choice] / characters[at + choice]
+                    > found[i][bestNormalised] / characters[at + bestNormalised]
+                ? choice
+                : bestNormalised;
       }
       at += found[i].length;
       right += best == questions.get(i).answer() ? 1 : 0;
@@ -84,10 +90,11 @@ class ChoiceEvaluationTest {
   @Test
   void manyQuestionsOfAllLengthsAreScoredAsEachByItself() {
     Miniature.of("qwen2", 1).write(folder, Miniature.Spread.ONE);
-    List<Question> questions = List.of(
-        new Question("a", List.of("a", "c"), 0),
-        new Question("abcabc".repeat(4), List.of("b".repeat(20), "c"), 0),
-        new Question("ab", List.of("c".repeat(60), "c"), 1));
+    List<Question> questions =
+        List.of(
+            new Question("a", List.of("a", "c"), 0),
+            new Question("abcabc".repeat(4), List.of("b".repeat(20), "c"), 0),
+            new Question("ab", List.of("c".repeat(60), "c"), 1));
     double[][] together = likelihoods(questions);
     for (int i = 0; i < questions.size(); i++) {
       double[] alone = likelihoods(List.of(questions.get(i)))[0];
@@ -106,23 +113,28 @@ class ChoiceEvaluationTest {
     long memory = 96L << 20;
     assertThat(Evaluations.choices(folder, List.of(small), memory)).hasDimensions(1, 2);
     List<Long> began = new ArrayList<>();
-    EvaluationWatcher watcher = new EvaluationWatcher() {
-      @Override
-      public void began(long steps) {
-        began.add(steps);
-      }
+    EvaluationWatcher watcher =
+        new EvaluationWatcher() {
+          @Override
+          public void began(long steps) {
+            began.add(steps);
+          }
 
-      @Override
-      public void advanced() {}
-    };
+          @Override
+          public void advanced() {}
+        };
     try (EvaluatedModel model = EvaluatedModel.open(folder);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      Resources resources = new Resources(lane.products(), memory, 0, folder, new StopFlag(), watcher);
+      Resources resources =
+          new Resources(lane.products(), memory, 0, folder, new StopFlag(), watcher);
       ChoiceEvaluation evaluation = Evaluations.choices(folder, resources, questions);
-      assertThatThrownBy(() -> evaluation.score(model)).isInstanceOfSatisfying(EngineException.class, e -> {
-        assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
-        assertThat(e.remedy()).contains("--max-memory");
-      });
+      assertThatThrownBy(() -> evaluation.score(model))
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> {
+                assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+                assertThat(e.remedy()).contains("--max-memory");
+              });
     }
     assertThat(began).isEmpty();
   }
@@ -131,12 +143,16 @@ class ChoiceEvaluationTest {
   void whatIsTooLongLosesItsBeginning() {
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
       Question question = new Question("cbacba", List.of("cc", "c"), 0);
-      ChoiceTokens cut = ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(4), BeginningToken.NONE).getFirst();
+      ChoiceTokens cut =
+          ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(4), BeginningToken.NONE)
+              .getFirst();
       assertThat(cut.inputs()).containsExactly(2, 1, 0, 2);
       assertThat(cut.targets()).containsExactly(2, 2);
       assertThat(cut.firstPredicting()).isEqualTo(2);
-      assertThatThrownBy(() -> ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(1), BeginningToken.NONE))
-          .isInstanceOf(EngineException.class).hasMessageContaining("question 1");
+      assertThatThrownBy(
+              () -> ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(1), BeginningToken.NONE))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("question 1");
     }
   }
 
@@ -145,23 +161,31 @@ class ChoiceEvaluationTest {
     BeginningToken seven = new BeginningToken(OptionalInt.of(7));
     Question question = new Question("cbacba", List.of("cc", "c"), 0);
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
-      ChoiceTokens whole = ChoiceTokens.of(0, question, tokenizer, OptionalInt.empty(), seven).getFirst();
+      ChoiceTokens whole =
+          ChoiceTokens.of(0, question, tokenizer, OptionalInt.empty(), seven).getFirst();
       assertThat(whole.inputs()).containsExactly(7, 2, 1, 0, 2, 1, 0, 2);
       assertThat(whole.firstPredicting()).isEqualTo(6);
-      ChoiceTokens cut = ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(4), seven).getFirst();
+      ChoiceTokens cut =
+          ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(4), seven).getFirst();
       assertThat(cut.inputs()).containsExactly(7, 1, 0, 2);
       assertThat(cut.length()).isEqualTo(4);
       assertThat(cut.firstPredicting()).isEqualTo(2);
       assertThatThrownBy(() -> ChoiceTokens.of(0, question, tokenizer, OptionalInt.of(2), seven))
-          .isInstanceOf(EngineException.class).hasMessageContaining("the model takes 1");
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("the model takes 1");
     }
   }
 
   @Test
   void choicesShareTheTokensOfTheirContext() {
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
-      List<ChoiceTokens> choices = ChoiceTokens.of(
-          0, new Question("cba", List.of("cc", "c", "bc"), 0), tokenizer, OptionalInt.empty(), BeginningToken.NONE);
+      List<ChoiceTokens> choices =
+          ChoiceTokens.of(
+              0,
+              new Question("cba", List.of("cc", "c", "bc"), 0),
+              tokenizer,
+              OptionalInt.empty(),
+              BeginningToken.NONE);
       assertThat(choices.get(1).context()).isSameAs(choices.get(0).context());
       // "ab" is one token, so this one changes its context
       assertThat(choices.get(2).context()).containsExactly(2, 1, 3);
@@ -171,28 +195,44 @@ class ChoiceEvaluationTest {
 
   @Test
   void runsAreOfSimilarLengthsAndNoLongerThanALayerShouldTake() {
-    List<ChoiceTokens> choices = IntStream.range(0, 300)
-        .mapToObj(i -> new ChoiceTokens(i, 0, BeginningToken.NONE, new int[400 + i % 3], 400 + i % 3, new int[] {1}))
-        .toList();
+    List<ChoiceTokens> choices =
+        IntStream.range(0, 300)
+            .mapToObj(
+                i ->
+                    new ChoiceTokens(
+                        i,
+                        0,
+                        BeginningToken.NONE,
+                        new int[400 + i % 3],
+                        400 + i % 3,
+                        new int[] {1}))
+            .toList();
     List<List<ChoiceTokens>> runs = ChoiceEvaluation.runs(choices);
     assertThat(runs).hasSize(2);
     assertThat(runs.stream().flatMap(List::stream)).containsExactlyInAnyOrderElementsOf(choices);
-    assertThat(runs).allSatisfy(run ->
-        assertThat(run.stream().mapToLong(ChoiceTokens::length).sum()).isLessThanOrEqualTo(ChoiceEvaluation.MOST_TOKENS));
-    assertThat(runs.getFirst().stream().mapToLong(ChoiceTokens::length).sum()).isGreaterThan(ChoiceEvaluation.MOST_TOKENS - 500);
+    assertThat(runs)
+        .allSatisfy(
+            run ->
+                assertThat(run.stream().mapToLong(ChoiceTokens::length).sum())
+                    .isLessThanOrEqualTo(ChoiceEvaluation.MOST_TOKENS));
+    assertThat(runs.getFirst().stream().mapToLong(ChoiceTokens::length).sum())
+        .isGreaterThan(ChoiceEvaluation.MOST_TOKENS - 500);
   }
 
   @Test
   void moreTokensThanArePredictedTogetherAreScoredAsEachByItself() {
     Miniature.of("llama", 1).write(folder, Miniature.Spread.ONE);
-    List<Question> questions = List.of(
-        new Question("a", List.of("c".repeat(230), "b".repeat(240)), 0),
-        new Question("b", List.of("ca".repeat(120), "cb".repeat(125)), 1));
+    List<Question> questions =
+        List.of(
+            new Question("a", List.of("c".repeat(230), "b".repeat(240)), 0),
+            new Question("b", List.of("ca".repeat(120), "cb".repeat(125)), 1));
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
-      ChoiceQuestions added = new ChoiceQuestions(tokenizer, OptionalInt.empty(), BeginningToken.NONE);
+      ChoiceQuestions added =
+          new ChoiceQuestions(tokenizer, OptionalInt.empty(), BeginningToken.NONE);
       questions.forEach(added::add);
       assertThat(ChoiceEvaluation.runs(added.choices())).hasSize(1);
-      assertThat(added.choices().stream().mapToInt(choice -> choice.targets().length).sum()).isGreaterThan(512);
+      assertThat(added.choices().stream().mapToInt(choice -> choice.targets().length).sum())
+          .isGreaterThan(512);
     }
     double[][] together = likelihoods(questions);
     for (int i = 0; i < questions.size(); i++) {
@@ -209,15 +249,23 @@ class ChoiceEvaluationTest {
     miniature.write(folder, Miniature.Spread.ONE);
     int[] tokens = {2, 3, 2, 0};
     List<double[]> logs = Evaluations.logSoftmax(miniature, tokens);
-    assertThat(likelihoods(List.of(new Question("abc", List.of("a", "b"), 0)))[0][0]).isCloseTo(logs.get(2)[0], within(1e-3));
+    assertThat(likelihoods(List.of(new Question("abc", List.of("a", "b"), 0)))[0][0])
+        .isCloseTo(logs.get(2)[0], within(1e-3));
   }
 
   @Test
   void aChoiceThatMeltsIntoTheContextIsRefused() {
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
-      assertThatThrownBy(() -> ChoiceTokens.of(
-          0, new Question("a", List.of("b", "c"), 0), tokenizer, OptionalInt.empty(), BeginningToken.NONE))
-          .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE));
+      assertThatThrownBy(
+              () ->
+                  ChoiceTokens.of(
+                      0,
+                      new Question("a", List.of("b", "c"), 0),
+                      tokenizer,
+                      OptionalInt.empty(),
+                      BeginningToken.NONE))
+          .isInstanceOfSatisfying(
+              EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE));
     }
   }
 
@@ -231,44 +279,59 @@ class ChoiceEvaluationTest {
 
   @Test
   void readsQuestionsLineByLine() throws IOException {
-    Path file = Files.writeString(folder.resolve("questions.jsonl"), """
-        {"context": "Who?", "choices": ["I", "you"], "answer": 1}
+    Path file =
+        Files.writeString(
+            folder.resolve("questions.jsonl"),
+            """
+            {"context": "Who?", "choices": ["I", "you"], "answer": 1}
 
-        {"answer": 0, "choices": [" x", "y", "z"], "context": "\\u00e4 "}
-        """);
-    assertThat(read(file)).containsExactly(
-        new Question("Who?", List.of("I", "you"), 1), new Question("\u00e4 ", List.of(" x", "y", "z"), 0));
+            {"answer": 0, "choices": [" x", "y", "z"], "context": "\\u00e4 "}
+            """);
+    assertThat(read(file))
+        .containsExactly(
+            new Question("Who?", List.of("I", "you"), 1),
+            new Question("\u00e4 ", List.of(" x", "y", "z"), 0));
   }
 
   @Test
   void namesFileAndLineOfWhatIsWrong() throws IOException {
-    Map<String, String> wrong = Map.ofEntries(
-        Map.entry("{", "JSON"),
-        Map.entry("[]", "object"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"]}", "answer"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 2}", "0 to 1"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": -1}", "0 to 1"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": \"0\"}", "answer"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\"], \"answer\": 0}", "two"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", 1], \"answer\": 0}", "choices"),
-        Map.entry("{\"context\": \"a\", \"choices\": \"b\", \"answer\": 0}", "choices"),
-        Map.entry("{\"context\": \" \", \"choices\": [\"b\", \"c\"], \"answer\": 0}", "blank"),
-        Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \" \"], \"answer\": 0}", "blank"),
-        Map.entry("{\"ctx\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 0}", "ctx"));
+    Map<String, String> wrong =
+        Map.ofEntries(
+            Map.entry("{", "JSON"),
+            Map.entry("[]", "object"),
+            Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"]}", "answer"),
+            Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 2}", "0 to 1"),
+            Map.entry(
+                "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": -1}", "0 to 1"),
+            Map.entry(
+                "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": \"0\"}", "answer"),
+            Map.entry("{\"context\": \"a\", \"choices\": [\"b\"], \"answer\": 0}", "two"),
+            Map.entry("{\"context\": \"a\", \"choices\": [\"b\", 1], \"answer\": 0}", "choices"),
+            Map.entry("{\"context\": \"a\", \"choices\": \"b\", \"answer\": 0}", "choices"),
+            Map.entry("{\"context\": \" \", \"choices\": [\"b\", \"c\"], \"answer\": 0}", "blank"),
+            Map.entry("{\"context\": \"a\", \"choices\": [\"b\", \" \"], \"answer\": 0}", "blank"),
+            Map.entry("{\"ctx\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 0}", "ctx"));
     String good = "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": 0}\n";
     Path file = folder.resolve("questions.jsonl");
     for (Map.Entry<String, String> each : wrong.entrySet()) {
       Files.writeString(file, good + each.getKey() + "\n" + good);
-      assertThatThrownBy(() -> read(file)).as(each.getKey())
-          .isInstanceOfSatisfying(EngineException.class, e -> {
-            assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
-            assertThat(e.getMessage()).contains(file + ", line 2", each.getValue());
-          });
+      assertThatThrownBy(() -> read(file))
+          .as(each.getKey())
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> {
+                assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+                assertThat(e.getMessage()).contains(file + ", line 2", each.getValue());
+              });
     }
     Files.writeString(file, "\n");
-    assertThatThrownBy(() -> read(file)).isInstanceOf(EngineException.class).hasMessageContaining("no questions");
+    assertThatThrownBy(() -> read(file))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("no questions");
     Files.write(file, new byte[] {(byte) 0xff});
-    assertThatThrownBy(() -> read(file)).isInstanceOf(EngineException.class).hasMessageContaining("UTF-8");
+    assertThatThrownBy(() -> read(file))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("UTF-8");
   }
 
   @Test
@@ -278,11 +341,15 @@ class ChoiceEvaluationTest {
     Path file = Files.writeString(folder.resolve("questions.jsonl"), good + blanks + good + good);
     assertThat(read(file)).hasSize(3);
     Files.writeString(file, good + "  " + blanks + good);
-    assertThatThrownBy(() -> read(file)).isInstanceOfSatisfying(EngineException.class, e -> {
-      assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
-      assertThat(e.getMessage()).contains(file + ", line 2", "longer than 1,048,576 characters");
-      assertThat(e.remedy()).contains("shorten");
-    });
+    assertThatThrownBy(() -> read(file))
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(e.getMessage())
+                  .contains(file + ", line 2", "longer than 1,048,576 characters");
+              assertThat(e.remedy()).contains("shorten");
+            });
   }
 
   private static List<Question> read(Path file) {
@@ -293,19 +360,25 @@ class ChoiceEvaluationTest {
 
   private double[][] likelihoods(List<Question> questions) {
     try (EvaluatedModel model = EvaluatedModel.open(folder)) {
-      return Evaluations.with(folder, PLENTY, resources -> evaluation(resources, model, questions).logLikelihoods(model));
+      return Evaluations.with(
+          folder,
+          PLENTY,
+          resources -> evaluation(resources, model, questions).logLikelihoods(model));
     }
   }
 
   private ChoiceScore score(List<Question> questions) {
     try (EvaluatedModel model = EvaluatedModel.open(folder)) {
-      return Evaluations.with(folder, PLENTY, resources -> evaluation(resources, model, questions).score(model));
+      return Evaluations.with(
+          folder, PLENTY, resources -> evaluation(resources, model, questions).score(model));
     }
   }
 
-  private ChoiceEvaluation evaluation(Resources resources, EvaluatedModel model, List<Question> questions) {
+  private ChoiceEvaluation evaluation(
+      Resources resources, EvaluatedModel model, List<Question> questions) {
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
-      ChoiceQuestions added = new ChoiceQuestions(tokenizer, OptionalInt.empty(), model.beginningToken());
+      ChoiceQuestions added =
+          new ChoiceQuestions(tokenizer, OptionalInt.empty(), model.beginningToken());
       questions.forEach(added::add);
       return new ChoiceEvaluation(resources, added);
     }

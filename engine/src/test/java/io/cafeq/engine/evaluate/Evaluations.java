@@ -32,7 +32,9 @@ final class Evaluations {
 
   static <T> T with(Path scratch, long memory, Function<Resources, T> work) {
     try (ComputeLane lane = Backends.open("auto").openLane()) {
-      return work.apply(new Resources(lane.products(), memory, 0, scratch, new StopFlag(), EvaluationWatcher.NONE));
+      return work.apply(
+          new Resources(
+              lane.products(), memory, 0, scratch, new StopFlag(), EvaluationWatcher.NONE));
     }
   }
 
@@ -45,20 +47,25 @@ final class Evaluations {
   static Comparison compare(Path model, Path reference, List<int[]> windows, long memory) {
     try (EvaluatedModel opened = EvaluatedModel.open(model);
         EvaluatedModel other = EvaluatedModel.open(reference)) {
-      return with(model, memory, resources -> new TextEvaluation(resources, windows).compare(opened, other));
+      return with(
+          model,
+          memory,
+          resources -> new TextEvaluation(resources, windows).compare(opened, other));
     }
   }
 
   /** The log-likelihood of each choice of each question. */
   static double[][] choices(Path model, List<Question> questions, long memory) {
     try (EvaluatedModel opened = EvaluatedModel.open(model)) {
-      return with(model, memory, resources -> choices(model, resources, questions).logLikelihoods(opened));
+      return with(
+          model, memory, resources -> choices(model, resources, questions).logLikelihoods(opened));
     }
   }
 
   static ChoiceEvaluation choices(Path model, Resources resources, List<Question> questions) {
     try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
-      ChoiceQuestions added = new ChoiceQuestions(tokenizer, OptionalInt.empty(), BeginningToken.NONE);
+      ChoiceQuestions added =
+          new ChoiceQuestions(tokenizer, OptionalInt.empty(), BeginningToken.NONE);
       questions.forEach(added::add);
       return new ChoiceEvaluation(resources, added);
     }
@@ -67,7 +74,8 @@ final class Evaluations {
   /** log softmax of the logits of all tokens of a window, in double. */
   static List<double[]> logSoftmax(Miniature miniature, int[] window) {
     List<double[]> logits =
-        Logits.inDouble(miniature, Judge.of(miniature, miniature.config(), List.of(window)).states());
+        Logits.inDouble(
+            miniature, Judge.of(miniature, miniature.config(), List.of(window)).states());
     for (double[] row : logits) {
       double sum = 0;
       for (double logit : row) {

@@ -45,7 +45,8 @@ class ExponentialsTest {
         new Activation.Gating(activation).apply(gate, up);
         for (int i = 0; i < gates.length; i++) {
           double expected = 3 * expected(activation, gates[i]);
-          assertThat((double) gate.get(0, i)).as("%s of %s", activation, gates[i])
+          assertThat((double) gate.get(0, i))
+              .as("%s of %s", activation, gates[i])
               .isCloseTo(expected, within(1e-6 * Math.abs(expected) + 1e-12));
         }
       }
@@ -55,7 +56,8 @@ class ExponentialsTest {
   private static double expected(Activation activation, double x) {
     return switch (activation) {
       case SILU -> x / (1 + Math.exp(-x));
-      case GELU_TANH -> 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+      case GELU_TANH ->
+          0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
     };
   }
 }

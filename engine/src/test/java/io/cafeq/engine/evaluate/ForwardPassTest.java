@@ -32,49 +32,92 @@ class ForwardPassTest {
   private static final int VOCABULARY = 50;
 
   /** What a variant changes in config.json. */
-  private static final Map<String, String> VARIANTS = Map.ofEntries(
-      Map.entry("llama", "{}"),
-      Map.entry("llama+llama3", """
-          {"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-           "original_max_position_embeddings": 64}}"""),
-      Map.entry("llama+linear", """
-          {"rope_scaling": {"type": "linear", "factor": 8.0}}"""),
-      Map.entry("llama+yarn", """
-          {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16},
-           "max_position_embeddings": 64}"""),
-      Map.entry("llama+dynamic", """
-          {"rope_scaling": {"rope_type": "dynamic", "factor": 4.0}}"""),
-      Map.entry("mistral", "{}"),
-      Map.entry("mistral+window", """
-          {"sliding_window": 8}"""),
-      Map.entry("qwen2", "{}"),
-      Map.entry("qwen2+window", """
-          {"use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1}"""),
-      Map.entry("qwen3", "{}"),
-      Map.entry("qwen3+window", """
-          {"use_sliding_window": true, "sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"]}"""),
-      Map.entry("gemma", "{}"),
-      Map.entry("gemma2", "{}"),
-      Map.entry("gemma2+caps", """
-          {"attn_logit_softcapping": 1.5, "query_pre_attn_scalar": 4, "sliding_window": 5}"""),
-      Map.entry("gemma3_text", "{}"),
-      Map.entry("gemma3_text+types", """
-          {"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 5,
-           "rope_scaling": {"rope_type": "linear", "factor": 8.0}}"""),
-      Map.entry("gemma3", "{}"),
-      Map.entry("mixtral", "{}"),
-      Map.entry("mixtral+window", """
-          {"sliding_window": 8}"""),
-      Map.entry("qwen2_moe+window", """
-          {"use_sliding_window": true, "sliding_window": 8}"""),
-      Map.entry("qwen3_moe+window", """
-          {"use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1}"""),
-      Map.entry("qwen3_moe+step", """
-          {"decoder_sparse_step": 2, "mlp_only_layers": []}"""),
-      Map.entry("qwen2_moe", "{}"),
-      Map.entry("qwen2_moe+normed", """
-          {"norm_topk_prob": true}"""),
-      Map.entry("qwen3_moe", "{}"));
+  private static final Map<String, String> VARIANTS =
+      Map.ofEntries(
+          Map.entry("llama", "{}"),
+          Map.entry(
+              "llama+llama3",
+              """
+              {"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+               "original_max_position_embeddings": 64}}\
+              """),
+          Map.entry(
+              "llama+linear",
+              """
+              {"rope_scaling": {"type": "linear", "factor": 8.0}}\
+              """),
+          Map.entry(
+              "llama+yarn",
+              """
+              {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16},
+               "max_position_embeddings": 64}\
+              """),
+          Map.entry(
+              "llama+dynamic",
+              """
+              {"rope_scaling": {"rope_type": "dynamic", "factor": 4.0}}\
+              """),
+          Map.entry("mistral", "{}"),
+          Map.entry(
+              "mistral+window",
+              """
+              {"sliding_window": 8}\
+              """),
+          Map.entry("qwen2", "{}"),
+          Map.entry(
+              "qwen2+window",
+              """
+              {"use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1}\
+              """),
+          Map.entry("qwen3", "{}"),
+          Map.entry(
+              "qwen3+window",
+              """
+              {"use_sliding_window": true, "sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"]}\
+              """),
+          Map.entry("gemma", "{}"),
+          Map.entry("gemma2", "{}"),
+          Map.entry(
+              "gemma2+caps",
+              """
+              {"attn_logit_softcapping": 1.5, "query_pre_attn_scalar": 4, "sliding_window": 5}\
+              """),
+          Map.entry("gemma3_text", "{}"),
+          Map.entry(
+              "gemma3_text+types",
+              """
+              {"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 5,
+               "rope_scaling": {"rope_type": "linear", "factor": 8.0}}\
+              """),
+          Map.entry("gemma3", "{}"),
+          Map.entry("mixtral", "{}"),
+          Map.entry(
+              "mixtral+window",
+              """
+              {"sliding_window": 8}\
+              """),
+          Map.entry(
+              "qwen2_moe+window",
+              """
+              {"use_sliding_window": true, "sliding_window": 8}\
+              """),
+          Map.entry(
+              "qwen3_moe+window",
+              """
+              {"use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1}\
+              """),
+          Map.entry(
+              "qwen3_moe+step",
+              """
+              {"decoder_sparse_step": 2, "mlp_only_layers": []}\
+              """),
+          Map.entry("qwen2_moe", "{}"),
+          Map.entry(
+              "qwen2_moe+normed",
+              """
+              {"norm_topk_prob": true}\
+              """),
+          Map.entry("qwen3_moe", "{}"));
 
   @TempDir Path folder;
 
@@ -94,7 +137,8 @@ class ForwardPassTest {
     List<double[]> found = SmallRun.states(folder, windows, SmallRun.PLENTY, InputObserver.NONE);
     // Up to the trained length, dynamic scaling does nothing.
     ObjectNode config = name.endsWith("dynamic") ? config("llama") : config(name);
-    assertThat(Judge.distance(found, Judge.of(miniature, config, windows).states())).isLessThan(TOLERANCE);
+    assertThat(Judge.distance(found, Judge.of(miniature, config, windows).states()))
+        .isLessThan(TOLERANCE);
   }
 
   @ParameterizedTest
@@ -127,44 +171,63 @@ class ForwardPassTest {
     Map<String, List<double[]>> found = new LinkedHashMap<>();
     Map<String, MatrixInput> inputs = new LinkedHashMap<>();
     Map<String, Integer> fallBacks = new LinkedHashMap<>();
-    SmallRun.states(folder, windows, SmallRun.PLENTY, (input, matrices, x) -> {
-      assertThat(input.channels()).isEqualTo(x.columns());
-      if (matrices.isEmpty()) {
-        fallBacks.merge(input.name(), x.rows(), Integer::sum);
-      }
-      for (String matrix : matrices) {
-        inputs.put(matrix, input);
-        found.computeIfAbsent(matrix, key -> new ArrayList<>()).addAll(Judge.rows(x));
-      }
-    });
+    SmallRun.states(
+        folder,
+        windows,
+        SmallRun.PLENTY,
+        (input, matrices, x) -> {
+          assertThat(input.channels()).isEqualTo(x.columns());
+          if (matrices.isEmpty()) {
+            fallBacks.merge(input.name(), x.rows(), Integer::sum);
+          }
+          for (String matrix : matrices) {
+            inputs.put(matrix, input);
+            found.computeIfAbsent(matrix, key -> new ArrayList<>()).addAll(Judge.rows(x));
+          }
+        });
     assertThat(found.keySet()).containsExactlyInAnyOrderElementsOf(judge.inputs().keySet());
-    judge.inputs().forEach((matrix, expected) ->
-        assertThat(Judge.distance(found.getOrDefault(matrix, List.of()), expected)).as(matrix).isLessThan(TOLERANCE));
+    judge
+        .inputs()
+        .forEach(
+            (matrix, expected) ->
+                assertThat(Judge.distance(found.getOrDefault(matrix, List.of()), expected))
+                    .as(matrix)
+                    .isLessThan(TOLERANCE));
     assertNames(inputs, fallBacks, found);
   }
 
   /** Names are the family's, and what experts fall back on has seen what all of them saw. */
   private void assertNames(
-      Map<String, MatrixInput> inputs, Map<String, Integer> fallBacks, Map<String, List<double[]>> found) {
+      Map<String, MatrixInput> inputs,
+      Map<String, Integer> fallBacks,
+      Map<String, List<double[]>> found) {
     Map<String, Integer> ofExperts = new LinkedHashMap<>();
     Set<String> shared = new HashSet<>();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       MatrixInputs family = MatrixInputs.of(checkpoint);
-      inputs.forEach((matrix, input) -> {
-        WeightTensor weight = WeightTensor.plain(checkpoint.tensor(matrix).orElseThrow());
-        assertThat(family.of(weight, 0)).contains(input);
-        input.fallBack().ifPresent(fallBack -> {
-          ofExperts.merge(fallBack, found.getOrDefault(matrix, List.of()).size(), Integer::sum);
-          if (!fallBack.contains("experts.")) {
-            shared.add(fallBack);
-          }
-        });
-      });
+      inputs.forEach(
+          (matrix, input) -> {
+            WeightTensor weight = WeightTensor.plain(checkpoint.tensor(matrix).orElseThrow());
+            assertThat(family.of(weight, 0)).contains(input);
+            input
+                .fallBack()
+                .ifPresent(
+                    fallBack -> {
+                      ofExperts.merge(
+                          fallBack, found.getOrDefault(matrix, List.of()).size(), Integer::sum);
+                      if (!fallBack.contains("experts.")) {
+                        shared.add(fallBack);
+                      }
+                    });
+          });
     }
     assertThat(fallBacks.keySet()).containsExactlyInAnyOrderElementsOf(ofExperts.keySet());
     // Two experts a token; gate and up of each read what the fall-back has seen once.
-    fallBacks.forEach((name, rows) ->
-        assertThat(rows).as(name).isEqualTo(ofExperts.getOrDefault(name, 0) / (shared.contains(name) ? 4 : 1)));
+    fallBacks.forEach(
+        (name, rows) ->
+            assertThat(rows)
+                .as(name)
+                .isEqualTo(ofExperts.getOrDefault(name, 0) / (shared.contains(name) ? 4 : 1)));
   }
 
   @ParameterizedTest
@@ -173,7 +236,8 @@ class ForwardPassTest {
     Miniature miniature = write(name, Miniature.Spread.ONE);
     List<int[]> windows = SmallRun.windows(2, 24, VOCABULARY);
     List<double[]> states = Judge.of(miniature, config(name), windows).states();
-    assertThat(Judge.distance(Logits.of(folder, windows), Logits.inDouble(miniature, states))).isLessThan(TOLERANCE);
+    assertThat(Judge.distance(Logits.of(folder, windows), Logits.inDouble(miniature, states)))
+        .isLessThan(TOLERANCE);
   }
 
   /** Whether the states go through a scratch file, which has no name that could be seen. */

@@ -20,10 +20,14 @@ record Judge(List<double[]> states, SortedMap<String, List<double[]>> inputs) {
   static Judge of(Miniature miniature, ObjectNode config, List<int[]> windows) {
     SortedMap<String, List<double[]>> inputs = new TreeMap<>();
     Products dense = Products.dense(miniature.weights());
-    Model model = Model.of(config, miniature.weights(), (matrix, x) -> {
-      inputs.computeIfAbsent(matrix.tensor(), name -> new ArrayList<>()).add(x.clone());
-      return dense.apply(matrix, x);
-    });
+    Model model =
+        Model.of(
+            config,
+            miniature.weights(),
+            (matrix, x) -> {
+              inputs.computeIfAbsent(matrix.tensor(), name -> new ArrayList<>()).add(x.clone());
+              return dense.apply(matrix, x);
+            });
     List<double[]> states = new ArrayList<>();
     for (int[] window : windows) {
       states.addAll(List.of(io.cafeq.engine.model.ForwardPass.of(model).run(window).hidden()));
@@ -44,7 +48,10 @@ record Judge(List<double[]> states, SortedMap<String, List<double[]>> inputs) {
     return rows;
   }
 
-  /** The largest difference beside the largest number; infinite where shapes differ or a number is none. */
+  /**
+   * The largest difference beside the largest number; infinite where shapes differ or a number is
+   * none.
+   */
   static double distance(List<double[]> found, List<double[]> expected) {
     if (found.size() != expected.size()) {
       return Double.POSITIVE_INFINITY;

@@ -19,31 +19,46 @@ final class Logits {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane();
-        OutputHead head = OutputHead.open(weights, lane.products(), Chunk.longest(windows), new StopFlag());
-        ForwardPass pass = ForwardPass.open(
-            weights, lane.products(), windows, SmallRun.PLENTY, folder, new StopFlag())) {
+        OutputHead head =
+            OutputHead.open(weights, lane.products(), Chunk.longest(windows), new StopFlag());
+        ForwardPass pass =
+            ForwardPass.open(
+                weights, lane.products(), windows, SmallRun.PLENTY, folder, new StopFlag())) {
       pass.run();
       List<double[]> logits = new ArrayList<>();
-      pass.end((window, states) -> {
-        int before = logits.size();
-        for (int token = 0; token < states.rows(); token++) {
-          logits.add(new double[head.vocabulary()]);
-        }
-        head.forEachSlab(states, (first, slab) -> {
-          List<double[]> rows = Judge.rows(slab);
-          for (int token = 0; token < rows.size(); token++) {
-            System.arraycopy(rows.get(token), 0, logits.get(before + token), first, slab.columns());
-          }
-        });
-      });
+      pass.end(
+          (window, states) -> {
+            int before = logits.size();
+            for (int token = 0; token < states.rows(); token++) {
+              logits.add(new double[head.vocabulary()]);
+            }
+            head.forEachSlab(
+                states,
+                (first, slab) -> {
+                  List<double[]> rows = Judge.rows(slab);
+                  for (int token = 0; token < rows.size(); token++) {
+                    System.arraycopy(
+                        rows.get(token), 0, logits.get(before + token), first, slab.columns());
+                  }
+                });
+          });
       return logits;
     }
   }
 
   /** Tied where there is no head. */
   static List<double[]> inDouble(Miniature miniature, List<double[]> states) {
-    DoubleTensor head = miniature.weights().find("lm_head.weight").orElseGet(() -> miniature.weights().get(
-        miniature.weights().prefixOf("embed_tokens.weight") + "embed_tokens.weight"));
+    DoubleTensor head =
+        miniature
+            .weights()
+            .find("lm_head.weight")
+            .orElseGet(
+                () ->
+                    miniature
+                        .weights()
+                        .get(
+                            miniature.weights().prefixOf("embed_tokens.weight")
+                                + "embed_tokens.weight"));
     double cap = Settings.of(miniature.config()).number("final_logit_softcapping", 0);
     List<double[]> logits = new ArrayList<>();
     for (double[] state : states) {

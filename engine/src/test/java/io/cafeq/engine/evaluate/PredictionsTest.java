@@ -47,9 +47,11 @@ class PredictionsTest {
         divergence += Math.exp(p[token]) * (p[token] - q[token]);
       }
       assertThat(predictions.logLikelihood(place)).isCloseTo(q[targets[place]], within(1e-6));
-      assertThat(predictions.referenceLogLikelihood(place)).isCloseTo(p[targets[place]], within(1e-6));
+      assertThat(predictions.referenceLogLikelihood(place))
+          .isCloseTo(p[targets[place]], within(1e-6));
       assertThat(predictions.divergence(place)).isCloseTo(divergence, within(1e-6)).isNotNegative();
-      assertThat(predictions.agree(place)).isEqualTo(largest(logits[place]) == largest(reference[place]));
+      assertThat(predictions.agree(place))
+          .isEqualTo(largest(logits[place]) == largest(reference[place]));
     }
     assertThat(predictions.divergence(4)).isCloseTo(0, within(1e-9));
     assertThat(predictions.agree(4)).isTrue();
@@ -65,7 +67,8 @@ class PredictionsTest {
       }
     }
     for (int place = 0; place < PLACES; place++) {
-      assertThat(predictions.logLikelihood(place)).isCloseTo(logSoftmax(logits[place])[targets[place]], within(1e-6));
+      assertThat(predictions.logLikelihood(place))
+          .isCloseTo(logSoftmax(logits[place])[targets[place]], within(1e-6));
     }
   }
 

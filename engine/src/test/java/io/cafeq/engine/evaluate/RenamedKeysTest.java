@@ -17,7 +17,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The same model computes the same whichever way config.json says what it is, and models of a current library run. */
+/**
+ * The same model computes the same whichever way config.json says what it is, and models of a
+ * current library run.
+ */
 class RenamedKeysTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -46,10 +49,16 @@ class RenamedKeysTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"qwen3_moe, num_experts, num_local_experts", "qwen2_moe, num_experts, num_local_experts",
-      "mixtral, num_local_experts, num_experts", "llama, num_hidden_layers, n_layers",
-      "llama, num_attention_heads, n_head", "llama, num_key_value_heads, num_kv_heads", "llama, hidden_size, n_embd",
-      "qwen3, rms_norm_eps, norm_eps"})
+  @CsvSource({
+    "qwen3_moe, num_experts, num_local_experts",
+    "qwen2_moe, num_experts, num_local_experts",
+    "mixtral, num_local_experts, num_experts",
+    "llama, num_hidden_layers, n_layers",
+    "llama, num_attention_heads, n_head",
+    "llama, num_key_value_heads, num_kv_heads",
+    "llama, hidden_size, n_embd",
+    "qwen3, rms_norm_eps, norm_eps"
+  })
   void aKeyOfAnotherName(String family, String key, String other) throws IOException {
     assertSame(family, renamed(family, key, other));
   }
@@ -80,7 +89,9 @@ class RenamedKeysTest {
   void rotaryParametersByKindOfLayer() throws IOException {
     ObjectNode config = Miniature.of("mistral", 1).config().deepCopy();
     JsonNode base =
-        config.hasNonNull("rope_theta") ? config.remove("rope_theta") : JSON.getNodeFactory().numberNode(10000);
+        config.hasNonNull("rope_theta")
+            ? config.remove("rope_theta")
+            : JSON.getNodeFactory().numberNode(10000);
     ObjectNode parameters = config.putObject("rope_parameters");
     for (String type : List.of("sliding_attention", "full_attention")) {
       parameters.putObject(type).put("rope_type", "default").set("rope_theta", base);
@@ -96,24 +107,44 @@ class RenamedKeysTest {
     listed.remove(List.of("mlp_only_layers", "decoder_sparse_step"));
     DecoderShape shape = DecoderShapes.of(config);
     for (int layer = 0; layer < layers; layer++) {
-      listed.withArray("mlp_layer_types").add(shape.layers().get(layer).sparse() ? "sparse" : "dense");
+      listed
+          .withArray("mlp_layer_types")
+          .add(shape.layers().get(layer).sparse() ? "sparse" : "dense");
     }
     assertSame("qwen3_moe", listed);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "llama-tied", "mistral", "mistral3", "qwen2", "qwen3", "gemma", "gemma2", "gemma3",
-      "gemma3-multimodal", "mixtral", "qwen2_moe", "qwen3_moe", "qwen3_moe-fused"})
+  @ValueSource(
+      strings = {
+        "llama",
+        "llama-tied",
+        "mistral",
+        "mistral3",
+        "qwen2",
+        "qwen3",
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "gemma3-multimodal",
+        "mixtral",
+        "qwen2_moe",
+        "qwen3_moe",
+        "qwen3_moe-fused"
+      })
   void modelsOfACurrentLibrary(String name) throws IOException {
     Path model = Shared.require("data/families/" + name);
     JsonNode golden = JSON.readTree(model.resolve("golden.json").toFile());
-    try (EvaluatedModel opened = EvaluatedModel.open(model); TextTokenizer tokenizer = TextTokenizer.open(model)) {
+    try (EvaluatedModel opened = EvaluatedModel.open(model);
+        TextTokenizer tokenizer = TextTokenizer.open(model)) {
       assertThat(opened.warnings()).isEmpty();
       BeginningToken beginning = opened.beginningToken();
-      int[] tokens = beginning.before(tokenizer.beginning(model.resolve("text.txt"), 48 - beginning.count()));
-      double expected = beginning.count() == 0
-          ? golden.path("perplexity").asDouble()
-          : golden.path("beginning").path("perplexity_of_47").asDouble();
+      int[] tokens =
+          beginning.before(tokenizer.beginning(model.resolve("text.txt"), 48 - beginning.count()));
+      double expected =
+          beginning.count() == 0
+              ? golden.path("perplexity").asDouble()
+              : golden.path("beginning").path("perplexity_of_47").asDouble();
       TextScore score = Evaluations.score(model, List.of(tokens), Evaluations.PLENTY);
       assertThat(score.perplexity()).isCloseTo(expected, within(1e-5 * expected));
     }

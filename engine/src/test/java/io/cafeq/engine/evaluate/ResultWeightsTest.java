@@ -37,7 +37,14 @@ class ResultWeightsTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @CsvSource({"llama, output", "llama, input", "qwen2, output", "gemma2, input", "mixtral, output", "mixtral, input"})
+  @CsvSource({
+    "llama, output",
+    "llama, input",
+    "qwen2, output",
+    "gemma2, input",
+    "mixtral, output",
+    "mixtral, input"
+  })
   void everyRowIsThatOfTheDenseExport(String family, String side) {
     Miniature.inFloat32(family, 1).write(source(), Miniature.Spread.APART);
     quantize(Map.of("side", side, "block", "16", "steps", STEPS));
@@ -51,7 +58,9 @@ class ResultWeightsTest {
         assertThat(weights.has(tensor)).isTrue();
         if (info.shape().size() == 1) {
           int length = Math.toIntExact(info.elements());
-          assertThat(weights.vector(tensor, length)).as(tensor).isEqualTo(expected.vector(tensor, length));
+          assertThat(weights.vector(tensor, length))
+              .as(tensor)
+              .isEqualTo(expected.vector(tensor, length));
           continue;
         }
         assertThat(weights.rows(tensor)).isEqualTo(expected.rows(tensor));
@@ -59,7 +68,13 @@ class ResultWeightsTest {
         // Pieces that neither begin nor end with blocks, in order, and then rows here and there.
         for (int step : new int[] {5, 23, expected.rows(tensor)}) {
           for (int first = 0; first < expected.rows(tensor); first += step) {
-            compare(arena, weights, expected, tensor, first, Math.min(step, expected.rows(tensor) - first));
+            compare(
+                arena,
+                weights,
+                expected,
+                tensor,
+                first,
+                Math.min(step, expected.rows(tensor) - first));
           }
         }
         for (int first = expected.rows(tensor) - 1; first >= 0; first -= 7) {
@@ -77,7 +92,8 @@ class ResultWeightsTest {
     List<int[]> windows = Evaluations.windows(4, 24);
     Comparison found = Evaluations.compare(result(), source(), windows, PLENTY);
     Comparison dense = Evaluations.compare(dense(), source(), windows, PLENTY);
-    assertThat(found.model().perplexity()).isCloseTo(dense.model().perplexity(), Percentage.withPercentage(0.1));
+    assertThat(found.model().perplexity())
+        .isCloseTo(dense.model().perplexity(), Percentage.withPercentage(0.1));
     assertThat(found.reference()).isEqualTo(dense.reference());
     assertThat(found.divergence()).isPositive();
   }
@@ -90,25 +106,31 @@ class ResultWeightsTest {
       assertThat(weights.isCoupled("model.layers.0.self_attn.v_proj.weight")).isTrue();
       assertThat(weights.isCoupled("model.layers.0.self_attn.q_proj.weight")).isFalse();
     }
-    assertOnlyProducts(Evaluations.compare(result(), source(), Evaluations.windows(2, 24), PLENTY).outputErrors());
-    assertOnlyProducts(Evaluations.compare(source(), result(), Evaluations.windows(2, 24), PLENTY).outputErrors());
+    assertOnlyProducts(
+        Evaluations.compare(result(), source(), Evaluations.windows(2, 24), PLENTY).outputErrors());
+    assertOnlyProducts(
+        Evaluations.compare(source(), result(), Evaluations.windows(2, 24), PLENTY).outputErrors());
   }
 
   private static void assertOnlyProducts(List<OutputError> errors) {
-    assertThat(errors).extracting(OutputError::matrix)
+    assertThat(errors)
+        .extracting(OutputError::matrix)
         .contains("self_attn.q_proj", "self_attn.v_proj+o_proj", "mlp.down_proj")
         .doesNotContain("self_attn.v_proj", "self_attn.o_proj");
-    assertThat(errors).allSatisfy(error -> assertThat(error.error()).as(error.toString()).isBetween(1e-5, 0.1));
+    assertThat(errors)
+        .allSatisfy(error -> assertThat(error.error()).as(error.toString()).isBetween(1e-5, 0.1));
   }
 
   @Test
   void anUnfinishedResultIsRefused() throws IOException {
     Files.createDirectories(result().resolve("units"));
     assertThatThrownBy(() -> EvaluatedModel.open(result()))
-        .isInstanceOfSatisfying(EngineException.class, e -> {
-          assertThat(e.kind()).isEqualTo(FailureKind.RESULT);
-          assertThat(e.getMessage()).contains("partial");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(FailureKind.RESULT);
+              assertThat(e.getMessage()).contains("partial");
+            });
   }
 
   @Test
@@ -118,16 +140,23 @@ class ResultWeightsTest {
     try (ResultWeights weights = ResultWeights.open(result())) {
       assertThat(weights.has("model.layers.9.mlp.down_proj.weight")).isFalse();
       assertThatThrownBy(() -> weights.rows("model.layers.9.mlp.down_proj.weight"))
-          .isInstanceOf(EngineException.class).hasMessageContaining("model.layers.9.mlp.down_proj.weight");
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("model.layers.9.mlp.down_proj.weight");
       assertThatThrownBy(() -> weights.vector("model.layers.0.mlp.down_proj.weight", 64))
-          .isInstanceOf(EngineException.class).hasMessageContaining("expected a vector");
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("expected a vector");
       assertThatThrownBy(() -> weights.vector("model.norm.weight", 63))
-          .isInstanceOfSatisfying(EngineException.class, e -> {
-            assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
-            assertThat(e).hasMessageContaining("\"model.norm.weight\"").hasMessageContaining("[63], found [64]");
-          });
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> {
+                assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+                assertThat(e)
+                    .hasMessageContaining("\"model.norm.weight\"")
+                    .hasMessageContaining("[63], found [64]");
+              });
       assertThatThrownBy(() -> weights.columns("model.norm.weight"))
-          .isInstanceOf(EngineException.class).hasMessageContaining("model.norm.weight");
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("model.norm.weight");
     }
   }
 
@@ -147,7 +176,9 @@ class ResultWeightsTest {
     FloatMatrix other = FloatMatrix.allocate(arena, count, expected.columns(tensor));
     found.read(tensor, first, own);
     expected.read(tensor, first, other);
-    assertThat(own.segment().mismatch(other.segment())).as("%s from row %d on", tensor, first).isEqualTo(-1);
+    assertThat(own.segment().mismatch(other.segment()))
+        .as("%s from row %d on", tensor, first)
+        .isEqualTo(-1);
   }
 
   private Path source() {

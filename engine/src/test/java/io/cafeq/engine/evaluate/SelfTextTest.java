@@ -22,7 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What models write, and that they wrote it with the probabilities that the ordinary pass gives. */
+/**
+ * What models write, and that they wrote it with the probabilities that the ordinary pass gives.
+ */
 class SelfTextTest {
   private static final int WINDOWS = 3;
   private static final int LENGTH = 24;
@@ -86,8 +88,16 @@ class SelfTextTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      List<int[]> texts = SelfText.write(
-          weights, lane.products(), 8, 2, 1, SmallRun.PLENTY, new StopFlag(), token -> token != 3);
+      List<int[]> texts =
+          SelfText.write(
+              weights,
+              lane.products(),
+              8,
+              2,
+              1,
+              SmallRun.PLENTY,
+              new StopFlag(),
+              token -> token != 3);
       assertThat(texts).allSatisfy(text -> assertThat(text[0]).isEqualTo(3));
     }
   }
@@ -97,18 +107,21 @@ class SelfTextTest {
     Miniature.of("llama", 1).write(folder, Miniature.Spread.ONE);
     long needed = needed();
     assertThatThrownBy(() -> write(1, needed - 1))
-        .isInstanceOfSatisfying(EngineException.class, e -> {
-          assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
-          assertThat(e).hasMessageContaining("%,d bytes".formatted(needed));
-          assertThat(e.remedy()).contains("--statistics text", "--max-memory");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(e).hasMessageContaining("%,d bytes".formatted(needed));
+              assertThat(e.remedy()).contains("--statistics text", "--max-memory");
+            });
   }
 
   private List<int[]> write(long seed, long memory) {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane()) {
-      return SelfText.write(weights, lane.products(), WINDOWS, LENGTH, seed, memory, new StopFlag(), token -> false);
+      return SelfText.write(
+          weights, lane.products(), WINDOWS, LENGTH, seed, memory, new StopFlag(), token -> false);
     }
   }
 
@@ -125,8 +138,9 @@ class SelfTextTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane();
-        CachedPass pass = CachedPass.open(
-            weights, lane.products(), WINDOWS, LENGTH, SmallRun.PLENTY, new StopFlag())) {
+        CachedPass pass =
+            CachedPass.open(
+                weights, lane.products(), WINDOWS, LENGTH, SmallRun.PLENTY, new StopFlag())) {
       for (int position = 0; position < LENGTH; position++) {
         int now = position;
         all.addAll(Judge.rows(pass.step(texts.stream().mapToInt(text -> text[now]).toArray())));
@@ -137,6 +151,8 @@ class SelfTextTest {
 
   private static double logProbability(double[] logits, int token) {
     double largest = Arrays.stream(logits).max().orElseThrow();
-    return logits[token] - largest - Math.log(Arrays.stream(logits).map(x -> Math.exp(x - largest)).sum());
+    return logits[token]
+        - largest
+        - Math.log(Arrays.stream(logits).map(x -> Math.exp(x - largest)).sum());
   }
 }

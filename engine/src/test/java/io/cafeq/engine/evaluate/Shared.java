@@ -13,10 +13,11 @@ final class Shared {
 
   /** Skips the test where there is no such file or folder. */
   static Path require(String path) {
-    Optional<Path> found = Stream.iterate(Path.of("").toAbsolutePath(), folder -> folder != null, Path::getParent)
-        .map(folder -> folder.resolve("shared").resolve(path))
-        .filter(Files::exists)
-        .findFirst();
+    Optional<Path> found =
+        Stream.iterate(Path.of("").toAbsolutePath(), folder -> folder != null, Path::getParent)
+            .map(folder -> folder.resolve("shared").resolve(path))
+            .filter(Files::exists)
+            .findFirst();
     assumeTrue(found.isPresent(), "no ../shared/" + path + " here");
     return found.get();
   }

@@ -21,17 +21,20 @@ final class SmallRun {
     SplittableRandom random = new SplittableRandom(count * 1000L + length);
     List<int[]> windows = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      windows.add(random.ints(i == count - 1 ? length - length / 3 : length, 0, vocabulary).toArray());
+      windows.add(
+          random.ints(i == count - 1 ? length - length / 3 : length, 0, vocabulary).toArray());
     }
     return windows;
   }
 
   /** The last states of all tokens. */
-  static List<double[]> states(Path folder, List<int[]> windows, long memory, InputObserver observer) {
+  static List<double[]> states(
+      Path folder, List<int[]> windows, long memory, InputObserver observer) {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane();
-        ForwardPass pass = ForwardPass.open(weights, lane.products(), windows, memory, folder, new StopFlag())) {
+        ForwardPass pass =
+            ForwardPass.open(weights, lane.products(), windows, memory, folder, new StopFlag())) {
       for (int layer = 0; layer < pass.layers(); layer++) {
         pass.layer(layer, observer);
       }

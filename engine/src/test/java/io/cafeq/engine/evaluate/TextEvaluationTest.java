@@ -56,12 +56,17 @@ class TextEvaluationTest {
     }
     double mean = Arrays.stream(means).average().orElseThrow();
     double squares = Arrays.stream(means).map(each -> (each - mean) * (each - mean)).sum();
-    assertThat(found.model().perplexity()).isCloseTo(Math.exp(mean), Percentage.withPercentage(0.01));
+    assertThat(found.model().perplexity())
+        .isCloseTo(Math.exp(mean), Percentage.withPercentage(0.01));
     assertThat(found.model().standardError().orElseThrow())
         .isCloseTo(Math.exp(mean) * Math.sqrt(squares / 2 / 3), Percentage.withPercentage(0.1));
     assertThat(found.reference().perplexity())
-        .isCloseTo(Math.exp(Arrays.stream(otherMeans).average().orElseThrow()), Percentage.withPercentage(0.01));
-    assertThat(found.divergence()).isCloseTo(divergence, Percentage.withPercentage(0.1)).isPositive();
+        .isCloseTo(
+            Math.exp(Arrays.stream(otherMeans).average().orElseThrow()),
+            Percentage.withPercentage(0.01));
+    assertThat(found.divergence())
+        .isCloseTo(divergence, Percentage.withPercentage(0.1))
+        .isPositive();
     assertThat(found.topAgreement()).isCloseTo(agreed / 69.0, within(1e-9));
     assertThat(found.model().tokens()).isEqualTo(72);
     assertThat(found.model().predicted()).isEqualTo(69);
@@ -93,7 +98,8 @@ class TextEvaluationTest {
             differences += Math.pow(output[i] - expected[i], 2);
           }
         }
-        assertThat(error.error()).as(tensor)
+        assertThat(error.error())
+            .as(tensor)
             .isCloseTo(Math.sqrt(differences / squares), Percentage.withPercentage(0.01));
       }
     }
@@ -111,7 +117,8 @@ class TextEvaluationTest {
 
     double squares = 0;
     double differences = 0;
-    for (double[] x : Objects.requireNonNull(judge.inputs().get("model.layers.1.self_attn.v_proj.weight"))) {
+    for (double[] x :
+        Objects.requireNonNull(judge.inputs().get("model.layers.1.self_attn.v_proj.weight"))) {
       double[] expected = attendToItself(reference, x);
       double[] output = attendToItself(miniature, x);
       for (int i = 0; i < output.length; i++) {
@@ -119,11 +126,13 @@ class TextEvaluationTest {
         differences += Math.pow(output[i] - expected[i], 2);
       }
     }
-    OutputError error = found.outputErrors().stream()
-        .filter(each -> each.layer() == 1 && each.matrix().equals("self_attn.v_proj+o_proj"))
-        .findFirst()
-        .orElseThrow();
-    assertThat(error.error()).isCloseTo(Math.sqrt(differences / squares), Percentage.withPercentage(0.01));
+    OutputError error =
+        found.outputErrors().stream()
+            .filter(each -> each.layer() == 1 && each.matrix().equals("self_attn.v_proj+o_proj"))
+            .findFirst()
+            .orElseThrow();
+    assertThat(error.error())
+        .isCloseTo(Math.sqrt(differences / squares), Percentage.withPercentage(0.01));
   }
 
   @Test
@@ -131,8 +140,12 @@ class TextEvaluationTest {
     write("mixtral", 1);
     write("mixtral", 2);
     Comparison found = Evaluations.compare(path(1), path(2), Evaluations.windows(3, 24), PLENTY);
-    assertThat(found.outputErrors().stream().filter(error -> error.layer() == 0).map(OutputError::matrix))
-        .contains("block_sparse_moe.experts.*.w1", "block_sparse_moe.experts.*.w2", "self_attn.q_proj")
+    assertThat(
+            found.outputErrors().stream()
+                .filter(error -> error.layer() == 0)
+                .map(OutputError::matrix))
+        .contains(
+            "block_sparse_moe.experts.*.w1", "block_sparse_moe.experts.*.w2", "self_attn.q_proj")
         .doesNotHaveDuplicates();
   }
 
@@ -142,7 +155,9 @@ class TextEvaluationTest {
     Comparison found = Evaluations.compare(path(1), path(1), Evaluations.windows(2, 24), PLENTY);
     assertThat(found.divergence()).isZero();
     assertThat(found.topAgreement()).isEqualTo(1);
-    assertThat(found.outputErrors()).isNotEmpty().allSatisfy(error -> assertThat(error.error()).isZero());
+    assertThat(found.outputErrors())
+        .isNotEmpty()
+        .allSatisfy(error -> assertThat(error.error()).isZero());
     assertThat(found.model()).isEqualTo(found.reference());
   }
 
@@ -153,10 +168,12 @@ class TextEvaluationTest {
     List<int[]> windows = Evaluations.windows(50, 24);
     Comparison expected = Evaluations.compare(path(1), path(2), windows, PLENTY);
     assertThatThrownBy(() -> Evaluations.compare(path(1), path(2), windows, 4 << 20))
-        .isInstanceOfSatisfying(EngineException.class, e -> {
-          assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
-          assertThat(e.remedy()).contains("--max-memory");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(e.remedy()).contains("--max-memory");
+            });
     assertThat(Evaluations.compare(path(1), path(2), windows, 124 << 20)).isEqualTo(expected);
     assertThat(Evaluations.score(path(1), windows, PLENTY)).isEqualTo(expected.model());
   }
@@ -165,14 +182,19 @@ class TextEvaluationTest {
   void modelsOfOtherShapesAreNotCompared() {
     write("llama", 1);
     Miniature.of("gemma2", 2).write(path(2), Miniature.Spread.ONE);
-    assertThatThrownBy(() -> Evaluations.compare(path(1), path(2), Evaluations.windows(2, 24), PLENTY))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE));
+    assertThatThrownBy(
+            () -> Evaluations.compare(path(1), path(2), Evaluations.windows(2, 24), PLENTY))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE));
   }
 
   @Test
   void windowsAreWholeAndDoNotOverlap() {
     int[] tokens = {0, 1, 2, 3, 4, 5, 6};
-    assertThat(TextEvaluation.windows(tokens, 3, 5).stream().map(Arrays::toString).collect(Collectors.toList()))
+    assertThat(
+            TextEvaluation.windows(tokens, 3, 5).stream()
+                .map(Arrays::toString)
+                .collect(Collectors.toList()))
         .containsExactly("[0, 1, 2]", "[3, 4, 5]");
     assertThat(TextEvaluation.windows(tokens, 3, 1)).hasSize(1);
     assertThat(TextEvaluation.windows(tokens, 8, 1)).isEmpty();
@@ -190,7 +212,8 @@ class TextEvaluationTest {
     }
     try (EvaluatedModel opened = EvaluatedModel.open(model)) {
       TextScore score =
-          Evaluations.with(folder, PLENTY, resources -> new TextEvaluation(resources, windows).score(opened));
+          Evaluations.with(
+              folder, PLENTY, resources -> new TextEvaluation(resources, windows).score(opened));
       assertThat(score.perplexity()).isCloseTo(expected, Percentage.withPercentage(0.1));
       assertThat(score.tokens()).isEqualTo(3072);
     }

@@ -33,12 +33,17 @@ class TextPiecesTest {
   @Test
   void aLongOneIsCutBeforeALineElseBeforeWhiteSpaceElseAnywhere() {
     String lines = "one two\nthree\n  four".repeat(MOST / 10);
-    assertThat(pieces(lines)).hasSize(2 + 1).allSatisfy(piece -> assertThat(piece.length()).isLessThanOrEqualTo(MOST));
-    assertThat(pieces(lines).subList(1, 3)).allSatisfy(piece -> assertThat(piece).startsWith("three\n"));
+    assertThat(pieces(lines))
+        .hasSize(2 + 1)
+        .allSatisfy(piece -> assertThat(piece.length()).isLessThanOrEqualTo(MOST));
+    assertThat(pieces(lines).subList(1, 3))
+        .allSatisfy(piece -> assertThat(piece).startsWith("three\n"));
     String words = "seven  ".repeat(MOST / 4);
     assertThat(pieces(words).getFirst()).endsWith("seven");
     assertThat(pieces(words).get(1)).startsWith("  seven");
-    assertThat(pieces("x".repeat(2 * MOST + 7))).extracting(String::length).containsExactly(MOST, MOST, 7);
+    assertThat(pieces("x".repeat(2 * MOST + 7)))
+        .extracting(String::length)
+        .containsExactly(MOST, MOST, 7);
     for (String text : List.of(lines, words)) {
       assertThat(String.join("", pieces(text))).isEqualTo(text);
     }
@@ -49,7 +54,9 @@ class TextPiecesTest {
     assertThat(pieces("abcdef", 4)).containsExactly("abcd");
     assertThat(pieces("abc" + SMILE, 4)).containsExactly("abc");
     assertThat(pieces(SMILE, 1)).isEmpty();
-    assertThat(pieces("ab\n".repeat(MOST), 2L * MOST)).extracting(String::length).containsExactly(MOST - 1, MOST - 1, 2);
+    assertThat(pieces("ab\n".repeat(MOST), 2L * MOST))
+        .extracting(String::length)
+        .containsExactly(MOST - 1, MOST - 1, 2);
   }
 
   /** Its tokenizer puts a blank before each piece, so a cut adds a token or two. */
@@ -68,7 +75,9 @@ class TextPiecesTest {
       assertThat(Arrays.mismatch(found, whole)).isGreaterThanOrEqualTo(first - 2);
       assertThat(found.length - whole.length).isBetween(0, 2 * cuts);
       assertThat(Arrays.equals(end(found), end(whole))).isTrue();
-      assertThat(Arrays.equals(tokenizer.beginning(file, first - 2), Arrays.copyOf(whole, first - 2))).isTrue();
+      assertThat(
+              Arrays.equals(tokenizer.beginning(file, first - 2), Arrays.copyOf(whole, first - 2)))
+          .isTrue();
     }
   }
 

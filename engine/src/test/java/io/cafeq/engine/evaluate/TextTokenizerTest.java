@@ -44,19 +44,24 @@ class TextTokenizerTest {
     try (TextTokenizer tokenizer = TextTokenizer.open(folder)) {
       Path file = Files.writeString(folder.resolve("text.txt"), text);
       assertThat(tokenizer.beginning(file, 10)).hasSize(10);
-      assertThat(tokenizer.beginning(file, TextPieces.MOST_CHARACTERS + 1)).hasSize(TextPieces.MOST_CHARACTERS + 1);
+      assertThat(tokenizer.beginning(file, TextPieces.MOST_CHARACTERS + 1))
+          .hasSize(TextPieces.MOST_CHARACTERS + 1);
       assertThat(tokenizer.beginning(file, Integer.MAX_VALUE)).hasSize(text.length());
       Files.write(file, new byte[] {'a', (byte) 0xff});
       assertThatThrownBy(() -> tokenizer.beginning(file, 1))
-          .isInstanceOf(EngineException.class).hasMessageContaining("UTF-8");
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("UTF-8");
     }
   }
 
   @Test
   void readsNoMoreOfATextThanItTakes() throws IOException {
     Tokenizers.write(folder);
-    try (TextTokenizer tokenizer = TextTokenizer.open(folder); EndlessText text = new EndlessText()) {
-      assertThat(tokenizer.beginning(new TextPieces(text), 1_000_000)).hasSize(1_000_000).containsOnly(0);
+    try (TextTokenizer tokenizer = TextTokenizer.open(folder);
+        EndlessText text = new EndlessText()) {
+      assertThat(tokenizer.beginning(new TextPieces(text), 1_000_000))
+          .hasSize(1_000_000)
+          .containsOnly(0);
       assertThat(text.read).isLessThan(1_000_000L + 4L * TextPieces.MOST_CHARACTERS);
     }
   }
@@ -79,23 +84,33 @@ class TextTokenizerTest {
   @Test
   void saysWhatToDoWithoutATokenizer() {
     assertThatThrownBy(() -> TextTokenizer.open(folder))
-        .isInstanceOfSatisfying(EngineException.class, e -> {
-          assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
-          assertThat(e.getMessage()).contains(folder.toString(), "tokenizer.json");
-          assertThat(e.remedy()).contains("tokenizer.json");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+              assertThat(e.getMessage()).contains(folder.toString(), "tokenizer.json");
+              assertThat(e.remedy()).contains("tokenizer.json");
+            });
   }
 
   @Test
   void refusesWhatIsNoTokenizer() throws IOException {
-    for (String text : new String[] {"{", "[]", "{\"model\": {\"vocab\": {\"a\": 0}}}", "{\"model\": {\"vocab\": {\"a\": \"b\"}}}"}) {
+    for (String text :
+        new String[] {
+          "{",
+          "[]",
+          "{\"model\": {\"vocab\": {\"a\": 0}}}",
+          "{\"model\": {\"vocab\": {\"a\": \"b\"}}}"
+        }) {
       Files.writeString(folder.resolve("tokenizer.json"), text);
       assertThatThrownBy(() -> TextTokenizer.open(folder))
           .as(text)
-          .isInstanceOfSatisfying(EngineException.class, e -> {
-            assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
-            assertThat(e.getMessage()).contains("tokenizer.json");
-          });
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> {
+                assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT);
+                assertThat(e.getMessage()).contains("tokenizer.json");
+              });
     }
   }
 
@@ -104,7 +119,8 @@ class TextTokenizerTest {
     Path model = Shared.require("data/tinystories-656k");
     try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
       assertThat(tokenizer.vocabulary()).isEqualTo(2048);
-      assertThat(tokenizer.encode("Once upon a time, there was a little girl.")).containsExactly(80, 147, 201, 282, 215, 286, 1890, 10);
+      assertThat(tokenizer.encode("Once upon a time, there was a little girl."))
+          .containsExactly(80, 147, 201, 282, 215, 286, 1890, 10);
     }
   }
 }

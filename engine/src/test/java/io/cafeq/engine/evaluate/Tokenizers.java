@@ -9,11 +9,14 @@ public final class Tokenizers {
   private Tokenizers() {}
 
   /**
-   * Writes a tokenizer.json with the tokens a, b, c (ids 0 to 2), ab (3), a blank (4), the special {@code <end>} (6) and
-   * {@code <start>} (11); anything else is unknown (5). It asks for truncation, padding and a first token, which is ignored.
+   * Writes a tokenizer.json with the tokens a, b, c (ids 0 to 2), ab (3), a blank (4), the special
+   * {@code <end>} (6) and {@code <start>} (11); anything else is unknown (5). It asks for
+   * truncation, padding and a first token, which is ignored.
    */
   public static void write(Path folder) throws IOException {
-    Files.writeString(folder.resolve("tokenizer.json"), """
+    Files.writeString(
+        folder.resolve("tokenizer.json"),
+        """
         {
           "version": "1.0",
           "truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0},

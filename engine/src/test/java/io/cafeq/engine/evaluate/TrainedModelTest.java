@@ -27,13 +27,15 @@ class TrainedModelTest {
   @ParameterizedTest
   @CsvSource({"tinystories.txt, 49.3586", "wikitext2-test-tokenised.txt, 1107.4968"})
   void perplexityIsThatOfTheScript(String text, double expected) throws IOException {
-    Optional<Path> shared = Stream.iterate(Path.of("").toAbsolutePath(), path -> path != null, Path::getParent)
-        .map(path -> path.resolve("shared/data"))
-        .filter(path -> Files.isDirectory(path.resolve("tinystories-656k")))
-        .findFirst();
+    Optional<Path> shared =
+        Stream.iterate(Path.of("").toAbsolutePath(), path -> path != null, Path::getParent)
+            .map(path -> path.resolve("shared/data"))
+            .filter(path -> Files.isDirectory(path.resolve("tinystories-656k")))
+            .findFirst();
     assumeTrue(shared.isPresent(), "no shared/data/tinystories-656k beside the repository");
     Path folder = shared.get().resolve("tinystories-656k");
-    List<int[]> windows = windows(folder, Files.readString(shared.get().resolve("text").resolve(text)));
+    List<int[]> windows =
+        windows(folder, Files.readString(shared.get().resolve("text").resolve(text)));
     List<double[]> logits = Logits.of(folder, windows);
     double sum = 0;
     for (int window = 0; window < WINDOWS; window++) {
@@ -41,17 +43,22 @@ class TrainedModelTest {
         sum += loss(logits.get(window * LENGTH + token), windows.get(window)[token + 1]);
       }
     }
-    assertThat(Math.exp(sum / (WINDOWS * (LENGTH - 1)))).isCloseTo(expected, within(1e-3 * expected));
+    assertThat(Math.exp(sum / (WINDOWS * (LENGTH - 1))))
+        .isCloseTo(expected, within(1e-3 * expected));
   }
 
   private static List<int[]> windows(Path folder, String text) throws IOException {
     String start = text.substring(0, Math.min(CHARACTERS, text.length()));
-    try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.builder()
-        .optTokenizerPath(folder.resolve("tokenizer.json"))
-        .optTruncation(false)
-        .optPadding(false)
-        .build()) {
-      int[] tokens = Arrays.stream(tokenizer.encode(start, false, false).getIds()).mapToInt(Math::toIntExact).toArray();
+    try (HuggingFaceTokenizer tokenizer =
+        HuggingFaceTokenizer.builder()
+            .optTokenizerPath(folder.resolve("tokenizer.json"))
+            .optTruncation(false)
+            .optPadding(false)
+            .build()) {
+      int[] tokens =
+          Arrays.stream(tokenizer.encode(start, false, false).getIds())
+              .mapToInt(Math::toIntExact)
+              .toArray();
       List<int[]> windows = new ArrayList<>();
       for (int window = 0; window < WINDOWS; window++) {
         windows.add(Arrays.copyOfRange(tokens, window * LENGTH, (window + 1) * LENGTH));
@@ -62,6 +69,8 @@ class TrainedModelTest {
 
   private static double loss(double[] logits, int next) {
     double largest = Arrays.stream(logits).max().orElseThrow();
-    return Math.log(Arrays.stream(logits).map(x -> Math.exp(x - largest)).sum()) + largest - logits[next];
+    return Math.log(Arrays.stream(logits).map(x -> Math.exp(x - largest)).sum())
+        + largest
+        - logits[next];
   }
 }

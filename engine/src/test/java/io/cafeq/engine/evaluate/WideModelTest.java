@@ -21,7 +21,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Matrices of more than one slab: 5000 x 256 and 256 x 5000 in the layer, 9000 x 256 in the head. */
+/**
+ * Matrices of more than one slab: 5000 x 256 and 256 x 5000 in the layer, 9000 x 256 in the head.
+ */
 @Numerics
 class WideModelTest {
   private static final int VOCABULARY = 9000;
@@ -31,8 +33,19 @@ class WideModelTest {
 
   @BeforeEach
   void write() {
-    SampleShape shape = new SampleShape(
-        1, 256, 5000, 4, 2, VOCABULARY, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, Long.MAX_VALUE);
+    SampleShape shape =
+        new SampleShape(
+            1,
+            256,
+            5000,
+            4,
+            2,
+            VOCABULARY,
+            Dtype.BF16,
+            true,
+            SampleShape.Distribution.GAUSSIAN,
+            0,
+            Long.MAX_VALUE);
     SampleCheckpoint.write(shape, 1, folder, new StopFlag());
   }
 
@@ -42,14 +55,18 @@ class WideModelTest {
     List<double[]> states = new ArrayList<>();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       for (int[] window : WINDOWS) {
-        states.addAll(List.of(io.cafeq.engine.model.ForwardPass.of(
-            Model.of(checkpoint.config(), weights)).run(window).hidden()));
+        states.addAll(
+            List.of(
+                io.cafeq.engine.model.ForwardPass.of(Model.of(checkpoint.config(), weights))
+                    .run(window)
+                    .hidden()));
       }
     }
     List<double[]> found = SmallRun.states(folder, WINDOWS, SmallRun.PLENTY, InputObserver.NONE);
     assertThat(Judge.distance(found, states)).isLessThan(1e-4);
     assertThat(SmallRun.states(folder, WINDOWS, SmallRun.least(folder, 9), InputObserver.NONE))
-        .usingRecursiveComparison().isEqualTo(found);
+        .usingRecursiveComparison()
+        .isEqualTo(found);
     List<double[]> logits = logits(weights.get("model.embed_tokens.weight"), states);
     assertThat(Judge.distance(Logits.of(folder, WINDOWS), logits)).isLessThan(1e-4);
     assertThat(Judge.distance(cached(), logits.subList(0, 9))).isLessThan(1e-4);
@@ -75,7 +92,8 @@ class WideModelTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane();
-        CachedPass pass = CachedPass.open(weights, lane.products(), 1, 9, SmallRun.PLENTY, new StopFlag())) {
+        CachedPass pass =
+            CachedPass.open(weights, lane.products(), 1, 9, SmallRun.PLENTY, new StopFlag())) {
       for (int token : WINDOWS.getFirst()) {
         logits.addAll(Judge.rows(pass.step(new int[] {token})));
       }

@@ -1,4 +1,7 @@
-/** Tests of running models, against the forward passes in double of {@link io.cafeq.engine.model.ForwardPass}. */
+/**
+ * Tests of running models, against the forward passes in double of {@link
+ * io.cafeq.engine.model.ForwardPass}.
+ */
 @NullMarked
 package io.cafeq.engine.evaluate;
 

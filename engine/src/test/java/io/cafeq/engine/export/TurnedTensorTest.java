@@ -25,14 +25,19 @@ class TurnedTensorTest {
 
   @ParameterizedTest
   @CsvSource({
-    "BF16, 0, 7, 5, 3", "F32, 3, 70, 130, 64", "F64, 2, 1, 9, 1", "F16, 4, 9, 1, 20",
+    "BF16, 0, 7, 5, 3",
+    "F32, 3, 70, 130, 64",
+    "F64, 2, 1, 9, 1",
+    "F16, 4, 9, 1, 20",
     "BF16, 0, 300, 9000, 77", // several chunks and stripes
     "F32, 2, 600, 3000, 500",
     "BF16, 0, 3, 700000, 2" // a row of more than a chunk
   })
   void givesEveryMatrixAsInOut(Dtype dtype, int experts, int rows, int columns, int piece) {
-    List<Long> shape = experts == 0 ? List.of((long) columns, (long) rows)
-        : List.of((long) experts, (long) columns, (long) rows);
+    List<Long> shape =
+        experts == 0
+            ? List.of((long) columns, (long) rows)
+            : List.of((long) experts, (long) columns, (long) rows);
     int stack = Math.max(1, experts);
     ByteArrayOutputStream found = new ByteArrayOutputStream();
     try (Arena arena = Arena.ofConfined()) {
@@ -42,9 +47,12 @@ class TurnedTensorTest {
         // Few enough bits for every type.
         all.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (random.nextInt(256) - 128) / 8f);
       }
-      try (TurnedTensor turned = new TurnedTensor(
-          folder, new Entry("w", dtype, shape), new WeightEncoder(arena),
-          bytes -> found.writeBytes(bytes.toArray(ValueLayout.JAVA_BYTE)))) {
+      try (TurnedTensor turned =
+          new TurnedTensor(
+              folder,
+              new Entry("w", dtype, shape),
+              new WeightEncoder(arena),
+              bytes -> found.writeBytes(bytes.toArray(ValueLayout.JAVA_BYTE)))) {
         for (int row = 0; row < stack * rows; row += piece) {
           turned.put(row, all.slice(row, Math.min(piece, stack * rows - row)));
         }
@@ -56,7 +64,9 @@ class TurnedTensorTest {
           for (int row = 0; row < rows; row++) {
             double value = value(bytes, dtype, (expert * columns + column) * rows + row);
             if (value != all.get(expert * rows + row, column)) {
-              assertThat(value).as("%d %d %d", expert, row, column).isEqualTo(all.get(expert * rows + row, column));
+              assertThat(value)
+                  .as("%d %d %d", expert, row, column)
+                  .isEqualTo(all.get(expert * rows + row, column));
             }
           }
         }
@@ -77,12 +87,17 @@ class TurnedTensorTest {
   @Test
   void weightsThatDoNotFitAreNamedByRowAndColumnOfTheMatrix() {
     try (Arena arena = Arena.ofConfined();
-        TurnedTensor turned = new TurnedTensor(
-            folder, new Entry("w", Dtype.F16, List.of(4L, 3L)), new WeightEncoder(arena), bytes -> {})) {
+        TurnedTensor turned =
+            new TurnedTensor(
+                folder,
+                new Entry("w", Dtype.F16, List.of(4L, 3L)),
+                new WeightEncoder(arena),
+                bytes -> {})) {
       FloatMatrix weights = FloatMatrix.allocate(arena, 3, 4);
       weights.set(2, 1, 1e6f);
       assertThatThrownBy(() -> turned.put(0, weights))
-          .isInstanceOf(EngineException.class).hasMessageContaining("tensor w, row 2, column 1: the weight 1000000");
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("tensor w, row 2, column 1: the weight 1000000");
     }
     assertThat(folder).isEmptyDirectory();
   }

@@ -15,7 +15,9 @@ public final class CouplingsBridge {
   }
 
   public static List<String> refused(JsonNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors).refused();
+    return Families.of(config, CouplingsBridge.shapes(tensors))
+        .couplings(config, tensors)
+        .refused();
   }
 
   static Map<String, List<Long>> shapes(Map<String, TensorInfo> tensors) {

@@ -27,8 +27,18 @@ class FamilyCouplingsTest {
       List.of(new Head(16, 0, List.of(0, 16)), new Head(16, 16, List.of(32, 48)));
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "mistral", "qwen3", "mixtral", "qwen3_moe", "qwen2", "qwen2_moe", "gpt_oss",
-      "gpt_oss_dense"})
+  @ValueSource(
+      strings = {
+        "llama",
+        "mistral",
+        "qwen3",
+        "mixtral",
+        "qwen3_moe",
+        "qwen2",
+        "qwen2_moe",
+        "gpt_oss",
+        "gpt_oss_dense"
+      })
   void aKeyValueHeadServesTheQueryHeadsOfItsGroup(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     Couplings couplings = couplings(shapes);
@@ -38,30 +48,49 @@ class FamilyCouplingsTest {
       String start = "model.layers." + layer + ".self_attn.";
       boolean biased = shapes.headers().containsKey(start + "v_proj.bias");
       assertThat(biased).isEqualTo(name.startsWith("qwen2") || name.startsWith("gpt_oss"));
-      assertThat(couplings.legal().get(layer)).isEqualTo(new Coupling(Kind.VALUE_OUTPUT, start + "v_proj.weight",
-          biased ? Optional.of(start + "v_proj.bias") : Optional.empty(), start + "o_proj.weight", Optional.empty(),
-          GROUPS_OF_TWO));
+      assertThat(couplings.legal().get(layer))
+          .isEqualTo(
+              new Coupling(
+                  Kind.VALUE_OUTPUT,
+                  start + "v_proj.weight",
+                  biased ? Optional.of(start + "v_proj.bias") : Optional.empty(),
+                  start + "o_proj.weight",
+                  Optional.empty(),
+                  GROUPS_OF_TWO));
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"gemma, model.", "gemma2, model.", "gemma3_text, model.", "gemma3, language_model.model."})
+  @CsvSource({
+    "gemma, model.",
+    "gemma2, model.",
+    "gemma3_text, model.",
+    "gemma3, language_model.model."
+  })
   void gemmasHeadsAreAsLargeAsTheConfigurationSays(String name, String prefix) {
     Couplings couplings = couplings(FamilyShapes.of(name));
     assertThat(couplings.refused()).isEmpty();
-    assertThat(couplings.legal()).hasSize(2).last().satisfies(coupling -> {
-      assertThat(coupling.left()).isEqualTo(prefix + "layers.1.self_attn.v_proj.weight");
-      assertThat(coupling.heads()).isEqualTo(name.equals("gemma")
-          ? List.of(new Head(32, 0, List.of(0, 32, 64, 96)))
-          : List.of(new Head(32, 0, List.of(0, 32)), new Head(32, 32, List.of(64, 96))));
-    });
+    assertThat(couplings.legal())
+        .hasSize(2)
+        .last()
+        .satisfies(
+            coupling -> {
+              assertThat(coupling.left()).isEqualTo(prefix + "layers.1.self_attn.v_proj.weight");
+              assertThat(coupling.heads())
+                  .isEqualTo(
+                      name.equals("gemma")
+                          ? List.of(new Head(32, 0, List.of(0, 32, 64, 96)))
+                          : List.of(
+                              new Head(32, 0, List.of(0, 32)), new Head(32, 32, List.of(64, 96))));
+            });
   }
 
   @Test
   void whatTheTextConfigurationLeavesOutIsTakenFromTheShapes() {
     FamilyShapes shapes = FamilyShapes.of("gemma3");
     ObjectNode config = shapes.configObject();
-    ((ObjectNode) config.path("text_config")).remove(List.of("num_attention_heads", "num_key_value_heads", "head_dim"));
+    ((ObjectNode) config.path("text_config"))
+        .remove(List.of("num_attention_heads", "num_key_value_heads", "head_dim"));
     assertThat(couplings(config, shapes.headers())).isEqualTo(couplings(shapes));
   }
 
@@ -69,9 +98,17 @@ class FamilyCouplingsTest {
   void fusedValuesFollowQueriesAndKeys() {
     Couplings couplings = couplings(FamilyShapes.of("phi3"));
     assertThat(couplings.refused()).isEmpty();
-    assertThat(couplings.legal()).hasSize(2).first().isEqualTo(new Coupling(Kind.VALUE_OUTPUT,
-        "model.layers.0.self_attn.qkv_proj.weight", Optional.empty(), "model.layers.0.self_attn.o_proj.weight",
-        Optional.empty(), List.of(new Head(16, 96, List.of(0, 16)), new Head(16, 112, List.of(32, 48)))));
+    assertThat(couplings.legal())
+        .hasSize(2)
+        .first()
+        .isEqualTo(
+            new Coupling(
+                Kind.VALUE_OUTPUT,
+                "model.layers.0.self_attn.qkv_proj.weight",
+                Optional.empty(),
+                "model.layers.0.self_attn.o_proj.weight",
+                Optional.empty(),
+                List.of(new Head(16, 96, List.of(0, 16)), new Head(16, 112, List.of(32, 48)))));
   }
 
   @ParameterizedTest
@@ -84,10 +121,18 @@ class FamilyCouplingsTest {
     assertThat(couplings.refused()).isEmpty();
     String fused = prefix + "h.0.attn.c_attn.weight";
     Optional<String> bias = Optional.of(prefix + "h.0.attn.c_attn.bias");
-    assertThat(couplings.legal()).hasSize(4).startsWith(
-        new Coupling(Kind.VALUE_OUTPUT, fused, bias, prefix + "h.0.attn.c_proj.weight", Optional.empty(),
-            heads("128>0 144>16 160>32 176>48")),
-        new Coupling(Kind.QUERY_KEY, fused, bias, fused, bias, heads("64>0 80>16 96>32 112>48")));
+    assertThat(couplings.legal())
+        .hasSize(4)
+        .startsWith(
+            new Coupling(
+                Kind.VALUE_OUTPUT,
+                fused,
+                bias,
+                prefix + "h.0.attn.c_proj.weight",
+                Optional.empty(),
+                heads("128>0 144>16 160>32 176>48")),
+            new Coupling(
+                Kind.QUERY_KEY, fused, bias, fused, bias, heads("64>0 80>16 96>32 112>48")));
   }
 
   @Test
@@ -95,24 +140,46 @@ class FamilyCouplingsTest {
     Couplings couplings = couplings(FamilyShapes.of("gpt_neox"));
     String start = "gpt_neox.layers.0.attention.";
     assertThat(couplings.refused()).isEmpty();
-    assertThat(couplings.legal()).hasSize(2).first().isEqualTo(new Coupling(Kind.VALUE_OUTPUT,
-        start + "query_key_value.weight", Optional.of(start + "query_key_value.bias"), start + "dense.weight",
-        Optional.empty(), heads("32>0 80>16 128>32 176>48")));
+    assertThat(couplings.legal())
+        .hasSize(2)
+        .first()
+        .isEqualTo(
+            new Coupling(
+                Kind.VALUE_OUTPUT,
+                start + "query_key_value.weight",
+                Optional.of(start + "query_key_value.bias"),
+                start + "dense.weight",
+                Optional.empty(),
+                heads("32>0 80>16 128>32 176>48")));
   }
 
   @ParameterizedTest
   @CsvSource({
-      "bert, bert.encoder.layer.0.attention., self.query, self.key, self.value, output.dense",
-      "roberta, encoder.layer.0.attention., self.query, self.key, self.value, output.dense",
-      "distilbert, distilbert.transformer.layer.0.attention., q_lin, k_lin, v_lin, out_lin"})
-  void encodersCoupleBoth(String name, String start, String query, String key, String value, String output) {
+    "bert, bert.encoder.layer.0.attention., self.query, self.key, self.value, output.dense",
+    "roberta, encoder.layer.0.attention., self.query, self.key, self.value, output.dense",
+    "distilbert, distilbert.transformer.layer.0.attention., q_lin, k_lin, v_lin, out_lin"
+  })
+  void encodersCoupleBoth(
+      String name, String start, String query, String key, String value, String output) {
     Couplings couplings = couplings(FamilyShapes.of(name));
     assertThat(couplings.refused()).isEmpty();
-    assertThat(couplings.legal()).hasSize(4).startsWith(
-        new Coupling(Kind.VALUE_OUTPUT, start + value + ".weight", Optional.of(start + value + ".bias"),
-            start + output + ".weight", Optional.empty(), heads("0>0 16>16 32>32 48>48")),
-        new Coupling(Kind.QUERY_KEY, start + key + ".weight", Optional.of(start + key + ".bias"),
-            start + query + ".weight", Optional.of(start + query + ".bias"), heads("0>0 16>16 32>32 48>48")));
+    assertThat(couplings.legal())
+        .hasSize(4)
+        .startsWith(
+            new Coupling(
+                Kind.VALUE_OUTPUT,
+                start + value + ".weight",
+                Optional.of(start + value + ".bias"),
+                start + output + ".weight",
+                Optional.empty(),
+                heads("0>0 16>16 32>32 48>48")),
+            new Coupling(
+                Kind.QUERY_KEY,
+                start + key + ".weight",
+                Optional.of(start + key + ".bias"),
+                start + query + ".weight",
+                Optional.of(start + query + ".bias"),
+                heads("0>0 16>16 32>32 48>48")));
   }
 
   @ParameterizedTest
@@ -121,9 +188,14 @@ class FamilyCouplingsTest {
     FamilyShapes shapes = FamilyShapes.of("roberta");
     Couplings couplings =
         couplings(shapes.configObject().put("position_embedding_type", type), shapes.headers());
-    assertThat(couplings.legal()).hasSize(2).allMatch(coupling -> coupling.kind() == Kind.VALUE_OUTPUT);
-    assertThat(couplings.refused()).containsExactly(
-        "Layers 0 and 1 have no query-key pairs: positions of type " + type + " act between queries and keys.");
+    assertThat(couplings.legal())
+        .hasSize(2)
+        .allMatch(coupling -> coupling.kind() == Kind.VALUE_OUTPUT);
+    assertThat(couplings.refused())
+        .containsExactly(
+            "Layers 0 and 1 have no query-key pairs: positions of type "
+                + type
+                + " act between queries and keys.");
   }
 
   @ParameterizedTest
@@ -131,15 +203,30 @@ class FamilyCouplingsTest {
   void latentAttentionCouplesWhatHasNoPosition(String name, String query) {
     Couplings couplings = couplings(FamilyShapes.of(name));
     String start = "model.layers.1.self_attn.";
-    assertThat(couplings.legal()).hasSize(4).endsWith(
-        new Coupling(Kind.VALUE_OUTPUT, start + "kv_b_proj.weight", Optional.empty(), start + "o_proj.weight",
-            Optional.empty(), heads("16>0 48>16 80>32 112>48")),
-        new Coupling(Kind.QUERY_KEY, start + "kv_b_proj.weight", Optional.empty(), start + query + ".weight",
-            Optional.empty(), heads("0>0 32>24 64>48 96>72")));
+    assertThat(couplings.legal())
+        .hasSize(4)
+        .endsWith(
+            new Coupling(
+                Kind.VALUE_OUTPUT,
+                start + "kv_b_proj.weight",
+                Optional.empty(),
+                start + "o_proj.weight",
+                Optional.empty(),
+                heads("16>0 48>16 80>32 112>48")),
+            new Coupling(
+                Kind.QUERY_KEY,
+                start + "kv_b_proj.weight",
+                Optional.empty(),
+                start + query + ".weight",
+                Optional.empty(),
+                heads("0>0 32>24 64>48 96>72")));
     if (name.equals("deepseek_v2")) {
       assertThat(couplings.refused()).isEmpty();
     } else {
-      assertThat(couplings.refused()).singleElement().asString().startsWith("Layer 2 has no value-output pair: ");
+      assertThat(couplings.refused())
+          .singleElement()
+          .asString()
+          .startsWith("Layer 2 has no value-output pair: ");
     }
   }
 
@@ -153,8 +240,13 @@ class FamilyCouplingsTest {
     }
     Couplings couplings = couplings(shapes.configObject().put("v_head_dim", 12), headers);
     assertThat(couplings.refused()).isEmpty();
-    assertThat(couplings.legal().getFirst().heads()).isEqualTo(List.of(new Head(12, 16, List.of(0)),
-        new Head(12, 44, List.of(12)), new Head(12, 72, List.of(24)), new Head(12, 100, List.of(36))));
+    assertThat(couplings.legal().getFirst().heads())
+        .isEqualTo(
+            List.of(
+                new Head(12, 16, List.of(0)),
+                new Head(12, 44, List.of(12)),
+                new Head(12, 72, List.of(24)),
+                new Head(12, 100, List.of(36))));
     assertThat(couplings.legal().get(1).heads()).isEqualTo(heads("0>0 28>24 56>48 84>72"));
   }
 
@@ -162,19 +254,39 @@ class FamilyCouplingsTest {
   void llama4CouplesQueriesAndKeysWhereNothingIsRotated() {
     Couplings couplings = couplings(FamilyShapes.of("llama4"));
     String start = "language_model.model.layers.1.self_attn.";
-    assertThat(couplings.legal()).hasSize(3).last().isEqualTo(new Coupling(Kind.QUERY_KEY, start + "k_proj.weight",
-        Optional.empty(), start + "q_proj.weight", Optional.empty(), GROUPS_OF_TWO));
-    assertThat(couplings.refused()).containsExactly(
-        "Layer 0 has no query-key pair: rotary embedding stands between queries and keys.");
+    assertThat(couplings.legal())
+        .hasSize(3)
+        .last()
+        .isEqualTo(
+            new Coupling(
+                Kind.QUERY_KEY,
+                start + "k_proj.weight",
+                Optional.empty(),
+                start + "q_proj.weight",
+                Optional.empty(),
+                GROUPS_OF_TWO));
+    assertThat(couplings.refused())
+        .containsExactly(
+            "Layer 0 has no query-key pair: rotary embedding stands between queries and keys.");
   }
 
   /** 1 says that rotary embedding is used; nothing said, every fourth layer goes without. */
   @ParameterizedTest
-  @CsvSource(nullValues = "-", value = {
-      "'[1, 0, 1, 1, 0, 1, 1, 1]', -, '1, 4'", "'[]', -, '3, 7'", "null, -, '3, 7'", "-, -, '3, 7'",
-      "'[]', 3, '2, 5'", "'[0]', -, '0'", "'[2, 0, true, 1, 1, 1, 1, 1]', -, '1'", "'{}', -, ''", "17, -, ''"})
-  void layersWithoutRotaryEmbedding(@Nullable String list, @Nullable Integer interval, String expected)
-      throws Exception {
+  @CsvSource(
+      nullValues = "-",
+      value = {
+        "'[1, 0, 1, 1, 0, 1, 1, 1]', -, '1, 4'",
+        "'[]', -, '3, 7'",
+        "null, -, '3, 7'",
+        "-, -, '3, 7'",
+        "'[]', 3, '2, 5'",
+        "'[0]', -, '0'",
+        "'[2, 0, true, 1, 1, 1, 1, 1]', -, '1'",
+        "'{}', -, ''",
+        "17, -, ''"
+      })
+  void layersWithoutRotaryEmbedding(
+      @Nullable String list, @Nullable Integer interval, String expected) throws Exception {
     FamilyShapes shapes = FamilyShapes.of("llama4");
     ObjectNode config = shapes.configObject();
     ObjectNode text = ((ObjectNode) config.path("text_config")).put("num_hidden_layers", 8);
@@ -188,13 +300,17 @@ class FamilyCouplingsTest {
     Map<String, TensorInfo> headers = new LinkedHashMap<>();
     for (int layer = 0; layer < 8; layer++) {
       String number = ".layers." + layer + ".";
-      shapes.headers().forEach((name, info) -> headers.put(name.replace(".layers.0.", number), info));
+      shapes
+          .headers()
+          .forEach((name, info) -> headers.put(name.replace(".layers.0.", number), info));
     }
     headers.keySet().removeIf(name -> name.contains("feed_forward"));
-    assertThat(couplings(config, headers).legal().stream()
-        .filter(coupling -> coupling.kind() == Kind.QUERY_KEY)
-        .map(coupling -> coupling.left().replaceAll("\\D", ""))
-        .collect(Collectors.joining(", "))).isEqualTo(expected);
+    assertThat(
+            couplings(config, headers).legal().stream()
+                .filter(coupling -> coupling.kind() == Kind.QUERY_KEY)
+                .map(coupling -> coupling.left().replaceAll("\\D", ""))
+                .collect(Collectors.joining(", ")))
+        .isEqualTo(expected);
   }
 
   @ParameterizedTest
@@ -202,8 +318,20 @@ class FamilyCouplingsTest {
   void theOrderAndTheFilesOfTensorsDoNotMatter(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     Map<String, TensorInfo> shuffled = new LinkedHashMap<>();
-    shapes.headers().values().stream().toList().reversed().forEach(info -> shuffled.put(info.name(), new TensorInfo(
-        info.name(), info.dtype(), info.shape(), "model-" + (shuffled.size() % 3), info.position(), info.bytes())));
+    shapes.headers().values().stream()
+        .toList()
+        .reversed()
+        .forEach(
+            info ->
+                shuffled.put(
+                    info.name(),
+                    new TensorInfo(
+                        info.name(),
+                        info.dtype(),
+                        info.shape(),
+                        "model-" + (shuffled.size() % 3),
+                        info.position(),
+                        info.bytes())));
     assertThat(couplings(shapes.configObject(), shuffled)).isEqualTo(couplings(shapes));
   }
 
@@ -234,7 +362,8 @@ class FamilyCouplingsTest {
     }
   }
 
-  private static int length(ModelFamily family, Map<String, TensorInfo> headers, String name, boolean columns) {
+  private static int length(
+      ModelFamily family, Map<String, TensorInfo> headers, String name, boolean columns) {
     TensorInfo info = Objects.requireNonNull(headers.get(name));
     return columns == family.place(name).transposed() ? info.rows() : info.columns();
   }
@@ -249,8 +378,15 @@ class FamilyCouplingsTest {
 
   private static void reshape(Map<String, TensorInfo> headers, String name, long... shape) {
     TensorInfo info = Objects.requireNonNull(headers.get(name));
-    headers.put(name, new TensorInfo(name, info.dtype(), Arrays.stream(shape).boxed().toList(), info.file(),
-        info.position(), Arrays.stream(shape).reduce(1, (a, b) -> a * b) * info.dtype().bytes()));
+    headers.put(
+        name,
+        new TensorInfo(
+            name,
+            info.dtype(),
+            Arrays.stream(shape).boxed().toList(),
+            info.file(),
+            info.position(),
+            Arrays.stream(shape).reduce(1, (a, b) -> a * b) * info.dtype().bytes()));
   }
 
   private static Couplings couplings(FamilyShapes shapes) {

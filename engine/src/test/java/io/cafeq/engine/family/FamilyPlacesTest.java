@@ -18,11 +18,25 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 class FamilyPlacesTest {
   /** Matrices that are neither quantized nor left alone for a reason that their names tell. */
-  private static final Set<String> UNNAMED = Set.of("transform.dense", "vocab_transform", "in_proj_ba", "vision_",
-      "multi_modal_projector", "audio_tower", "laurel", "per_layer", "prediction_coefs", "layers.2.");
+  private static final Set<String> UNNAMED =
+      Set.of(
+          "transform.dense",
+          "vocab_transform",
+          "in_proj_ba",
+          "vision_",
+          "multi_modal_projector",
+          "audio_tower",
+          "laurel",
+          "per_layer",
+          "prediction_coefs",
+          "layers.2.");
 
-  /** model_type, name, role, and what stands after the layer's number in the texts for input and experts. */
-  private static final List<String> NAMES = """
+  /**
+   * model_type, name, role, and what stands after the layer's number in the texts for input and
+   * experts.
+   */
+  private static final List<String> NAMES =
+      """
       llama       model.layers.7.self_attn.q_proj.weight                  q_proj         self_attn  -
       llama       model.layers.7.self_attn.k_proj.weight                  k_proj         self_attn  -
       llama       model.layers.7.self_attn.v_proj.weight                  v_proj         self_attn  -
@@ -107,7 +121,9 @@ class FamilyPlacesTest {
       qwen3_next  model.layers.7.linear_attn.norm.weight                  norm           -          -
       qwen3_next  mtp.layers.0.self_attn.q_proj.weight                    other          -          -
       bitnet      model.layers.7.self_attn.attn_sub_norm.weight           norm           -          -
-      """.lines().toList();
+      """
+          .lines()
+          .toList();
 
   @ParameterizedTest
   @FieldSource("NAMES")
@@ -117,33 +133,45 @@ class FamilyPlacesTest {
     Place place = Families.of(config(parts[0]), Map.of()).place(name);
     String layer = name.replaceFirst("(?<=\\.7\\.).*", "");
     assertThat(place.role().text()).isEqualTo(parts[2]);
-    assertThat(place.input()).isEqualTo(Optional.of(parts[3]).filter(text -> !text.equals("-")).map(layer::concat));
-    assertThat(place.experts()).isEqualTo(Optional.of(parts[4]).filter(text -> !text.equals("-")).map(layer::concat));
+    assertThat(place.input())
+        .isEqualTo(Optional.of(parts[3]).filter(text -> !text.equals("-")).map(layer::concat));
+    assertThat(place.experts())
+        .isEqualTo(Optional.of(parts[4]).filter(text -> !text.equals("-")).map(layer::concat));
   }
 
   @ParameterizedTest
   @CsvSource({
-      "gpt2, h.0.attn.c_attn.weight, true", "gpt2, transformer.h.0.attn.c_proj.weight, true",
-      "gpt2, h.0.mlp.c_fc.weight, true", "gpt2, h.0.mlp.c_proj.weight, true", "gpt2, h.0.attn.c_attn.bias, false",
-      "gpt2, wte.weight, false", "llama4, model.layers.1.feed_forward.experts.gate_up_proj, true",
-      "llama4, model.layers.1.feed_forward.experts.down_proj, true",
-      "llama4, model.layers.0.feed_forward.down_proj.weight, false",
-      "gpt_oss, model.layers.0.mlp.experts.gate_up_proj, true", "gpt_oss, model.layers.0.mlp.experts.down_proj, true",
-      "gpt_oss, model.layers.0.mlp.experts.gate_up_proj_blocks, false",
-      "gpt_oss, model.layers.0.mlp.experts.down_proj_blocks, false",
-      "phi3, model.layers.0.mlp.down_proj.weight, false"})
+    "gpt2, h.0.attn.c_attn.weight, true",
+    "gpt2, transformer.h.0.attn.c_proj.weight, true",
+    "gpt2, h.0.mlp.c_fc.weight, true",
+    "gpt2, h.0.mlp.c_proj.weight, true",
+    "gpt2, h.0.attn.c_attn.bias, false",
+    "gpt2, wte.weight, false",
+    "llama4, model.layers.1.feed_forward.experts.gate_up_proj, true",
+    "llama4, model.layers.1.feed_forward.experts.down_proj, true",
+    "llama4, model.layers.0.feed_forward.down_proj.weight, false",
+    "gpt_oss, model.layers.0.mlp.experts.gate_up_proj, true",
+    "gpt_oss, model.layers.0.mlp.experts.down_proj, true",
+    "gpt_oss, model.layers.0.mlp.experts.gate_up_proj_blocks, false",
+    "gpt_oss, model.layers.0.mlp.experts.down_proj_blocks, false",
+    "phi3, model.layers.0.mlp.down_proj.weight, false"
+  })
   void someAreStoredTransposed(String modelType, String name, boolean transposed) {
-    assertThat(Families.of(config(modelType), Map.of()).place(name).transposed()).isEqualTo(transposed);
+    assertThat(Families.of(config(modelType), Map.of()).place(name).transposed())
+        .isEqualTo(transposed);
   }
 
   @ParameterizedTest
   @CsvSource({
-      "llama, model.embed_tokens.weight, lm_head.weight", "gpt2, wte.weight, lm_head.weight",
-      "gpt2, transformer.wpe.weight, lm_head.weight", "gpt_neox, gpt_neox.embed_in.weight, embed_out.weight",
-      "bert, bert.embeddings.word_embeddings.weight, cls.predictions.decoder.weight",
-      "roberta, embeddings.position_embeddings.weight, lm_head.decoder.weight",
-      "distilbert, distilbert.embeddings.word_embeddings.weight, vocab_projector.weight",
-      "llama4, language_model.model.embed_tokens.weight, language_model.lm_head.weight"})
+    "llama, model.embed_tokens.weight, lm_head.weight",
+    "gpt2, wte.weight, lm_head.weight",
+    "gpt2, transformer.wpe.weight, lm_head.weight",
+    "gpt_neox, gpt_neox.embed_in.weight, embed_out.weight",
+    "bert, bert.embeddings.word_embeddings.weight, cls.predictions.decoder.weight",
+    "roberta, embeddings.position_embeddings.weight, lm_head.decoder.weight",
+    "distilbert, distilbert.embeddings.word_embeddings.weight, vocab_projector.weight",
+    "llama4, language_model.model.embed_tokens.weight, language_model.lm_head.weight"
+  })
   void embeddingsAndHeads(String modelType, String embedding, String head) {
     ModelFamily family = Families.of(config(modelType), Map.of());
     assertThat(family.place(embedding)).isEqualTo(Place.of(Role.EMBEDDING));
@@ -156,12 +184,16 @@ class FamilyPlacesTest {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
     assertThat(family).isInstanceOf(KnownModel.class);
-    assertThat(shapes.headers().values()).filteredOn(TensorInfo::isMatrix)
+    assertThat(shapes.headers().values())
+        .filteredOn(TensorInfo::isMatrix)
         .filteredOn(info -> family.place(info.name()).role() == Role.OTHER)
         .allMatch(info -> UNNAMED.stream().anyMatch(info.name()::contains));
-    assertThat(shapes.headers().keySet()).filteredOn(tensor -> family.place(tensor).role().isLinear())
+    assertThat(shapes.headers().keySet())
+        .filteredOn(tensor -> family.place(tensor).role().isLinear())
         .hasSizeGreaterThan(7)
-        .noneMatch(tensor -> tensor.endsWith("bias") || tensor.contains("norm") || tensor.contains("router"));
+        .noneMatch(
+            tensor ->
+                tensor.endsWith("bias") || tensor.contains("norm") || tensor.contains("router"));
   }
 
   @ParameterizedTest
@@ -170,23 +202,32 @@ class FamilyPlacesTest {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
     long hidden = TextConfig.of(shapes.configObject()).count("hidden_size").orElseThrow();
-    shapes.headers().forEach((tensor, info) -> {
-      Place place = family.place(tensor);
-      if (place.input().isPresent() && info.isMatrix()) {
-        assertThat(place.transposed() ? info.rows() : info.columns()).as(tensor).isEqualTo(Math.toIntExact(hidden));
-      }
-    });
+    shapes
+        .headers()
+        .forEach(
+            (tensor, info) -> {
+              Place place = family.place(tensor);
+              if (place.input().isPresent() && info.isMatrix()) {
+                assertThat(place.transposed() ? info.rows() : info.columns())
+                    .as(tensor)
+                    .isEqualTo(Math.toIntExact(hidden));
+              }
+            });
   }
 
   @Test
   void layersBeyondTheModelsOwnAreKept() {
     ObjectNode config = config("deepseek_v3").put("num_hidden_layers", 61);
     ModelFamily family = Families.of(config, Map.of());
-    assertThat(family.place("model.layers.60.self_attn.o_proj.weight").role()).isEqualTo(Role.ATTENTION_OUTPUT);
-    assertThat(family.place("model.layers.61.self_attn.o_proj.weight")).isEqualTo(Place.of(Role.OTHER));
-    assertThat(family.place("model.layers.61.mlp.experts.9.up_proj.weight")).isEqualTo(Place.of(Role.OTHER));
+    assertThat(family.place("model.layers.60.self_attn.o_proj.weight").role())
+        .isEqualTo(Role.ATTENTION_OUTPUT);
+    assertThat(family.place("model.layers.61.self_attn.o_proj.weight"))
+        .isEqualTo(Place.of(Role.OTHER));
+    assertThat(family.place("model.layers.61.mlp.experts.9.up_proj.weight"))
+        .isEqualTo(Place.of(Role.OTHER));
     assertThat(family.place("model.layers.61.mlp.gate.weight")).isEqualTo(Place.of(Role.ROUTER));
-    assertThat(family.place("model.layers.61.shared_head.head.weight")).isEqualTo(Place.of(Role.OTHER));
+    assertThat(family.place("model.layers.61.shared_head.head.weight"))
+        .isEqualTo(Place.of(Role.OTHER));
     assertThat(family.place("model.layers.61.embed_tokens.weight")).isEqualTo(Place.of(Role.OTHER));
   }
 
@@ -194,13 +235,18 @@ class FamilyPlacesTest {
   void theTextModelTellsHowManyLayersThereAre() {
     ObjectNode config = config("gemma3").put("num_hidden_layers", 5);
     config.putObject("text_config").put("model_type", "gemma3_text").put("num_hidden_layers", 9);
-    assertThat(Families.of(config, Map.of()).place("language_model.model.layers.8.mlp.up_proj.weight").role()).isEqualTo(Role.UP);
+    assertThat(
+            Families.of(config, Map.of())
+                .place("language_model.model.layers.8.mlp.up_proj.weight")
+                .role())
+        .isEqualTo(Role.UP);
   }
 
   @Test
   void theOrderOfRolesMakesReadableIds() {
     assertThat(stacked(Role.VALUE, Role.QUERY, Role.KEY)).containsExactly("q", "k", "v");
-    assertThat(stacked(Role.KEY_VALUE_COMPRESSION, Role.QUERY_COMPRESSION)).containsExactly("q_a", "kv_a");
+    assertThat(stacked(Role.KEY_VALUE_COMPRESSION, Role.QUERY_COMPRESSION))
+        .containsExactly("q_a", "kv_a");
     assertThat(stacked(Role.KEY_VALUE_COMPRESSION, Role.QUERY)).containsExactly("q", "kv_a");
     assertThat(stacked(Role.UP, Role.GATE)).containsExactly("gate", "up");
   }

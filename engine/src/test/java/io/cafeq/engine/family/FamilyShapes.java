@@ -20,22 +20,50 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The smallest checkpoint of a family: its config.json and the names, types and shapes of its tensors, from {@code
- * families/NAME/config.json} and {@code families/NAME/tensors.txt} among the test resources.
+ * The smallest checkpoint of a family: its config.json and the names, types and shapes of its
+ * tensors, from {@code families/NAME/config.json} and {@code families/NAME/tensors.txt} among the
+ * test resources.
  *
- * <p>A line of tensors.txt is NAME TYPE DIMENSIONS; {@code {0-3}} in a name stands for each of these numbers. Where a
- * family does not demand otherwise: hidden 64, 4 heads of 16, 2 key-value heads, intermediate 96, 2 layers, 4 experts,
- * vocabulary 50.
+ * <p>A line of tensors.txt is NAME TYPE DIMENSIONS; {@code {0-3}} in a name stands for each of
+ * these numbers. Where a family does not demand otherwise: hidden 64, 4 heads of 16, 2 key-value
+ * heads, intermediate 96, 2 layers, 4 experts, vocabulary 50.
  *
  * @param config config.json as it stands there
  * @param tensors in the order of the file
  */
 public record FamilyShapes(String name, String config, List<Shape> tensors) {
-  /** All there are. A name is a family's model_type; one that ends with {@code _dense} has no packed floats. */
-  public static final List<String> NAMES = List.of("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2",
-      "gemma3_text", "gemma3", "phi3", "gpt2", "gpt_neox", "bert", "roberta", "distilbert", "mixtral", "qwen2_moe",
-      "qwen3_moe", "deepseek_v2", "deepseek_v3", "deepseek_v3_dense", "llama4", "gpt_oss", "gpt_oss_dense",
-      "qwen3_next", "bitnet", "gemma3n");
+  /**
+   * All there are. A name is a family's model_type; one that ends with {@code _dense} has no packed
+   * floats.
+   */
+  public static final List<String> NAMES =
+      List.of(
+          "llama",
+          "mistral",
+          "qwen2",
+          "qwen3",
+          "gemma",
+          "gemma2",
+          "gemma3_text",
+          "gemma3",
+          "phi3",
+          "gpt2",
+          "gpt_neox",
+          "bert",
+          "roberta",
+          "distilbert",
+          "mixtral",
+          "qwen2_moe",
+          "qwen3_moe",
+          "deepseek_v2",
+          "deepseek_v3",
+          "deepseek_v3_dense",
+          "llama4",
+          "gpt_oss",
+          "gpt_oss_dense",
+          "qwen3_next",
+          "bitnet",
+          "gemma3n");
 
   private static final Pattern RANGE = Pattern.compile("\\{(\\d+)-(\\d+)}");
 
@@ -65,12 +93,18 @@ public record FamilyShapes(String name, String config, List<Shape> tensors) {
   /** The family of that name, one of {@link #NAMES}. */
   public static FamilyShapes of(String name) {
     List<Shape> tensors = new ArrayList<>();
-    resource(name, "tensors.txt").lines().forEach(line -> {
-      String[] parts = line.split(" ");
-      List<Long> dimensions = Arrays.stream(parts).skip(2).map(Long::valueOf).toList();
-      expand(parts[0]).forEach(tensor ->
-          tensors.add(new Shape(tensor, Dtype.named(parts[1]).orElseThrow(), dimensions)));
-    });
+    resource(name, "tensors.txt")
+        .lines()
+        .forEach(
+            line -> {
+              String[] parts = line.split(" ");
+              List<Long> dimensions = Arrays.stream(parts).skip(2).map(Long::valueOf).toList();
+              expand(parts[0])
+                  .forEach(
+                      tensor ->
+                          tensors.add(
+                              new Shape(tensor, Dtype.named(parts[1]).orElseThrow(), dimensions)));
+            });
     return new FamilyShapes(name, resource(name, "config.json"), tensors);
   }
 
@@ -88,8 +122,15 @@ public record FamilyShapes(String name, String config, List<Shape> tensors) {
     Map<String, TensorInfo> headers = new LinkedHashMap<>();
     long position = 0;
     for (Shape shape : tensors) {
-      headers.put(shape.name(), new TensorInfo(
-          shape.name(), shape.dtype(), shape.dimensions(), "model.safetensors", position, shape.bytes()));
+      headers.put(
+          shape.name(),
+          new TensorInfo(
+              shape.name(),
+              shape.dtype(),
+              shape.dimensions(),
+              "model.safetensors",
+              position,
+              shape.bytes()));
       position += shape.bytes();
     }
     return headers;
@@ -103,7 +144,8 @@ public record FamilyShapes(String name, String config, List<Shape> tensors) {
     MatchResult found = range.toMatchResult();
     List<String> names = new ArrayList<>();
     for (int i = Integer.parseInt(found.group(1)); i <= Integer.parseInt(found.group(2)); i++) {
-      names.addAll(expand(pattern.substring(0, found.start()) + i + pattern.substring(found.end())));
+      names.addAll(
+          expand(pattern.substring(0, found.start()) + i + pattern.substring(found.end())));
     }
     return names;
   }
@@ -111,7 +153,8 @@ public record FamilyShapes(String name, String config, List<Shape> tensors) {
   private static String resource(String name, String file) {
     String path = "/families/" + name + "/" + file;
     try (InputStream stream = FamilyShapes.class.getResourceAsStream(path)) {
-      return new String(Objects.requireNonNull(stream, path).readAllBytes(), StandardCharsets.UTF_8);
+      return new String(
+          Objects.requireNonNull(stream, path).readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(path, e);
     }

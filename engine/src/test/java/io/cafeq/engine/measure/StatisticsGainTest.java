@@ -33,12 +33,16 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
-/** What the default recipe does with statistics, beside the same without them, on tokens that the statistics have not seen. */
+/**
+ * What the default recipe does with statistics, beside the same without them, on tokens that the
+ * statistics have not seen.
+ */
 class StatisticsGainTest {
   static final List<String> FAMILIES = Miniature.NAMES;
   private static final int VOCABULARY = 50;
   private static final StopFlag STOP = new StopFlag();
-  private static final Map<String, String> QUICK = Map.of("steps", "20", "pair-steps", "20", "statistics-window", "32");
+  private static final Map<String, String> QUICK =
+      Map.of("steps", "20", "pair-steps", "20", "statistics-window", "32");
 
   @TempDir Path folder;
 
@@ -89,14 +93,17 @@ class StatisticsGainTest {
     try (EvaluatedModel quantized = EvaluatedModel.open(result);
         EvaluatedModel original = EvaluatedModel.open(model);
         ComputeLane lane = Backends.open("scalar").openLane()) {
-      List<int[]> windows = IntStream.range(0, 8)
-          .mapToObj(window -> random.ints(32, 0, VOCABULARY).toArray())
-          .toList();
-      Resources resources = new Resources(lane.products(), 1L << 30, 0, folder, STOP, EvaluationWatcher.NONE);
-      return new TextEvaluation(resources, windows).compare(quantized, original).outputErrors().stream()
-          .mapToDouble(OutputError::error)
-          .map(error -> error * error)
-          .sum();
+      List<int[]> windows =
+          IntStream.range(0, 8)
+              .mapToObj(window -> random.ints(32, 0, VOCABULARY).toArray())
+              .toList();
+      Resources resources =
+          new Resources(lane.products(), 1L << 30, 0, folder, STOP, EvaluationWatcher.NONE);
+      return new TextEvaluation(resources, windows)
+          .compare(quantized, original).outputErrors().stream()
+              .mapToDouble(OutputError::error)
+              .map(error -> error * error)
+              .sum();
     }
   }
 

@@ -37,8 +37,20 @@ class StatisticsPassTest {
   @TempDir private Path folder;
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "gemma3", "mixtral",
-      "qwen2_moe", "qwen3_moe"})
+  @ValueSource(
+      strings = {
+        "llama",
+        "mistral",
+        "qwen2",
+        "qwen3",
+        "gemma",
+        "gemma2",
+        "gemma3_text",
+        "gemma3",
+        "mixtral",
+        "qwen2_moe",
+        "qwen3_moe"
+      })
   void everyInputOfAQuantizedMatrixIsMeasured(String family) throws IOException {
     Path model = miniature(family);
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
@@ -50,10 +62,13 @@ class StatisticsPassTest {
       assertThat(plan.inputs().layers()).isNotEmpty();
       for (int layer : plan.inputs().layers()) {
         assertThat(plan.inputs().of(layer)).isNotEmpty();
-        try (MomentReader reader = MomentReader.open(root.resolve("statistics").resolve(StoredStatistics.fileName(layer)));
+        try (MomentReader reader =
+                MomentReader.open(
+                    root.resolve("statistics").resolve(StoredStatistics.fileName(layer)));
             Arena arena = Arena.ofConfined()) {
           for (MatrixInput input : plan.inputs().of(layer)) {
-            InputMoments moments = statistics.read(input, arena).orElseThrow(() -> new AssertionError(input));
+            InputMoments moments =
+                statistics.read(input, arena).orElseThrow(() -> new AssertionError(input));
             assertThat(moments.channels()).isEqualTo(input.channels());
             boolean alone = input.fallBack().isEmpty() && !input.name().contains("experts");
             if (alone && !input.name().contains("shared_expert")) {
@@ -78,10 +93,11 @@ class StatisticsPassTest {
       Path file = folder.resolve("statistics").resolve(StoredStatistics.fileName(0));
       try (MomentReader reader = MomentReader.open(file)) {
         String all = "model.layers.0.block_sparse_moe.experts";
-        long routed = reader.tokens().entrySet().stream()
-            .filter(entry -> entry.getKey().matches("\\Q" + all + "\\E\\.\\d+"))
-            .mapToLong(Map.Entry::getValue)
-            .sum();
+        long routed =
+            reader.tokens().entrySet().stream()
+                .filter(entry -> entry.getKey().matches("\\Q" + all + "\\E\\.\\d+"))
+                .mapToLong(Map.Entry::getValue)
+                .sum();
         assertThat(routed).isEqualTo(2L * TOKENS);
         assertThat(reader.tokens()).containsEntry(all, (long) TOKENS);
         assertThat(reader.tokens().get(all + ".w2.weight")).isEqualTo(2L * TOKENS);
@@ -99,7 +115,8 @@ class StatisticsPassTest {
       long needed = StatisticsPass.memoryNeeded(checkpoint, plan);
       Path nowhere = folder.resolve("not there");
       take(checkpoint, plan, plenty, Long.MAX_VALUE / 4, nowhere);
-      assertThatThrownBy(() -> take(checkpoint, plan, least, needed, nowhere)).hasMessageContaining(nowhere.toString());
+      assertThatThrownBy(() -> take(checkpoint, plan, least, needed, nowhere))
+          .hasMessageContaining(nowhere.toString());
       take(checkpoint, plan, least, needed, folder);
 
       for (int layer : plan.inputs().layers()) {
@@ -113,15 +130,19 @@ class StatisticsPassTest {
     take(checkpoint, plan, root, memory, folder);
   }
 
-  /** @param scratch where activations go that have no room */
-  private void take(Checkpoint checkpoint, StatisticsPlan plan, Path root, long memory, Path scratch) {
+  /**
+   * @param scratch where activations go that have no room
+   */
+  private void take(
+      Checkpoint checkpoint, StatisticsPlan plan, Path root, long memory, Path scratch) {
     ComputeBackend backend = Backends.open("auto");
     StatisticsFolder files = new StatisticsFolder(root, checkpoint, plan);
     StatisticsTokens tokens = new TokenMaker(checkpoint, backend, 1L << 28, STOP).make(plan);
     files.keep(tokens, backend.kernel(), STOP);
     assertThat(files.storedTokens().orElseThrow().sha256()).isEqualTo(tokens.sha256());
     try (StatisticsPass pass =
-        StatisticsPass.open(checkpoint, backend, plan, tokens, files, Math.min(memory, 1L << 30), scratch, STOP)) {
+        StatisticsPass.open(
+            checkpoint, backend, plan, tokens, files, Math.min(memory, 1L << 30), scratch, STOP)) {
       while (!files.missing().isEmpty()) {
         pass.next();
       }
@@ -134,8 +155,19 @@ class StatisticsPassTest {
   }
 
   private StatisticsPlan plan(Checkpoint checkpoint, int tokens) {
-    Recipe recipe = Recipe.of(Map.of("statistics", "random", "statistics-tokens", Integer.toString(tokens),
-        "statistics-window", "30", "method", "rtn", "group", "32"));
+    Recipe recipe =
+        Recipe.of(
+            Map.of(
+                "statistics",
+                "random",
+                "statistics-tokens",
+                Integer.toString(tokens),
+                "statistics-window",
+                "30",
+                "method",
+                "rtn",
+                "group",
+                "32"));
     return StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
   }
 

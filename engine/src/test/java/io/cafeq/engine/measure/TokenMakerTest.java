@@ -21,8 +21,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,7 +42,9 @@ class TokenMakerTest {
   @BeforeEach
   void write() throws IOException {
     model = folder.resolve("model");
-    SampleShape shape = new SampleShape(1, 32, 64, 4, 2, 20, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, 1 << 20);
+    SampleShape shape =
+        new SampleShape(
+            1, 32, 64, 4, 2, 20, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, 1 << 20);
     SampleCheckpoint.write(shape, 1, model, STOP);
     Tokenizers.write(model);
   }
@@ -55,7 +57,9 @@ class TokenMakerTest {
     assertThat(all).hasSize(100).doesNotContain(6, 11);
     assertThat(Arrays.stream(all).max().orElseThrow()).isLessThan(20);
     assertThat(Arrays.stream(all).distinct().count()).isGreaterThan(15);
-    assertThat(tokens.windows()).extracting(window -> window.length).containsExactly(30, 30, 30, 10);
+    assertThat(tokens.windows())
+        .extracting(window -> window.length)
+        .containsExactly(30, 30, 30, 10);
     assertThat(make("random").sha256()).isEqualTo(tokens.sha256());
     assertThat(make("random", "seed", "1").sha256()).isNotEqualTo(tokens.sha256());
   }
@@ -84,7 +88,8 @@ class TokenMakerTest {
 
   @Test
   void ofALongTextThePiecesMakeOne() throws IOException {
-    Path text = Files.writeString(folder.resolve("text"), "a".repeat(500_000) + "c".repeat(400_000) + " b");
+    Path text =
+        Files.writeString(folder.resolve("text"), "a".repeat(500_000) + "c".repeat(400_000) + " b");
 
     List<int[]> windows = make("file:" + text).windows();
 
@@ -104,14 +109,16 @@ class TokenMakerTest {
     StatisticsTokens tokens = make(source.equals("file") ? "file:" + text : source);
 
     // 33 tokens of that file
-    assertThat(tokens.windows()).extracting(window -> window.length)
+    assertThat(tokens.windows())
+        .extracting(window -> window.length)
         .isEqualTo(source.equals("file") ? List.of(30, 5) : List.of(30, 30, 30, 10));
     assertThat(tokens.windows()).allSatisfy(window -> assertThat(window[0]).isEqualTo(2));
   }
 
   @Test
   void othersBeginWithTheirText() {
-    assertThat(make("random").windows()).anySatisfy(window -> assertThat(window[0]).isNotEqualTo(2));
+    assertThat(make("random").windows())
+        .anySatisfy(window -> assertThat(window[0]).isNotEqualTo(2));
   }
 
   @Test
@@ -137,21 +144,26 @@ class TokenMakerTest {
   void whatTheModelWritesHasTheLengthThatIsAskedFor() {
     StatisticsTokens tokens = make("self");
 
-    assertThat(tokens.windows()).extracting(window -> window.length).containsExactly(30, 30, 30, 10);
+    assertThat(tokens.windows())
+        .extracting(window -> window.length)
+        .containsExactly(30, 30, 30, 10);
     assertThat(make("self").sha256()).isEqualTo(tokens.sha256());
   }
 
   @Test
   void tokensThatTheModelDoesNotKnowAreRefused() throws IOException {
     Path small = folder.resolve("small");
-    SampleShape shape = new SampleShape(1, 32, 64, 4, 2, 2, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, 1 << 20);
+    SampleShape shape =
+        new SampleShape(
+            1, 32, 64, 4, 2, 2, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0, 1 << 20);
     SampleCheckpoint.write(shape, 1, small, STOP);
     Tokenizers.write(small);
     model = small;
     Path text = Files.writeString(folder.resolve("text"), "abc ".repeat(50));
 
     assertThatThrownBy(() -> make("file:" + text))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
         .hasMessageContaining("tokenizer.json");
   }
 
@@ -165,17 +177,20 @@ class TokenMakerTest {
     try (Checkpoint whole = Checkpoint.open(folder.resolve("model"))) {
       for (TensorInfo tensor : whole.tensors()) {
         if (tensor.name().equals(embedding)) {
-          entries.add(new SafetensorsWriter.Entry("lm_head.weight", tensor.dtype(), List.of(8L, tensor.shape().get(1))));
+          entries.add(
+              new SafetensorsWriter.Entry(
+                  "lm_head.weight", tensor.dtype(), List.of(8L, tensor.shape().get(1))));
         } else if (!tensor.name().equals("lm_head.weight")) {
           entries.add(new SafetensorsWriter.Entry(tensor.name(), tensor.dtype(), tensor.shape()));
         }
       }
     }
     try (Arena arena = Arena.ofConfined();
-        SafetensorsWriter writer = SafetensorsWriter.create(
-            model.resolve("model.safetensors"),
-            entries,
-            Map.of("model.embed_tokens.weight", "lm_head.weight"))) {
+        SafetensorsWriter writer =
+            SafetensorsWriter.create(
+                model.resolve("model.safetensors"),
+                entries,
+                Map.of("model.embed_tokens.weight", "lm_head.weight"))) {
       for (SafetensorsWriter.Entry entry : writer.order()) {
         writer.append(entry.name(), arena.allocate(entry.bytes()));
       }
@@ -187,14 +202,26 @@ class TokenMakerTest {
 
   private void assertThatRefused(Path text, String message) {
     assertThatThrownBy(() -> make("file:" + text))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE))
         .hasMessageContaining(message)
         .hasMessageContaining(text.toString());
   }
 
   private StatisticsTokens make(String source, String... more) {
-    Map<String, String> keys = new HashMap<>(Map.of(
-        "statistics", source, "statistics-tokens", "100", "statistics-window", "30", "method", "rtn", "group", "32"));
+    Map<String, String> keys =
+        new HashMap<>(
+            Map.of(
+                "statistics",
+                source,
+                "statistics-tokens",
+                "100",
+                "statistics-window",
+                "30",
+                "method",
+                "rtn",
+                "group",
+                "32"));
     for (int i = 0; i < more.length; i += 2) {
       keys.put(more[i], more[i + 1]);
     }

@@ -40,7 +40,10 @@ enum Activation {
     return 1 / (1 + Math.exp(-x));
   }
 
-  /** erf x = 2 / sqrt(pi) exp(-x^2) sum of 2^n x^(2n + 1) / (2n + 1)!!, whose terms are all of one sign. */
+  /**
+   * erf x = 2 / sqrt(pi) exp(-x^2) sum of 2^n x^(2n + 1) / (2n + 1)!!, whose terms are all of one
+   * sign.
+   */
   static double errorFunction(double x) {
     if (Math.abs(x) > SERIES_END) {
       return Math.signum(x);

@@ -7,10 +7,16 @@ import org.jspecify.annotations.Nullable;
  * softmax(scale q k^T) v for every query head, each group of heads with one key-value head.
  *
  * @param softcap c in c tanh(score / c); 0 for none
- * @param sinks one more score for each head, which takes its share of the softmax and adds nothing; null for none
+ * @param sinks one more score for each head, which takes its share of the softmax and adds nothing;
+ *     null for none
  */
 record Attend(
-    int heads, int keyValueHeads, double scale, Visibility visible, double softcap, double @Nullable [] sinks) {
+    int heads,
+    int keyValueHeads,
+    double scale,
+    Visibility visible,
+    double softcap,
+    double @Nullable [] sinks) {
   /** Whether a query at one position sees the key at another. */
   @FunctionalInterface
   interface Visibility {
@@ -35,7 +41,8 @@ record Attend(
   }
 
   /**
-   * @param q [tokens, heads x size], k [tokens, keyValueHeads x size], v [tokens, keyValueHeads x value size]
+   * @param q [tokens, heads x size], k [tokens, keyValueHeads x size], v [tokens, keyValueHeads x
+   *     value size]
    * @return [tokens, heads x value size]
    */
   double[][] apply(double[][] q, double[][] k, double[][] v) {

@@ -1,6 +1,9 @@
 package io.cafeq.engine.model;
 
-/** An attention or feed-forward part of every layer: [tokens, channels] to what it adds to the states. */
+/**
+ * An attention or feed-forward part of every layer: [tokens, channels] to what it adds to the
+ * states.
+ */
 @FunctionalInterface
 interface Block {
   double[][] apply(int layer, double[][] states);

@@ -11,7 +11,10 @@ import java.util.TreeMap;
 /** A model's weights after a random map for each head was moved across its couplings, in double. */
 final class CoupledWeights {
   /** Which biases follow their matrix. A mistake that must be seen is to leave one behind. */
-  enum Biases { FOLLOW, STAY }
+  enum Biases {
+    FOLLOW,
+    STAY
+  }
 
   private final Weights source;
   private final Map<String, MatrixUse> uses;
@@ -24,9 +27,15 @@ final class CoupledWeights {
     this.biases = biases;
   }
 
-  /** @param uses how the model reads its matrices, by tensor name */
+  /**
+   * @param uses how the model reads its matrices, by tensor name
+   */
   static Weights of(
-      Weights source, Map<String, MatrixUse> uses, List<Coupling> couplings, Biases biases, long seed) {
+      Weights source,
+      Map<String, MatrixUse> uses,
+      List<Coupling> couplings,
+      Biases biases,
+      long seed) {
     CoupledWeights weights = new CoupledWeights(source, uses, biases);
     long next = seed;
     for (Coupling coupling : couplings) {

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Decoders with Llama's order: states += attention(norm(states)), states += feedForward(norm(states)).
+ * Decoders with Llama's order: states += attention(norm(states)), states +=
+ * feedForward(norm(states)).
  *
  * @param prefix before "layers.N." and "embed_tokens"
  * @param onePlus whether norms multiply by 1 + w
@@ -18,7 +19,8 @@ record DecoderPass(
     boolean sandwich,
     double embeddingScale,
     Block attention,
-    Block feedForward) implements ForwardPass {
+    Block feedForward)
+    implements ForwardPass {
 
   @Override
   public Trace run(int... tokens) {
@@ -34,7 +36,8 @@ record DecoderPass(
       first = sandwich ? normed(name + "post_attention_layernorm.weight", first) : first;
       attended.add(first);
       states = Model.sum(states, first);
-      String before = sandwich ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
+      String before =
+          sandwich ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
       double[][] second = feedForward.apply(layer, normed(name + before, states));
       second = sandwich ? normed(name + "post_feedforward_layernorm.weight", second) : second;
       fed.add(second);
@@ -46,7 +49,8 @@ record DecoderPass(
   private double[][] normed(String weight, double[][] states) {
     double[][] result = new double[states.length][];
     for (int token = 0; token < states.length; token++) {
-      result[token] = Norms.rootMeanSquare(states[token], model.weights().vector(weight), onePlus, epsilon);
+      result[token] =
+          Norms.rootMeanSquare(states[token], model.weights().vector(weight), onePlus, epsilon);
     }
     return result;
   }

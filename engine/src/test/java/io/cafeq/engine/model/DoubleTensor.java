@@ -2,7 +2,10 @@ package io.cafeq.engine.model;
 
 import java.util.List;
 
-/** A tensor in double, row-major in the shape in which the checkpoint stores it. The values belong to it. */
+/**
+ * A tensor in double, row-major in the shape in which the checkpoint stores it. The values belong
+ * to it.
+ */
 public record DoubleTensor(List<Integer> shape, double[] values) {
   public DoubleTensor {
     shape = List.copyOf(shape);

@@ -11,7 +11,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Moments of drawn inputs, others for each name: a few directions that most inputs share, channels of very different size.
+ * Moments of drawn inputs, others for each name: a few directions that most inputs share, channels
+ * of very different size.
  *
  * @param blocks that the moments are kept in
  * @param known part of names that moments are known of; empty for all
@@ -27,10 +28,14 @@ public record DrawnStatistics(int blocks, String known) implements InputStatisti
     double[] scales = Seeds.gaussians(random, n);
     double[][] directions = {Seeds.gaussians(random, n), Seeds.gaussians(random, n)};
     int width = (n + blocks - 1) / blocks;
-    return Optional.of(new InputMoments(input.name(), 100,
-        IntStream.iterate(0, first -> first < n, first -> first + width)
-            .mapToObj(first -> block(first, Math.min(width, n - first), scales, directions, arena))
-            .toList()));
+    return Optional.of(
+        new InputMoments(
+            input.name(),
+            100,
+            IntStream.iterate(0, first -> first < n, first -> first + width)
+                .mapToObj(
+                    first -> block(first, Math.min(width, n - first), scales, directions, arena))
+                .toList()));
   }
 
   private static InputMoments.Block block(

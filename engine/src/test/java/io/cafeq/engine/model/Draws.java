@@ -4,8 +4,9 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * Seeded values of the size that trained models have: matrices with Student's heavy tails and a few loud input
- * channels, norms around one, biases that matter. A tensor's values depend on the seed, its name and its shape alone.
+ * Seeded values of the size that trained models have: matrices with Student's heavy tails and a few
+ * loud input channels, norms around one, biases that matter. A tensor's values depend on the seed,
+ * its name and its shape alone.
  */
 final class Draws {
   private static final int DEGREES_OF_FREEDOM = 6;
@@ -15,7 +16,9 @@ final class Draws {
   private final long seed;
   private final boolean normsAroundZero;
 
-  /** @param normsAroundZero whether the model multiplies by 1 + w */
+  /**
+   * @param normsAroundZero whether the model multiplies by 1 + w
+   */
   Draws(long seed, boolean normsAroundZero) {
     this.seed = seed;
     this.normsAroundZero = normsAroundZero;
@@ -35,7 +38,10 @@ final class Draws {
     if (name.contains("norm") || name.contains("LayerNorm") || name.contains("ln_")) {
       return gaussian(random, count, normsAroundZero ? 0 : 1, 0.15);
     }
-    if (shape.size() < 2 || name.contains("embed") || name.contains("wte") || name.contains("wpe")) {
+    if (shape.size() < 2
+        || name.contains("embed")
+        || name.contains("wte")
+        || name.contains("wpe")) {
       return gaussian(random, count, 0, 1);
     }
     int in = transposed ? shape.get(shape.size() - 2) : shape.getLast();
@@ -47,7 +53,9 @@ final class Draws {
     return matrix(new Random(seed * 31 + name.hashCode()), count, in, 1);
   }
 
-  /** @param stride elements from an input channel to the next */
+  /**
+   * @param stride elements from an input channel to the next
+   */
   private static double[] matrix(Random random, int count, int in, int stride) {
     double[] values = new double[count];
     for (int i = 0; i < count; i++) {

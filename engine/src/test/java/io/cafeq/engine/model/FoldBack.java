@@ -8,8 +8,8 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * Compares a result as it runs, codes with transforms undone online, with the dense checkpoint that was exported from
- * it.
+ * Compares a result as it runs, codes with transforms undone online, with the dense checkpoint that
+ * was exported from it.
  *
  * @param distance as {@link Trace#distance}
  * @param online matrices that were reached through codes
@@ -17,7 +17,8 @@ import java.util.TreeSet;
  * @param coupled those of them that are a factor of a pair, at least in part
  * @param kept tensors of the matrices that the result did not quantize
  */
-public record FoldBack(double distance, int online, int transformed, int coupled, SortedSet<String> kept) {
+public record FoldBack(
+    double distance, int online, int transformed, int coupled, SortedSet<String> kept) {
   /** Norms, biases, embeddings and routers are the export's in both. */
   public static FoldBack compare(Path result, Path export, int... tokens) {
     JsonNode config;
@@ -27,7 +28,8 @@ public record FoldBack(double distance, int online, int transformed, int coupled
     Model dense = Model.of(config, StoredTensors.read(export));
     Map<OnlineProducts.Key, OnlineProducts.Transformed> matrices = ResultMatrices.read(result);
     Model online =
-        Model.of(config, dense.weights(), new OnlineProducts(matrices, Products.dense(dense.weights())));
+        Model.of(
+            config, dense.weights(), new OnlineProducts(matrices, Products.dense(dense.weights())));
     SortedSet<String> kept = new TreeSet<>();
     int transformed = 0;
     int coupled = 0;
@@ -42,7 +44,8 @@ public record FoldBack(double distance, int online, int transformed, int coupled
         coupled += matrix.isCoupled() ? 1 : 0;
       }
     }
-    double distance = ForwardPass.of(online).run(tokens).distance(ForwardPass.of(dense).run(tokens));
+    double distance =
+        ForwardPass.of(online).run(tokens).distance(ForwardPass.of(dense).run(tokens));
     return new FoldBack(distance, used, transformed, coupled, kept);
   }
 }

@@ -1,8 +1,9 @@
 package io.cafeq.engine.model;
 
 /**
- * A model's layers in double, written from its published definition: embedding, every attention and feed-forward part,
- * the last norm. Later tokens do not change the states of earlier ones, but for encoders.
+ * A model's layers in double, written from its published definition: embedding, every attention and
+ * feed-forward part, the last norm. Later tokens do not change the states of earlier ones, but for
+ * encoders.
  */
 @FunctionalInterface
 public interface ForwardPass {

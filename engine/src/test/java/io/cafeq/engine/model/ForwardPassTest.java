@@ -9,7 +9,9 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 class ForwardPassTest {
   private static final Set<String> ENCODERS = Set.of("bert", "roberta", "distilbert");
-  private static final int[] TOKENS = {3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40};
+  private static final int[] TOKENS = {
+    3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40
+  };
 
   /** Twenty tokens, so that windows and chunks of sixteen end somewhere. */
   @ParameterizedTest

@@ -18,17 +18,39 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Transforms without quantization change no output of any layer of any family. */
 class FunctionPreservationTest {
-  private static final int[] TOKENS = {3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40};
-  private static final double SAME = 1e-10;
-  private static final Products NONE = (matrix, x) -> {
-    throw new IllegalStateException(matrix + " has not been transformed");
+  private static final int[] TOKENS = {
+    3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40
   };
+  private static final double SAME = 1e-10;
+  private static final Products NONE =
+      (matrix, x) -> {
+        throw new IllegalStateException(matrix + " has not been transformed");
+      };
   private static final Set<String> VALUE_BIASES =
-      Set.of("qwen2", "qwen2_moe", "gpt2", "gpt_neox", "bert", "roberta", "distilbert", "gpt_oss", "gpt_oss_dense");
-  /** Models with learned positions, with layers without any, or with heads that turn in part only. */
+      Set.of(
+          "qwen2",
+          "qwen2_moe",
+          "gpt2",
+          "gpt_neox",
+          "bert",
+          "roberta",
+          "distilbert",
+          "gpt_oss",
+          "gpt_oss_dense");
+
+  /**
+   * Models with learned positions, with layers without any, or with heads that turn in part only.
+   */
   private static final Set<String> QUERY_KEY =
-      Set.of("gpt2", "bert", "roberta", "distilbert", "llama4",
-          "deepseek_v2", "deepseek_v3", "deepseek_v3_dense");
+      Set.of(
+          "gpt2",
+          "bert",
+          "roberta",
+          "distilbert",
+          "llama4",
+          "deepseek_v2",
+          "deepseek_v3",
+          "deepseek_v3_dense");
 
   @ParameterizedTest
   @FieldSource("io.cafeq.engine.model.Miniature#NAMES")
@@ -37,16 +59,21 @@ class FunctionPreservationTest {
     Trace expected = ForwardPass.of(miniature.model()).run(TOKENS);
     Map<String, MatrixUse> uses = MatrixUses.of(miniature.model(), TOKENS).byTensor();
     List<Coupling> couplings = couplings(name);
-    Stream<Coupling> pairs = couplings.stream().filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT);
-    assertThat(pairs.map(Coupling::right)).as("a pair for each layer")
-        .doesNotHaveDuplicates().hasSize(expected.attention().size());
+    Stream<Coupling> pairs =
+        couplings.stream().filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT);
+    assertThat(pairs.map(Coupling::right))
+        .as("a pair for each layer")
+        .doesNotHaveDuplicates()
+        .hasSize(expected.attention().size());
 
-    Weights moved = CoupledWeights.of(miniature.weights(), uses, couplings, CoupledWeights.Biases.FOLLOW, 11);
+    Weights moved =
+        CoupledWeights.of(miniature.weights(), uses, couplings, CoupledWeights.Biases.FOLLOW, 11);
     for (Coupling coupling : couplings) {
       assertThat(difference(moved, miniature.weights(), coupling.left())).isGreaterThan(0.1);
       assertThat(difference(moved, miniature.weights(), coupling.right())).isGreaterThan(0.1);
     }
-    assertThat(ForwardPass.of(Model.of(miniature.config(), moved)).run(TOKENS).distance(expected)).isLessThan(SAME);
+    assertThat(ForwardPass.of(Model.of(miniature.config(), moved)).run(TOKENS).distance(expected))
+        .isLessThan(SAME);
   }
 
   @ParameterizedTest
@@ -56,8 +83,10 @@ class FunctionPreservationTest {
     Trace expected = ForwardPass.of(miniature.model()).run(TOKENS);
     Map<String, MatrixUse> uses = MatrixUses.of(miniature.model(), TOKENS).byTensor();
     Weights moved =
-        CoupledWeights.of(miniature.weights(), uses, couplings(name), CoupledWeights.Biases.STAY, 11);
-    double distance = ForwardPass.of(Model.of(miniature.config(), moved)).run(TOKENS).distance(expected);
+        CoupledWeights.of(
+            miniature.weights(), uses, couplings(name), CoupledWeights.Biases.STAY, 11);
+    double distance =
+        ForwardPass.of(Model.of(miniature.config(), moved)).run(TOKENS).distance(expected);
     if (VALUE_BIASES.contains(name)) {
       assertThat(distance).isGreaterThan(1e-3);
     } else {
@@ -73,12 +102,16 @@ class FunctionPreservationTest {
     Trace expected = ForwardPass.of(miniature.model()).run(TOKENS);
     Map<String, MatrixUse> uses = MatrixUses.of(miniature.model(), TOKENS).byTensor();
     for (Coupling coupling : couplings(name)) {
-      Weights moved = CoupledWeights.of(
-          miniature.weights(), uses, List.of(coupling), CoupledWeights.Biases.FOLLOW, 11);
-      Weights half = moved.with(Map.of(coupling.right(), miniature.weights().get(coupling.right())));
+      Weights moved =
+          CoupledWeights.of(
+              miniature.weights(), uses, List.of(coupling), CoupledWeights.Biases.FOLLOW, 11);
+      Weights half =
+          moved.with(Map.of(coupling.right(), miniature.weights().get(coupling.right())));
       if (!coupling.left().equals(coupling.right())) {
-        assertThat(ForwardPass.of(Model.of(miniature.config(), half)).run(TOKENS).distance(expected))
-            .as("%s", coupling.left()).isGreaterThan(1e-3);
+        assertThat(
+                ForwardPass.of(Model.of(miniature.config(), half)).run(TOKENS).distance(expected))
+            .as("%s", coupling.left())
+            .isGreaterThan(1e-3);
       }
     }
   }
@@ -86,7 +119,9 @@ class FunctionPreservationTest {
   @ParameterizedTest
   @FieldSource("io.cafeq.engine.model.Miniature#NAMES")
   void queriesAndKeysAreCoupledWhereNoPositionStandsBetween(String name) {
-    assertThat(couplings(name).stream().anyMatch(coupling -> coupling.kind() == Coupling.Kind.QUERY_KEY))
+    assertThat(
+            couplings(name).stream()
+                .anyMatch(coupling -> coupling.kind() == Coupling.Kind.QUERY_KEY))
         .isEqualTo(QUERY_KEY.contains(name));
   }
 
@@ -106,7 +141,8 @@ class FunctionPreservationTest {
       double[][] rows = use.toRows(miniature.weights().get(use.tensor()));
       matrices.put(OnlineProducts.Key.of(use), OnlineProducts.transform(rows, side, 24, 5));
     }
-    Model online = Model.of(miniature.config(), miniature.weights(), new OnlineProducts(matrices, NONE));
+    Model online =
+        Model.of(miniature.config(), miniature.weights(), new OnlineProducts(matrices, NONE));
     assertThat(ForwardPass.of(online).run(TOKENS).distance(expected)).isLessThan(SAME);
   }
 

@@ -12,7 +12,8 @@ record Gpt2Pass(Model model) implements ForwardPass {
     double epsilon = settings.number("layer_norm_epsilon", 1e-5);
     int hidden = settings.integer("n_embd");
     int heads = settings.integer("n_head");
-    Activation activation = Activation.named(settings.text("activation_function").orElse("gelu_new"));
+    Activation activation =
+        Activation.named(settings.text("activation_function").orElse("gelu_new"));
     double[][] states = model.embed(prefix + "wte.weight", tokens);
     for (int position = 0; position < tokens.length; position++) {
       Model.add(states[position], model.weights().get(prefix + "wpe.weight").row(position));
@@ -25,14 +26,16 @@ record Gpt2Pass(Model model) implements ForwardPass {
       String name = prefix + "h." + layer + ".";
       double[][] stacked =
           model.conv1d(name + "attn.c_attn", Norms.layer(model, name + "ln_1", epsilon, states));
-      double[][] attended = attend.apply(
-          GroupedAttention.columns(stacked, 0, hidden),
-          GroupedAttention.columns(stacked, hidden, 2 * hidden),
-          GroupedAttention.columns(stacked, 2 * hidden, 3 * hidden));
+      double[][] attended =
+          attend.apply(
+              GroupedAttention.columns(stacked, 0, hidden),
+              GroupedAttention.columns(stacked, hidden, 2 * hidden),
+              GroupedAttention.columns(stacked, 2 * hidden, 3 * hidden));
       double[][] first = model.conv1d(name + "attn.c_proj", attended);
       attention.add(first);
       states = Model.sum(states, first);
-      double[][] inner = model.conv1d(name + "mlp.c_fc", Norms.layer(model, name + "ln_2", epsilon, states));
+      double[][] inner =
+          model.conv1d(name + "mlp.c_fc", Norms.layer(model, name + "ln_2", epsilon, states));
       double[][] second = model.conv1d(name + "mlp.c_proj", activated(activation, inner));
       feedForward.add(second);
       states = Model.sum(states, second);

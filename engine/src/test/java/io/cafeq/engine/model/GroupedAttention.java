@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.function.IntFunction;
 
 /**
- * Attention with separate q, k and v, or with the three stacked in {@code qkv_proj}, and grouped key-value heads.
- * Biases and sinks take part where the checkpoint has them.
+ * Attention with separate q, k and v, or with the three stacked in {@code qkv_proj}, and grouped
+ * key-value heads. Biases and sinks take part where the checkpoint has them.
  *
  * @param module the name before ".q_proj", with %d for the layer
  */
@@ -16,7 +16,8 @@ record GroupedAttention(
     double scale,
     double softcap,
     Placing placing,
-    IntFunction<Attend.Visibility> visible) implements Block {
+    IntFunction<Attend.Visibility> visible)
+    implements Block {
 
   /** Query heads, key-value heads, channels of each. */
   record Heads(int query, int keyValue, int size) {
@@ -53,8 +54,14 @@ record GroupedAttention(
     }
     double[][] placedQueries = placed(layer, q, true);
     double[][] placedKeys = placed(layer, k, false);
-    Attend attend = new Attend(sizes.query(), sizes.keyValue(), scale, visible.apply(layer), softcap,
-        model.weights().find(name + ".sinks").map(DoubleTensor::values).orElse(null));
+    Attend attend =
+        new Attend(
+            sizes.query(),
+            sizes.keyValue(),
+            scale,
+            visible.apply(layer),
+            softcap,
+            model.weights().find(name + ".sinks").map(DoubleTensor::values).orElse(null));
     return model.linear(name + ".o_proj", attend.apply(placedQueries, placedKeys, v));
   }
 

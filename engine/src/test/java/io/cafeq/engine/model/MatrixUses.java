@@ -8,8 +8,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * The matrices that a forward pass multiplies by: those that may be quantized. Routers and embeddings are not among
- * them.
+ * The matrices that a forward pass multiplies by: those that may be quantized. Routers and
+ * embeddings are not among them.
  */
 public final class MatrixUses {
   private final SortedSet<MatrixUse> uses =
@@ -20,11 +20,13 @@ public final class MatrixUses {
   /** Those that the model uses for the tokens; experts that no token chose are missing. */
   public static MatrixUses of(Model model, int... tokens) {
     MatrixUses uses = new MatrixUses();
-    Products recorded = (matrix, x) -> {
-      uses.uses.add(matrix);
-      return model.products().apply(matrix, x);
-    };
-    ForwardPass.of(new Model(model.settings(), model.type(), model.weights(), recorded)).run(tokens);
+    Products recorded =
+        (matrix, x) -> {
+          uses.uses.add(matrix);
+          return model.products().apply(matrix, x);
+        };
+    ForwardPass.of(new Model(model.settings(), model.type(), model.weights(), recorded))
+        .run(tokens);
     return uses;
   }
 

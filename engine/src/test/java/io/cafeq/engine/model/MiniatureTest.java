@@ -26,10 +26,12 @@ class MiniatureTest {
       miniature.write(written, spread);
       Weights read = StoredTensors.read(written);
       assertThat(read.tensors().keySet()).isEqualTo(miniature.weights().tensors().keySet());
-      read.tensors().forEach((tensor, values) -> {
-        assertThat(values.shape()).isEqualTo(miniature.weights().get(tensor).shape());
-        assertThat(values.values()).isEqualTo(miniature.weights().get(tensor).values());
-      });
+      read.tensors()
+          .forEach(
+              (tensor, values) -> {
+                assertThat(values.shape()).isEqualTo(miniature.weights().get(tensor).shape());
+                assertThat(values.values()).isEqualTo(miniature.weights().get(tensor).values());
+              });
     }
   }
 
@@ -44,10 +46,14 @@ class MiniatureTest {
     }
     assertThat(files).hasSize(5);
     for (Path file : files) {
-      assertThat(Files.mismatch(folder.resolve("a").resolve(file), folder.resolve("b").resolve(file))).isEqualTo(-1);
+      assertThat(
+              Files.mismatch(folder.resolve("a").resolve(file), folder.resolve("b").resolve(file)))
+          .isEqualTo(-1);
     }
     Path first = Path.of("model-00001-of-00003.safetensors");
-    assertThat(Files.mismatch(folder.resolve("a").resolve(first), folder.resolve("c").resolve(first))).isNotNegative();
+    assertThat(
+            Files.mismatch(folder.resolve("a").resolve(first), folder.resolve("c").resolve(first)))
+        .isNotNegative();
   }
 
   @Test
@@ -57,10 +63,14 @@ class MiniatureTest {
     try (Checkpoint deepseek = Checkpoint.open(folder.resolve("deepseek"));
         Checkpoint qwen2 = Checkpoint.open(folder.resolve("qwen2"))) {
       String attention = "model.layers.0.self_attn.";
-      assertThat(Stream.of("kv_b_proj.weight", "o_proj.weight", "kv_b_proj.weight_scale_inv")
-          .map(name -> deepseek.tensor(attention + name).orElseThrow().file())).doesNotHaveDuplicates();
-      assertThat(Stream.of("v_proj.weight", "o_proj.weight")
-          .map(name -> qwen2.tensor(attention + name).orElseThrow().file())).doesNotHaveDuplicates();
+      assertThat(
+              Stream.of("kv_b_proj.weight", "o_proj.weight", "kv_b_proj.weight_scale_inv")
+                  .map(name -> deepseek.tensor(attention + name).orElseThrow().file()))
+          .doesNotHaveDuplicates();
+      assertThat(
+              Stream.of("v_proj.weight", "o_proj.weight")
+                  .map(name -> qwen2.tensor(attention + name).orElseThrow().file()))
+          .doesNotHaveDuplicates();
     }
   }
 
@@ -68,26 +78,38 @@ class MiniatureTest {
   @EnumSource(Packing.class)
   void packedNumbersComeBackNearly(Packing packing) {
     double[] values = new Draws(5, false).rows("w", 576 * 96, 96);
-    double[] back = switch (packing) {
-      case TILED -> PackedFloats.fromTiled(PackedFloats.tiled(values, 576, 96), 96);
-      case MICRO_SCALED -> PackedFloats.fromMicroScaled(PackedFloats.microScaled(values));
-    };
+    double[] back =
+        switch (packing) {
+          case TILED -> PackedFloats.fromTiled(PackedFloats.tiled(values, 576, 96), 96);
+          case MICRO_SCALED -> PackedFloats.fromMicroScaled(PackedFloats.microScaled(values));
+        };
     double error = Trace.distance(new double[][] {back}, new double[][] {values});
     assertThat(error).isLessThan(packing == Packing.TILED ? 0.03 : 0.15).isGreaterThan(0.001);
-    assertThat(packing == Packing.TILED ? PackedFloats.tiled(values, 576, 96).scales() : new byte[20]).hasSize(20);
+    assertThat(
+            packing == Packing.TILED ? PackedFloats.tiled(values, 576, 96).scales() : new byte[20])
+        .hasSize(20);
   }
 
-  private enum Packing { TILED, MICRO_SCALED }
+  private enum Packing {
+    TILED,
+    MICRO_SCALED
+  }
 
   @Test
   void knownCodesOfEightAndFourBits() {
-    assertThat(new double[] {
-        NumberCodec.fromE4m3((byte) 0x7E), NumberCodec.fromE4m3((byte) 0x01), NumberCodec.fromE4m3((byte) 0xB8)})
+    assertThat(
+            new double[] {
+              NumberCodec.fromE4m3((byte) 0x7E),
+              NumberCodec.fromE4m3((byte) 0x01),
+              NumberCodec.fromE4m3((byte) 0xB8)
+            })
         .containsExactly(448, 0x1p-9, -1);
     byte[] codes = new byte[16];
     codes[0] = (byte) 0xA7;
     codes[15] = (byte) 0x0F;
-    double[] values = PackedFloats.fromMicroScaled(new PackedFloats.Packed(codes, new byte[] {(byte) 128}));
-    assertThat(new double[] {values[0], values[1], values[30], values[31]}).containsExactly(12, -2, -12, 0);
+    double[] values =
+        PackedFloats.fromMicroScaled(new PackedFloats.Packed(codes, new byte[] {(byte) 128}));
+    assertThat(new double[] {values[0], values[1], values[30], values[31]})
+        .containsExactly(12, -2, -12, 0);
   }
 }

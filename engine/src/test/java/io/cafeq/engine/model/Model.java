@@ -9,15 +9,22 @@ public record Model(Settings settings, String type, Weights weights, Products pr
     return of(config, weights, Products.dense(weights));
   }
 
-  /** A model whose matrices are reached through {@code products}; norms, biases and routers are the stored ones. */
+  /**
+   * A model whose matrices are reached through {@code products}; norms, biases and routers are the
+   * stored ones.
+   */
   public static Model of(JsonNode config, Weights weights, Products products) {
-    String type = config.path("model_type").asText().isEmpty()
-        ? config.path("text_config").path("model_type").asText()
-        : config.path("model_type").asText();
+    String type =
+        config.path("model_type").asText().isEmpty()
+            ? config.path("text_config").path("model_type").asText()
+            : config.path("model_type").asText();
     return new Model(Settings.of(config), type, weights, products);
   }
 
-  /** y = W x + b by {@code module.weight} as [out, in], and by {@code module.bias} where there is one. */
+  /**
+   * y = W x + b by {@code module.weight} as [out, in], and by {@code module.bias} where there is
+   * one.
+   */
   double[][] linear(String module, double[][] states) {
     return product(new MatrixUse(module + ".weight", 0, false), module + ".bias", states);
   }

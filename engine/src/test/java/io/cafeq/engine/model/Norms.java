@@ -23,8 +23,8 @@ final class Norms {
   }
 
   /**
-   * (x - mean) / sqrt(variance + epsilon) w + b, with the tensors {@code module.weight} and {@code module.bias}, which
-   * old checkpoints call gamma and beta.
+   * (x - mean) / sqrt(variance + epsilon) w + b, with the tensors {@code module.weight} and {@code
+   * module.bias}, which old checkpoints call gamma and beta.
    */
   static double[][] layer(Model model, String module, double epsilon, double[][] states) {
     boolean old = model.weights().has(module + ".gamma");

@@ -4,16 +4,21 @@ import io.cafeq.engine.checkpoint.Dtype;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** Numbers as files hold them, rounded to the nearest and of equals to the even one. Elements are little-endian. */
+/**
+ * Numbers as files hold them, rounded to the nearest and of equals to the even one. Elements are
+ * little-endian.
+ */
 final class NumberCodec {
   /** Of 8-bit floats. */
   private static final int LARGEST_CODE = 126;
+
   private static final int SMALLEST_EXPONENT = -6;
 
   private NumberCodec() {}
 
   static byte[] encode(Dtype dtype, double[] values) {
-    ByteBuffer bytes = ByteBuffer.allocate(values.length * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     for (double value : values) {
       switch (dtype) {
         case F32 -> bytes.putFloat((float) value);
@@ -32,15 +37,16 @@ final class NumberCodec {
     ByteBuffer bytes = ByteBuffer.wrap(encoded).order(ByteOrder.LITTLE_ENDIAN);
     double[] values = new double[encoded.length / dtype.bytes()];
     for (int i = 0; i < values.length; i++) {
-      values[i] = switch (dtype) {
-        case F32 -> bytes.getFloat();
-        case F16 -> Float.float16ToFloat(bytes.getShort());
-        case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
-        case F8_E4M3 -> fromE4m3(bytes.get());
-        case U8, BOOL -> bytes.get() & 0xFF;
-        case F64, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16 ->
-            throw new IllegalArgumentException("no miniature has " + dtype);
-      };
+      values[i] =
+          switch (dtype) {
+            case F32 -> bytes.getFloat();
+            case F16 -> Float.float16ToFloat(bytes.getShort());
+            case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
+            case F8_E4M3 -> fromE4m3(bytes.get());
+            case U8, BOOL -> bytes.get() & 0xFF;
+            case F64, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16 ->
+                throw new IllegalArgumentException("no miniature has " + dtype);
+          };
     }
     return values;
   }
@@ -51,7 +57,8 @@ final class NumberCodec {
   }
 
   /**
-   * A sign, four bits of exponent with bias 7, three of mantissa; no infinity, and NaN where all other bits are set.
+   * A sign, four bits of exponent with bias 7, three of mantissa; no infinity, and NaN where all
+   * other bits are set.
    */
   static double fromE4m3(byte code) {
     int exponent = code >> 3 & 0xF;

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Products as they run from a result: by what is stored, with the transforms undone beside it. Output side: y = P (Q
- * x) for the rows of each block; input side: y = Q^T (P^T x), where Q^T is
+ * Products as they run from a result: by what is stored, with the transforms undone beside it.
+ * Output side: y = P (Q x) for the rows of each block; input side: y = Q^T (P^T x), where Q^T is
  * what lies in the file.
  */
 final class OnlineProducts implements Products {
@@ -71,7 +71,8 @@ final class OnlineProducts implements Products {
         done += section.rows();
       }
       if (done != rows.length) {
-        throw new IllegalStateException("sections of " + done + " rows do not cover " + rows.length);
+        throw new IllegalStateException(
+            "sections of " + done + " rows do not cover " + rows.length);
       }
       return y;
     }
@@ -87,7 +88,9 @@ final class OnlineProducts implements Products {
   private final Map<Key, Transformed> matrices;
   private final Products others;
 
-  /** @param others multiplies by the matrices that are not in the map */
+  /**
+   * @param others multiplies by the matrices that are not in the map
+   */
   OnlineProducts(Map<Key, Transformed> matrices, Products others) {
     this.matrices = Map.copyOf(matrices);
     this.others = others;
@@ -100,7 +103,8 @@ final class OnlineProducts implements Products {
   }
 
   /**
-   * V = M W_b for blocks of k channels and a smaller last one, M random; all matrices of one width share those of x.
+   * V = M W_b for blocks of k channels and a smaller last one, M random; all matrices of one width
+   * share those of x.
    */
   static Transformed transform(double[][] weights, Side side, int k, long seed) {
     double[][] stored = side == Side.OUTPUT ? weights : RandomMap.transposed(weights);

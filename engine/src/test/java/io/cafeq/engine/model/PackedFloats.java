@@ -15,7 +15,10 @@ final class PackedFloats {
 
   private PackedFloats() {}
 
-  /** 8-bit floats [rows, columns], and a 32-bit float for each tile of 128 x 128, the last ones smaller. */
+  /**
+   * 8-bit floats [rows, columns], and a 32-bit float for each tile of 128 x 128, the last ones
+   * smaller.
+   */
   static Packed tiled(double[] matrix, int rows, int columns) {
     int across = tiles(columns);
     double[] scales = new double[tiles(rows) * across];

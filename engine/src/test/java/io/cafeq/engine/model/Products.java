@@ -11,7 +11,8 @@ public interface Products {
       DoubleTensor stored = weights.get(matrix.tensor());
       int rows = matrix.rows(stored);
       if (matrix.columns(stored) != x.length) {
-        throw new IllegalArgumentException(matrix + " of shape " + stored.shape() + " meets " + x.length + " channels");
+        throw new IllegalArgumentException(
+            matrix + " of shape " + stored.shape() + " meets " + x.length + " channels");
       }
       int perRow = matrix.transposed() ? 1 : x.length;
       int perColumn = matrix.transposed() ? rows : 1;

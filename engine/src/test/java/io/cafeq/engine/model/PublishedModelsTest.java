@@ -27,34 +27,54 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The forward passes agree with those that are in use. {@code families/last-states.txt} holds what transformers 4.57.1
- * computes in double (rotary embeddings and some routers in float) for the miniatures with seed 1: name, or
- * name+variant; the norm of the last token's final state; its first five channels.
+ * The forward passes agree with those that are in use. {@code families/last-states.txt} holds what
+ * transformers 4.57.1 computes in double (rotary embeddings and some routers in float) for the
+ * miniatures with seed 1: name, or name+variant; the norm of the last token's final state; its
+ * first five channels.
  */
 class PublishedModelsTest {
-  private static final int[] TOKENS = {3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40};
+  private static final int[] TOKENS = {
+    3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32, 38, 46, 26, 43, 38, 32, 7, 40
+  };
 
   /** What a variant changes in config.json, or in its text_config. */
-  private static final Map<String, String> VARIANTS = Map.of(
-      "llama3", """
-          {"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-           "original_max_position_embeddings": 64}}""",
-      "linear", """
-          {"rope_scaling": {"rope_type": "linear", "factor": 8.0}}""",
-      "yarn", """
-          {"rope_scaling": {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
-           "original_max_position_embeddings": 4096}, "rope_theta": 150000.0, "max_position_embeddings": 131072}""",
-      "yarn-latent", """
-          {"rope_scaling": {"type": "yarn", "factor": 40.0, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0,
-           "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096}, "max_position_embeddings": 163840}""",
-      "groups", """
-          {"n_group": 2, "topk_group": 1}""",
-      "temperature", """
-          {"attn_temperature_tuning": true, "floor_scale": 4}""",
-      "serial", """
-          {"use_parallel_residual": false}""",
-      "window", """
-          {"sliding_window": 8}""");
+  private static final Map<String, String> VARIANTS =
+      Map.of(
+          "llama3",
+              """
+              {"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+               "original_max_position_embeddings": 64}}\
+              """,
+          "linear",
+              """
+              {"rope_scaling": {"rope_type": "linear", "factor": 8.0}}\
+              """,
+          "yarn",
+              """
+              {"rope_scaling": {"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
+               "original_max_position_embeddings": 4096}, "rope_theta": 150000.0, "max_position_embeddings": 131072}\
+              """,
+          "yarn-latent",
+              """
+              {"rope_scaling": {"type": "yarn", "factor": 40.0, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0,
+               "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096}, "max_position_embeddings": 163840}\
+              """,
+          "groups",
+              """
+              {"n_group": 2, "topk_group": 1}\
+              """,
+          "temperature",
+              """
+              {"attn_temperature_tuning": true, "floor_scale": 4}\
+              """,
+          "serial",
+              """
+              {"use_parallel_residual": false}\
+              """,
+          "window",
+              """
+              {"sliding_window": 8}\
+              """);
 
   static Stream<String> names() throws IOException {
     return golden().keySet().stream();
@@ -82,20 +102,28 @@ class PublishedModelsTest {
   /** Figures of the project's independent perplexity script, in double. */
   @Test
   void aTrainedModelsLastState() {
-    Optional<Path> folder = Stream.iterate(Path.of("").toAbsolutePath(), path -> path != null, Path::getParent)
-        .map(path -> path.resolve("shared/data/tinystories-656k"))
-        .filter(Files::isDirectory)
-        .findFirst();
+    Optional<Path> folder =
+        Stream.iterate(Path.of("").toAbsolutePath(), path -> path != null, Path::getParent)
+            .map(path -> path.resolve("shared/data/tinystories-656k"))
+            .filter(Files::isDirectory)
+            .findFirst();
     assumeTrue(folder.isPresent(), "no shared/data/tinystories-656k beside the repository");
     try (Checkpoint checkpoint = Checkpoint.open(folder.get())) {
-      SortedMap<String, DoubleTensor> tensors = new TreeMap<>(StoredTensors.read(folder.get()).tensors());
-      checkpoint.aliases().forEach((alias, stored) -> tensors.put(alias, Objects.requireNonNull(tensors.get(stored))));
+      SortedMap<String, DoubleTensor> tensors =
+          new TreeMap<>(StoredTensors.read(folder.get()).tensors());
+      checkpoint
+          .aliases()
+          .forEach(
+              (alias, stored) -> tensors.put(alias, Objects.requireNonNull(tensors.get(stored))));
       if (!tensors.containsKey("model.embed_tokens.weight")) {
-        tensors.put("model.embed_tokens.weight", Objects.requireNonNull(tensors.get("lm_head.weight")));
+        tensors.put(
+            "model.embed_tokens.weight", Objects.requireNonNull(tensors.get("lm_head.weight")));
       }
-      double[][] hidden = ForwardPass.of(Model.of(checkpoint.config(), new Weights(tensors))).run(TOKENS).hidden();
+      double[][] hidden =
+          ForwardPass.of(Model.of(checkpoint.config(), new Weights(tensors))).run(TOKENS).hidden();
       assertThat(Arrays.copyOf(hidden[TOKENS.length - 1], 5))
-          .containsExactly(new double[] {-0.102361, 1.290706, 0.582093, 0.697904, -0.134527}, within(1e-5));
+          .containsExactly(
+              new double[] {-0.102361, 1.290706, 0.582093, 0.697904, -0.134527}, within(1e-5));
     }
   }
 
@@ -112,10 +140,17 @@ class PublishedModelsTest {
 
   private static Map<String, double[]> golden() throws IOException {
     Map<String, double[]> golden = new LinkedHashMap<>();
-    try (InputStream stream = PublishedModelsTest.class.getResourceAsStream("/families/last-states.txt")) {
-      String text = new String(Objects.requireNonNull(stream).readAllBytes(), StandardCharsets.UTF_8);
-      text.lines().map(line -> line.split(" ")).forEach(parts ->
-          golden.put(parts[0], Arrays.stream(parts).skip(1).mapToDouble(Double::parseDouble).toArray()));
+    try (InputStream stream =
+        PublishedModelsTest.class.getResourceAsStream("/families/last-states.txt")) {
+      String text =
+          new String(Objects.requireNonNull(stream).readAllBytes(), StandardCharsets.UTF_8);
+      text.lines()
+          .map(line -> line.split(" "))
+          .forEach(
+              parts ->
+                  golden.put(
+                      parts[0],
+                      Arrays.stream(parts).skip(1).mapToDouble(Double::parseDouble).toArray()));
     }
     return golden;
   }

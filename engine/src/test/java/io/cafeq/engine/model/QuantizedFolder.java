@@ -41,13 +41,18 @@ public final class QuantizedFolder {
   }
 
   /** With plain rounding measured also where the result does not need it, or without. */
-  public static void make(Path source, Path target, Map<String, String> recipeKeys, boolean baselines) {
+  public static void make(
+      Path source, Path target, Map<String, String> recipeKeys, boolean baselines) {
     make(source, target, recipeKeys, baselines, InputStatistics.NONE);
   }
 
   /** The same with what is known of the inputs. */
   public static void make(
-      Path source, Path target, Map<String, String> recipeKeys, boolean baselines, InputStatistics statistics) {
+      Path source,
+      Path target,
+      Map<String, String> recipeKeys,
+      boolean baselines,
+      InputStatistics statistics) {
     Recipe recipe = Recipe.of(recipeKeys);
     StopFlag stop = new StopFlag();
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
@@ -56,7 +61,12 @@ public final class QuantizedFolder {
         OutputFolder folder = OutputFolder.open(target, checkpoint.folder());
         ComputeLane lane = backend.openLane();
         UnitQuantizer quantizer =
-            new UnitQuantizer(checkpoint, job, backend, lane, statistics,
+            new UnitQuantizer(
+                checkpoint,
+                job,
+                backend,
+                lane,
+                statistics,
                 new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
       Plan plan = Planner.plan(checkpoint, recipe);
       SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());
@@ -67,13 +77,15 @@ public final class QuantizedFolder {
         receipts.add(quantizer.quantize(unit, folder.root(), stop, Progress.NONE));
       }
       List<SideFile> copied = sideFiles.copyTo(folder.root(), stop);
-      Manifests.of(checkpoint, plan, recipe.canonical(), identity, receipts, copied).write(folder.root());
+      Manifests.of(checkpoint, plan, recipe.canonical(), identity, receipts, copied)
+          .write(folder.root());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private static ResultIdentity identity(Checkpoint checkpoint, Plan plan, Recipe recipe, List<SideFile> sideFiles)
+  private static ResultIdentity identity(
+      Checkpoint checkpoint, Plan plan, Recipe recipe, List<SideFile> sideFiles)
       throws IOException {
     List<ResultIdentity.Shard> shards = new ArrayList<>();
     for (Path shard : checkpoint.shards()) {
@@ -83,7 +95,12 @@ public final class QuantizedFolder {
     for (Unit unit : plan.units()) {
       units.put(unit.id(), unit.tensors().stream().map(PlannedTensor::name).toList());
     }
-    return new ResultIdentity(JobIdentity.ALGORITHM_VERSION, new ObjectMapper().readTree(recipe.canonical()),
-        recipe.hash(), shards, sideFiles, units);
+    return new ResultIdentity(
+        JobIdentity.ALGORITHM_VERSION,
+        new ObjectMapper().readTree(recipe.canonical()),
+        recipe.hash(),
+        shards,
+        sideFiles,
+        units);
   }
 }

@@ -3,8 +3,8 @@ package io.cafeq.engine.model;
 import java.util.Random;
 
 /**
- * A random invertible matrix [size, size] with a known inverse: rotation, then factors between 1/2 and 2, then another
- * rotation. Its condition number is at most 4.
+ * A random invertible matrix [size, size] with a known inverse: rotation, then factors between 1/2
+ * and 2, then another rotation. Its condition number is at most 4.
  */
 record RandomMap(double[][] forward, double[][] inverse) {
   static RandomMap of(int size, long seed) {
@@ -29,7 +29,10 @@ record RandomMap(double[][] forward, double[][] inverse) {
     return forward.length;
   }
 
-  /** Rows that are orthogonal and of length one: each is drawn, then freed of those before it, twice for exactness. */
+  /**
+   * Rows that are orthogonal and of length one: each is drawn, then freed of those before it, twice
+   * for exactness.
+   */
   private static double[][] rotation(int size, Random random) {
     double[][] rows = new double[size][size];
     for (int row = 0; row < size; row++) {

@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The quantized matrices of a result folder as its files hold them: values of the codes, and the transforms beside
- * them.
+ * The quantized matrices of a result folder as its files hold them: values of the codes, and the
+ * transforms beside them.
  */
 final class ResultMatrices {
   private final Map<OnlineProducts.Key, OnlineProducts.Transformed> matrices = new HashMap<>();
@@ -42,31 +42,44 @@ final class ResultMatrices {
   private void add(UnitFileReader reader, TensorHeader header) {
     String tensor = header.name();
     Map<Integer, List<double[]>> experts = new TreeMap<>();
-    reader.forEachSlab(tensor, slab -> {
-      try (Arena arena = Arena.ofConfined()) {
-        FloatMatrix values = FloatMatrix.allocate(arena, slab.slab().rows(), slab.slab().columns());
-        new SlabDecoder().decode(slab.slab(), 0, null, 0, values);
-        List<double[]> rows = experts.computeIfAbsent(Math.max(0, slab.expert()), expert -> new ArrayList<>());
-        for (int row = 0; row < values.rows(); row++) {
-          double[] copy = new double[values.columns()];
-          for (int i = 0; i < copy.length; i++) {
-            copy[i] = values.segment().getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * copy.length + i);
+    reader.forEachSlab(
+        tensor,
+        slab -> {
+          try (Arena arena = Arena.ofConfined()) {
+            FloatMatrix values =
+                FloatMatrix.allocate(arena, slab.slab().rows(), slab.slab().columns());
+            new SlabDecoder().decode(slab.slab(), 0, null, 0, values);
+            List<double[]> rows =
+                experts.computeIfAbsent(Math.max(0, slab.expert()), expert -> new ArrayList<>());
+            for (int row = 0; row < values.rows(); row++) {
+              double[] copy = new double[values.columns()];
+              for (int i = 0; i < copy.length; i++) {
+                copy[i] =
+                    values
+                        .segment()
+                        .getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * copy.length + i);
+              }
+              rows.add(copy);
+            }
           }
-          rows.add(copy);
-        }
-      }
-    });
-    String name = tensor.endsWith(StoredTensors.BLOCKS)
-        ? tensor.substring(0, tensor.length() - StoredTensors.BLOCKS.length())
-        : tensor;
-    experts.forEach((expert, list) -> {
-      double[][] rows = list.toArray(double[][]::new);
-      matrices.put(new OnlineProducts.Key(name, expert),
-          new OnlineProducts.Transformed(rows, sections(reader, header, expert * rows.length, rows)));
-    });
+        });
+    String name =
+        tensor.endsWith(StoredTensors.BLOCKS)
+            ? tensor.substring(0, tensor.length() - StoredTensors.BLOCKS.length())
+            : tensor;
+    experts.forEach(
+        (expert, list) -> {
+          double[][] rows = list.toArray(double[][]::new);
+          matrices.put(
+              new OnlineProducts.Key(name, expert),
+              new OnlineProducts.Transformed(
+                  rows, sections(reader, header, expert * rows.length, rows)));
+        });
   }
 
-  /** Files count rows through all experts; {@code before} is the number of those of earlier experts. */
+  /**
+   * Files count rows through all experts; {@code before} is the number of those of earlier experts.
+   */
   private static List<OnlineProducts.Section> sections(
       UnitFileReader reader, TensorHeader header, int before, double[][] rows) {
     List<OnlineProducts.Section> sections = new ArrayList<>();
@@ -77,12 +90,14 @@ final class ResultMatrices {
         TensorHeader.TransformUse use = section.coding().transform();
         boolean coupled = section.coding().coupled();
         if (use == null) {
-          sections.add(new OnlineProducts.Section(first, end - first, Side.OUTPUT, List.of(), coupled));
+          sections.add(
+              new OnlineProducts.Section(first, end - first, Side.OUTPUT, List.of(), coupled));
         } else {
-          List<OnlineProducts.Block> blocks = switch (use.side()) {
-            case OUTPUT -> blocks(reader, use.key(), before, first, end);
-            case INPUT -> blocks(reader, use.key(), 0, 0, rows[0].length);
-          };
+          List<OnlineProducts.Block> blocks =
+              switch (use.side()) {
+                case OUTPUT -> blocks(reader, use.key(), before, first, end);
+                case INPUT -> blocks(reader, use.key(), 0, 0, rows[0].length);
+              };
           sections.add(new OnlineProducts.Section(first, end - first, use.side(), blocks, coupled));
         }
       }
@@ -90,7 +105,8 @@ final class ResultMatrices {
     return sections;
   }
 
-  private static List<OnlineProducts.Block> blocks(UnitFileReader reader, String key, int before, int first, int end) {
+  private static List<OnlineProducts.Block> blocks(
+      UnitFileReader reader, String key, int before, int first, int end) {
     List<OnlineProducts.Block> blocks = new ArrayList<>();
     int channel = first;
     while (channel < end) {

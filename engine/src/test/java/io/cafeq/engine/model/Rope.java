@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rotary embedding of the first channels of a head: each pair of channels is a complex number that turns by position
- * times frequency.
+ * Rotary embedding of the first channels of a head: each pair of channels is a complex number that
+ * turns by position times frequency.
  *
  * @param frequencies of the pairs; half as many as channels turn
  * @param adjacent pairs are channels (2i, 2i + 1) if true, else (i, i + pairs)
@@ -32,9 +32,13 @@ record Rope(List<Double> frequencies, boolean adjacent, double magnitude) {
     double factor = scaling.path("factor").asDouble(1);
     return switch (type) {
       case "default" -> this;
-      case "linear" -> new Rope(frequencies.stream().map(f -> f / factor).toList(), adjacent, magnitude);
+      case "linear" ->
+          new Rope(frequencies.stream().map(f -> f / factor).toList(), adjacent, magnitude);
       case "llama3" ->
-          new Rope(frequencies.stream().map(f -> llama3(f, factor, scaling)).toList(), adjacent, magnitude);
+          new Rope(
+              frequencies.stream().map(f -> llama3(f, factor, scaling)).toList(),
+              adjacent,
+              magnitude);
       case "yarn" -> yarn(scaling, factor, theta, trained);
       default -> throw new IllegalArgumentException("no rotary scaling is called " + type);
     };
@@ -49,7 +53,10 @@ record Rope(List<Double> frequencies, boolean adjacent, double magnitude) {
     return kept * frequency + (1 - kept) * frequency / factor;
   }
 
-  /** Pairs that turn often within the trained length keep their frequency, those that turn seldom are slowed down. */
+  /**
+   * Pairs that turn often within the trained length keep their frequency, those that turn seldom
+   * are slowed down.
+   */
   private Rope yarn(JsonNode scaling, double factor, double theta, int trained) {
     double original = scaling.path("original_max_position_embeddings").asDouble(trained);
     boolean whole = scaling.path("truncate").asBoolean(true);
@@ -65,9 +72,10 @@ record Rope(List<Double> frequencies, boolean adjacent, double magnitude) {
     }
     double mscale = scaling.path("mscale").asDouble(0);
     double mscaleAll = scaling.path("mscale_all_dim").asDouble(0);
-    double attention = mscale != 0 && mscaleAll != 0
-        ? yarnMagnitude(factor, mscale) / yarnMagnitude(factor, mscaleAll)
-        : yarnMagnitude(factor, 1);
+    double attention =
+        mscale != 0 && mscaleAll != 0
+            ? yarnMagnitude(factor, mscale) / yarnMagnitude(factor, mscaleAll)
+            : yarnMagnitude(factor, 1);
     return new Rope(mixed, adjacent, scaling.path("attention_factor").asDouble(attention));
   }
 

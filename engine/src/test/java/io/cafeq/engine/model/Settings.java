@@ -6,7 +6,8 @@ import java.util.Optional;
 /** config.json of a text model, or the part of it that describes the text model. */
 public record Settings(JsonNode json) {
   public static Settings of(JsonNode config) {
-    return new Settings(config.path("text_config").isObject() ? config.path("text_config") : config);
+    return new Settings(
+        config.path("text_config").isObject() ? config.path("text_config") : config);
   }
 
   public boolean has(String key) {
@@ -44,7 +45,8 @@ public record Settings(JsonNode json) {
 
   private JsonNode required(String key) {
     if (!has(key)) {
-      throw new IllegalArgumentException("config.json has no " + key + " where the forward pass needs it");
+      throw new IllegalArgumentException(
+          "config.json has no " + key + " where the forward pass needs it");
     }
     return json.path(key);
   }

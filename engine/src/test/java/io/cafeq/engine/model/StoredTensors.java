@@ -25,36 +25,48 @@ public final class StoredTensors {
   /** All tensors of a checkpoint folder. */
   public static Weights read(Path folder) {
     SortedMap<String, Stored> stored = new TreeMap<>();
-    try (Checkpoint checkpoint = Checkpoint.open(folder); Arena arena = Arena.ofConfined()) {
+    try (Checkpoint checkpoint = Checkpoint.open(folder);
+        Arena arena = Arena.ofConfined()) {
       for (TensorInfo info : checkpoint.tensors()) {
         MemorySegment bytes = arena.allocate(Math.max(1, info.bytes())).asSlice(0, info.bytes());
         checkpoint.read(info, 0, bytes);
-        stored.put(info.name(), new Stored(info.name(), info.dtype(),
-            info.shape().stream().map(Math::toIntExact).toList(), bytes.toArray(ValueLayout.JAVA_BYTE)));
+        stored.put(
+            info.name(),
+            new Stored(
+                info.name(),
+                info.dtype(),
+                info.shape().stream().map(Math::toIntExact).toList(),
+                bytes.toArray(ValueLayout.JAVA_BYTE)));
       }
     }
     return decode(stored);
   }
 
   /**
-   * Packed tensors take their scales in and get the shape and the name of their dense form: [experts, in, out] without
-   * "_blocks" for 4-bit floats.
+   * Packed tensors take their scales in and get the shape and the name of their dense form:
+   * [experts, in, out] without "_blocks" for 4-bit floats.
    */
   static Weights decode(SortedMap<String, Stored> stored) {
     SortedMap<String, DoubleTensor> tensors = new TreeMap<>();
     for (Stored tensor : stored.values()) {
       Stored scales = stored.get(tensor.name() + TILE_SCALES);
-      Stored blockScales = tensor.name().endsWith(BLOCKS) ? stored.get(plainName(tensor) + BLOCK_SCALES) : null;
+      Stored blockScales =
+          tensor.name().endsWith(BLOCKS) ? stored.get(plainName(tensor) + BLOCK_SCALES) : null;
       if (scales != null) {
         PackedFloats.Packed packed = new PackedFloats.Packed(tensor.bytes(), scales.bytes());
-        tensors.put(tensor.name(),
-            new DoubleTensor(tensor.shape(), PackedFloats.fromTiled(packed, tensor.shape().getLast())));
+        tensors.put(
+            tensor.name(),
+            new DoubleTensor(
+                tensor.shape(), PackedFloats.fromTiled(packed, tensor.shape().getLast())));
       } else if (blockScales != null) {
         PackedFloats.Packed packed = new PackedFloats.Packed(tensor.bytes(), blockScales.bytes());
-        tensors.put(plainName(tensor),
-            PackedFloats.transposed(denseShape(tensor.shape()), PackedFloats.fromMicroScaled(packed)));
+        tensors.put(
+            plainName(tensor),
+            PackedFloats.transposed(
+                denseShape(tensor.shape()), PackedFloats.fromMicroScaled(packed)));
       } else if (!isScale(tensor.name(), stored)) {
-        tensors.put(tensor.name(),
+        tensors.put(
+            tensor.name(),
             new DoubleTensor(tensor.shape(), NumberCodec.decode(tensor.dtype(), tensor.bytes())));
       }
     }
@@ -62,9 +74,11 @@ public final class StoredTensors {
   }
 
   private static boolean isScale(String name, SortedMap<String, Stored> stored) {
-    return name.endsWith(TILE_SCALES) && stored.containsKey(name.substring(0, name.length() - TILE_SCALES.length()))
+    return name.endsWith(TILE_SCALES)
+            && stored.containsKey(name.substring(0, name.length() - TILE_SCALES.length()))
         || name.endsWith(BLOCK_SCALES)
-            && stored.containsKey(name.substring(0, name.length() - BLOCK_SCALES.length()) + BLOCKS);
+            && stored.containsKey(
+                name.substring(0, name.length() - BLOCK_SCALES.length()) + BLOCKS);
   }
 
   private static String plainName(Stored tensor) {

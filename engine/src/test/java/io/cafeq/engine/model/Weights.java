@@ -6,7 +6,10 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** The tensors of a model by name, none packed: 8-bit and 4-bit floats have been multiplied by their scales. */
+/**
+ * The tensors of a model by name, none packed: 8-bit and 4-bit floats have been multiplied by their
+ * scales.
+ */
 public record Weights(SortedMap<String, DoubleTensor> tensors) {
   public Weights {
     tensors = Collections.unmodifiableSortedMap(new TreeMap<>(tensors));
@@ -21,7 +24,8 @@ public record Weights(SortedMap<String, DoubleTensor> tensors) {
   }
 
   public DoubleTensor get(String name) {
-    return find(name).orElseThrow(() -> new IllegalArgumentException("the model has no tensor " + name));
+    return find(name)
+        .orElseThrow(() -> new IllegalArgumentException("the model has no tensor " + name));
   }
 
   /** The values of a vector. */

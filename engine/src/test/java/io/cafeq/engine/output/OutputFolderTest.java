@@ -20,8 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 class OutputFolderTest {
   private static final Unit UNIT = new Unit.Copied("a", List.of());
 
-  @TempDir
-  private Path folder;
+  @TempDir private Path folder;
 
   private Path source;
   private Path output;
@@ -83,12 +82,16 @@ class OutputFolderTest {
     Process holder =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp", System.getProperty("java.class.path"),
-                FolderHolder.class.getName(), output.toString(), source.toString())
+                "-cp",
+                System.getProperty("java.class.path"),
+                FolderHolder.class.getName(),
+                output.toString(),
+                source.toString())
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     try (BufferedReader said =
-        new BufferedReader(new InputStreamReader(holder.getInputStream(), StandardCharsets.UTF_8))) {
+        new BufferedReader(
+            new InputStreamReader(holder.getInputStream(), StandardCharsets.UTF_8))) {
       assertThat(said.readLine()).startsWith("held");
 
       refused(() -> OutputFolder.open(output, source), "process " + holder.pid() + " on ");
@@ -102,7 +105,9 @@ class OutputFolderTest {
   void partsOfPlannedUnitsAreRemovedAndNothingElse() throws Exception {
     try (OutputFolder open = OutputFolder.open(output, source)) {
       Path part = open.unitFile(UNIT).resolveSibling("a.arrow.part");
-      Path aside = Files.writeString(open.unitFile(UNIT).resolveSibling("a.arrow.first.part"), "of a unit made twice");
+      Path aside =
+          Files.writeString(
+              open.unitFile(UNIT).resolveSibling("a.arrow.first.part"), "of a unit made twice");
       Path other = open.unitFile(UNIT).resolveSibling("b.arrow.part");
       Files.writeString(part, "half");
       Files.writeString(other, "half");
@@ -119,18 +124,25 @@ class OutputFolderTest {
   void aFullDiskIsSaidBeforehand() {
     DiskSpace.require(folder, 100, 100);
     assertThatThrownBy(() -> DiskSpace.require(folder, 5_000_000_001L, 2_000_000_000L))
-        .isInstanceOfSatisfying(EngineException.class, failure -> {
-          assertThat(failure.kind()).isEqualTo(FailureKind.ENVIRONMENT);
-          assertThat(failure).hasMessageContaining("5,001 MB").hasMessageContaining("2,000 MB are free");
-        });
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(FailureKind.ENVIRONMENT);
+              assertThat(failure)
+                  .hasMessageContaining("5,001 MB")
+                  .hasMessageContaining("2,000 MB are free");
+            });
     assertThat(DiskSpace.usable(folder)).isPositive();
   }
 
   private static void refused(ThrowingCallable action, String words) {
-    assertThatThrownBy(action).isInstanceOfSatisfying(EngineException.class, failure -> {
-      assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-      assertThat(failure).hasMessageContaining(words);
-      assertThat(failure.remedy()).isNotBlank();
-    });
+    assertThatThrownBy(action)
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
+              assertThat(failure).hasMessageContaining(words);
+              assertThat(failure.remedy()).isNotBlank();
+            });
   }
 }

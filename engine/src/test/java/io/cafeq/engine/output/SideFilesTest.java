@@ -30,7 +30,8 @@ class SideFilesTest {
 
     assertThat(copied).extracting(SideFile::name).containsExactly("docs/a.bin", "empty");
     assertThat(copied).isEqualTo(files.describe(stop));
-    assertThat(copied.getLast().sha256()).isEqualTo("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assertThat(copied.getLast().sha256())
+        .isEqualTo("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assertThat(Files.readAllBytes(target.resolve("docs/a.bin"))).isEqualTo(bytes);
     assertThat(Files.getPosixFilePermissions(target.resolve("docs/a.bin")))
         .isEqualTo(PosixFilePermissions.fromString("rw-r--r--"));
@@ -46,7 +47,9 @@ class SideFilesTest {
     Path config = Files.createFile(source.resolve("config.json"));
     List<Path> all = List.of(report, unit, config);
 
-    assertThat(new SideFiles(source, all).describe(stop)).extracting(SideFile::name).containsExactly("config.json");
+    assertThat(new SideFiles(source, all).describe(stop))
+        .extracting(SideFile::name)
+        .containsExactly("config.json");
     assertThat(SideFiles.leftOut(source, all)).containsExactly(report, unit);
   }
 }

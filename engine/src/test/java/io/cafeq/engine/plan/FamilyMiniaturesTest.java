@@ -17,25 +17,51 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Plans of miniatures of some 150 families, beside the project. What must keep its bytes is written down here once more, from
- * what the families compute and not from how the planner finds it.
+ * Plans of miniatures of some 150 families, beside the project. What must keep its bytes is written
+ * down here once more, from what the families compute and not from how the planner finds it.
  */
 class FamilyMiniaturesTest {
-  private static final Path FOLDER = Path.of("..", "..", "shared", "data", "families").toAbsolutePath().normalize();
+  private static final Path FOLDER =
+      Path.of("..", "..", "shared", "data", "families").toAbsolutePath().normalize();
 
   private static final Pattern LAYER = Pattern.compile("(?:.*\\.)?(?:layers|h|blocks)\\.\\d+\\..*");
-  private static final Pattern OTHER_MODALITY = Pattern.compile(
-      ".*(?:vision|visual|audio|image_embed|mm_projector|multi_modal|patch_merger|connector|vit_).*");
-  private static final Pattern STEERING = Pattern.compile(String.join("|", List.of(
-      ".*\\.(?:mlp|moe|feed_forward|block_sparse_moe|mixer|ffn)\\.gate(?:\\.(?!_proj).*)?", "layers\\.\\d+\\.gate\\..*",
-      ".*router.*", ".*shared_expert_gate.*", ".*norm\\.[^.]*(?:\\.weight)?", ".*(?:A_log|\\.D|dt_bias)",
-      ".*conv[^.]*\\.weight", ".*sconv.*", ".*static_w", ".*\\.in_proj_(?:a|b|ba)\\..*", ".*\\.[ab]_proj\\..*",
-      ".*sink_proj.*", ".*weights_proj.*", ".*\\.(?:x|dt)_proj[._].*", ".*(?:hc_|hyper_connection).*", ".*(?:altup|laurel).*",
-      ".*(?:ngram_embedding|embed_tokens_per_layer|\\.ape|compress_ape|compress_gate|rel_logits_proj|tid2eid).*",
-      ".*\\.[fg]_[ab]_proj\\..*", ".*adapter_list.*", ".*\\.scale", ".*bias", ".*(?:decay|slope_rate|time_mix).*", ".*rg_lru.*")));
+  private static final Pattern OTHER_MODALITY =
+      Pattern.compile(
+          ".*(?:vision|visual|audio|image_embed|mm_projector|multi_modal|patch_merger|connector|vit_).*");
+  private static final Pattern STEERING =
+      Pattern.compile(
+          String.join(
+              "|",
+              List.of(
+                  ".*\\.(?:mlp|moe|feed_forward|block_sparse_moe|mixer|ffn)\\.gate(?:\\.(?!_proj).*)?",
+                  "layers\\.\\d+\\.gate\\..*",
+                  ".*router.*",
+                  ".*shared_expert_gate.*",
+                  ".*norm\\.[^.]*(?:\\.weight)?",
+                  ".*(?:A_log|\\.D|dt_bias)",
+                  ".*conv[^.]*\\.weight",
+                  ".*sconv.*",
+                  ".*static_w",
+                  ".*\\.in_proj_(?:a|b|ba)\\..*",
+                  ".*\\.[ab]_proj\\..*",
+                  ".*sink_proj.*",
+                  ".*weights_proj.*",
+                  ".*\\.(?:x|dt)_proj[._].*",
+                  ".*(?:hc_|hyper_connection).*",
+                  ".*(?:altup|laurel).*",
+                  ".*(?:ngram_embedding|embed_tokens_per_layer|\\.ape|compress_ape|compress_gate|rel_logits_proj|tid2eid).*",
+                  ".*\\.[fg]_[ab]_proj\\..*",
+                  ".*adapter_list.*",
+                  ".*\\.scale",
+                  ".*bias",
+                  ".*(?:decay|slope_rate|time_mix).*",
+                  ".*rg_lru.*")));
+
   /** Gates of whole heads, in families whose other gates are as wide as the attention. */
   private static final int MOST_HEADS = 8;
-  private static final Pattern HEAD_GATE = Pattern.compile(".*(?:attn|attention)\\.(?:g_proj|gate_proj)\\.weight");
+
+  private static final Pattern HEAD_GATE =
+      Pattern.compile(".*(?:attn|attention)\\.(?:g_proj|gate_proj)\\.weight");
 
   static Stream<Path> miniatures() throws IOException {
     Assumptions.assumeTrue(Files.isDirectory(FOLDER), "no miniatures beside the project");
@@ -64,7 +90,9 @@ class FamilyMiniaturesTest {
         }
       }
       assertThat(all).isPositive();
-      assertThat((double) quantized / all).as("part of the layers' matrix weights").isGreaterThanOrEqualTo(.95);
+      assertThat((double) quantized / all)
+          .as("part of the layers' matrix weights")
+          .isGreaterThanOrEqualTo(.95);
       plan.coverage().require(.5, folder.toString());
     }
   }
@@ -78,7 +106,10 @@ class FamilyMiniaturesTest {
     String name = tensor.name();
     List<Long> shape = tensor.info().shape();
     boolean weighsHeads = HEAD_GATE.matcher(name).matches() && shape.getFirst() <= MOST_HEADS;
-    return (shape.size() == 2 || shape.size() == 3) && LAYER.matcher(name).matches() && !weighsHeads
-        && !OTHER_MODALITY.matcher(name).matches() && !STEERING.matcher(name).matches();
+    return (shape.size() == 2 || shape.size() == 3)
+        && LAYER.matcher(name).matches()
+        && !weighsHeads
+        && !OTHER_MODALITY.matcher(name).matches()
+        && !STEERING.matcher(name).matches();
   }
 }

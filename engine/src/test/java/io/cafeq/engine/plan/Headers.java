@@ -26,7 +26,8 @@ final class Headers {
   }
 
   /** The sizes of a decoder. */
-  record Geometry(int hidden, int intermediate, int heads, int keyValueHeads, int headSize, int vocabulary) {
+  record Geometry(
+      int hidden, int intermediate, int heads, int keyValueHeads, int headSize, int vocabulary) {
     static final Geometry SMOLLM2 = new Geometry(576, 1536, 9, 3, 64, 49152);
     static final Geometry TINY = new Geometry(128, 384, 8, 4, 16, 2048);
     static final Geometry LLAMA_8B = new Geometry(4096, 14336, 32, 8, 128, 128256);
@@ -42,7 +43,8 @@ final class Headers {
 
   Headers add(String name, Dtype dtype, long... shape) {
     long bytes = Arrays.stream(shape).reduce(1, (a, b) -> a * b) * dtype.bytes();
-    tensors.add(new TensorInfo(name, dtype, Arrays.stream(shape).boxed().toList(), file, position, bytes));
+    tensors.add(
+        new TensorInfo(name, dtype, Arrays.stream(shape).boxed().toList(), file, position, bytes));
     position += bytes;
     return this;
   }
@@ -69,7 +71,8 @@ final class Headers {
     add(start + "self_attn.k_proj.weight", (long) g.keyValueHeads() * g.headSize(), g.hidden());
     add(start + "self_attn.o_proj.weight", g.hidden(), (long) g.heads() * g.headSize());
     add(start + "self_attn.q_proj.weight", (long) g.heads() * g.headSize(), g.hidden());
-    return add(start + "self_attn.v_proj.weight", (long) g.keyValueHeads() * g.headSize(), g.hidden());
+    return add(
+        start + "self_attn.v_proj.weight", (long) g.keyValueHeads() * g.headSize(), g.hidden());
   }
 
   Headers embedding(String prefix, Geometry g) {
@@ -93,7 +96,9 @@ final class Headers {
     return Planner.plan("MODEL", config, tensors, aliases, recipe);
   }
 
-  /** @param changes key, value, key, value */
+  /**
+   * @param changes key, value, key, value
+   */
   Plan plan(String... changes) {
     return plan(recipe(changes));
   }

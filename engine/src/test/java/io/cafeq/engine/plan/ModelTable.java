@@ -17,17 +17,25 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A model as a table of names and shapes, from {@code structures/NAME.txt} among the test resources: config.json, an empty line,
- * then a line for each tensor: {@code Q} where it is to be quantized and {@code -} where it keeps its bytes, the name, the
- * shape, perhaps the role, perhaps {@code transposed}. {@code {0-3}} in a name stands for each of these numbers.
+ * A model as a table of names and shapes, from {@code structures/NAME.txt} among the test
+ * resources: config.json, an empty line, then a line for each tensor: {@code Q} where it is to be
+ * quantized and {@code -} where it keeps its bytes, the name, the shape, perhaps the role, perhaps
+ * {@code transposed}. {@code {0-3}} in a name stands for each of these numbers.
  */
 record ModelTable(JsonNode config, List<Line> lines) {
   private static final Pattern RANGE = Pattern.compile("\\{(\\d+)-(\\d+)}");
 
-  record Line(boolean quantized, String name, List<Long> shape, Optional<String> role, boolean transposed) {}
+  record Line(
+      boolean quantized,
+      String name,
+      List<Long> shape,
+      Optional<String> role,
+      boolean transposed) {}
 
   static ModelTable of(String name) {
-    try (InputStream file = Objects.requireNonNull(ModelTable.class.getResourceAsStream("/structures/" + name + ".txt"))) {
+    try (InputStream file =
+        Objects.requireNonNull(
+            ModelTable.class.getResourceAsStream("/structures/" + name + ".txt"))) {
       String[] parts = new String(file.readAllBytes(), StandardCharsets.UTF_8).split("\n\n", 2);
       List<Line> lines = new ArrayList<>();
       parts[1].lines().filter(line -> !line.isBlank()).forEach(line -> expand(line, lines));
@@ -46,9 +54,13 @@ record ModelTable(JsonNode config, List<Line> lines) {
       return;
     }
     List<String> words = List.of(line.split(" "));
-    to.add(new Line(
-        words.getFirst().equals("Q"), words.get(1), Arrays.stream(words.get(2).split("x")).map(Long::valueOf).toList(),
-        words.stream().skip(3).filter(word -> !word.equals("transposed")).findFirst(), words.contains("transposed")));
+    to.add(
+        new Line(
+            words.getFirst().equals("Q"),
+            words.get(1),
+            Arrays.stream(words.get(2).split("x")).map(Long::valueOf).toList(),
+            words.stream().skip(3).filter(word -> !word.equals("transposed")).findFirst(),
+            words.contains("transposed")));
   }
 
   List<TensorInfo> tensors() {
@@ -56,7 +68,9 @@ record ModelTable(JsonNode config, List<Line> lines) {
     long position = 0;
     for (Line line : lines) {
       long bytes = line.shape().stream().reduce(1L, (a, b) -> a * b) * Dtype.BF16.bytes();
-      tensors.add(new TensorInfo(line.name(), Dtype.BF16, line.shape(), "model.safetensors", position, bytes));
+      tensors.add(
+          new TensorInfo(
+              line.name(), Dtype.BF16, line.shape(), "model.safetensors", position, bytes));
       position += bytes;
     }
     return tensors;

@@ -16,25 +16,31 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 /** What holds for the plan of every family. */
 class PlannerFamiliesTest {
-  private static final Set<Role> LEFT_ALONE = Set.of(Role.ROUTER, Role.NORM, Role.EMBEDDING, Role.HEAD, Role.OTHER);
+  private static final Set<Role> LEFT_ALONE =
+      Set.of(Role.ROUTER, Role.NORM, Role.EMBEDDING, Role.HEAD, Role.OTHER);
 
   @ParameterizedTest
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void everyTensorIsInOneUnitAndOnlyMatricesAreQuantized(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     Plan plan = plan(shapes);
-    assertThat(plan.family()).isEqualTo(name.replaceFirst("_text$|_dense$|^roberta$", "").replaceFirst("^$", "bert"));
+    assertThat(plan.family())
+        .isEqualTo(name.replaceFirst("_text$|_dense$|^roberta$", "").replaceFirst("^$", "bert"));
     ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
-    assertThat(plan.units().stream().flatMap(unit -> unit.tensors().stream()).map(PlannedTensor::name))
+    assertThat(
+            plan.units().stream().flatMap(unit -> unit.tensors().stream()).map(PlannedTensor::name))
         .containsExactlyInAnyOrderElementsOf(shapes.headers().keySet());
-    Map<String, Role> quantized = plan.units().stream()
-        .filter(Unit.Quantized.class::isInstance)
-        .flatMap(unit -> unit.tensors().stream())
-        .collect(Collectors.toMap(PlannedTensor::name, PlannedTensor::role));
+    Map<String, Role> quantized =
+        plan.units().stream()
+            .filter(Unit.Quantized.class::isInstance)
+            .flatMap(unit -> unit.tensors().stream())
+            .collect(Collectors.toMap(PlannedTensor::name, PlannedTensor::role));
     assertThat(quantized.values()).doesNotContainAnyElementsOf(LEFT_ALONE);
-    assertThat(quantized.keySet()).containsAll(shapes.headers().keySet().stream()
-        .filter(tensor -> family.place(tensor).role().isLinear())
-        .toList());
+    assertThat(quantized.keySet())
+        .containsAll(
+            shapes.headers().keySet().stream()
+                .filter(tensor -> family.place(tensor).role().isLinear())
+                .toList());
   }
 
   /** Experts share files: one for what reads the layer's input, one for what leads back. */
@@ -43,12 +49,15 @@ class PlannerFamiliesTest {
   void theExpertsOfALayerAreInTwoUnits(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
     ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
-    Map<String, Long> units = plan(shapes).units().stream()
-        .filter(Unit.Quantized.class::isInstance)
-        .flatMap(unit -> unit.tensors().stream()
-            .flatMap(tensor -> family.place(tensor.name()).experts().stream())
-            .distinct())
-        .collect(Collectors.groupingBy(experts -> experts, Collectors.counting()));
+    Map<String, Long> units =
+        plan(shapes).units().stream()
+            .filter(Unit.Quantized.class::isInstance)
+            .flatMap(
+                unit ->
+                    unit.tensors().stream()
+                        .flatMap(tensor -> family.place(tensor.name()).experts().stream())
+                        .distinct())
+            .collect(Collectors.groupingBy(experts -> experts, Collectors.counting()));
     assertThat(units.values()).allMatch(count -> count == 2);
   }
 

@@ -14,7 +14,8 @@ record KnownInputs(Predicate<MatrixInput> known) implements InputStatistics {
   @Override
   public Optional<InputMoments> read(MatrixInput input, Arena arena) {
     return known.test(input)
-        ? Optional.of(SampleMoments.of(arena, List.of(input.channels()), 200, input.name().hashCode()))
+        ? Optional.of(
+            SampleMoments.of(arena, List.of(input.channels()), 200, input.name().hashCode()))
         : Optional.empty();
   }
 

@@ -42,10 +42,13 @@ class LearningMetricsTest {
     ChannelMetric metric = metrics.blocks(2, List.of(2, 2));
     double scale = 1 / (138.5 * 1.1);
     assertThat(metric.blocks()).hasSize(2);
-    assertThat(metric.blocks().get(0)).containsExactly(
-        new double[] {(122 + 13.85) * scale, 0, 0, (133 + 13.85) * scale}, within(1e-12));
-    assertThat(metric.blocks().get(1)).containsExactly(
-        new double[] {(144 + 13.85) * scale, 45 * scale, 45 * scale, (155 + 13.85) * scale}, within(1e-12));
+    assertThat(metric.blocks().get(0))
+        .containsExactly(
+            new double[] {(122 + 13.85) * scale, 0, 0, (133 + 13.85) * scale}, within(1e-12));
+    assertThat(metric.blocks().get(1))
+        .containsExactly(
+            new double[] {(144 + 13.85) * scale, 45 * scale, 45 * scale, (155 + 13.85) * scale},
+            within(1e-12));
   }
 
   @Test

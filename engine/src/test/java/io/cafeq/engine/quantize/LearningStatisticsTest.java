@@ -33,9 +33,11 @@ class LearningStatisticsTest {
   @ParameterizedTest
   @CsvSource({
     "input, 16, nearest, true", "input, channel, nearest, true", "input, 16, nearest-plane, false",
-    "input, channel, nearest-plane, false", "output, 16, nearest-plane, true", "output, channel, nearest, false"
+    "input, channel, nearest-plane, false", "output, 16, nearest-plane, true",
+        "output, channel, nearest, false"
   })
-  void transformsAreOthersWhereInputsCount(String side, String group, String rounding, boolean others) {
+  void transformsAreOthersWhereInputsCount(
+      String side, String group, String rounding, boolean others) {
     Map<String, String> keys = Map.of("side", side, "group", group, "rounding", rounding);
     List<StoredTransform> knowing = transforms(made(keys, ALL));
     List<StoredTransform> unaware = transforms(made(keys, InputStatistics.NONE));
@@ -50,7 +52,8 @@ class LearningStatisticsTest {
   @Test
   void nearestRoundingGainsByLearningInTheMetric() {
     Map<String, String> keys = Map.of("side", "input", "rounding", "nearest");
-    assertThat(outputError(made(keys, ALL))).isLessThan(0.8 * outputError(made(keys, InputStatistics.NONE)));
+    assertThat(outputError(made(keys, ALL)))
+        .isLessThan(0.8 * outputError(made(keys, InputStatistics.NONE)));
   }
 
   /** tr(E H E^T) of the queries' effective error. */
@@ -64,8 +67,10 @@ class LearningStatisticsTest {
       for (int row = 0; row < source.length / 64; row++) {
         for (int i = 0; i < 64; i++) {
           for (int j = 0; j < 64; j++) {
-            sum += h.moments().get(i, j) * (effective[row * 64 + i] - source[row * 64 + i])
-                * (effective[row * 64 + j] - source[row * 64 + j]);
+            sum +=
+                h.moments().get(i, j)
+                    * (effective[row * 64 + i] - source[row * 64 + i])
+                    * (effective[row * 64 + j] - source[row * 64 + j]);
           }
         }
       }
@@ -77,22 +82,38 @@ class LearningStatisticsTest {
     List<StoredTransform> all = new ArrayList<>();
     for (Path file : made.files()) {
       try (UnitFileReader reader = UnitFileReader.open(file)) {
-        reader.forEach(row -> {
-          if (row instanceof UnitRow.Transform transform) {
-            all.add(transform.transform());
-          }
-        });
+        reader.forEach(
+            row -> {
+              if (row instanceof UnitRow.Transform transform) {
+                all.add(transform.transform());
+              }
+            });
       }
     }
     return all;
   }
 
   private MadeResult made(Map<String, String> changes, InputStatistics statistics) {
-    Map<String, String> keys = new HashMap<>(Map.of(
-        "bits", "3", "group", "16", "block", "16", "steps", "40", "pairs", "false", "fall-back", "false"));
+    Map<String, String> keys =
+        new HashMap<>(
+            Map.of(
+                "bits",
+                "3",
+                "group",
+                "16",
+                "block",
+                "16",
+                "steps",
+                "40",
+                "pairs",
+                "false",
+                "fall-back",
+                "false"));
     keys.putAll(changes);
     Path root = folder.resolve(Integer.toHexString(keys.hashCode()) + "-" + statistics.hashCode());
-    MadeResult made = new MadeResult(TinyModel.of(64, 4, 2, 16).write(root.resolve("source")), root.resolve("result"));
+    MadeResult made =
+        new MadeResult(
+            TinyModel.of(64, 4, 2, 16).write(root.resolve("source")), root.resolve("result"));
     QuantizedFolder.make(made.source(), made.result(), keys, false, statistics);
     made.verify();
     return made;

@@ -31,9 +31,11 @@ import org.assertj.core.data.Offset;
 record MadeResult(Path source, Path result) {
   /** Sound with and without the source, and the errors measured are those of the figures. */
   void verify() {
-    assertThat(ResultVerifier.verify(result, null, new StopFlag(), unit -> {}).problems()).isEmpty();
+    assertThat(ResultVerifier.verify(result, null, new StopFlag(), unit -> {}).problems())
+        .isEmpty();
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
-      ResultVerifier.Verdict verdict = ResultVerifier.verify(result, checkpoint, new StopFlag(), unit -> {});
+      ResultVerifier.Verdict verdict =
+          ResultVerifier.verify(result, checkpoint, new StopFlag(), unit -> {});
       assertThat(verdict.problems()).isEmpty();
       double said = 0;
       for (Path file : files()) {
@@ -85,7 +87,8 @@ record MadeResult(Path source, Path result) {
     try (ResultReader reader = ResultReader.open(result)) {
       TensorHeader header = reader.header(tensor);
       double[] all = new double[Math.toIntExact(header.allRows() * header.columns())];
-      reader.forEachSlab(tensor, (row, weights) -> copy(weights, all, Math.toIntExact(row * weights.columns())));
+      reader.forEachSlab(
+          tensor, (row, weights) -> copy(weights, all, Math.toIntExact(row * weights.columns())));
       return all;
     }
   }
@@ -94,7 +97,8 @@ record MadeResult(Path source, Path result) {
     try (Checkpoint checkpoint = Checkpoint.open(source);
         Arena arena = Arena.ofConfined()) {
       var info = checkpoint.tensor(tensor).orElseThrow();
-      var weight = ((WeightTensors.Reading.Weights) checkpoint.weights().read(info, false)).weight();
+      var weight =
+          ((WeightTensors.Reading.Weights) checkpoint.weights().read(info, false)).weight();
       FloatMatrix matrix = FloatMatrix.allocate(arena, weight.allRows(), weight.columns());
       checkpoint.readFloats(info, 0, 0, matrix);
       double[] all = new double[(int) matrix.elements()];
@@ -117,7 +121,8 @@ record MadeResult(Path source, Path result) {
     try (ResultReader reader = ResultReader.open(result);
         Arena arena = Arena.ofConfined()) {
       MemorySegment all = arena.allocate(reader.header(TinyModel.VALUE_BIAS).bytes(), 8);
-      reader.forEachRaw(TinyModel.VALUE_BIAS, (at, bytes) -> all.asSlice(at, bytes.byteSize()).copyFrom(bytes));
+      reader.forEachRaw(
+          TinyModel.VALUE_BIAS, (at, bytes) -> all.asSlice(at, bytes.byteSize()).copyFrom(bytes));
       return values(all, dtype);
     }
   }
@@ -125,14 +130,15 @@ record MadeResult(Path source, Path result) {
   private static double[] values(MemorySegment bytes, Dtype dtype) {
     double[] values = new double[(int) bytes.byteSize() / dtype.bytes()];
     for (int i = 0; i < values.length; i++) {
-      values[i] = switch (dtype) {
-        case F64 -> bytes.getAtIndex(ValueLayout.JAVA_DOUBLE, i);
-        case F32 -> bytes.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-        case F16 -> Float.float16ToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i));
-        case BF16 -> Float.intBitsToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
-        case F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
-            throw new IllegalArgumentException(dtype.name());
-      };
+      values[i] =
+          switch (dtype) {
+            case F64 -> bytes.getAtIndex(ValueLayout.JAVA_DOUBLE, i);
+            case F32 -> bytes.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            case F16 -> Float.float16ToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i));
+            case BF16 -> Float.intBitsToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
+            case F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
+                throw new IllegalArgumentException(dtype.name());
+          };
     }
     return values;
   }

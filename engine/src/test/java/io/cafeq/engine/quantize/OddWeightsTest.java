@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Weights that no training leaves, or that a broken one does: nothing comes out worse than plain rounding at its bits.
+ * Weights that no training leaves, or that a broken one does: nothing comes out worse than plain
+ * rounding at its bits.
  */
 class OddWeightsTest {
   private static final int HIDDEN = 64;
@@ -36,8 +37,22 @@ class OddWeightsTest {
 
   /** What becomes of ordinary weights. */
   enum Oddity {
-    ORDINARY, ZEROS, ZERO_ROWS, NEAR_ZERO_ROWS, OUTLIERS, CONSTANT_ROWS, CONSTANT, SUBNORMAL, SMALLEST_ROWS, HUGE_COLUMN,
-    HUGE_ROW, MIXED_ROWS, MIXED_GROUPS, TINY_HEAD, TWO_LEVELS, ONE_WEIGHT;
+    ORDINARY,
+    ZEROS,
+    ZERO_ROWS,
+    NEAR_ZERO_ROWS,
+    OUTLIERS,
+    CONSTANT_ROWS,
+    CONSTANT,
+    SUBNORMAL,
+    SMALLEST_ROWS,
+    HUGE_COLUMN,
+    HUGE_ROW,
+    MIXED_ROWS,
+    MIXED_GROUPS,
+    TINY_HEAD,
+    TWO_LEVELS,
+    ONE_WEIGHT;
 
     double of(double weight, int index) {
       int row = index / HIDDEN;
@@ -66,7 +81,8 @@ class OddWeightsTest {
   @ParameterizedTest
   @EnumSource
   void nothingIsWorseThanPlainRoundingAtItsBits(Oddity oddity) {
-    for (String storage : List.of("auto", "zero-point", "offset", "f16", "f16-minimum", "symmetric")) {
+    for (String storage :
+        List.of("auto", "zero-point", "offset", "f16", "f16-minimum", "symmetric")) {
       for (String group : List.of("16", "channel")) {
         check(odd(oddity, HIDDEN), Map.of("scales", storage, "group", group), InputStatistics.NONE);
       }
@@ -94,16 +110,26 @@ class OddWeightsTest {
   /** Sizes of values, outputs, and of queries and keys. */
   @ParameterizedTest
   @CsvSource({
-    "1e-9, 1e-9, 1e-9", "1e-30, 1e-30, 1e-30", "1e30, 1e30, 1e30", "1e-9, 1e9, 1e9", "1e25, 1e-30, 1e-20", "1, 1e-9, 1e-6",
+    "1e-9, 1e-9, 1e-9",
+    "1e-30, 1e-30, 1e-30",
+    "1e30, 1e30, 1e30",
+    "1e-9, 1e9, 1e9",
+    "1e25, 1e-30, 1e-20",
+    "1, 1e-9, 1e-6",
     "1e-5, 1e-5, 1e6"
   })
   void sizesDoNotMatter(double values, double outputs, double others) {
-    for (Map<String, String> keys : List.of(
-        Map.<String, String>of(), Map.of("scales", "f16-minimum", "group", "channel"), Map.of("pair-reverse", "true"),
-        Map.of("pairs", "false", "side", "output", "block", "16"), Map.of("pairs", "false", "method", "rtn"))) {
+    for (Map<String, String> keys :
+        List.of(
+            Map.<String, String>of(),
+            Map.of("scales", "f16-minimum", "group", "channel"),
+            Map.of("pair-reverse", "true"),
+            Map.of("pairs", "false", "side", "output", "block", "16"),
+            Map.of("pairs", "false", "method", "rtn"))) {
       for (Dtype dtype : List.of(Dtype.F32, Dtype.BF16)) {
         List<UnitFigures> ordinary = check(sized(1, 1, 1).with(dtype), keys, InputStatistics.NONE);
-        List<UnitFigures> odd = check(sized(values, outputs, others).with(dtype), keys, InputStatistics.NONE);
+        List<UnitFigures> odd =
+            check(sized(values, outputs, others).with(dtype), keys, InputStatistics.NONE);
         for (int i = 0; i < ordinary.size(); i++) {
           double usual = ordinary.get(i).result().relativeError(ordinary.get(i).squaredNorm());
           assertThat(odd.get(i).result().relativeError(odd.get(i).squaredNorm()))
@@ -116,8 +142,9 @@ class OddWeightsTest {
 
   private static TinyModel sized(double values, double outputs, double others) {
     Map<String, Double> sizes = Map.of("q", others, "k", others, "v", values, "o", outputs);
-    TinyModel model = TinyModel.of(HIDDEN, 4, 2, 16)
-        .with(TinyModel.VALUE_BIAS, index -> 0.05 * values * Math.sin(index));
+    TinyModel model =
+        TinyModel.of(HIDDEN, 4, 2, 16)
+            .with(TinyModel.VALUE_BIAS, index -> 0.05 * values * Math.sin(index));
     for (String name : MATRICES) {
       double size = Objects.requireNonNull(sizes.get(name));
       model = model.with(weight(name), drawn(name, (value, index) -> value * size));
@@ -125,7 +152,10 @@ class OddWeightsTest {
     return model;
   }
 
-  /** Alone, a row far smaller than its matrix would not be noticed; by itself it is as exact as the others. */
+  /**
+   * Alone, a row far smaller than its matrix would not be noticed; by itself it is as exact as the
+   * others.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"zero-point", "offset", "f16", "f16-minimum", "symmetric"})
   void everyRowIsAsExactAsTheOthers(String storage) {
@@ -166,7 +196,8 @@ class OddWeightsTest {
     return TinyModel.ATTENTION + name + "_proj.weight";
   }
 
-  private List<UnitFigures> check(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
+  private List<UnitFigures> check(
+      TinyModel model, Map<String, String> changes, InputStatistics statistics) {
     List<UnitFigures> all = figures(model, changes, statistics);
     assertThat(all).isNotEmpty();
     for (UnitFigures figures : all) {
@@ -174,10 +205,13 @@ class OddWeightsTest {
       ErrorFigures plain = Objects.requireNonNull(figures.plainEqualBits());
       Double norm = figures.outputNorm();
       if (norm != null && norm > 0) {
-        assertThat(figures.result().relativeOutputError(norm)).as(place)
-            .isLessThanOrEqualTo(Objects.requireNonNull(plain.relativeOutputError(norm)) * (1 + 1e-6));
+        assertThat(figures.result().relativeOutputError(norm))
+            .as(place)
+            .isLessThanOrEqualTo(
+                Objects.requireNonNull(plain.relativeOutputError(norm)) * (1 + 1e-6));
       } else {
-        assertThat(figures.result().squaredError()).as(place)
+        assertThat(figures.result().squaredError())
+            .as(place)
             .isLessThanOrEqualTo(plain.squaredError() * (1 + 1e-6));
       }
       assertThat(figures.result().relativeError(figures.squaredNorm())).as(place).isFinite();
@@ -188,17 +222,22 @@ class OddWeightsTest {
     return all;
   }
 
-  private MadeResult made(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
-    Map<String, String> keys = new HashMap<>(Map.of("pair-steps", "10", "steps", "5", "group", "16"));
+  private MadeResult made(
+      TinyModel model, Map<String, String> changes, InputStatistics statistics) {
+    Map<String, String> keys =
+        new HashMap<>(Map.of("pair-steps", "10", "steps", "5", "group", "16"));
     keys.putAll(changes);
-    Path root = folder.resolve(Integer.toHexString(31 * model.hashCode() + keys.hashCode()) + statistics.hashCode());
+    Path root =
+        folder.resolve(
+            Integer.toHexString(31 * model.hashCode() + keys.hashCode()) + statistics.hashCode());
     MadeResult made = new MadeResult(model.write(root.resolve("source")), root.resolve("result"));
     QuantizedFolder.make(made.source(), made.result(), keys, true, statistics);
     made.verify();
     return made;
   }
 
-  private List<UnitFigures> figures(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
+  private List<UnitFigures> figures(
+      TinyModel model, Map<String, String> changes, InputStatistics statistics) {
     MadeResult made = made(model, changes, statistics);
     List<UnitFigures> all = new ArrayList<>();
     for (Path file : made.files()) {

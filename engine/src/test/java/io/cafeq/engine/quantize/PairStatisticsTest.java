@@ -15,14 +15,17 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.jspecify.annotations.Nullable;
 
-/** Pairs of values and outputs whose inputs are known, from a checkpoint to a file that is proven against it. */
+/**
+ * Pairs of values and outputs whose inputs are known, from a checkpoint to a file that is proven
+ * against it.
+ */
 class PairStatisticsTest {
   private static final InputStatistics ALL = new DrawnStatistics(1, "");
 
@@ -46,7 +49,8 @@ class PairStatisticsTest {
     assertThat(unaware.outputNorm()).isNull();
     assertThat(unaware.result().outputError()).isNull();
     // The product is further off than where nothing else counts.
-    assertThat(knowing.pairs().getFirst().result()).isGreaterThan(unaware.pairs().getFirst().result());
+    assertThat(knowing.pairs().getFirst().result())
+        .isGreaterThan(unaware.pairs().getFirst().result());
   }
 
   @ParameterizedTest
@@ -60,9 +64,14 @@ class PairStatisticsTest {
     for (String name : List.of(TinyModel.VALUES, TinyModel.OUTPUTS)) {
       assertThat(measured.effective(name)).isEqualTo(unaware.effective(name));
     }
-    double plane = Objects.requireNonNull(
-        made(model, Map.of("bits", "3", "fall-back", "false"), ALL).figures().result().outputError());
-    assertThat(Objects.requireNonNull(measured.figures().result().outputError())).isGreaterThan(plane);
+    double plane =
+        Objects.requireNonNull(
+            made(model, Map.of("bits", "3", "fall-back", "false"), ALL)
+                .figures()
+                .result()
+                .outputError());
+    assertThat(Objects.requireNonNull(measured.figures().result().outputError()))
+        .isGreaterThan(plane);
   }
 
   @ParameterizedTest
@@ -80,15 +89,17 @@ class PairStatisticsTest {
   @Test
   void plainRoundingTakesThePlaceOfWhatHasNoSmallerOutputError() {
     // Every row has both ends and nothing between: plain rounding makes no error at all.
-    TinyModel model = TinyModel.of(64, 4, 2, 16)
-        .with(TinyModel.VALUES, index -> (index * 2_654_435_761L >>> 17) % 2 == 0 ? 0.5 : -0.5)
-        .with(TinyModel.OUTPUTS, index -> (index * 2_654_435_761L >>> 16) % 2 == 0 ? 0.25 : -0.25);
+    TinyModel model =
+        TinyModel.of(64, 4, 2, 16)
+            .with(TinyModel.VALUES, index -> (index * 2_654_435_761L >>> 17) % 2 == 0 ? 0.5 : -0.5)
+            .with(
+                TinyModel.OUTPUTS,
+                index -> (index * 2_654_435_761L >>> 16) % 2 == 0 ? 0.25 : -0.25);
     MadeResult made = made(model, Map.of("group", "channel", "scales", "f16-minimum"), ALL);
     assertThat(made.figures().fellBack()).isTrue();
     double norm = Objects.requireNonNull(made.figures().outputNorm());
     assertThat(relative(made.figures().result(), norm)).isLessThan(1e-3);
-    assertThat(made.bias(Dtype.F32)).isEqualTo(
-        made.sourceBias(Dtype.F32));
+    assertThat(made.bias(Dtype.F32)).isEqualTo(made.sourceBias(Dtype.F32));
   }
 
   @Test
@@ -98,7 +109,8 @@ class PairStatisticsTest {
     Path again = folder.resolve("again");
     QuantizedFolder.make(one.source(), again, keys(Map.of("bits", "3")), true, ALL);
     for (Path file : one.files()) {
-      assertThat(Files.mismatch(file, again.resolve("units").resolve(file.getFileName()))).isEqualTo(-1);
+      assertThat(Files.mismatch(file, again.resolve("units").resolve(file.getFileName())))
+          .isEqualTo(-1);
     }
   }
 
@@ -106,9 +118,14 @@ class PairStatisticsTest {
     return Objects.requireNonNull(Objects.requireNonNull(figures).relativeOutputError(norm));
   }
 
-  private MadeResult made(TinyModel model, Map<String, String> changes, InputStatistics statistics) {
+  private MadeResult made(
+      TinyModel model, Map<String, String> changes, InputStatistics statistics) {
     Map<String, String> keys = keys(changes);
-    Path root = folder.resolve(Integer.toHexString(model.hashCode() * 31 + keys.hashCode()) + "-" + statistics.hashCode());
+    Path root =
+        folder.resolve(
+            Integer.toHexString(model.hashCode() * 31 + keys.hashCode())
+                + "-"
+                + statistics.hashCode());
     MadeResult made = new MadeResult(model.write(root.resolve("source")), root.resolve("result"));
     QuantizedFolder.make(made.source(), made.result(), keys, true, statistics);
     made.verify();
@@ -116,7 +133,8 @@ class PairStatisticsTest {
   }
 
   private static Map<String, String> keys(Map<String, String> changes) {
-    Map<String, String> keys = new HashMap<>(Map.of("pair-steps", "15", "steps", "5", "group", "16"));
+    Map<String, String> keys =
+        new HashMap<>(Map.of("pair-steps", "15", "steps", "5", "group", "16"));
     keys.putAll(changes);
     return keys;
   }

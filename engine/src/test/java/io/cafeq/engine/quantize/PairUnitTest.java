@@ -32,9 +32,12 @@ class PairUnitTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @EnumSource(value = Dtype.class, names = {"F64", "F32", "F16", "BF16"})
+  @EnumSource(
+      value = Dtype.class,
+      names = {"F64", "F32", "F16", "BF16"})
   void biasesGoTheWayOfTheirRows(Dtype dtype) {
-    MadeResult made = made(TinyModel.of(96, 4, 2, 24).with(dtype), Map.of("bits", "8", "fall-back", "false"));
+    MadeResult made =
+        made(TinyModel.of(96, 4, 2, 24).with(dtype), Map.of("bits", "8", "fall-back", "false"));
 
     TensorHeader bias = made.header(TinyModel.VALUE_BIAS);
     assertThat(bias.content()).isEqualTo(new TensorHeader.Content.Folded());
@@ -44,7 +47,10 @@ class PairUnitTest {
     double[] effective = made.effective(TinyModel.OUTPUTS);
     assertThat(distance(folded, source)).isGreaterThan(0.3);
     // What the bias adds to the layer's output, head by head, is what it added before.
-    assertThat(distance(throughHeads(effective, folded, 96, 4, 2, 24), throughHeads(outputs, source, 96, 4, 2, 24)))
+    assertThat(
+            distance(
+                throughHeads(effective, folded, 96, 4, 2, 24),
+                throughHeads(outputs, source, 96, 4, 2, 24)))
         .isLessThan(0.02);
     assertThat(distance(effective, outputs)).isGreaterThan(0.3);
   }
@@ -52,7 +58,11 @@ class PairUnitTest {
   @ParameterizedTest
   @CsvSource({
     // heads, key-value heads, channels: odd sizes, one head, one for all, each its own
-    "3, 3, 48, 20", "1, 1, 32, 96", "6, 1, 16, 96", "4, 4, 7, 33", "4, 2, 13, 80"
+    "3, 3, 48, 20",
+    "1, 1, 32, 96",
+    "6, 1, 16, 96",
+    "4, 4, 7, 33",
+    "4, 2, 13, 80"
   })
   void headsOfAnyShape(int heads, int keyValueHeads, int head, int hidden) {
     TinyModel model = TinyModel.of(hidden, heads, keyValueHeads, head);
@@ -66,24 +76,44 @@ class PairUnitTest {
 
   @ParameterizedTest
   @CsvSource({
-    "expected-error, adam, nearest-plane", "log-sum-exp, adam, nearest", "sum-of-squares, cayley, algorithm-1",
-    "weighted-sum-of-squares, adam, algorithm-1", "log-sum-exp, cayley, nearest-plane"
+    "expected-error, adam, nearest-plane",
+    "log-sum-exp, adam, nearest",
+    "sum-of-squares, cayley, algorithm-1",
+    "weighted-sum-of-squares, adam, algorithm-1",
+    "log-sum-exp, cayley, nearest-plane"
   })
   void everyLossAndRounding(String loss, String optimizer, String rounding) {
-    MadeResult made = made(TinyModel.of(64, 4, 2, 16), Map.of("pair-loss", loss, "pair-optimizer", optimizer, "pair-rounding",
-        rounding, "fall-back", "false", "group", "channel"));
+    MadeResult made =
+        made(
+            TinyModel.of(64, 4, 2, 16),
+            Map.of(
+                "pair-loss",
+                loss,
+                "pair-optimizer",
+                optimizer,
+                "pair-rounding",
+                rounding,
+                "fall-back",
+                "false",
+                "group",
+                "channel"));
     assertThat(made.pair().result()).isBetween(0.01, 0.3);
-    assertThat(made.pair().result()).isLessThanOrEqualTo(Objects.requireNonNull(made.pair().learned()) * (1 + 1e-9));
+    assertThat(made.pair().result())
+        .isLessThanOrEqualTo(Objects.requireNonNull(made.pair().learned()) * (1 + 1e-9));
   }
 
   @Test
   void theRelativeErrorsOfAllStagesAreReported() {
-    PairFigures pair = made(TinyModel.of(96, 4, 2, 24).with(TinyModel.VALUES, loud()), Map.of("pair-steps", "60",
-        "group", "channel")).pair();
+    PairFigures pair =
+        made(
+                TinyModel.of(96, 4, 2, 24).with(TinyModel.VALUES, loud()),
+                Map.of("pair-steps", "60", "group", "channel"))
+            .pair();
     assertThat(pair.plain()).isNotNull();
     assertThat(pair.plainEqualBits()).isNotNull();
     assertThat(pair.rotation()).isNotNull();
-    assertThat(Objects.requireNonNull(pair.learned())).isLessThan(Objects.requireNonNull(pair.plainClipped()));
+    assertThat(Objects.requireNonNull(pair.learned()))
+        .isLessThan(Objects.requireNonNull(pair.plainClipped()));
     assertThat(pair.result()).isLessThan(Objects.requireNonNull(pair.learned()));
   }
 
@@ -97,8 +127,10 @@ class PairUnitTest {
       assertThat(distance(folded.effective(name), folded.source(name))).isGreaterThan(0.3);
       assertThat(distance(reversed.effective(name), reversed.source(name))).isLessThan(0.2);
     }
-    assertThat(reversed.header(TinyModel.VALUE_BIAS).content()).isEqualTo(new TensorHeader.Content.Kept());
-    // int8: 24 columns of 24 bytes and a scale each, for two left heads and the four right heads that meet them.
+    assertThat(reversed.header(TinyModel.VALUE_BIAS).content())
+        .isEqualTo(new TensorHeader.Content.Kept());
+    // int8: 24 columns of 24 bytes and a scale each, for two left heads and the four right heads
+    // that meet them.
     assertThat(reversed.figures().result().bits() - folded.figures().result().bits())
         .isEqualTo((2 + 4) * (8 * 24 * 24 + 16 * 24));
     assertThat(reversed.pair().result()).isBetween(0.01, 0.3);
@@ -108,54 +140,78 @@ class PairUnitTest {
   @ValueSource(strings = {"false", "true"})
   void aPairThatPlainRoundingBeatsFallsBack(String reverse) {
     // Every row has both ends and nothing between: plain rounding makes no error at all.
-    TinyModel model = TinyModel.of(64, 4, 2, 16)
-        .with(TinyModel.VALUES, index -> coin(index) ? 0.5 : -0.5)
-        .with(TinyModel.OUTPUTS, index -> coin(index + 99_991) ? 0.25 : -0.25);
-    MadeResult made = made(model, Map.of("group", "channel", "pair-reverse", reverse, "scales", "f16-minimum"));
+    TinyModel model =
+        TinyModel.of(64, 4, 2, 16)
+            .with(TinyModel.VALUES, index -> coin(index) ? 0.5 : -0.5)
+            .with(TinyModel.OUTPUTS, index -> coin(index + 99_991) ? 0.25 : -0.25);
+    MadeResult made =
+        made(model, Map.of("group", "channel", "pair-reverse", reverse, "scales", "f16-minimum"));
     assertThat(made.figures().fellBack()).as(made.pair().toString()).isTrue();
     assertThat(made.pair().result()).isLessThan(1e-3).isEqualTo(made.pair().plainEqualBits());
     assertThat(made.bias(Dtype.F32)).isEqualTo(made.sourceBias(Dtype.F32));
-    assertThat(distance(made.effective(TinyModel.VALUES), made.source(TinyModel.VALUES))).isLessThan(1e-3);
-    assertThat(made.header(TinyModel.VALUES).sections()).allSatisfy(section -> {
-      assertThat(section.coding().transform()).isNull();
-      assertThat(section.coding().coupled()).isTrue();
-    });
+    assertThat(distance(made.effective(TinyModel.VALUES), made.source(TinyModel.VALUES)))
+        .isLessThan(1e-3);
+    assertThat(made.header(TinyModel.VALUES).sections())
+        .allSatisfy(
+            section -> {
+              assertThat(section.coding().transform()).isNull();
+              assertThat(section.coding().coupled()).isTrue();
+            });
   }
 
   @ParameterizedTest
   @ValueSource(strings = {TinyModel.VALUES, TinyModel.OUTPUTS})
   void aFactorOfZeros(String zeros) {
-    MadeResult made = made(TinyModel.of(64, 4, 2, 16).with(zeros, index -> 0), Map.of("fall-back", "false"));
+    MadeResult made =
+        made(TinyModel.of(64, 4, 2, 16).with(zeros, index -> 0), Map.of("fall-back", "false"));
     assertThat(made.pair().result()).isZero();
     assertThat(made.effective(zeros)).containsOnly(0);
   }
 
   @Test
   void aHeadOfZerosAmongOthers() {
-    TinyModel model = TinyModel.of(64, 4, 2, 16)
-        .with(TinyModel.VALUES, index -> index < 16 * 64 ? 0 : Math.sin(index * 0.37) * 0.1);
+    TinyModel model =
+        TinyModel.of(64, 4, 2, 16)
+            .with(TinyModel.VALUES, index -> index < 16 * 64 ? 0 : Math.sin(index * 0.37) * 0.1);
     assertThat(made(model, Map.of("fall-back", "false")).pair().result()).isBetween(0.001, 0.3);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {TinyModel.VALUES, TinyModel.OUTPUTS, TinyModel.VALUE_BIAS})
   void whatIsNoNumberNamesItsTensor(String broken) {
-    Path source = TinyModel.of(64, 4, 2, 16)
-        .with(broken, index -> index == 9 ? Double.NaN : 0.01 * (index % 13)).write(folder.resolve("source"));
+    Path source =
+        TinyModel.of(64, 4, 2, 16)
+            .with(broken, index -> index == 9 ? Double.NaN : 0.01 * (index % 13))
+            .write(folder.resolve("source"));
     assertThatThrownBy(() -> QuantizedFolder.make(source, folder.resolve("result"), keys(Map.of())))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
         .hasMessageContaining(broken);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"phi3", "gpt_neox", "gpt2", "deepseek_v3_dense", "deepseek_v3", "llama4", "bert", "mixtral"})
+  @ValueSource(
+      strings = {
+        "phi3",
+        "gpt_neox",
+        "gpt2",
+        "deepseek_v3_dense",
+        "deepseek_v3",
+        "llama4",
+        "bert",
+        "mixtral"
+      })
   void familiesWithTheirOwnLayouts(String family) throws IOException {
     Path source = folder.resolve("source");
     Miniature.of(family, 3).write(source, Miniature.Spread.APART);
-    QuantizedFolder.make(source, folder.resolve("again"), keys(Map.of("group", "16", "block", "16")));
+    QuantizedFolder.make(
+        source, folder.resolve("again"), keys(Map.of("group", "16", "block", "16")));
     for (String reverse : List.of("false", "true")) {
       MadeResult made = new MadeResult(source, folder.resolve("result-" + reverse));
-      QuantizedFolder.make(source, made.result(), keys(Map.of("group", "16", "block", "16", "pair-reverse", reverse)));
+      QuantizedFolder.make(
+          source,
+          made.result(),
+          keys(Map.of("group", "16", "block", "16", "pair-reverse", reverse)));
       made.verify();
       if (reverse.equals("false")) {
         assertThat(units(folder.resolve("again"))).isEqualTo(units(made.result()));
@@ -171,7 +227,9 @@ class PairUnitTest {
     Map<String, String> units = new HashMap<>();
     try (Stream<Path> files = Files.list(result.resolve("units"))) {
       for (Path file : files.toList()) {
-        units.put(file.getFileName().toString(), io.cafeq.engine.checkpoint.Digests.file(file, new StopFlag()));
+        units.put(
+            file.getFileName().toString(),
+            io.cafeq.engine.checkpoint.Digests.file(file, new StopFlag()));
       }
     }
     return units;
@@ -188,7 +246,8 @@ class PairUnitTest {
   }
 
   private static Map<String, String> keys(Map<String, String> changes) {
-    Map<String, String> keys = new HashMap<>(Map.of("pair-steps", "15", "steps", "5", "group", "16"));
+    Map<String, String> keys =
+        new HashMap<>(Map.of("pair-steps", "15", "steps", "5", "group", "16"));
     keys.putAll(changes);
     return keys;
   }
@@ -208,7 +267,8 @@ class PairUnitTest {
     for (int row = 0; row < rows; row++) {
       for (int h = 0; h < heads; h++) {
         for (int i = 0; i < head; i++) {
-          added[row * heads + h] += outputs[(row * heads + h) * head + i] * bias[h * keyValueHeads / heads * head + i];
+          added[row * heads + h] +=
+              outputs[(row * heads + h) * head + i] * bias[h * keyValueHeads / heads * head + i];
         }
       }
     }

@@ -34,12 +34,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Stacks whose inputs are known: what is written, what is said of it, and what is decided. */
 class StackStatisticsTest {
   private static final InputStatistics ALL = new KnownInputs(input -> true);
-  private static final Map<String, String> COMMON = Map.of(
-      "pairs", "false", "bits", "3", "group", "32", "steps", "10", "transform-bits", "4");
+  private static final Map<String, String> COMMON =
+      Map.of("pairs", "false", "bits", "3", "group", "32", "steps", "10", "transform-bits", "4");
 
   @TempDir Path folder;
 
-  private MadeResult make(String name, Map<String, String> changes, boolean baselines, InputStatistics statistics) {
+  private MadeResult make(
+      String name, Map<String, String> changes, boolean baselines, InputStatistics statistics) {
     Map<String, String> keys = new HashMap<>(COMMON);
     keys.putAll(changes);
     Path source = TinyModel.of(96, 4, 2, 32).write(folder.resolve("source-" + name));
@@ -68,11 +69,12 @@ class StackStatisticsTest {
   @ParameterizedTest
   @ValueSource(strings = {"rtn", "input", "output", "hadamard"})
   void figuresAreThoseOfTheDecodedWeights(String kind) {
-    Map<String, String> keys = switch (kind) {
-      case "rtn" -> Map.of("method", "rtn");
-      case "hadamard" -> Map.of("method", "hadamard", "block", "32");
-      default -> Map.of("side", kind, "block", "16", "fall-back", "false");
-    };
+    Map<String, String> keys =
+        switch (kind) {
+          case "rtn" -> Map.of("method", "rtn");
+          case "hadamard" -> Map.of("method", "hadamard", "block", "32");
+          default -> Map.of("side", kind, "block", "16", "fall-back", "false");
+        };
     MadeResult made = make(kind, keys, true, ALL);
     made.verify();
     double said = 0;
@@ -80,7 +82,8 @@ class StackStatisticsTest {
     for (UnitFigures figures : figures(made).values()) {
       said += output(figures.result());
       norm += Objects.requireNonNull(figures.outputNorm());
-      assertThat(output(figures.result())).isLessThan(output(Objects.requireNonNull(figures.plainClipped())));
+      assertThat(output(figures.result()))
+          .isLessThan(output(Objects.requireNonNull(figures.plainClipped())));
       assertThat(output(Objects.requireNonNull(figures.plain()))).isFinite();
       assertThat(output(Objects.requireNonNull(figures.plainEqualBits()))).isFinite();
     }
@@ -127,24 +130,30 @@ class StackStatisticsTest {
   @Test
   void knownInputsGain() {
     Map<String, UnitFigures> known = figures(make("known", Map.of("method", "rtn"), true, ALL));
-    known.forEach((unit, figures) -> assertThat(output(figures.result()))
-        .as(unit)
-        .isLessThan(0.6 * output(Objects.requireNonNull(figures.plainClipped()))));
+    known.forEach(
+        (unit, figures) ->
+            assertThat(output(figures.result()))
+                .as(unit)
+                .isLessThan(0.6 * output(Objects.requireNonNull(figures.plainClipped()))));
   }
 
   @Test
   void whatFallsBackIsBetterInItsOutputs() throws IOException {
-    MadeResult kept = make("kept", Map.of("side", "input", "block", "16", "fall-back", "false"), false, ALL);
+    MadeResult kept =
+        make("kept", Map.of("side", "input", "block", "16", "fall-back", "false"), false, ALL);
     MadeResult chosen = make("chosen", Map.of("side", "input", "block", "16"), false, ALL);
     MadeResult plain = make("plain", Map.of("transform-bits", "0"), false, ALL);
     MadeResult rtn = make("rtn", Map.of("method", "rtn"), false, ALL);
     Map<String, UnitFigures> keptFigures = figures(kept);
-    figures(chosen).forEach((unit, figures) -> {
-      UnitFigures before = Objects.requireNonNull(keptFigures.get(unit));
-      assertThat(output(figures.result())).isLessThanOrEqualTo(output(before.result()));
-      assertThat(figures.result().bits()).isLessThanOrEqualTo(before.result().bits());
-      assertThat(figures.fellBack() || output(figures.result()) == output(before.result())).isTrue();
-    });
+    figures(chosen)
+        .forEach(
+            (unit, figures) -> {
+              UnitFigures before = Objects.requireNonNull(keptFigures.get(unit));
+              assertThat(output(figures.result())).isLessThanOrEqualTo(output(before.result()));
+              assertThat(figures.result().bits()).isLessThanOrEqualTo(before.result().bits());
+              assertThat(figures.fellBack() || output(figures.result()) == output(before.result()))
+                  .isTrue();
+            });
     double best = figures(plain).values().stream().mapToDouble(each -> output(each.result())).sum();
     double usual = figures(rtn).values().stream().mapToDouble(each -> output(each.result())).sum();
     assertThat(best).isLessThanOrEqualTo(usual);
@@ -152,7 +161,8 @@ class StackStatisticsTest {
     plain.verify();
     MadeResult again = make("again", Map.of("side", "input", "block", "16"), false, ALL);
     for (Path file : chosen.files()) {
-      assertThat(Files.mismatch(file, again.result().resolve("units").resolve(file.getFileName()))).isEqualTo(-1);
+      assertThat(Files.mismatch(file, again.result().resolve("units").resolve(file.getFileName())))
+          .isEqualTo(-1);
     }
   }
 
@@ -161,9 +171,14 @@ class StackStatisticsTest {
   void unlikeMatricesOfAStackDecideTogether() {
     Random random = new Random(5);
     double[] latent = random.doubles(1024 * 64 / 8, -1, 1).toArray();
-    TinyModel unlike = TinyModel.of(64, 16, 16, 64)
-        .with(TinyModel.ATTENTION + "q_proj.weight", index -> random.nextBoolean() ? 1.0 / 16 : -1.0 / 16)
-        .with(TinyModel.ATTENTION + "k_proj.weight", index -> latent[index / 8] + 0.05 * random.nextGaussian());
+    TinyModel unlike =
+        TinyModel.of(64, 16, 16, 64)
+            .with(
+                TinyModel.ATTENTION + "q_proj.weight",
+                index -> random.nextBoolean() ? 1.0 / 16 : -1.0 / 16)
+            .with(
+                TinyModel.ATTENTION + "k_proj.weight",
+                index -> latent[index / 8] + 0.05 * random.nextGaussian());
     Path source = unlike.write(folder.resolve("unlike"));
     Map<String, String> keys = new HashMap<>(COMMON);
     keys.putAll(Map.of("side", "input", "block", "16", "steps", "60"));
@@ -174,13 +189,19 @@ class StackStatisticsTest {
     QuantizedFolder.make(source, kept.result(), keys, false, ALL);
     Map<String, UnitFigures> keptFigures = figures(kept);
 
-    figures(chosen).forEach((unit, figures) -> assertThat(output(figures.result()))
-        .as(unit)
-        .isLessThanOrEqualTo(output(Objects.requireNonNull(keptFigures.get(unit)).result())));
-    assertThat(figures(chosen)).anySatisfy((unit, figures) -> {
-      assertThat(unit).contains("q", "k");
-      assertThat(figures.fellBack()).isFalse();
-    });
+    figures(chosen)
+        .forEach(
+            (unit, figures) ->
+                assertThat(output(figures.result()))
+                    .as(unit)
+                    .isLessThanOrEqualTo(
+                        output(Objects.requireNonNull(keptFigures.get(unit)).result())));
+    assertThat(figures(chosen))
+        .anySatisfy(
+            (unit, figures) -> {
+              assertThat(unit).contains("q", "k");
+              assertThat(figures.fellBack()).isFalse();
+            });
   }
 
   /** What nothing is known of is rounded as without statistics, to the byte. */
@@ -191,13 +212,18 @@ class StackStatisticsTest {
     MadeResult none = make("none", Map.of("method", "rtn"), true, InputStatistics.NONE);
     int same = 0;
     for (Path file : partly.files()) {
-      boolean equal = Files.mismatch(file, none.result().resolve("units").resolve(file.getFileName())) == -1;
+      boolean equal =
+          Files.mismatch(file, none.result().resolve("units").resolve(file.getFileName())) == -1;
       try (UnitFileReader reader = UnitFileReader.open(file)) {
-        boolean isOutput = reader.header().tensors().stream().map(TensorHeader::name).anyMatch(TinyModel.OUTPUTS::equals);
+        boolean isOutput =
+            reader.header().tensors().stream()
+                .map(TensorHeader::name)
+                .anyMatch(TinyModel.OUTPUTS::equals);
         boolean quantized = reader.figures() != null;
         assertThat(equal).isEqualTo(isOutput || !quantized);
         if (quantized) {
-          assertThat(Objects.requireNonNull(reader.figures()).outputNorm() == null).isEqualTo(isOutput);
+          assertThat(Objects.requireNonNull(reader.figures()).outputNorm() == null)
+              .isEqualTo(isOutput);
           same += isOutput ? 1 : 0;
         }
       }
@@ -220,7 +246,8 @@ class StackStatisticsTest {
           assertThat(UnitQuantizer.memoryNeeded(unit, InputStatistics.NONE, inputs))
               .isEqualTo(UnitQuantizer.memoryNeeded(unit));
           long moments = 4L * 96 * 96;
-          assertThat(PartWorks.memoryNeeded(quantized, range -> moments)).isGreaterThan(without + 4 * moments);
+          assertThat(PartWorks.memoryNeeded(quantized, range -> moments))
+              .isGreaterThan(without + 4 * moments);
         }
       }
     }

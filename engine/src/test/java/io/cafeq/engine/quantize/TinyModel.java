@@ -19,14 +19,20 @@ import java.util.Random;
 import java.util.function.IntToDoubleFunction;
 
 /**
- * One attention layer with biases of a test's choice, in two shards: values before, outputs after the cut.
+ * One attention layer with biases of a test's choice, in two shards: values before, outputs after
+ * the cut.
  *
  * @param head channels of a head
  * @param dtype of all tensors
  * @param changes values by tensor name in place of drawn ones
  */
 record TinyModel(
-    int hidden, int heads, int keyValueHeads, int head, Dtype dtype, Map<String, IntToDoubleFunction> changes) {
+    int hidden,
+    int heads,
+    int keyValueHeads,
+    int head,
+    Dtype dtype,
+    Map<String, IntToDoubleFunction> changes) {
   static final String ATTENTION = "model.layers.0.self_attn.";
   static final String VALUES = ATTENTION + "v_proj.weight";
   static final String VALUE_BIAS = ATTENTION + "v_proj.bias";
@@ -55,15 +61,19 @@ record TinyModel(
       early.add(new Entry(ATTENTION + each + "_proj.weight", dtype, List.of(rows, (long) hidden)));
     }
     late.add(new Entry(OUTPUTS, dtype, List.of((long) hidden, (long) heads * head)));
-    List<ShardedWriter.Shard> shards = List.of(
-        new ShardedWriter.Shard("model-00001-of-00002.safetensors", early),
-        new ShardedWriter.Shard("model-00002-of-00002.safetensors", late));
+    List<ShardedWriter.Shard> shards =
+        List.of(
+            new ShardedWriter.Shard("model-00001-of-00002.safetensors", early),
+            new ShardedWriter.Shard("model-00002-of-00002.safetensors", late));
     try (Arena arena = Arena.ofConfined()) {
       Files.createDirectories(folder);
-      Files.writeString(folder.resolve("config.json"), """
+      Files.writeString(
+          folder.resolve("config.json"),
+          """
           {"model_type": "qwen2", "hidden_size": %d, "num_attention_heads": %d, "num_key_value_heads": %d,
            "head_dim": %d, "num_hidden_layers": 1, "intermediate_size": 8, "vocab_size": 8}
-          """.formatted(hidden, heads, keyValueHeads, head));
+          """
+              .formatted(hidden, heads, keyValueHeads, head));
       try (ShardedWriter writer = ShardedWriter.create(folder, shards, Map.of())) {
         for (Entry entry : writer.order()) {
           writer.append(entry.name(), bytes(arena, entry));
@@ -79,18 +89,27 @@ record TinyModel(
   private MemorySegment bytes(Arena arena, Entry entry) {
     Random random = new Random(entry.name().hashCode());
     double size = entry.shape().size() == 1 ? 0.3 : 0.05;
-    IntToDoubleFunction values = changes.getOrDefault(entry.name(), index -> random.nextGaussian() * size);
+    IntToDoubleFunction values =
+        changes.getOrDefault(entry.name(), index -> random.nextGaussian() * size);
     MemorySegment bytes = arena.allocate(entry.bytes(), 8);
     int count = Math.toIntExact(entry.bytes() / dtype.bytes());
     for (int i = 0; i < count; i++) {
       float value = (float) values.applyAsDouble(i);
       switch (dtype) {
-        case F64 -> bytes.setAtIndex(ValueLayout.JAVA_DOUBLE.withOrder(ByteOrder.LITTLE_ENDIAN), i, value);
-        case F32 -> bytes.setAtIndex(ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN), i, value);
-        case F16 -> bytes.setAtIndex(
-            ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN), i, Float.floatToFloat16(value));
-        case BF16 -> bytes.setAtIndex(ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN), i,
-            (short) (Float.floatToRawIntBits(value) >>> 16));
+        case F64 ->
+            bytes.setAtIndex(ValueLayout.JAVA_DOUBLE.withOrder(ByteOrder.LITTLE_ENDIAN), i, value);
+        case F32 ->
+            bytes.setAtIndex(ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN), i, value);
+        case F16 ->
+            bytes.setAtIndex(
+                ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN),
+                i,
+                Float.floatToFloat16(value));
+        case BF16 ->
+            bytes.setAtIndex(
+                ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN),
+                i,
+                (short) (Float.floatToRawIntBits(value) >>> 16));
         case F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, U64, U32, U16, U8, BOOL ->
             throw new IllegalArgumentException("no weights of " + dtype);
       }

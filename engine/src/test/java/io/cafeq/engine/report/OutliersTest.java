@@ -32,14 +32,17 @@ class OutliersTest {
   void oneUnitAmongManyIsNamedHoweverSmallItsWeights() {
     List<UnitResult> results = ordinary(Role.UP, 12, 4, 0.08);
     results.add(5, done("bad", Role.UP, 4, 0.6, 1e-18, null));
-    assertThat(Outliers.among(results)).singleElement().satisfies(outlier -> {
-      assertThat(outlier.unit()).isEqualTo("bad");
-      assertThat(outlier.measure()).isEqualTo(Outlier.Measure.RELATIVE_ERROR);
-      assertThat(outlier.error()).isEqualTo(0.6);
-      assertThat(outlier.usual()).isBetween(0.07, 0.09);
-      assertThat(outlier.warning()).contains("bad", "0.6000", "--exclude 'bad\\.weight'");
-      assertThat("bad.weight").matches(outlier.pattern());
-    });
+    assertThat(Outliers.among(results))
+        .singleElement()
+        .satisfies(
+            outlier -> {
+              assertThat(outlier.unit()).isEqualTo("bad");
+              assertThat(outlier.measure()).isEqualTo(Outlier.Measure.RELATIVE_ERROR);
+              assertThat(outlier.error()).isEqualTo(0.6);
+              assertThat(outlier.usual()).isBetween(0.07, 0.09);
+              assertThat(outlier.warning()).contains("bad", "0.6000", "--exclude 'bad\\.weight'");
+              assertThat("bad.weight").matches(outlier.pattern());
+            });
   }
 
   @Test
@@ -47,10 +50,13 @@ class OutliersTest {
     List<UnitResult> results = ordinary(Role.DOWN, 5, 4, 0.08);
     results.replaceAll(result -> done(result.unit().id(), Role.DOWN, 4, 0.08, 1, 0.05));
     results.add(done("bad", Role.DOWN, 4, 0.09, 1, 0.5));
-    assertThat(Outliers.among(results)).singleElement().satisfies(outlier -> {
-      assertThat(outlier.unit()).isEqualTo("bad");
-      assertThat(outlier.measure()).isEqualTo(Outlier.Measure.OUTPUT_ERROR);
-    });
+    assertThat(Outliers.among(results))
+        .singleElement()
+        .satisfies(
+            outlier -> {
+              assertThat(outlier.unit()).isEqualTo("bad");
+              assertThat(outlier.measure()).isEqualTo(Outlier.Measure.OUTPUT_ERROR);
+            });
   }
 
   @Test
@@ -59,7 +65,9 @@ class OutliersTest {
     for (int i = 0; i < 4; i++) {
       results.add(done("o" + i, Role.ATTENTION_OUTPUT, 4, 0.9, 1, null));
     }
-    assertThat(Outliers.among(results)).extracting(Outlier::unit).containsExactly("o0", "o1", "o2", "o3");
+    assertThat(Outliers.among(results))
+        .extracting(Outlier::unit)
+        .containsExactly("o0", "o1", "o2", "o3");
   }
 
   @Test
@@ -85,7 +93,9 @@ class OutliersTest {
   @Test
   void unitsThatAreNotThereAndCopiesAreNoMeasure() {
     List<UnitResult> results = ordinary(Role.UP, 4, 4, 0.08);
-    results.add(new UnitResult.Failed(unit("failed", Role.UP), new UnitFailure(FailureKind.CHECKPOINT, "NaN", "None.")));
+    results.add(
+        new UnitResult.Failed(
+            unit("failed", Role.UP), new UnitFailure(FailureKind.CHECKPOINT, "NaN", "None.")));
     results.add(new UnitResult.Missing(unit("missing", Role.UP)));
     results.add(new UnitResult.Done(unit("copied", Role.UP), receipt("copied", null)));
     results.add(done("zeros", Role.UP, 4, 0, 0, null));
@@ -96,7 +106,8 @@ class OutliersTest {
   void patternsMatchEveryTensorOfTheUnit() {
     List<String> names = List.of("a.0.w", "a.1.w", "a.2.w", "a.3.w", "a.4.w");
     for (int count = 1; count <= names.size(); count++) {
-      Outlier outlier = new Outlier("u", names.subList(0, count), Outlier.Measure.RELATIVE_ERROR, 1, 0.1);
+      Outlier outlier =
+          new Outlier("u", names.subList(0, count), Outlier.Measure.RELATIVE_ERROR, 1, 0.1);
       names.subList(0, count).forEach(name -> assertThat(name).matches(outlier.pattern()));
       assertThat("b.0.w").doesNotMatch(outlier.pattern());
     }
@@ -116,22 +127,48 @@ class OutliersTest {
 
   private static UnitResult done(
       String id, Role role, int bits, double error, double norm, @Nullable Double outputError) {
-    ErrorFigures figures = new ErrorFigures(
-        error * error * norm, outputError == null ? null : (Double) (outputError * outputError), (long) bits * WEIGHTS);
-    return new UnitResult.Done(unit(id, role), receipt(id, new UnitFigures(
-        WEIGHTS, norm, outputError == null ? null : (Double) 1.0, figures, null, null, null, false, List.of(), "x")));
+    ErrorFigures figures =
+        new ErrorFigures(
+            error * error * norm,
+            outputError == null ? null : (Double) (outputError * outputError),
+            (long) bits * WEIGHTS);
+    return new UnitResult.Done(
+        unit(id, role),
+        receipt(
+            id,
+            new UnitFigures(
+                WEIGHTS,
+                norm,
+                outputError == null ? null : (Double) 1.0,
+                figures,
+                null,
+                null,
+                null,
+                false,
+                List.of(),
+                "x")));
   }
 
   private static UnitReceipt receipt(String id, @Nullable UnitFigures figures) {
-    return new UnitReceipt(id, "units/" + id + ".arrow", 10, "00", new TreeMap<>(), "scalar/java", figures, 1);
+    return new UnitReceipt(
+        id, "units/" + id + ".arrow", 10, "00", new TreeMap<>(), "scalar/java", figures, 1);
   }
 
   private static Unit.Quantized unit(String id, Role role) {
-    TensorInfo info = new TensorInfo(id + ".weight", Dtype.BF16, List.of(64L, 64L), "model.safetensors", 0, 2 * WEIGHTS);
+    TensorInfo info =
+        new TensorInfo(
+            id + ".weight", Dtype.BF16, List.of(64L, 64L), "model.safetensors", 0, 2 * WEIGHTS);
     PlannedTensor tensor = new PlannedTensor(info, role);
-    Treatment treatment = new Treatment(
-        new GridSpec(4, 64, ScaleStorage.ZERO_POINT, 8, true), new TransformSpec.None(), Loss.P_NORM,
-        Rounding.NEAREST, 0, 0, false);
-    return new Unit.Quantized(id, List.of(tensor), List.of(new Part.Stack(Part.RowRange.all(tensor), treatment)));
+    Treatment treatment =
+        new Treatment(
+            new GridSpec(4, 64, ScaleStorage.ZERO_POINT, 8, true),
+            new TransformSpec.None(),
+            Loss.P_NORM,
+            Rounding.NEAREST,
+            0,
+            0,
+            false);
+    return new Unit.Quantized(
+        id, List.of(tensor), List.of(new Part.Stack(Part.RowRange.all(tensor), treatment)));
   }
 }

@@ -30,7 +30,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SampleCheckpointTest {
   private static final SampleShape SMALL =
-      new SampleShape(2, 96, 200, 6, 2, 301, Dtype.BF16, true, Distribution.STUDENT, 0.05, 1L << 30);
+      new SampleShape(
+          2, 96, 200, 6, 2, 301, Dtype.BF16, true, Distribution.STUDENT, 0.05, 1L << 30);
 
   @TempDir private Path folder;
 
@@ -41,7 +42,8 @@ class SampleCheckpointTest {
         try (Arena arena = Arena.ofConfined()) {
           MemorySegment bytes = arena.allocate(tensor.bytes());
           checkpoint.read(tensor, 0, bytes);
-          hashes.put(tensor.name(), java.util.Arrays.hashCode(bytes.toArray(ValueLayout.JAVA_BYTE)));
+          hashes.put(
+              tensor.name(), java.util.Arrays.hashCode(bytes.toArray(ValueLayout.JAVA_BYTE)));
         }
       }
     }
@@ -60,7 +62,9 @@ class SampleCheckpointTest {
       names = {"BF16", "F16", "F32"})
   void writesALlamaThatOpens(Dtype dtype) {
     try (Checkpoint checkpoint = Checkpoint.open(write("m", SMALL.withDtype(dtype), 1))) {
-      assertThat(checkpoint.tensors()).hasSize(2 + 2 * 9).allSatisfy(t -> assertThat(t.dtype()).isEqualTo(dtype));
+      assertThat(checkpoint.tensors())
+          .hasSize(2 + 2 * 9)
+          .allSatisfy(t -> assertThat(t.dtype()).isEqualTo(dtype));
       assertThat(checkpoint.tensor("model.layers.1.self_attn.k_proj.weight").orElseThrow().shape())
           .containsExactly(32L, 96L);
       assertThat(checkpoint.aliases()).containsEntry("lm_head.weight", "model.embed_tokens.weight");
@@ -84,7 +88,8 @@ class SampleCheckpointTest {
     try (Checkpoint sharded = Checkpoint.open(folder.resolve("again"))) {
       assertThat(sharded.shards()).hasSizeGreaterThan(3);
     }
-    assertThat(hashes(write("other", SMALL, 8)).entrySet()).doesNotContainAnyElementsOf(one.entrySet());
+    assertThat(hashes(write("other", SMALL, 8)).entrySet())
+        .doesNotContainAnyElementsOf(one.entrySet());
     assertThat(one.values()).as("no two tensors alike").doesNotHaveDuplicates();
   }
 
@@ -115,11 +120,14 @@ class SampleCheckpointTest {
 
   @Test
   void someChannelsStandOut() {
-    SampleShape shape = new SampleShape(1, 512, 64, 4, 4, 64, Dtype.F32, true, Distribution.GAUSSIAN, 0.05, 1L << 30);
+    SampleShape shape =
+        new SampleShape(
+            1, 512, 64, 4, 4, 64, Dtype.F32, true, Distribution.GAUSSIAN, 0.05, 1L << 30);
     try (Checkpoint checkpoint = Checkpoint.open(write("m", shape, 3));
         Arena arena = Arena.ofConfined()) {
       FloatMatrix weights = FloatMatrix.allocate(arena, 512, 512);
-      checkpoint.readFloats(checkpoint.tensor("model.layers.0.self_attn.q_proj.weight").orElseThrow(), 0, 0, weights);
+      checkpoint.readFloats(
+          checkpoint.tensor("model.layers.0.self_attn.q_proj.weight").orElseThrow(), 0, 0, weights);
       int outliers = 0;
       for (int column = 0; column < 512; column++) {
         double squares = 0;
@@ -127,7 +135,9 @@ class SampleCheckpointTest {
           squares += Math.pow(weights.get(row, column), 2);
         }
         double deviation = Math.sqrt(squares / 512);
-        assertThat(deviation < 0.03 || deviation > 0.06).as("column %d has %f", column, deviation).isTrue();
+        assertThat(deviation < 0.03 || deviation > 0.06)
+            .as("column %d has %f", column, deviation)
+            .isTrue();
         outliers += deviation > 0.06 ? 1 : 0;
       }
       assertThat(outliers).isBetween(10, 50);
@@ -140,8 +150,17 @@ class SampleCheckpointTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1_000_000, 2_500_000, 30_000_000, 600_000_000, 1_000_000_000, 4_000_000_000L, 12_000_000_000L,
-      140_000_000_000L})
+  @ValueSource(
+      longs = {
+        1_000_000,
+        2_500_000,
+        30_000_000,
+        600_000_000,
+        1_000_000_000,
+        4_000_000_000L,
+        12_000_000_000L,
+        140_000_000_000L
+      })
   void comesCloseToTheBytesAskedFor(long bytes) {
     SampleShape shape = SampleShape.ofBytes(bytes);
     assertThat(shape.bytes()).isBetween(bytes / 10 * 9, bytes);
@@ -152,7 +171,8 @@ class SampleCheckpointTest {
   void refusesAFolderThatHoldsSomething() throws IOException {
     Files.writeString(folder.resolve("mine"), "x");
     EngineException refused =
-        catchThrowableOfType(EngineException.class, () -> SampleCheckpoint.write(SMALL, 1, folder, new StopFlag()));
+        catchThrowableOfType(
+            EngineException.class, () -> SampleCheckpoint.write(SMALL, 1, folder, new StopFlag()));
     assertThat(refused.kind()).isEqualTo(FailureKind.USAGE);
   }
 
@@ -161,7 +181,8 @@ class SampleCheckpointTest {
     StopFlag stop = new StopFlag();
     stop.stop();
     assertThatThrownBy(() -> SampleCheckpoint.write(SMALL, 1, folder, stop))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.STOPPED));
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.STOPPED));
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).isEmpty();
     }

@@ -29,7 +29,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Moments from tokens to a file and back. */
 class MomentFileTest {
   private static final StopFlag STOP = new StopFlag();
-  private static final MomentFile.Origin ORIGIN = new MomentFile.Origin("who", "weights", "scalar/java");
+  private static final MomentFile.Origin ORIGIN =
+      new MomentFile.Origin("who", "weights", "scalar/java");
 
   @TempDir private Path folder;
   private final Arena arena = Arena.ofConfined();
@@ -47,7 +48,16 @@ class MomentFileTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"5, 64", "576, 4096", "600, 128", "1281, 64", "70, 67", "11008, 4096", "4097, 4096", "32769, 32768"})
+  @CsvSource({
+    "5, 64",
+    "576, 4096",
+    "600, 128",
+    "1281, 64",
+    "70, 67",
+    "11008, 4096",
+    "4097, 4096",
+    "32769, 32768"
+  })
   void blocksCoverAllChannelsInTheFewestPieces(int channels, int width) {
     List<MomentBlocks.Span> spans = MomentBlocks.of(channels, width).spans();
 
@@ -77,12 +87,17 @@ class MomentFileTest {
     assertThat(moments.tokens()).isEqualTo(533);
     assertThat(moments.channels()).isEqualTo(channels);
     assertThat(statistics(width).bytes(input))
-        .isEqualTo(moments.blocks().stream().mapToLong(block -> block.moments().segment().byteSize()).sum());
+        .isEqualTo(
+            moments.blocks().stream()
+                .mapToLong(block -> block.moments().segment().byteSize())
+                .sum());
     for (InputMoments.Block block : moments.blocks()) {
       for (int i = 0; i < block.channels(); i += 13) {
         for (int j = 0; j < block.channels(); j += 7) {
-          double expected = (product(first, block.firstChannel() + i, block.firstChannel() + j)
-              + product(second, block.firstChannel() + i, block.firstChannel() + j)) / 533;
+          double expected =
+              (product(first, block.firstChannel() + i, block.firstChannel() + j)
+                      + product(second, block.firstChannel() + i, block.firstChannel() + j))
+                  / 533;
           assertThat((double) block.moments().get(i, j)).isCloseTo(expected, within(3e-5 * 4));
           assertThat(block.moments().get(i, j)).isEqualTo(block.moments().get(j, i));
         }
@@ -96,8 +111,11 @@ class MomentFileTest {
     MatrixInput idle = new MatrixInput("layers.0.experts.1", 16, Optional.of("layers.0.experts"));
     MatrixInput all = new MatrixInput("layers.0.experts", 16, Optional.empty());
     int enough = (int) MomentSums.enoughTokens(16);
-    List<MomentSums> sums = List.of(
-        new MomentSums(busy, 64, arena), new MomentSums(idle, 64, arena), new MomentSums(all, 64, arena));
+    List<MomentSums> sums =
+        List.of(
+            new MomentSums(busy, 64, arena),
+            new MomentSums(idle, 64, arena),
+            new MomentSums(all, 64, arena));
     sums.get(0).add(random(enough, 16, 3), lane.products());
     sums.get(1).add(random(enough - 1, 16, 4), lane.products());
     sums.get(2).add(random(2 * enough - 1, 16, 5), lane.products());
@@ -105,11 +123,13 @@ class MomentFileTest {
       assertThat(reader.tokens()).containsEntry("layers.0.experts.1", enough - 1L);
       assertThat(reader.origin()).isEqualTo(ORIGIN);
     }
-    assertThat(statistics(64).read(busy, arena).orElseThrow().input()).isEqualTo("layers.0.experts.0");
+    assertThat(statistics(64).read(busy, arena).orElseThrow().input())
+        .isEqualTo("layers.0.experts.0");
     InputMoments replaced = statistics(64).read(idle, arena).orElseThrow();
     assertThat(replaced.input()).isEqualTo("layers.0.experts");
     assertThat(replaced.tokens()).isEqualTo(2L * enough - 1);
-    assertThat(statistics(64).read(new MatrixInput("layers.0.other", 16, Optional.empty()), arena)).isEmpty();
+    assertThat(statistics(64).read(new MatrixInput("layers.0.other", 16, Optional.empty()), arena))
+        .isEmpty();
     assertThat(statistics(64).read(new MatrixInput("head", 16, Optional.empty()), arena)).isEmpty();
   }
 
@@ -146,9 +166,14 @@ class MomentFileTest {
     Path file = write(List.of(small()));
     String text = Files.readString(file, StandardCharsets.ISO_8859_1);
 
-    for (String[] change : new String[][] {
-      {"tokens:layers.0.in\":\"100\"", "tokens:layers.0.in\":\"101\""}, {"scalar/java", "scalar/jbva"}, {"\"who\"", "\"wha\""},
-      {"\"weights\"", "\"Weights\""}, {"\"pt\"", "\"tp\""}}) {
+    for (String[] change :
+        new String[][] {
+          {"tokens:layers.0.in\":\"100\"", "tokens:layers.0.in\":\"101\""},
+          {"scalar/java", "scalar/jbva"},
+          {"\"who\"", "\"wha\""},
+          {"\"weights\"", "\"Weights\""},
+          {"\"pt\"", "\"tp\""}
+        }) {
       assertThat(text).contains(change[0]);
       Files.writeString(file, text.replace(change[0], change[1]), StandardCharsets.ISO_8859_1);
       assertThatRefused("header is not the one");
@@ -166,12 +191,17 @@ class MomentFileTest {
     assertThatRefused("no upper triangle");
     Files.writeString(file, text.replace("\"F32\"", "\"I32\""), StandardCharsets.ISO_8859_1);
     assertThatRefused("no upper triangle");
-    Files.writeString(file, text.replace("[136]", "[8,17]").replace("\"identity\":\"who\"", "\"identity\":\"wo\""),
+    Files.writeString(
+        file,
+        text.replace("[136]", "[8,17]").replace("\"identity\":\"who\"", "\"identity\":\"wo\""),
         StandardCharsets.ISO_8859_1);
     assertThatRefused("no upper triangle");
-    Files.writeString(file, text.replace("payload_sha256", "payload_sha257"), StandardCharsets.ISO_8859_1);
+    Files.writeString(
+        file, text.replace("payload_sha256", "payload_sha257"), StandardCharsets.ISO_8859_1);
     assertThatRefused("payload_sha256 is missing");
-    Files.writeString(file, text.replace("tokens:layers.0.in\":\"100\"", "tokens:layers.0.in\":\"-10\""),
+    Files.writeString(
+        file,
+        text.replace("tokens:layers.0.in\":\"100\"", "tokens:layers.0.in\":\"-10\""),
         StandardCharsets.ISO_8859_1);
     assertThatRefused("not negative");
     Files.delete(file);
@@ -180,26 +210,31 @@ class MomentFileTest {
 
   @Test
   void valuesThatAreNotFiniteAreNamed() {
-    MomentSums sums = new MomentSums(new MatrixInput("layers.0.in", 4, Optional.empty()), 64, arena);
+    MomentSums sums =
+        new MomentSums(new MatrixInput("layers.0.in", 4, Optional.empty()), 64, arena);
     FloatMatrix x = random(3, 4, 1);
     x.set(1, 2, Float.NaN);
     sums.add(x, lane.products());
 
     assertThatThrownBy(() -> write(List.of(sums)))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.CHECKPOINT))
         .hasMessageContaining("layers.0.in");
     assertThat(folder).isEmptyDirectory();
   }
 
   private MomentSums small() {
-    MomentSums sums = new MomentSums(new MatrixInput("layers.0.in", 16, Optional.empty()), 64, arena);
+    MomentSums sums =
+        new MomentSums(new MatrixInput("layers.0.in", 16, Optional.empty()), 64, arena);
     sums.add(random(100, 16, 9), lane.products());
     return sums;
   }
 
   private void assertThatRefused(String message) {
-    assertThatThrownBy(() -> statistics(64).read(new MatrixInput("layers.0.in", 16, Optional.empty()), arena))
-        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))
+    assertThatThrownBy(
+            () -> statistics(64).read(new MatrixInput("layers.0.in", 16, Optional.empty()), arena))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))
         .hasMessageContaining(message)
         .hasMessageContaining("layer-00000");
   }
@@ -212,7 +247,10 @@ class MomentFileTest {
 
   private StoredStatistics statistics(int width) {
     return new StoredStatistics(
-        folder, width, name -> name.startsWith("layers.0.") ? OptionalInt.of(0) : OptionalInt.empty(), STOP);
+        folder,
+        width,
+        name -> name.startsWith("layers.0.") ? OptionalInt.of(0) : OptionalInt.empty(),
+        STOP);
   }
 
   private FloatMatrix random(int rows, int columns, long seed) {

@@ -16,7 +16,9 @@ class NamePatternTest {
 
   @Test
   void aKindIsTheSameInEachLayerAndNoOther() {
-    String pattern = NamePattern.ofKinds(List.of("layers.0.up.qweight", "layers.12.up.qweight", "layers.0.down.qweight"));
+    String pattern =
+        NamePattern.ofKinds(
+            List.of("layers.0.up.qweight", "layers.12.up.qweight", "layers.0.down.qweight"));
     assertThat("layers.7.up.qweight").matches(pattern);
     assertThat("layers.12.down.qweight").matches(pattern);
     assertThat("layers.7.up.weight").doesNotMatch(pattern);

@@ -21,10 +21,12 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
- * Learning the value-output pair of a layer of 4096 channels (8 key-value heads of 128 channels, each with 4 query heads; 200
- * steps), and beside it learning the gate and up projections of the same layer (2 x 14336 rows, input side, k = 128; 100
- * steps). One head and one stripe are measured, with a tenth of the steps; setting up is measured by itself and not
- * multiplied by steps. Operations are counted as in {@link LearningBench}: two products a step with all the weights.
+ * Learning the value-output pair of a layer of 4096 channels (8 key-value heads of 128 channels,
+ * each with 4 query heads; 200 steps), and beside it learning the gate and up projections of the
+ * same layer (2 x 14336 rows, input side, k = 128; 100 steps). One head and one stripe are
+ * measured, with a tenth of the steps; setting up is measured by itself and not multiplied by
+ * steps. Operations are counted as in {@link LearningBench}: two products a step with all the
+ * weights.
  */
 public final class LayerBench {
   private static final int CHANNELS = 4096;
@@ -35,6 +37,7 @@ public final class LayerBench {
   private static final int GATE_AND_UP_ROWS = 2 * 14336;
   private static final int STRIPES = CHANNELS / SIZE;
   private static final int STRIPE_STEPS = 100;
+
   /** Steps that are made of each hundred. */
   private static final int SHARE = 10;
 
@@ -42,7 +45,9 @@ public final class LayerBench {
   private final int runs;
   private final StopFlag stop;
 
-  /** @param runs how often each figure is taken; the best counts */
+  /**
+   * @param runs how often each figure is taken; the best counts
+   */
   public LayerBench(ComputeBackend backend, int lanes, int runs, StopFlag stop) {
     this.lanes = new Lanes(backend, lanes);
     this.runs = runs;
@@ -70,29 +75,43 @@ public final class LayerBench {
     return best("learn_gate_up", STRIPES, "stripe", STRIPE_STEPS, weights, limit, this::stripe);
   }
 
-  private Measured best(String name, int parts, String part, int steps, long weights, double limit, Part work) {
+  private Measured best(
+      String name, int parts, String part, int steps, long weights, double limit, Part work) {
     double seconds = Double.POSITIVE_INFINITY;
     for (int run = 0; run < runs; run++) {
-      double mean = lanes.run((lane, index) -> {
-        try (Arena arena = Arena.ofConfined()) {
-          return work.learn(lane, arena, index).layer(parts);
-        }
-      }).stream().mapToDouble(x -> x).average().orElseThrow();
+      double mean =
+          lanes
+              .run(
+                  (lane, index) -> {
+                    try (Arena arena = Arena.ofConfined()) {
+                      return work.learn(lane, arena, index).layer(parts);
+                    }
+                  })
+              .stream()
+              .mapToDouble(x -> x)
+              .average()
+              .orElseThrow();
       seconds = Math.min(seconds, mean);
     }
     double rate = lanes.count() * 4.0 * SIZE * weights * steps * parts / seconds / 1e9;
-    String measured = String.format(Locale.ROOT, "1 of %d %ss, %d of %d steps", parts, part, steps / SHARE, steps);
+    String measured =
+        String.format(
+            Locale.ROOT, "1 of %d %ss, %d of %d steps", parts, part, steps / SHARE, steps);
     return Measured.of(name, rate, "GFLOP/s", limit).with(new Measured.Layer(seconds, measured));
   }
 
   private Times head(ComputeLane lane, Arena arena, int index) {
     FloatMatrix values = random(arena, SIZE, CHANNELS, 2 * index);
     FloatMatrix outputs = random(arena, QUERY_HEADS * CHANNELS, SIZE, 2 * index + 1);
-    PairProblem problem = new PairProblem(
-        new PairProblem.Factor(values, Side.OUTPUT, 128, true),
-        new PairProblem.Factor(outputs, Side.INPUT, 128, true),
-        PairLoss.EXPECTED_ERROR, 1, 0);
-    PairLearner.Schedule schedule = PairLearner.Schedule.falling(PAIR_STEPS / SHARE, 0.1 / Math.sqrt(SIZE));
+    PairProblem problem =
+        new PairProblem(
+            new PairProblem.Factor(values, Side.OUTPUT, 128, true),
+            new PairProblem.Factor(outputs, Side.INPUT, 128, true),
+            PairLoss.EXPECTED_ERROR,
+            1,
+            0);
+    PairLearner.Schedule schedule =
+        PairLearner.Schedule.falling(PAIR_STEPS / SHARE, 0.1 / Math.sqrt(SIZE));
     double[] start = Orthogonal.rotation(SIZE, index);
     long begin = System.nanoTime();
     try (PairObjective objective = lane.pairObjective(problem)) {
@@ -124,7 +143,9 @@ public final class LayerBench {
     for (int row = 0; row < rows; row++) {
       double[] values = Seeds.gaussians(source, columns);
       for (int i = 0; i < columns; i++) {
-        matrix.segment().setAtIndex(ValueLayout.JAVA_FLOAT, (long) row * columns + i, (float) values[i]);
+        matrix
+            .segment()
+            .setAtIndex(ValueLayout.JAVA_FLOAT, (long) row * columns + i, (float) values[i]);
       }
     }
     return matrix;

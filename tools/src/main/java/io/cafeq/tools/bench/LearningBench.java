@@ -15,13 +15,14 @@ import java.util.SplittableRandom;
 import java.util.function.Function;
 
 /**
- * The whole learner, all lanes at once, in GFLOP/s of its two products a step (4 k n k operations): W given, M out, with the
- * tiles made, 100 steps taken and the best block kept. The limit is the best square product of 2048 by the same library, one
- * thread a lane, all lanes at once.
+ * The whole learner, all lanes at once, in GFLOP/s of its two products a step (4 k n k operations):
+ * W given, M out, with the tiles made, 100 steps taken and the best block kept. The limit is the
+ * best square product of 2048 by the same library, one thread a lane, all lanes at once.
  */
 public final class LearningBench {
   private static final int PRODUCT = 2048;
   private static final int STEPS = 100;
+
   /** Columns of the output side's blocks and rows of the input side's: Table 1's. */
   private static final int LENGTH = 9216;
 
@@ -29,7 +30,9 @@ public final class LearningBench {
   private final int runs;
   private final StopFlag stop;
 
-  /** @param runs how often each figure is taken; the best counts */
+  /**
+   * @param runs how often each figure is taken; the best counts
+   */
   public LearningBench(ComputeBackend backend, int lanes, int runs, StopFlag stop) {
     this.lanes = new Lanes(backend, lanes);
     this.runs = runs;
@@ -39,13 +42,23 @@ public final class LearningBench {
   /** The output side, groups of 128. */
   public Measured outputSide(int k, double limit) {
     return measure(
-        "learn_k" + k, k, k, LENGTH, limit, weights -> new LearnProblem.Rows(weights, 128, false, false, false));
+        "learn_k" + k,
+        k,
+        k,
+        LENGTH,
+        limit,
+        weights -> new LearnProblem.Rows(weights, 128, false, false, false));
   }
 
   /** The input side, groups of k. */
   public Measured inputSide(int k, double limit) {
     return measure(
-        "learn_input_k" + k, k, LENGTH, k, limit, weights -> new LearnProblem.Stripe(weights, List.of(k), k, true));
+        "learn_input_k" + k,
+        k,
+        LENGTH,
+        k,
+        limit,
+        weights -> new LearnProblem.Stripe(weights, List.of(k), k, true));
   }
 
   /** GFLOP/s of all lanes together. */
@@ -54,14 +67,20 @@ public final class LearningBench {
     for (int run = 0; run < runs; run++) {
       stop.check();
       List<Double> seconds = lanes.run((lane, at) -> lane.secondsOfProduct(PRODUCT));
-      double rate = seconds.stream().mapToDouble(s -> 2.0 * PRODUCT * PRODUCT * PRODUCT / s / 1e9).sum();
+      double rate =
+          seconds.stream().mapToDouble(s -> 2.0 * PRODUCT * PRODUCT * PRODUCT / s / 1e9).sum();
       best = Math.max(best, rate);
     }
     return best;
   }
 
   private Measured measure(
-      String name, int k, int rows, int columns, double limit, Function<FloatMatrix, LearnProblem> problem) {
+      String name,
+      int k,
+      int rows,
+      int columns,
+      double limit,
+      Function<FloatMatrix, LearnProblem> problem) {
     double best = 0;
     for (int run = 0; run < runs; run++) {
       List<Double> seconds =
@@ -81,7 +100,8 @@ public final class LearningBench {
                   return (System.nanoTime() - begin) / 1e9;
                 }
               });
-      double rate = seconds.stream().mapToDouble(s -> 4.0 * k * rows * columns * STEPS / s / 1e9).sum();
+      double rate =
+          seconds.stream().mapToDouble(s -> 4.0 * k * rows * columns * STEPS / s / 1e9).sum();
       best = Math.max(best, rate);
     }
     return Measured.of(name, best, "GFLOP/s", limit);

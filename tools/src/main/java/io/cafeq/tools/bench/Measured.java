@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param limit what the machine can do at most of the same kind, in the same unit
  * @param ratio value / limit
- * @param layer the time of a whole layer, of which a part was measured; null (left out of JSON) for other figures
+ * @param layer the time of a whole layer, of which a part was measured; null (left out of JSON) for
+ *     other figures
  */
 public record Measured(
     String name,

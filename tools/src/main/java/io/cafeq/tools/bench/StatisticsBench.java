@@ -19,11 +19,12 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * 4,096 random tokens through a layer of 4096 channels (8 key-value heads of 128 channels, 32 query heads, 14336 channels between),
- * read from a file in the page cache, with the second moments of its inputs summed up and written: on one lane, as in a job. Two
- * figures: its products (2 operations a token and weight, n (n + 1) a token and input of n channels, cut as by default) in GFLOP/s
- * beside the limit of one lane; and its time beside that of learning the same weights with k = 64 and 100 steps on one lane, by
- * the measured rate of the input side.
+ * 4,096 random tokens through a layer of 4096 channels (8 key-value heads of 128 channels, 32 query
+ * heads, 14336 channels between), read from a file in the page cache, with the second moments of
+ * its inputs summed up and written: on one lane, as in a job. Two figures: its products (2
+ * operations a token and weight, n (n + 1) a token and input of n channels, cut as by default) in
+ * GFLOP/s beside the limit of one lane; and its time beside that of learning the same weights with
+ * k = 64 and 100 steps on one lane, by the measured rate of the input side.
  */
 public final class StatisticsBench {
   private static final int TOKENS = 4096;
@@ -39,7 +40,9 @@ public final class StatisticsBench {
   private final ComputeBackend backend;
   private final StopFlag stop;
 
-  /** @param folder an empty one that holds the layer and its statistics meanwhile, about 1 GB */
+  /**
+   * @param folder an empty one that holds the layer and its statistics meanwhile, about 1 GB
+   */
   public StatisticsBench(Path folder, ComputeBackend backend, StopFlag stop) {
     this.folder = folder;
     this.backend = backend;
@@ -54,7 +57,14 @@ public final class StatisticsBench {
     long heads = (long) HIDDEN / HEADS * KEY_VALUE_HEADS;
     long weights = HIDDEN * (2L * HIDDEN + 2 * heads + 3L * BETWEEN);
     Recipe recipe =
-        Recipe.of(Map.of("statistics", "random", "statistics-tokens", Integer.toString(TOKENS), "pairs", "false"));
+        Recipe.of(
+            Map.of(
+                "statistics",
+                "random",
+                "statistics-tokens",
+                Integer.toString(TOKENS),
+                "pairs",
+                "false"));
     double operations = TOKENS * (2.0 * weights + moments(recipe.statistics().width()));
     double seconds = seconds(recipe);
     double learned = 4.0 * BLOCK * weights * STEPS / learning / 1e9;
@@ -77,9 +87,19 @@ public final class StatisticsBench {
 
   private double seconds(Recipe recipe) {
     Path source = folder.resolve("layer");
-    SampleShape shape = new SampleShape(
-        1, HIDDEN, BETWEEN, HEADS, KEY_VALUE_HEADS, 1024, Dtype.BF16, true, SampleShape.Distribution.GAUSSIAN, 0,
-        Long.MAX_VALUE);
+    SampleShape shape =
+        new SampleShape(
+            1,
+            HIDDEN,
+            BETWEEN,
+            HEADS,
+            KEY_VALUE_HEADS,
+            1024,
+            Dtype.BF16,
+            true,
+            SampleShape.Distribution.GAUSSIAN,
+            0,
+            Long.MAX_VALUE);
     SampleCheckpoint.write(shape, 0, source, stop);
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
       StatisticsPlan plan = StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);

@@ -21,9 +21,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * A whole job on a generated bf16 checkpoint that lies in the page cache, in MB/s (10^6 bytes) of input: headers, reading,
- * hashing, rounding, Arrow files written, synced and closed, manifest. Without the proof and without the start of the JVM.
- * The limit is copying the same files.
+ * A whole job on a generated bf16 checkpoint that lies in the page cache, in MB/s (10^6 bytes) of
+ * input: headers, reading, hashing, rounding, Arrow files written, synced and closed, manifest.
+ * Without the proof and without the start of the JVM. The limit is copying the same files.
  */
 public final class StreamingBench {
   private final Path folder;
@@ -61,7 +61,8 @@ public final class StreamingBench {
       double plain = megabytes / best(() -> quantize(source, false));
       double clipped = megabytes / best(() -> quantize(source, true));
       return List.of(
-          Measured.of("plain_bf16", plain, "MB/s", copying), Measured.of("clipped_bf16", clipped, "MB/s", copying));
+          Measured.of("plain_bf16", plain, "MB/s", copying),
+          Measured.of("clipped_bf16", clipped, "MB/s", copying));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -100,7 +101,8 @@ public final class StreamingBench {
     options.put("recipe.statistics", "none");
     Path out = folder.resolve("result");
     QuantizeJob job =
-        new QuantizeJob(source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
+        new QuantizeJob(
+            source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
     long start = System.nanoTime();
     JobResult result = job.run();
     double seconds = (System.nanoTime() - start) / 1e9;
@@ -108,7 +110,8 @@ public final class StreamingBench {
       case JobResult.Complete complete -> {}
       case JobResult.Refused refused -> throw refused.failure();
       case JobResult.Partial partial ->
-          throw new EngineException(FailureKind.ENVIRONMENT, partial.cause().message(), partial.cause().remedy());
+          throw new EngineException(
+              FailureKind.ENVIRONMENT, partial.cause().message(), partial.cause().remedy());
       case JobResult.Stopped stopped -> stop.check();
     }
     WorkFolder.delete(out);

@@ -1,6 +1,7 @@
 /**
- * How fast this machine learns and streams, each figure with its limit measured in the same run. Start at {@link
- * io.cafeq.tools.bench.LearningBench} and {@link io.cafeq.tools.bench.StreamingBench}.
+ * How fast this machine learns and streams, each figure with its limit measured in the same run.
+ * Start at {@link io.cafeq.tools.bench.LearningBench} and {@link
+ * io.cafeq.tools.bench.StreamingBench}.
  */
 @NullMarked
 package io.cafeq.tools.bench;

@@ -12,7 +12,10 @@ import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
 
-/** Rounds every entry to 0 or 1, which no grid of a range does: for the paper's toy product. Scale 1, zero point 0. */
+/**
+ * Rounds every entry to 0 or 1, which no grid of a range does: for the paper's toy product. Scale
+ * 1, zero point 0.
+ */
 final class BitEncoder implements SlabEncoder {
   private static final short ONE = 0x3C00;
 
@@ -74,7 +77,8 @@ final class BitEncoder implements SlabEncoder {
   }
 
   @Override
-  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+  public RoundingErrors metricError(
+      FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
     return plainError(weights, grid, metric);
   }
 

@@ -24,12 +24,16 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
-/** Table 4: what the size of the blocks brings, here as l2 error with everything that this program does by default. */
+/**
+ * Table 4: what the size of the blocks brings, here as l2 error with everything that this program
+ * does by default.
+ */
 public final class BlockSizes implements PaperTable {
   private static final int ROWS = 1024;
   private static final int COLUMNS = 9216;
   private static final int STEPS = 100;
   private static final int HADAMARD = 1024;
+
   /** Learned blocks are independent and alike, so a part of the rows is enough. */
   private static final int LEARNED_ROWS = 256;
 
@@ -47,10 +51,10 @@ public final class BlockSizes implements PaperTable {
   @Override
   public String description() {
     return """
-        Table 4: what the size of the blocks brings at 4 bits a channel
-        The paper: average benchmark scores of Gemma 2 2B, higher is better. Measured: relative l2 errors on Gaussian rows of
-        9216, lower is better, since scores need the real model. Clipped grids, nearest plane, transforms stored in int8.
-        """
+    Table 4: what the size of the blocks brings at 4 bits a channel
+    The paper: average benchmark scores of Gemma 2 2B, higher is better. Measured: relative l2 errors on Gaussian rows of
+    9216, lower is better, since scores need the real model. Clipped grids, nearest plane, transforms stored in int8.
+    """
         .stripTrailing();
   }
 
@@ -67,7 +71,11 @@ public final class BlockSizes implements PaperTable {
   }
 
   private static void add(
-      List<Reproduced> figures, Consumer<Reproduced> each, String name, double paper, double measured) {
+      List<Reproduced> figures,
+      Consumer<Reproduced> each,
+      String name,
+      double paper,
+      double measured) {
     Reproduced figure = new Reproduced(name, paper, measured);
     figures.add(figure);
     each.accept(figure);
@@ -83,9 +91,11 @@ public final class BlockSizes implements PaperTable {
 
   private double hadamard() {
     try (Arena arena = Arena.ofConfined()) {
-      List<BlockTransform> blocks = maker(BlockDiagonal.Kind.HADAMARD, HADAMARD, "signs").random(0, List.of(HADAMARD));
+      List<BlockTransform> blocks =
+          maker(BlockDiagonal.Kind.HADAMARD, HADAMARD, "signs").random(0, List.of(HADAMARD));
       Sums sums = new Sums();
-      sums.add(encode(arena, weights(arena, 0, ROWS), new SlabTransforms.Blocks(Side.OUTPUT, blocks)));
+      sums.add(
+          encode(arena, weights(arena, 0, ROWS), new SlabTransforms.Blocks(Side.OUTPUT, blocks)));
       return sums.relative();
     }
   }
@@ -96,7 +106,8 @@ public final class BlockSizes implements PaperTable {
       try (Arena arena = Arena.ofConfined()) {
         FloatMatrix block = weights(arena, first, k);
         LearnProblem problem = new LearnProblem.Rows(block, 0, false, false, false);
-        List<BlockTransform> blocks = maker(BlockDiagonal.Kind.LEARNED, k, "start").learn(problem, first);
+        List<BlockTransform> blocks =
+            maker(BlockDiagonal.Kind.LEARNED, k, "start").learn(problem, first);
         sums.add(encode(arena, block, new SlabTransforms.Blocks(Side.OUTPUT, blocks)));
       }
     }
@@ -106,20 +117,28 @@ public final class BlockSizes implements PaperTable {
   private BlockMaker maker(BlockDiagonal.Kind kind, int k, String purpose) {
     BlockDiagonal spec = new BlockDiagonal(kind, Side.OUTPUT, k, TransformStorage.INT8);
     return new BlockMaker(
-        lane, spec, Loss.P_NORM, STEPS, channel -> Seeds.of(seed, "blocksize", channel, purpose), stop);
+        lane,
+        spec,
+        Loss.P_NORM,
+        STEPS,
+        channel -> Seeds.of(seed, "blocksize", channel, purpose),
+        stop);
   }
 
   private EncodedSlab encode(Arena arena, FloatMatrix weights, SlabTransforms transforms) {
     stop.check();
     GridSpec grid = new GridSpec(4, 0, ScaleStorage.ZERO_POINT, 8, true);
     SlabBuffers buffers = new SlabBuffers(arena, grid, weights.rows(), weights.columns());
-    return lane.encoder().encode(weights, grid, transforms, InputMetric.NONE, new RoundingRule.NearestPlane(), buffers);
+    return lane.encoder()
+        .encode(
+            weights, grid, transforms, InputMetric.NONE, new RoundingRule.NearestPlane(), buffers);
   }
 
   private FloatMatrix weights(Arena arena, int first, int count) {
     FloatMatrix weights = FloatMatrix.allocate(arena, count, COLUMNS);
     for (int row = 0; row < count; row++) {
-      SplittableRandom random = new SplittableRandom(Seeds.of(seed, "blocksize", first + row, "weights"));
+      SplittableRandom random =
+          new SplittableRandom(Seeds.of(seed, "blocksize", first + row, "weights"));
       double[] values = Seeds.gaussians(random, COLUMNS);
       for (int c = 0; c < COLUMNS; c++) {
         weights.set(row, c, (float) values[c]);

@@ -11,9 +11,11 @@ import java.util.SplittableRandom;
  * Seeded weights of one head, h = {@value #HEAD}, {@value #POSITIONS} inputs and as many outputs.
  *
  * <ul>
- *   <li>student: entries of Student's t with 5 degrees of freedom, times 0.02 (values) and 0.03 (outputs).
- *   <li>anisotropic: the same, then on both factors the h axis times exp(-0.015 i) and turned by one random rotation; the values'
- *       input columns and the outputs' rows each times exp(0.3 N(0, 1)); and 20 random entries of the values times 8.
+ *   <li>student: entries of Student's t with 5 degrees of freedom, times 0.02 (values) and 0.03
+ *       (outputs).
+ *   <li>anisotropic: the same, then on both factors the h axis times exp(-0.015 i) and turned by
+ *       one random rotation; the values' input columns and the outputs' rows each times exp(0.3
+ *       N(0, 1)); and 20 random entries of the values times 8.
  * </ul>
  *
  * @param columns the values as [inputs, h], with a grid for each input column: the paper's axis
@@ -28,7 +30,11 @@ record PairSet(String name, FloatMatrix columns, FloatMatrix values, FloatMatrix
   private static final int OUTLIERS = 20;
 
   static PairSet student(Arena arena, long seed) {
-    return of(arena, "student", drawn(seed, "student", "values", 0.02), drawn(seed, "student", "outputs", 0.03));
+    return of(
+        arena,
+        "student",
+        drawn(seed, "student", "values", 0.02),
+        drawn(seed, "student", "outputs", 0.03));
   }
 
   static PairSet anisotropic(Arena arena, long seed) {
@@ -61,7 +67,8 @@ record PairSet(String name, FloatMatrix columns, FloatMatrix values, FloatMatrix
 
   /** Entries of Student's t, [position][channel]. */
   private static double[][] drawn(long seed, String set, String factor, double scale) {
-    double[] gaussians = Seeds.gaussians(random(seed, set, factor), POSITIONS * HEAD * (FREEDOM + 1));
+    double[] gaussians =
+        Seeds.gaussians(random(seed, set, factor), POSITIONS * HEAD * (FREEDOM + 1));
     double[][] entries = new double[POSITIONS][HEAD];
     int at = 0;
     for (double[] row : entries) {

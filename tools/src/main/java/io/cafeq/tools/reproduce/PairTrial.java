@@ -21,7 +21,10 @@ import io.cafeq.engine.transform.Seeds;
 import io.cafeq.tools.reproduce.PairSet.Axis;
 import java.util.List;
 
-/** Learns and rounds one seeded pair at 4 bits, one grid for each row or column. Borrows the lane and the set. */
+/**
+ * Learns and rounds one seeded pair at 4 bits, one grid for each row or column. Borrows the lane
+ * and the set.
+ */
 final class PairTrial {
   private static final int BITS = 4;
   private static final int ITERATIONS = 3;
@@ -48,8 +51,12 @@ final class PairTrial {
     return learn(axis, PairLoss.EXPECTED_ERROR, 0, schedule);
   }
 
-  /** One of the paper's losses, which have one axis: the largest magnitude over the head at each position. */
-  double[] paper(PairLoss loss, PairOptimizer optimizer, double orthogonality, int steps, double rate) {
+  /**
+   * One of the paper's losses, which have one axis: the largest magnitude over the head at each
+   * position.
+   */
+  double[] paper(
+      PairLoss loss, PairOptimizer optimizer, double orthogonality, int steps, double rate) {
     return learn(Axis.PAPER, loss, orthogonality, Schedule.paper(optimizer, steps, rate));
   }
 
@@ -71,7 +78,8 @@ final class PairTrial {
     GridSpec grid = new GridSpec(BITS, 0, ScaleStorage.F16_MINIMUM, 8, clip);
     PairFactor left = PairFactor.of(set.left(axis), axis.side(), PairSet.HEAD);
     PairFactor right = PairFactor.of(set.outputs(), Side.INPUT, PairSet.HEAD);
-    return new PairRounder(left, right, PairHeads.single(PairSet.HEAD), grid, grid, lane.encoder(), stop)
+    return new PairRounder(
+            left, right, PairHeads.single(PairSet.HEAD), grid, grid, lane.encoder(), stop)
         .round(List.of(m), method, ITERATIONS)
         .relativeError();
   }

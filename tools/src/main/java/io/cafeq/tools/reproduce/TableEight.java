@@ -12,7 +12,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 
-/** Table 8: the relative error of the product by the paper's losses, optimizers and weights of orthogonality. */
+/**
+ * Table 8: the relative error of the product by the paper's losses, optimizers and weights of
+ * orthogonality.
+ */
 public final class TableEight implements PaperTable {
   private static final int STEPS = 2000;
 
@@ -31,7 +34,8 @@ public final class TableEight implements PaperTable {
   private record Row(PairLoss loss, PairOptimizer optimizer, double orthogonality, double paper) {
     private String name() {
       return switch (optimizer) {
-        case ADAM -> String.format(Locale.ROOT, "%s, Adam, lambda %s", loss.text(), number(orthogonality));
+        case ADAM ->
+            String.format(Locale.ROOT, "%s, Adam, lambda %s", loss.text(), number(orthogonality));
         case CAYLEY -> loss.text() + ", Cayley SGD";
       };
     }
@@ -70,13 +74,13 @@ public final class TableEight implements PaperTable {
   @Override
   public String description() {
     return """
-        Table 8: relative error of the product of values and outputs (PQE) by loss and optimizer, 4 bits, Algorithm 1
-        The paper: the mean over the layers of Gemma 2 2B, 100,000 steps, rates from 1e-4 to 1. Measured: the anisotropic
-        seeded weights (one head of 128, 1024 x 1024), 2,000 steps, the better of rates .001 and .003 (Adam) or .01 and .1
-        (Cayley SGD), factors of unit RMS, the best M by its loss. The paper's spread between losses and its effect of the
-        orthogonality weight do not appear on these weights with so few steps and with the best M kept.
-        Each row on the paper's axis for the values (a grid for each input column) and on the serving axis.
-        """
+    Table 8: relative error of the product of values and outputs (PQE) by loss and optimizer, 4 bits, Algorithm 1
+    The paper: the mean over the layers of Gemma 2 2B, 100,000 steps, rates from 1e-4 to 1. Measured: the anisotropic
+    seeded weights (one head of 128, 1024 x 1024), 2,000 steps, the better of rates .001 and .003 (Adam) or .01 and .1
+    (Cayley SGD), factors of unit RMS, the best M by its loss. The paper's spread between losses and its effect of the
+    orthogonality weight do not appear on these weights with so few steps and with the best M kept.
+    Each row on the paper's axis for the values (a grid for each input column) and on the serving axis.
+    """
         .stripTrailing();
   }
 

@@ -16,9 +16,10 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
 /**
- * Table 1: the relative l2 error of the down projection of Gemma 2 2B (2304 out, 9216 in) at 4 bits a channel, here on Gaussian
- * weights of that shape. The grid is Eq. (1) as printed, rounding is to the nearest level, nothing is clipped and P is not
- * rounded, so that nothing but the transform helps.
+ * Table 1: the relative l2 error of the down projection of Gemma 2 2B (2304 out, 9216 in) at 4 bits
+ * a channel, here on Gaussian weights of that shape. The grid is Eq. (1) as printed, rounding is to
+ * the nearest level, nothing is clipped and P is not rounded, so that nothing but the transform
+ * helps.
  */
 public final class TableOne implements PaperTable {
   private static final int ROWS = 2304;
@@ -26,7 +27,11 @@ public final class TableOne implements PaperTable {
   private static final int BITS = 4;
   private static final int STEPS = 100;
   private static final int HADAMARD = 1024;
-  /** Learned blocks are independent and alike, so a part of the rows is enough: the error of a block varies by 0.5 %. */
+
+  /**
+   * Learned blocks are independent and alike, so a part of the rows is enough: the error of a block
+   * varies by 0.5 %.
+   */
   private static final int LEARNED_ROWS = 256;
 
   private final ComputeLane lane;
@@ -43,10 +48,10 @@ public final class TableOne implements PaperTable {
   @Override
   public String description() {
     return """
-        Table 1: relative l2 error at 4 bits a channel, 2304 x 9216, 100 steps
-        The paper: the down projection of Gemma 2 2B. Measured: Gaussian weights of that shape, since the paper's are not here;
-        a learned figure is that of 256 rows.
-        """
+    Table 1: relative l2 error at 4 bits a channel, 2304 x 9216, 100 steps
+    The paper: the down projection of Gemma 2 2B. Measured: Gaussian weights of that shape, since the paper's are not here;
+    a learned figure is that of 256 rows.
+    """
         .stripTrailing();
   }
 
@@ -64,7 +69,8 @@ public final class TableOne implements PaperTable {
         .map(
             column -> {
               stop.check();
-              Reproduced row = new Reproduced(column.name(), column.paper(), column.measure().relativeError());
+              Reproduced row =
+                  new Reproduced(column.name(), column.paper(), column.measure().relativeError());
               each.accept(row);
               return row;
             })
@@ -87,7 +93,10 @@ public final class TableOne implements PaperTable {
     return sums.relative();
   }
 
-  /** Hadamard times random signs over sqrt(n) on all rows, what is left over in powers of two. It keeps norms. */
+  /**
+   * Hadamard times random signs over sqrt(n) on all rows, what is left over in powers of two. It
+   * keeps norms.
+   */
   private double hadamard() {
     Sums sums = new Sums();
     for (int first = 0; first < ROWS; ) {
@@ -131,7 +140,9 @@ public final class TableOne implements PaperTable {
         LearnProblem problem = new LearnProblem.Rows(block, 0, false, false, false);
         try (Objective objective = lane.objective(problem)) {
           double[] start = Orthogonal.rotation(k, Seeds.of(seed, "table1", first, "start"));
-          double[] m = BlockLearner.learn(objective, problem.blocks(), List.of(start), STEPS, stop).getFirst();
+          double[] m =
+              BlockLearner.learn(objective, problem.blocks(), List.of(start), STEPS, stop)
+                  .getFirst();
           sums.error += squaredError(m, w, k);
         }
       }

@@ -15,7 +15,9 @@ import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** The toy product of appendix B: diag(1, 0.6) times itself, each factor rounded to zeros and ones. */
+/**
+ * The toy product of appendix B: diag(1, 0.6) times itself, each factor rounded to zeros and ones.
+ */
 public final class ToyProduct implements PaperTable {
   private final StopFlag stop;
 
@@ -26,9 +28,9 @@ public final class ToyProduct implements PaperTable {
   @Override
   public String description() {
     return """
-        The toy product of appendix B: diag(1, 0.6) times itself, both factors rounded to {0, 1}; error of the product
-        The same weights as the paper's. On the grid of Eq. (1) from minimum to maximum this product would be exact.
-        """
+    The toy product of appendix B: diag(1, 0.6) times itself, both factors rounded to {0, 1}; error of the product
+    The same weights as the paper's. On the grid of Eq. (1) from minimum to maximum this product would be exact.
+    """
         .stripTrailing();
   }
 
@@ -37,7 +39,8 @@ public final class ToyProduct implements PaperTable {
     List<Reproduced> figures =
         List.of(
             new Reproduced("independent", .64, error(PairRounding.NEAREST, 0)),
-            new Reproduced("half an iteration of Algorithm 1", .36, error(PairRounding.ALGORITHM_1, 1)));
+            new Reproduced(
+                "half an iteration of Algorithm 1", .36, error(PairRounding.ALGORITHM_1, 1)));
     figures.forEach(each);
     return figures;
   }

@@ -22,16 +22,19 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Numerics
 class PairTablesTest {
   /**
-   * Table 6 on the serving axes with LogSumExp at the better of its rates alone, and fewer steps for the expected error. The
-   * gain is 18.6 to 18.9 % for the student weights over kernels of OpenBLAS; for the anisotropic ones it is 38.7 to 39.1 %
-   * over kernels and 38.7 to 41.4 % over seeds 0 to 2.
+   * Table 6 on the serving axes with LogSumExp at the better of its rates alone, and fewer steps
+   * for the expected error. The gain is 18.6 to 18.9 % for the student weights over kernels of
+   * OpenBLAS; for the anisotropic ones it is 38.7 to 39.1 % over kernels and 38.7 to 41.4 % over
+   * seeds 0 to 2.
    */
   @ParameterizedTest
   @CsvSource({"student, .003, 400, .12", "anisotropic, .001, 800, .36"})
-  void expectedErrorAndNearestPlaneAreFarBelowThePaper(String name, double rate, int steps, double least) {
+  void expectedErrorAndNearestPlaneAreFarBelowThePaper(
+      String name, double rate, int steps, double least) {
     try (Arena arena = Arena.ofConfined();
         ComputeLane lane = Backends.open("auto").openLane()) {
-      PairSet set = name.equals("student") ? PairSet.student(arena, 0) : PairSet.anisotropic(arena, 0);
+      PairSet set =
+          name.equals("student") ? PairSet.student(arena, 0) : PairSet.anisotropic(arena, 0);
       PairTrial trial = new PairTrial(lane, set, 0, new StopFlag());
       double[] logSumExp = trial.paper(PairLoss.LOG_SUM_EXP, PairOptimizer.ADAM, 0, 1500, rate);
       double paper = trial.error(Axis.SERVING, logSumExp, PairRounding.ALGORITHM_1, false);
@@ -49,7 +52,8 @@ class PairTablesTest {
   @Test
   void theToyProductIsThePapers() {
     List<String> told = new ArrayList<>();
-    List<Reproduced> figures = new ToyProduct(new StopFlag()).run(figure -> told.add(figure.name()));
+    List<Reproduced> figures =
+        new ToyProduct(new StopFlag()).run(figure -> told.add(figure.name()));
     assertThat(figures).hasSize(2).extracting(Reproduced::name).isEqualTo(told);
     for (Reproduced figure : figures) {
       assertThat(figure.measured()).isCloseTo(figure.paper(), within(1e-6));

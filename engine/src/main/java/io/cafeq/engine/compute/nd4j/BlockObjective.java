@@ -9,7 +9,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 
-/** Eq. (4) and its input-side form: ranges weighted by the squared column norms of P = M^-1, in the problem's metric. */
+/**
+ * Eq. (4) and its input-side form: ranges weighted by the squared column norms of P = M^-1, in the
+ * problem's metric.
+ */
 final class BlockObjective implements Objective {
   private final WeightedRanges ranges;
   private final List<Integer> sizes;
@@ -32,7 +35,8 @@ final class BlockObjective implements Objective {
     return evaluate(ms, energies -> ranges.subgradient(ms, energies));
   }
 
-  private Evaluation evaluate(List<double[]> ms, Function<double[], WeightedRanges.Shares> weighted) {
+  private Evaluation evaluate(
+      List<double[]> ms, Function<double[], WeightedRanges.Shares> weighted) {
     List<double[]> inverses = new ArrayList<>();
     double[] energies = new double[sizes.stream().mapToInt(Integer::intValue).sum()];
     int channel = 0;

@@ -9,9 +9,9 @@ import io.cafeq.engine.transform.SquareMatrices;
 import java.util.List;
 
 /**
- * The expected error of a pair. With N = M^-T both factors are mixed alike, left' = M left and right' = N right (channels as
- * rows), so a step is one pass over each: four products. Norms of channels come from the factors' Gram matrices, which are
- * made once.
+ * The expected error of a pair. With N = M^-T both factors are mixed alike, left' = M left and
+ * right' = N right (channels as rows), so a step is one pass over each: four products. Norms of
+ * channels come from the factors' Gram matrices, which are made once.
  */
 final class ExpectedErrorObjective implements PairObjective {
   private final int h;
@@ -49,15 +49,23 @@ final class ExpectedErrorObjective implements PairObjective {
     private static WeightedRanges ranges(PairProblem.Factor factor) {
       return switch (factor.side()) {
         case OUTPUT ->
-            new RowRanges(new LearnProblem.Rows(factor.weights(), factor.group(), factor.symmetric(), false, false));
+            new RowRanges(
+                new LearnProblem.Rows(
+                    factor.weights(), factor.group(), factor.symmetric(), false, false));
         case INPUT ->
             new StripeRanges(
                 new LearnProblem.Stripe(
-                    factor.weights(), List.of(factor.channels()), factor.groupSize(), factor.symmetric()));
+                    factor.weights(),
+                    List.of(factor.channels()),
+                    factor.groupSize(),
+                    factor.symmetric()));
       };
     }
 
-    /** Squared norms of the mixed channels: the diagonal of N gram N^T; also leaves N gram in {@code product}. */
+    /**
+     * Squared norms of the mixed channels: the diagonal of N gram N^T; also leaves N gram in {@code
+     * product}.
+     */
     private double[] energies(double[] n, double[] product) {
       System.arraycopy(SquareMatrices.multiply(n, gram, h), 0, product, 0, h * h);
       double[] energies = new double[h];
@@ -77,8 +85,12 @@ final class ExpectedErrorObjective implements PairObjective {
       return weights;
     }
 
-    /** Gradient in this factor's mixing matrix: of its ranges, and of its norms that multiply the other's ranges. */
-    private double[] gradient(WeightedRanges.Shares own, double[] product, WeightedRanges.Shares other, double weight) {
+    /**
+     * Gradient in this factor's mixing matrix: of its ranges, and of its norms that multiply the
+     * other's ranges.
+     */
+    private double[] gradient(
+        WeightedRanges.Shares own, double[] product, WeightedRanges.Shares other, double weight) {
       double[] gradient = own.products().getFirst();
       for (int j = 0; j < h; j++) {
         double factor = 2 * weight * other.shares()[j];
@@ -100,14 +112,17 @@ final class ExpectedErrorObjective implements PairObjective {
     double[] rightProduct = new double[h * h];
     double[] leftEnergies = left.energies(m, leftProduct);
     double[] rightEnergies = right.energies(n, rightProduct);
-    WeightedRanges.Shares leftShares = left.ranges.evaluate(List.of(m), left.weights(rightEnergies), p);
-    WeightedRanges.Shares rightShares = right.ranges.evaluate(List.of(n), right.weights(leftEnergies), p);
+    WeightedRanges.Shares leftShares =
+        left.ranges.evaluate(List.of(m), left.weights(rightEnergies), p);
+    WeightedRanges.Shares rightShares =
+        right.ranges.evaluate(List.of(n), right.weights(leftEnergies), p);
     double loss = leftShares.loss() + rightShares.loss();
     double[] gradient = left.gradient(leftShares, leftProduct, rightShares, right.rangeWeight);
     double[] back = right.gradient(rightShares, rightProduct, leftShares, left.rangeWeight);
     // d N = -N dM^T N, so what N owes to the loss comes back to M as -N (dL/dN)^T N.
     double[] turned =
-        SquareMatrices.multiply(SquareMatrices.multiply(n, SquareMatrices.transpose(back, h), h), n, h);
+        SquareMatrices.multiply(
+            SquareMatrices.multiply(n, SquareMatrices.transpose(back, h), h), n, h);
     for (int i = 0; i < gradient.length; i++) {
       gradient[i] = (gradient[i] - turned[i]) / loss;
     }

@@ -4,19 +4,25 @@ import io.cafeq.engine.grid.LaneLoops;
 import java.util.Arrays;
 
 /**
- * Ranges of groups, one a lane, and what becomes of the group's entries: first every row of entries is shown to {@link
- * #include}, then raised by {@link #raise}, then the slopes are known. Reused; on the heap.
+ * Ranges of groups, one a lane, and what becomes of the group's entries: first every row of entries
+ * is shown to {@link #include}, then raised by {@link #raise}, then the slopes are known. Reused;
+ * on the heap.
  */
 final class LaneRanges {
   final int lanes;
+
   /** Largest magnitude of each lane's group. */
   final float[] top;
+
   /** 1 / top, or 0; may be replaced before {@link #raise}. */
   final float[] inverseTop;
+
   /** Sum of the powers of magnitudes, relative to {@link #top}. */
   final float[] sum;
+
   /** R^2 of the p-norm mean R. */
   final float[] squared;
+
   /** dR^2/dv is twice this times a^(p-1). */
   final float[] slope;
 

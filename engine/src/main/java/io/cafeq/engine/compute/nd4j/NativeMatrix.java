@@ -7,8 +7,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * A row-major float matrix that ND4J owns. ND4J sees its transpose in column order, the one layout that its products take and
- * give without copies. Closed by whoever made it.
+ * A row-major float matrix that ND4J owns. ND4J sees its transpose in column order, the one layout
+ * that its products take and give without copies. Closed by whoever made it.
  */
 final class NativeMatrix implements AutoCloseable {
   private final int rows;
@@ -21,7 +21,8 @@ final class NativeMatrix implements AutoCloseable {
     this.columns = columns;
     transposed = Nd4j.createUninitializedDetached(DataType.FLOAT, 'f', columns, rows);
     memory =
-        MemorySegment.ofAddress(transposed.data().pointer().address()).reinterpret((long) rows * columns * Float.BYTES);
+        MemorySegment.ofAddress(transposed.data().pointer().address())
+            .reinterpret((long) rows * columns * Float.BYTES);
   }
 
   int rows() {
@@ -47,7 +48,12 @@ final class NativeMatrix implements AutoCloseable {
 
   /** result = a b + keep * result, each of the factors transposed or not. */
   static void multiply(
-      NativeMatrix a, boolean transposeA, NativeMatrix b, boolean transposeB, double keep, NativeMatrix result) {
+      NativeMatrix a,
+      boolean transposeA,
+      NativeMatrix b,
+      boolean transposeB,
+      double keep,
+      NativeMatrix result) {
     // (a b)^T = b^T a^T, and the arrays are transposes already.
     Nd4j.gemm(b.transposed, a.transposed, result.transposed, transposeB, transposeA, 1, keep);
   }

@@ -108,7 +108,8 @@ public final class Nd4jBackend implements ComputeBackend {
       } catch (LinkageError | RuntimeException e) {
         return new Probe.Unavailable(
             "its native library does not load (" + e + ")",
-            "Check that the cache folder of the launcher can be written and that libgomp1 is installed, or use --backend scalar.");
+            "Check that the cache folder of the launcher can be written and that libgomp1 is"
+                + " installed, or use --backend scalar.");
       }
     }
 

@@ -5,7 +5,9 @@ import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Scaling before learning, so that rates and thresholds do not depend on the size of the weights. */
+/**
+ * Scaling before learning, so that rates and thresholds do not depend on the size of the weights.
+ */
 final class Normalisation {
   private static final int LANES = 512;
 
@@ -19,7 +21,8 @@ final class Normalisation {
     int pieces = 0;
     for (long at = 0; at < matrix.elements(); at += LANES) {
       int count = (int) Math.min(LANES, matrix.elements() - at);
-      MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, piece, 0, count);
+      MemorySegment.copy(
+          matrix.segment(), ValueLayout.JAVA_FLOAT, at * Float.BYTES, piece, 0, count);
       LaneLoops.addSquares(piece, sums, count);
       if (++pieces == 64) { // few enough additions in float
         total += drain(sums);

@@ -17,17 +17,22 @@ final class OpenBlas {
   OpenBlas() {
     String binding = Loader.load(openblas_nolapack.class);
     if (binding == null) {
-      throw new UnsatisfiedLinkError("the OpenBLAS library of this platform is not on the class path");
+      throw new UnsatisfiedLinkError(
+          "the OpenBLAS library of this platform is not on the class path");
     }
-    // The binding is unpacked beside the library that it links to; opening that once more gives the one already loaded.
-    symbols = SymbolLookup.libraryLookup(Path.of(binding).resolveSibling("libopenblas.so.0"), Arena.global());
+    // The binding is unpacked beside the library that it links to; opening that once more gives the
+    // one already loaded.
+    symbols =
+        SymbolLookup.libraryLookup(
+            Path.of(binding).resolveSibling("libopenblas.so.0"), Arena.global());
   }
 
   void setThreads(int count) {
     try {
       Linker.nativeLinker()
           .downcallHandle(
-              symbols.findOrThrow("openblas_set_num_threads"), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+              symbols.findOrThrow("openblas_set_num_threads"),
+              FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
           .invokeExact(count);
     } catch (Throwable e) {
       throw new IllegalStateException("OpenBLAS does not take a number of threads", e);
@@ -49,7 +54,8 @@ final class OpenBlas {
       MemorySegment text =
           (MemorySegment)
               Linker.nativeLinker()
-                  .downcallHandle(symbols.findOrThrow(function), FunctionDescriptor.of(ValueLayout.ADDRESS))
+                  .downcallHandle(
+                      symbols.findOrThrow(function), FunctionDescriptor.of(ValueLayout.ADDRESS))
                   .invokeExact();
       return text.reinterpret(1024).getString(0).strip();
     } catch (Throwable e) {

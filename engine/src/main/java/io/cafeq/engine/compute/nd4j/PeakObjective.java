@@ -8,7 +8,10 @@ import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.PeakLoss;
 import io.cafeq.engine.transform.SquareMatrices;
 
-/** The paper's losses of a pair, which are made of the largest magnitude over the channels at each position. */
+/**
+ * The paper's losses of a pair, which are made of the largest magnitude over the channels at each
+ * position.
+ */
 final class PeakObjective implements PairObjective {
   private final int h;
   private final PeakLoss loss;
@@ -55,7 +58,8 @@ final class PeakObjective implements PairObjective {
     double[] back = right.gradient(slopes.right());
     rightNorm.addGradient(back, slopes.rightNorm());
     double[] turned =
-        SquareMatrices.multiply(SquareMatrices.multiply(n, SquareMatrices.transpose(back, h), h), n, h);
+        SquareMatrices.multiply(
+            SquareMatrices.multiply(n, SquareMatrices.transpose(back, h), h), n, h);
     for (int i = 0; i < gradient.length; i++) {
       gradient[i] -= turned[i];
     }

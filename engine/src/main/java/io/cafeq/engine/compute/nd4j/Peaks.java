@@ -5,8 +5,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The largest magnitude over all channels at each position of a factor divided by its RMS, and the gradient of sums of them:
- * each peak hangs on the one entry where it is. Owns W in tiles. Reused; not thread-safe.
+ * The largest magnitude over all channels at each position of a factor divided by its RMS, and the
+ * gradient of sums of them: each peak hangs on the one entry where it is. Owns W in tiles. Reused;
+ * not thread-safe.
  */
 final class Peaks implements AutoCloseable {
   private final int positions;

@@ -1,11 +1,12 @@
 package io.cafeq.engine.compute.nd4j;
 
 /**
- * Powers of magnitudes by squaring, over lanes. The bodies are short on purpose: C2 gives up on vectorising long ones, and a
- * row of lanes stays in the first-level cache between passes.
+ * Powers of magnitudes by squaring, over lanes. The bodies are short on purpose: C2 gives up on
+ * vectorising long ones, and a row of lanes stays in the first-level cache between passes.
  *
- * <p>Subnormal numbers cost 30 times the time of others, so a magnitude whose power would fall below 1e-20 is raised to the
- * one whose power is 1e-20: beside the largest power, which is 1, that is nothing.
+ * <p>Subnormal numbers cost 30 times the time of others, so a magnitude whose power would fall
+ * below 1e-20 is raised to the one whose power is 1e-20: beside the largest power, which is 1, that
+ * is nothing.
  */
 final class PowerLoops {
   private PowerLoops() {}
@@ -45,7 +46,13 @@ final class PowerLoops {
   }
 
   private static void prepare(
-      float[] values, float[] inverseTop, float floor, float[] scaled, float[] square, float[] power, int lanes) {
+      float[] values,
+      float[] inverseTop,
+      float floor,
+      float[] scaled,
+      float[] square,
+      float[] power,
+      int lanes) {
     for (int l = 0; l < lanes; l++) {
       float a = values[l] * inverseTop[l];
       scaled[l] = a;
@@ -73,7 +80,8 @@ final class PowerLoops {
     }
   }
 
-  private static void finish(float[] values, float[] scaled, float[] power, float[] sum, int lanes) {
+  private static void finish(
+      float[] values, float[] scaled, float[] power, float[] sum, int lanes) {
     for (int l = 0; l < lanes; l++) {
       float d = power[l] * scaled[l];
       values[l] = d;
@@ -92,10 +100,11 @@ final class PowerLoops {
   }
 
   /**
-   * From the sum of powers: squared = R^2 with R = top (sum / count)^(1/p), and slope = R^2 / (sum top), so that dR^2/dv is
-   * 2 slope a^(p-1).
+   * From the sum of powers: squared = R^2 with R = top (sum / count)^(1/p), and slope = R^2 / (sum
+   * top), so that dR^2/dv is 2 slope a^(p-1).
    */
-  static void ranges(float[] sum, float[] top, int p, int count, float[] squared, float[] slope, int lanes) {
+  static void ranges(
+      float[] sum, float[] top, int p, int count, float[] squared, float[] slope, int lanes) {
     float inverseCount = 1f / count;
     for (int l = 0; l < lanes; l++) {
       squared[l] = sum[l] * inverseCount;

@@ -1,9 +1,9 @@
 package io.cafeq.engine.compute.nd4j;
 
 /**
- * Subgradients of true ranges: of each group one entry with the largest value and one with the smallest take all. Told
- * the ranges first, then shown the entries, in as many pieces as there are; of equal entries the first one shown
- * counts. Reused; on the heap.
+ * Subgradients of true ranges: of each group one entry with the largest value and one with the
+ * smallest take all. Told the ranges first, then shown the entries, in as many pieces as there are;
+ * of equal entries the first one shown counts. Reused; on the heap.
  */
 final class RangeEnds {
   private final float[] low;
@@ -40,7 +40,10 @@ final class RangeEnds {
     return half * half;
   }
 
-  /** Replaces the entries by d loss / d entry; lane l belongs to group l modulo the number of groups. */
+  /**
+   * Replaces the entries by d loss / d entry; lane l belongs to group l modulo the number of
+   * groups.
+   */
   void replace(float[][] rows, int first, int end, int lanes) {
     int groups = low.length;
     for (int row = first; row < end; row++) {

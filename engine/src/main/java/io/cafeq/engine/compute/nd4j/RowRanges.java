@@ -4,7 +4,10 @@ import io.cafeq.engine.transform.LearnProblem;
 import java.util.Arrays;
 import java.util.List;
 
-/** Ranges along rows, lane by lane on {@link RowTiles}: each row of V has a grid for every group of columns. */
+/**
+ * Ranges along rows, lane by lane on {@link RowTiles}: each row of V has a grid for every group of
+ * columns.
+ */
 final class RowRanges implements WeightedRanges {
   private final LearnProblem.Rows problem;
   private final int k;
@@ -39,9 +42,10 @@ final class RowRanges implements WeightedRanges {
     block.set(0, Normalisation.floats(ms.getFirst()), k * k);
     double[] shares = new double[k];
     double[] hardShares = new double[k];
-    double[] product = tiles.longGroups()
-        ? longGroups(p, weights, shares, hardShares)
-        : shortGroups(p, weights, shares, hardShares);
+    double[] product =
+        tiles.longGroups()
+            ? longGroups(p, weights, shares, hardShares)
+            : shortGroups(p, weights, shares, hardShares);
     return shares(weights, shares, hardShares, product);
   }
 
@@ -109,7 +113,9 @@ final class RowRanges implements WeightedRanges {
       for (int l = 0; l < lanes; l++) {
         double weight = weightOfLane(tile, l);
         shares[l % k] +=
-            weight * ends.expect(l, ranges.low(l), ranges.high(l), weights[l % k] * weight, problem.symmetric());
+            weight
+                * ends.expect(
+                    l, ranges.low(l), ranges.high(l), weights[l % k] * weight, problem.symmetric());
       }
       ends.replace(rows, 0, entries, lanes);
       backward(tile, tile == 0 ? 0 : 1);
@@ -117,7 +123,10 @@ final class RowRanges implements WeightedRanges {
     return product();
   }
 
-  /** For true ranges a group's tiles are gone through twice: nothing is known of its ends before all have been seen. */
+  /**
+   * For true ranges a group's tiles are gone through twice: nothing is known of its ends before all
+   * have been seen.
+   */
   private double[] longEnds(double[] weights, double[] shares) {
     RangeEnds ends = new RangeEnds(k);
     for (int group = 0; group < tiles.groups(); group++) {
@@ -125,7 +134,9 @@ final class RowRanges implements WeightedRanges {
       double weight = problem.groupWeight(group);
       for (int j = 0; j < k; j++) {
         shares[j] +=
-            weight * ends.expect(j, range.lows[j], range.highs[j], weights[j] * weight, problem.symmetric());
+            weight
+                * ends.expect(
+                    j, range.lows[j], range.highs[j], weights[j] * weight, problem.symmetric());
       }
       for (int i = 0; i < tiles.perGroup(); i++) {
         int tile = group * tiles.perGroup() + i;
@@ -146,7 +157,10 @@ final class RowRanges implements WeightedRanges {
     return product;
   }
 
-  /** The same where a group spans tiles: the largest magnitude so far is the unit, and what was summed is rescaled. */
+  /**
+   * The same where a group spans tiles: the largest magnitude so far is the unit, and what was
+   * summed is rescaled.
+   */
   private double[] longGroups(int p, double[] weights, double[] shares, double[] hardShares) {
     double[] product = new double[k * k];
     for (int group = 0; group < tiles.groups(); group++) {

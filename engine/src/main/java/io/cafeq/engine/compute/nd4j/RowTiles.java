@@ -10,9 +10,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * W of an output-side block, divided by its RMS and cut into tiles. Columns are permuted so that entry e of several
- * groups (or of several parts of one long group) of all k rows lies together: a lane is (part, row), and a tile is
- * [entries, lanes] in memory, which is [columns, k] for the matrix products. Owns the tiles.
+ * W of an output-side block, divided by its RMS and cut into tiles. Columns are permuted so that
+ * entry e of several groups (or of several parts of one long group) of all k rows lies together: a
+ * lane is (part, row), and a tile is [entries, lanes] in memory, which is [columns, k] for the
+ * matrix products. Owns the tiles.
  */
 final class RowTiles implements AutoCloseable {
   private static final int LANES = 512;
@@ -59,7 +60,8 @@ final class RowTiles implements AutoCloseable {
     int width = entries * parts;
     float[][] columns = new float[width][k];
     for (int tile = 0; tile < tiles; tile++) {
-      int first = longGroups ? tile / tilesPerGroup * size + tile % tilesPerGroup * width : tile * width;
+      int first =
+          longGroups ? tile / tilesPerGroup * size + tile % tilesPerGroup * width : tile * width;
       int end = longGroups ? (tile / tilesPerGroup + 1) * size : problem.n();
       int count = Math.min(width, end - first);
       columnsOfWeights(matrix, first, count, columns);
@@ -84,14 +86,20 @@ final class RowTiles implements AutoCloseable {
   private void columnsOfWeights(FloatMatrix matrix, int first, int count, float[][] columns) {
     if (problem.transposed()) {
       for (int c = 0; c < count; c++) {
-        MemorySegment.copy(matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * k * (first + c), columns[c], 0, k);
+        MemorySegment.copy(
+            matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * k * (first + c), columns[c], 0, k);
       }
       return;
     }
     float[] piece = new float[count];
     for (int j = 0; j < k; j++) {
       MemorySegment.copy(
-          matrix.segment(), ValueLayout.JAVA_FLOAT, 4L * ((long) j * problem.n() + first), piece, 0, count);
+          matrix.segment(),
+          ValueLayout.JAVA_FLOAT,
+          4L * ((long) j * problem.n() + first),
+          piece,
+          0,
+          count);
       for (int c = 0; c < count; c++) {
         columns[c][j] = piece[c];
       }

@@ -6,8 +6,8 @@ import io.cafeq.engine.transform.LearnProblem;
 import java.util.List;
 
 /**
- * Ranges across channels: lanes are positions, and a group is some rows of the stacked V_b, reduced lane by lane while the
- * tile of lanes is in the cache.
+ * Ranges across channels: lanes are positions, and a group is some rows of the stacked V_b, reduced
+ * lane by lane while the tile of lanes is in the cache.
  */
 final class StripeRanges implements WeightedRanges {
   private final LearnProblem.Stripe problem;

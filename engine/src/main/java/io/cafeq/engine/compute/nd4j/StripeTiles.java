@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * W_b of some blocks in tiles [k, lanes], a lane being a position, with the products V = M W and D W^T tile by tile. W is
- * divided by its RMS; lanes beyond the end are zero. Owns its memory.
+ * W_b of some blocks in tiles [k, lanes], a lane being a position, with the products V = M W and D
+ * W^T tile by tile. W is divided by its RMS; lanes beyond the end are zero. Owns its memory.
  */
 final class StripeTiles implements AutoCloseable {
   private static final int TILE_WEIGHTS = 1 << 17;
@@ -27,7 +27,10 @@ final class StripeTiles implements AutoCloseable {
   private final List<NativeMatrix> gradients = new ArrayList<>();
   private final float[][] rows;
 
-  /** @param side where the channels lie: INPUT for [positions, channels], OUTPUT for [channels, positions] */
+  /**
+   * @param side where the channels lie: INPUT for [positions, channels], OUTPUT for [channels,
+   *     positions]
+   */
   StripeTiles(FloatMatrix matrix, Side side, List<Integer> sizes) {
     this.sizes = sizes;
     int channels = side == Side.INPUT ? matrix.columns() : matrix.rows();
@@ -132,7 +135,8 @@ final class StripeTiles implements AutoCloseable {
       for (int j = 0; j < d.rows(); j++) {
         d.set((long) j * lanes, rows[channel++], lanes);
       }
-      NativeMatrix.multiply(d, false, weights.get(tile).get(b), true, tile == 0 ? 0 : 1, gradients.get(b));
+      NativeMatrix.multiply(
+          d, false, weights.get(tile).get(b), true, tile == 0 ? 0 : 1, gradients.get(b));
     }
   }
 

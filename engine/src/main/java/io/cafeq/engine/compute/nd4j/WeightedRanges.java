@@ -3,8 +3,9 @@ package io.cafeq.engine.compute.nd4j;
 import java.util.List;
 
 /**
- * The ranges of V = M W, weighted by channel: sum over groups of (weights of the group's channels) times R^2, where R^2 has the
- * factor of its group that the problem gives. Owns W in tiles and scratch; closed by whoever made it. Not thread-safe.
+ * The ranges of V = M W, weighted by channel: sum over groups of (weights of the group's channels)
+ * times R^2, where R^2 has the factor of its group that the problem gives. Owns W in tiles and
+ * scratch; closed by whoever made it. Not thread-safe.
  */
 interface WeightedRanges extends AutoCloseable {
   /**
@@ -16,7 +17,10 @@ interface WeightedRanges extends AutoCloseable {
    */
   Shares evaluate(List<double[]> ms, double[] weights, int p);
 
-  /** The same with true ranges throughout, and a subgradient: one largest and one smallest entry move each of them. */
+  /**
+   * The same with true ranges throughout, and a subgradient: one largest and one smallest entry
+   * move each of them.
+   */
   Shares subgradient(List<double[]> ms, double[] weights);
 
   /** For each channel the sum of squared true ranges of the groups that it takes part in. */
@@ -29,7 +33,8 @@ interface WeightedRanges extends AutoCloseable {
    * @param loss the weighted sum with the ranges asked for
    * @param hardLoss the same with true ranges
    * @param shares for each channel the sum of R^2 of the groups that it takes part in
-   * @param products d loss / dV times W^T for each block: the gradient in M with the weights held fixed
+   * @param products d loss / dV times W^T for each block: the gradient in M with the weights held
+   *     fixed
    */
   record Shares(double loss, double hardLoss, double[] shares, List<double[]> products) {}
 }

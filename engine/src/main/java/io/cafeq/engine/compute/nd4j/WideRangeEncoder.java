@@ -16,8 +16,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The fast encoder where its sums of squares stay within floats, else the reference, which sums in doubles. No trained
- * weights are that large or that small; dead or broken ones can be. The slab alone decides, so the bytes stay the same.
+ * The fast encoder where its sums of squares stay within floats, else the reference, which sums in
+ * doubles. No trained weights are that large or that small; dead or broken ones can be. The slab
+ * alone decides, so the bytes stay the same.
  */
 final class WideRangeEncoder implements SlabEncoder {
   /** Squares of weights below its root lose digits in floats. */
@@ -46,8 +47,10 @@ final class WideRangeEncoder implements SlabEncoder {
       SlabBuffers buffers) {
     EncodedSlab slab = fast.encode(weights, grid, transforms, metric, rule, buffers);
     boolean inRange =
-        Double.isFinite(slab.squaredError()) && Double.isFinite(slab.squaredNorm())
-            && Double.isFinite(slab.outputError()) && Double.isFinite(slab.outputNorm())
+        Double.isFinite(slab.squaredError())
+            && Double.isFinite(slab.squaredNorm())
+            && Double.isFinite(slab.outputError())
+            && Double.isFinite(slab.outputNorm())
             && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
     return inRange ? slab : reference.encode(weights, grid, transforms, metric, rule, buffers);
   }
@@ -59,13 +62,15 @@ final class WideRangeEncoder implements SlabEncoder {
   }
 
   @Override
-  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+  public RoundingErrors metricError(
+      FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
     RoundingErrors errors = fast.metricError(weights, grid, metric, rule);
     return isTrusted(errors, weights) ? errors : reference.metricError(weights, grid, metric, rule);
   }
 
   private boolean isTrusted(RoundingErrors errors, FloatMatrix weights) {
-    return Double.isFinite(errors.squared()) && Double.isFinite(errors.output())
+    return Double.isFinite(errors.squared())
+        && Double.isFinite(errors.output())
         && (errors.squared() >= LEAST_NORM || isInRange(weights));
   }
 

@@ -11,7 +11,8 @@ import java.util.Arrays;
 /**
  * One group's grid: value = (level - zero) * step.
  *
- * @param exponent of the power of two that the row's f16 numbers are multiplied with; included in {@code step}
+ * @param exponent of the power of two that the row's f16 numbers are multiplied with; included in
+ *     {@code step}
  * @param rowScale f16 bits of the row's scale, where there is one
  * @param scaleCode the scale as stored: a code, or f16 bits
  * @param zeroCode the zero point as stored: a code, or the f16 bits of the minimum
@@ -36,16 +37,18 @@ record ScalarGrid(
       double[] range = range(row, g * size, size, grid);
       ranges[g] = range;
       largest = Math.max(largest, (range[1] - range[0]) / grid.top());
-      minimum = grid.storage() == ScaleStorage.F16_MINIMUM
-          ? Math.max(minimum, Math.max(Math.abs(range[0]), Math.abs(range[1])))
-          : 0;
+      minimum =
+          grid.storage() == ScaleStorage.F16_MINIMUM
+              ? Math.max(minimum, Math.max(Math.abs(range[0]), Math.abs(range[1])))
+              : 0;
     }
     if (Math.max(largest, minimum) > 0 && RowExponents.isNothing(Math.max(largest, minimum))) {
       Arrays.fill(ranges, new double[] {0, 0});
       largest = 0;
     }
     int exponent = RowExponents.of(largest, minimum);
-    short rowScale = HalfFloats.roundedUp(largest > 0 ? largest / RowExponents.factor(exponent) : 1);
+    short rowScale =
+        HalfFloats.roundedUp(largest > 0 ? largest / RowExponents.factor(exponent) : 1);
     for (int g = 0; g < grids.length; g++) {
       double[] range = ranges[g];
       double bestError = Double.POSITIVE_INFINITY;
@@ -93,7 +96,10 @@ record ScalarGrid(
         grid.scalesAreF16()
             ? nothing ? 0 : HalfFloats.positive(full > 0 ? shrink * full / factor : 1)
             : (int) Math.clamp(Math.rint(shrink * full / scale * levels), least, levels);
-    double exact = grid.scalesAreF16() ? Float.float16ToFloat((short) scaleCode) * factor : scaleCode * scale / levels;
+    double exact =
+        grid.scalesAreF16()
+            ? Float.float16ToFloat((short) scaleCode) * factor
+            : scaleCode * scale / levels;
     // What decodes among the smallest floats is rounded to them.
     double step = exponent == 0 ? exact : (float) exact;
     double end = low + (high - low) * (1 - shrink) / 2;

@@ -23,7 +23,12 @@ final class ScalarMetric {
    * @param values V
    * @param levels where codes go
    */
-  ScalarMetric(double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, RoundingRule rule) {
+  ScalarMetric(
+      double[][] values,
+      double[][] levels,
+      ScalarGrid[][] grids,
+      GridSpec grid,
+      RoundingRule rule) {
     this.values = values;
     this.levels = levels;
     this.grids = grids;
@@ -35,20 +40,27 @@ final class ScalarMetric {
   RoundingErrors round(SlabTransforms transforms, InputMetric metric) {
     return switch (transforms) {
       case SlabTransforms.None none -> rows(metric);
-      case SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) -> switch (side) {
-        case INPUT -> {
-          double output = rows(metric).output();
-          yield new RoundingErrors(undone(blocks), output);
-        }
-        case OUTPUT -> {
-          RoundingErrors sum = new RoundingErrors(0, 0);
-          int start = blocks.getFirst().firstChannel();
-          for (BlockTransform block : blocks) {
-            sum = sum.plus(rows(metric, block.firstChannel() - start, block.k(), block.exactTriangle()));
-          }
-          yield sum;
-        }
-      };
+      case SlabTransforms.Blocks(Side side, List<BlockTransform> blocks) ->
+          switch (side) {
+            case INPUT -> {
+              double output = rows(metric).output();
+              yield new RoundingErrors(undone(blocks), output);
+            }
+            case OUTPUT -> {
+              RoundingErrors sum = new RoundingErrors(0, 0);
+              int start = blocks.getFirst().firstChannel();
+              for (BlockTransform block : blocks) {
+                sum =
+                    sum.plus(
+                        rows(
+                            metric,
+                            block.firstChannel() - start,
+                            block.k(),
+                            block.exactTriangle()));
+              }
+              yield sum;
+            }
+          };
     };
   }
 

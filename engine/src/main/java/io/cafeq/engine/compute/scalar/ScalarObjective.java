@@ -10,12 +10,13 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * The loss and its gradient by the equations. Every group of V is a list of cells (channel, position) with one range R; the
- * loss is the sum over groups of R^2 times the group's weight times the squared column norms of P of the group's channels, in
- * the problem's metric H.
+ * The loss and its gradient by the equations. Every group of V is a list of cells (channel,
+ * position) with one range R; the loss is the sum over groups of R^2 times the group's weight times
+ * the squared column norms of P of the group's channels, in the problem's metric H.
  *
- * <p>Gradient of the first factor: with S the norms, dL/dV = 2 S R dR/dV, and dL/dM = dL/dV W^T. Gradient of the second: -2
- * P^T H P diag(f) P^T, f_j the sum of R^2 over the groups that channel j takes part in.
+ * <p>Gradient of the first factor: with S the norms, dL/dV = 2 S R dR/dV, and dL/dM = dL/dV W^T.
+ * Gradient of the second: -2 P^T H P diag(f) P^T, f_j the sum of R^2 over the groups that channel j
+ * takes part in.
  */
 final class ScalarObjective implements Objective {
   private final LearnProblem problem;
@@ -48,7 +49,9 @@ final class ScalarObjective implements Objective {
 
   @Override
   public double[] hardShares(List<double[]> blocks) {
-    double[] all = new double[blocks.stream().mapToInt(block -> (int) Math.round(Math.sqrt(block.length))).sum()];
+    double[] all =
+        new double
+            [blocks.stream().mapToInt(block -> (int) Math.round(Math.sqrt(block.length))).sum()];
     List<double[]> shares = new ArrayList<>();
     evaluate(blocks, OptionalInt.empty(), new ArrayList<>(), shares);
     int channel = 0;
@@ -60,11 +63,13 @@ final class ScalarObjective implements Objective {
   }
 
   /**
-   * Also gives, for each block, what each channel takes part in: the sums of squared ranges, as asked for and true.
+   * Also gives, for each block, what each channel takes part in: the sums of squared ranges, as
+   * asked for and true.
    *
    * @param p of the p-norm mean; empty for true ranges
    */
-  private Evaluation evaluate(List<double[]> ms, OptionalInt p, List<double[]> shares, List<double[]> hardShares) {
+  private Evaluation evaluate(
+      List<double[]> ms, OptionalInt p, List<double[]> shares, List<double[]> hardShares) {
     int blockCount = ms.size();
     List<double[]> inverses = new ArrayList<>();
     List<double[][]> values = new ArrayList<>();
@@ -140,7 +145,10 @@ final class ScalarObjective implements Objective {
     }
   }
 
-  /** Adds one group to the losses (asked for, true), replaces its values by dL/dV, and returns R^2 likewise. */
+  /**
+   * Adds one group to the losses (asked for, true), replaces its values by dL/dV, and returns R^2
+   * likewise.
+   */
   private double[] group(double[] cells, OptionalInt p, double norms, double[] losses) {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
@@ -152,7 +160,9 @@ final class ScalarObjective implements Objective {
     double half = problem.symmetric() ? top : (high - low) / 2;
     losses[1] += norms * half * half;
     double squared =
-        p.isPresent() ? smoothSlopes(cells, top, p.getAsInt(), norms) : trueSlopes(cells, low, high, norms);
+        p.isPresent()
+            ? smoothSlopes(cells, top, p.getAsInt(), norms)
+            : trueSlopes(cells, low, high, norms);
     losses[0] += norms * squared;
     return new double[] {squared, half * half};
   }
@@ -166,7 +176,8 @@ final class ScalarObjective implements Objective {
     double r = top * StrictMath.pow(mean, 1.0 / p);
     for (int e = 0; e < cells.length; e++) {
       double a = cells[e] / top;
-      double slope = StrictMath.pow(Math.abs(a), p - 1) * Math.signum(a) * r / (cells.length * mean * top);
+      double slope =
+          StrictMath.pow(Math.abs(a), p - 1) * Math.signum(a) * r / (cells.length * mean * top);
       cells[e] = mean > 0 ? 2 * norms * r * slope : 0;
     }
     return r * r;

@@ -10,9 +10,9 @@ import io.cafeq.engine.transform.SquareMatrices;
 import java.util.Arrays;
 
 /**
- * The losses of a pair by the equations. Both factors have channels as rows here, left' = M left and right' = N right with N =
- * M^-T; the loss gives its slopes in all entries of left' and right', D and E, and the gradient in M is D left^T - N (E
- * right^T)^T N.
+ * The losses of a pair by the equations. Both factors have channels as rows here, left' = M left
+ * and right' = N right with N = M^-T; the loss gives its slopes in all entries of left' and right',
+ * D and E, and the gradient in M is D left^T - N (E right^T)^T N.
  */
 final class ScalarPairObjective implements PairObjective {
   private final PairProblem problem;
@@ -37,7 +37,8 @@ final class ScalarPairObjective implements PairObjective {
 
   private static double[][] load(PairProblem.Factor factor) {
     double[][] positions = new double[factor.positions()][factor.channels()];
-    new ChannelRows(factor.weights(), factor.side(), 0, factor.channels()).read(0, positions.length, positions);
+    new ChannelRows(factor.weights(), factor.side(), 0, factor.channels())
+        .read(0, positions.length, positions);
     double[][] channels = new double[factor.channels()][positions.length];
     for (int i = 0; i < positions.length; i++) {
       for (int c = 0; c < channels.length; c++) {
@@ -48,7 +49,8 @@ final class ScalarPairObjective implements PairObjective {
   }
 
   private static double[][] normalised(double[][] channels) {
-    double mean = Arrays.stream(energies(channels)).sum() / ((double) channels.length * channels[0].length);
+    double mean =
+        Arrays.stream(energies(channels)).sum() / ((double) channels.length * channels[0].length);
     double scale = mean > 0 ? 1 / Math.sqrt(mean) : 0;
     return Arrays.stream(channels)
         .map(row -> Arrays.stream(row).map(x -> x * scale).toArray())
@@ -66,7 +68,8 @@ final class ScalarPairObjective implements PairObjective {
     }
     double[][] a = product(m, left);
     double[][] b = product(n, right);
-    Losses losses = problem.loss() == PairLoss.EXPECTED_ERROR ? expectedError(a, b, p) : peaks(a, b);
+    Losses losses =
+        problem.loss() == PairLoss.EXPECTED_ERROR ? expectedError(a, b, p) : peaks(a, b);
     double[] gradient = outer(a, left);
     double[] back = SquareMatrices.transpose(outer(b, right), h);
     double[] turned = SquareMatrices.multiply(SquareMatrices.multiply(n, back, h), n, h);
@@ -89,8 +92,10 @@ final class ScalarPairObjective implements PairObjective {
     double[][] leftSlopes = new double[h][a[0].length];
     double[][] rightSlopes = new double[h][b[0].length];
     double[] losses = new double[2];
-    double[] leftShares = new ScalarRanges(problem.left(), p).add(a, rightEnergies, leftSlopes, losses);
-    double[] rightShares = new ScalarRanges(problem.right(), p).add(b, leftEnergies, rightSlopes, losses);
+    double[] leftShares =
+        new ScalarRanges(problem.left(), p).add(a, rightEnergies, leftSlopes, losses);
+    double[] rightShares =
+        new ScalarRanges(problem.right(), p).add(b, leftEnergies, rightSlopes, losses);
     for (int j = 0; j < h; j++) {
       for (int i = 0; i < a[j].length; i++) {
         a[j][i] = (leftSlopes[j][i] + 2 * rightShares[j] * a[j][i]) / losses[0];
@@ -134,7 +139,9 @@ final class ScalarPairObjective implements PairObjective {
     return magnitudes;
   }
 
-  /** Values become their slopes: those of the norm everywhere, those of the peaks where they are. */
+  /**
+   * Values become their slopes: those of the norm everywhere, those of the peaks where they are.
+   */
   private static void replace(double[][] values, int[] at, double[] slopes, double ofNorm) {
     for (int i = 0; i < at.length; i++) {
       double sign = Math.signum(values[at[i]][i]);
@@ -146,7 +153,9 @@ final class ScalarPairObjective implements PairObjective {
   }
 
   private static double[] energies(double[][] channels) {
-    return Arrays.stream(channels).mapToDouble(row -> Arrays.stream(row).map(x -> x * x).sum()).toArray();
+    return Arrays.stream(channels)
+        .mapToDouble(row -> Arrays.stream(row).map(x -> x * x).sum())
+        .toArray();
   }
 
   private static double[][] product(double[] m, double[][] w) {

@@ -3,13 +3,17 @@ package io.cafeq.engine.compute.scalar;
 import io.cafeq.config.Side;
 import io.cafeq.engine.transform.PairProblem;
 
-/** Ranges of one factor's groups, weighted by channel, with their slopes: group by group, entry by entry. */
+/**
+ * Ranges of one factor's groups, weighted by channel, with their slopes: group by group, entry by
+ * entry.
+ */
 record ScalarRanges(PairProblem.Factor factor, int p) {
   /**
    * @param values [channel][position]
    * @param weights one number a channel
    * @param slopes where d loss / d values goes
-   * @param losses the weighted sums of squared ranges are added, p-norms to the first and true ones to the second
+   * @param losses the weighted sums of squared ranges are added, p-norms to the first and true ones
+   *     to the second
    * @return for each channel what its weight multiplies
    */
   double[] add(double[][] values, double[] weights, double[][] slopes, double[] losses) {
@@ -43,7 +47,9 @@ record ScalarRanges(PairProblem.Factor factor, int p) {
     return shares;
   }
 
-  /** Replaces the values by weight times dR^2/dv, adds weight R^2 to the losses, and returns R^2. */
+  /**
+   * Replaces the values by weight times dR^2/dv, adds weight R^2 to the losses, and returns R^2.
+   */
   private double group(double[] cells, double weight, double[] losses) {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
@@ -63,7 +69,8 @@ record ScalarRanges(PairProblem.Factor factor, int p) {
     losses[1] += weight * half * half;
     for (int e = 0; e < cells.length; e++) {
       double a = Math.abs(cells[e]) / top;
-      double slope = StrictMath.pow(a, p - 1) * Math.signum(cells[e]) * r / (cells.length * mean * top);
+      double slope =
+          StrictMath.pow(a, p - 1) * Math.signum(cells[e]) * r / (cells.length * mean * top);
       cells[e] = mean > 0 ? 2 * weight * r * slope : 0;
     }
     return r * r;

@@ -31,9 +31,10 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     }
     ScalarGrid[][] grids = new ScalarGrid[values.length][];
     for (int row = 0; row < values.length; row++) {
-      grids[row] = metric.isNone()
-          ? ScalarGrid.choose(values[row], grid)
-          : ScalarGrid.choose(values[row], grid, metric.clippingWeights());
+      grids[row] =
+          metric.isNone()
+              ? ScalarGrid.choose(values[row], grid)
+              : ScalarGrid.choose(values[row], grid, metric.clippingWeights());
       ScalarGrid.store(buffers, row, grids[row]);
     }
     RoundingErrors errors;
@@ -41,9 +42,11 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     double[][] levels = new double[weights.rows()][weights.columns()];
     double outputNorm = 0;
     if (metric.isNone()) {
-      errors = new RoundingErrors(round(original, values, levels, grids, grid, transforms, rule), 0);
+      errors =
+          new RoundingErrors(round(original, values, levels, grids, grid, transforms, rule), 0);
     } else {
-      boolean input = transforms instanceof SlabTransforms.Blocks(Side side, var blocks) && side == Side.INPUT;
+      boolean input =
+          transforms instanceof SlabTransforms.Blocks(Side side, var blocks) && side == Side.INPUT;
       outputNorm = ScalarMetric.squaredNorm(input ? values : original, metric);
       errors = new ScalarMetric(values, levels, grids, grid, rule).round(transforms, metric);
     }
@@ -62,7 +65,9 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     return buffers.slab(values.length, errors.squared(), norm, errors.output(), outputNorm);
   }
 
-  /** Rounding without a metric of the columns; returns the squared error with the transform undone. */
+  /**
+   * Rounding without a metric of the columns; returns the squared error with the transform undone.
+   */
   private static double round(
       double[][] original,
       double[][] values,
@@ -86,8 +91,17 @@ public final class ScalarSlabEncoder implements SlabEncoder {
       }
       case SlabTransforms.Blocks(Side side, var blocks) -> {
         for (BlockTransform block : blocks) {
-          error += round(values, levels, grids, grid, side, block.exactTriangle(), block.k(),
-              block.firstChannel() - blocks.getFirst().firstChannel(), rule);
+          error +=
+              round(
+                  values,
+                  levels,
+                  grids,
+                  grid,
+                  side,
+                  block.exactTriangle(),
+                  block.k(),
+                  block.firstChannel() - blocks.getFirst().firstChannel(),
+                  rule);
         }
       }
     }
@@ -110,7 +124,8 @@ public final class ScalarSlabEncoder implements SlabEncoder {
   }
 
   @Override
-  public RoundingErrors metricError(FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
+  public RoundingErrors metricError(
+      FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
     if (metric.isNone()) {
       return plainError(weights, grid, metric);
     }
@@ -120,7 +135,8 @@ public final class ScalarSlabEncoder implements SlabEncoder {
       grids[row] = ScalarGrid.choose(values[row], grid, metric.clippingWeights());
     }
     double[][] levels = new double[weights.rows()][weights.columns()];
-    return new ScalarMetric(values, levels, grids, grid, rule).round(new SlabTransforms.None(), metric);
+    return new ScalarMetric(values, levels, grids, grid, rule)
+        .round(new SlabTransforms.None(), metric);
   }
 
   private static double[][] load(FloatMatrix weights) {
@@ -133,7 +149,10 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     return values;
   }
 
-  /** One column of the block: entry j of it lies in row first + j (output) or column first + j (input). */
+  /**
+   * One column of the block: entry j of it lies in row first + j (output) or column first + j
+   * (input).
+   */
   private static double read(double[][] values, Side side, int channel, int position) {
     return switch (side) {
       case OUTPUT -> values[channel][position];
@@ -168,8 +187,15 @@ public final class ScalarSlabEncoder implements SlabEncoder {
 
   /** Codes of one block in the metric T^T T; returns the squared error in it. */
   static double round(
-      double[][] values, double[][] levels, ScalarGrid[][] grids, GridSpec grid, Side side, double[] t, int k,
-      int first, RoundingRule rule) {
+      double[][] values,
+      double[][] levels,
+      ScalarGrid[][] grids,
+      GridSpec grid,
+      Side side,
+      double[] t,
+      int k,
+      int first,
+      RoundingRule rule) {
     int columns = values[0].length;
     int positions = side == Side.OUTPUT ? columns : values.length;
     double[] deviation = new double[k];
@@ -195,7 +221,13 @@ public final class ScalarSlabEncoder implements SlabEncoder {
   }
 
   static double level(
-      ScalarGrid group, RoundingRule rule, double v, double carried, int row, int column, int columns) {
+      ScalarGrid group,
+      RoundingRule rule,
+      double v,
+      double carried,
+      int row,
+      int column,
+      int columns) {
     return switch (rule) {
       case RoundingRule.Nearest nearest -> group.level(v);
       case RoundingRule.NearestPlane plane -> group.level(v - carried);

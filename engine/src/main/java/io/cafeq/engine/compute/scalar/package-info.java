@@ -1,6 +1,6 @@
 /**
- * The reference backend: plain loops over doubles that follow the equations one to one, the same bytes on every machine.
- * Slow. Start at {@link io.cafeq.engine.compute.scalar.ScalarObjective}.
+ * The reference backend: plain loops over doubles that follow the equations one to one, the same
+ * bytes on every machine. Slow. Start at {@link io.cafeq.engine.compute.scalar.ScalarObjective}.
  */
 @NullMarked
 package io.cafeq.engine.compute.scalar;

@@ -39,9 +39,11 @@ class ScalarGoldenTest {
   @ParameterizedTest
   @CsvSource({"0, 8", "0, 64", "32, 8", "32, 64"})
   void lossAndGradientOfRows(int group, int p) {
-    LearnProblem problem = new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
+    LearnProblem problem =
+        new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
     try (Objective objective =
-        new ScalarObjective(problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
+        new ScalarObjective(
+            problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
       Objective.Evaluation evaluation = objective.smooth(List.of(golden.doubles("block.m")), p);
       String name = "block.group" + group + ".p" + p;
       double expected = golden.doubles(name + ".loss")[0];
@@ -49,22 +51,27 @@ class ScalarGoldenTest {
       assertClose(evaluation.gradients().getFirst(), golden.doubles(name + ".gradient"), 1e-9);
       double hard = golden.doubles("block.group" + group + ".hard.loss")[0];
       assertThat(evaluation.hardLoss()).isCloseTo(hard, within(1e-9 * hard));
-      assertThat(objective.hard(List.of(golden.doubles("block.m")))).isCloseTo(hard, within(1e-9 * hard));
+      assertThat(objective.hard(List.of(golden.doubles("block.m"))))
+          .isCloseTo(hard, within(1e-9 * hard));
     }
   }
 
   @ParameterizedTest
   @ValueSource(ints = {0, 32})
   void subgradientOfTrueRanges(int group) {
-    LearnProblem problem = new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
+    LearnProblem problem =
+        new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
     try (Objective objective =
-        new ScalarObjective(problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
+        new ScalarObjective(
+            problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
       Objective.Evaluation evaluation = objective.subgradient(List.of(golden.doubles("block.m")));
       double expected = golden.doubles("block.group" + group + ".hard.loss")[0];
       assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
       assertThat(evaluation.hardLoss()).isCloseTo(expected, within(1e-9 * expected));
       assertClose(
-          evaluation.gradients().getFirst(), golden.doubles("block.group" + group + ".hard.gradient"), 1e-9);
+          evaluation.gradients().getFirst(),
+          golden.doubles("block.group" + group + ".hard.gradient"),
+          1e-9);
     }
   }
 
@@ -81,14 +88,18 @@ class ScalarGoldenTest {
       blocks.add(Arrays.copyOfRange(m, b * 256, (b + 1) * 256));
     }
     LearnProblem problem =
-        new LearnProblem.Stripe(Golden.matrix(arena, transposed, 48, 32), List.of(16, 16), 32, true);
+        new LearnProblem.Stripe(
+            Golden.matrix(arena, transposed, 48, 32), List.of(16, 16), 32, true);
     try (Objective objective = new ScalarObjective(problem, weights)) {
       Objective.Evaluation evaluation = objective.smooth(blocks, p);
       double expected = golden.doubles("input.p" + p + ".loss")[0];
       assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
       double[] gradients = golden.doubles("input.p" + p + ".gradient");
       for (int b = 0; b < 2; b++) {
-        assertClose(evaluation.gradients().get(b), Arrays.copyOfRange(gradients, b * 256, (b + 1) * 256), 1e-9);
+        assertClose(
+            evaluation.gradients().get(b),
+            Arrays.copyOfRange(gradients, b * 256, (b + 1) * 256),
+            1e-9);
       }
     }
   }
@@ -122,7 +133,8 @@ class ScalarGoldenTest {
     for (int row = 0; row < 16; row++) {
       for (int g = 0; g < 3; g++) {
         assertThat((double) grids[row][g].scaleCode()).isEqualTo(codes[row * 3 + g]);
-        assertThat((double) Float.float16ToFloat(grids[row][g].rowScale())).isEqualTo(rowScales[row]);
+        assertThat((double) Float.float16ToFloat(grids[row][g].rowScale()))
+            .isEqualTo(rowScales[row]);
       }
     }
   }
@@ -149,7 +161,8 @@ class ScalarGoldenTest {
       MemorySegment out = arena.allocate(Packing.bytes(96, bits));
       Packing.pack(rowCodes, 0, 96, bits, out, 0);
       for (int i = 0; i < out.byteSize(); i++) {
-        assertThat(out.get(ValueLayout.JAVA_BYTE, i) & 0xFF).isEqualTo((int) packed[row * (int) out.byteSize() + i]);
+        assertThat(out.get(ValueLayout.JAVA_BYTE, i) & 0xFF)
+            .isEqualTo((int) packed[row * (int) out.byteSize() + i]);
       }
       EquationOne clipped = EquationOne.clipped(v[row], 0, 96, bits);
       assertThat(clipped.minimum()).isCloseTo(clippedMinimums[row], within(1e-12));
@@ -166,14 +179,22 @@ class ScalarGoldenTest {
       EquationOne exact = EquationOne.of(v[row], 0, 96, bits, 1);
       grids[row] =
           new ScalarGrid[] {
-            new ScalarGrid(exact.step(), -exact.minimum() / exact.step(), exact.top(), 0, (short) 0, 0, 0)
+            new ScalarGrid(
+                exact.step(), -exact.minimum() / exact.step(), exact.top(), 0, (short) 0, 0, 0)
           };
     }
     double[][] levels = new double[16][96];
     double[] triangle =
         SquareMatrices.upperTriangular(SquareMatrices.invert(golden.doubles("block.m"), 16), 16);
     ScalarSlabEncoder.round(
-        v, levels, grids, new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false), Side.OUTPUT, triangle, 16, 0,
+        v,
+        levels,
+        grids,
+        new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false),
+        Side.OUTPUT,
+        triangle,
+        16,
+        0,
         new RoundingRule.NearestPlane());
     double[] expected = golden.doubles("grid" + bits + ".nearest_plane");
     for (int i = 0; i < expected.length; i++) {

@@ -22,7 +22,10 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The reference against Babai's nearest plane on the whole metric written out: H x T^T T over all entries of a block. */
+/**
+ * The reference against Babai's nearest plane on the whole metric written out: H x T^T T over all
+ * entries of a block.
+ */
 class ScalarMetricTest {
   private static final int COLUMNS = 12;
 
@@ -42,8 +45,9 @@ class ScalarMetricTest {
           grids[row] = ScalarGrid.choose(values[row], grid, metric.clippingWeights());
         }
         double[][] levels = new double[k][COLUMNS];
-        RoundingErrors errors = new ScalarMetric(values, levels, grids, grid, new RoundingRule.NearestPlane())
-            .round(new SlabTransforms.Blocks(Side.OUTPUT, List.of(block)), metric);
+        RoundingErrors errors =
+            new ScalarMetric(values, levels, grids, grid, new RoundingRule.NearestPlane())
+                .round(new SlabTransforms.Blocks(Side.OUTPUT, List.of(block)), metric);
 
         int[] channels = metric.blocks().getFirst().channels();
         double[] whole = kronecker(h, channels, block.exactTriangle(), k);
@@ -99,7 +103,9 @@ class ScalarMetricTest {
     for (int i = 0; i < p.length; i++) {
       p[i] += 0.2 * noise[i];
     }
-    return BlockTransform.of(0, k, SquareMatrices.invert(p, k), SquareMatrices.upperTriangular(p, k)).orElseThrow();
+    return BlockTransform.of(
+            0, k, SquareMatrices.invert(p, k), SquareMatrices.upperTriangular(p, k))
+        .orElseThrow();
   }
 
   private static double[][] values(int rows, long seed) {

@@ -21,7 +21,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The reference losses of pairs: the golden case to 1e-9, and every gradient against finite differences. */
+/**
+ * The reference losses of pairs: the golden case to 1e-9, and every gradient against finite
+ * differences.
+ */
 class ScalarPairObjectiveTest {
   private final Arena arena = Arena.ofConfined();
 
@@ -37,7 +40,9 @@ class ScalarPairObjectiveTest {
           new PairProblem(
               new Factor(golden.matrix(arena, "pair.v"), Side.OUTPUT, 0, false),
               new Factor(golden.matrix(arena, "pair.o"), Side.INPUT, 0, false),
-              PairLoss.EXPECTED_ERROR, 5, 0);
+              PairLoss.EXPECTED_ERROR,
+              5,
+              0);
       double[] v = golden.doubles("pair.v");
       double[] o = golden.doubles("pair.o");
       double[][] left = new double[16][64];
@@ -78,7 +83,11 @@ class ScalarPairObjectiveTest {
     FloatMatrix right = side == Side.INPUT ? gaussian(60, 8, 2) : gaussian(8, 60, 2);
     PairProblem problem =
         new PairProblem(
-            new Factor(left, Side.OUTPUT, leftGroup, true), new Factor(right, side, rightGroup, false), loss, 5, 0.3);
+            new Factor(left, Side.OUTPUT, leftGroup, true),
+            new Factor(right, side, rightGroup, false),
+            loss,
+            5,
+            0.3);
     double[] m = Orthogonal.rotation(8, 3);
     double[] noise = Seeds.gaussians(new SplittableRandom(4), 64);
     double[] direction = Seeds.gaussians(new SplittableRandom(5), 64);
@@ -89,7 +98,8 @@ class ScalarPairObjectiveTest {
       for (int p : new int[] {8, 64}) {
         double step = 1e-6;
         double numeric =
-            (objective.smooth(moved(m, direction, step), p).loss() - objective.smooth(moved(m, direction, -step), p).loss())
+            (objective.smooth(moved(m, direction, step), p).loss()
+                    - objective.smooth(moved(m, direction, -step), p).loss())
                 / (2 * step);
         double[] gradient = objective.smooth(m, p).gradient();
         double expected = 0;
@@ -115,15 +125,19 @@ class ScalarPairObjectiveTest {
       }
       PairProblem problem =
           new PairProblem(
-              new Factor(left, Side.OUTPUT, 0, false), new Factor(right, Side.INPUT, 0, false),
-              PairLoss.EXPECTED_ERROR, 5, 0);
+              new Factor(left, Side.OUTPUT, 0, false),
+              new Factor(right, Side.INPUT, 0, false),
+              PairLoss.EXPECTED_ERROR,
+              5,
+              0);
       losses[i] = new ScalarPairObjective(problem).hard(m);
     }
     assertThat(losses[1] - losses[0]).isCloseTo(Math.log(16), within(1e-9));
   }
 
   private FloatMatrix gaussian(int rows, int columns, long seed) {
-    return Golden.matrix(arena, Seeds.gaussians(new SplittableRandom(seed), rows * columns), rows, columns);
+    return Golden.matrix(
+        arena, Seeds.gaussians(new SplittableRandom(seed), rows * columns), rows, columns);
   }
 
   private static double[] moved(double[] m, double[] direction, double step) {
