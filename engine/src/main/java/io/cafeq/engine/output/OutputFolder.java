@@ -181,7 +181,17 @@ public final class OutputFolder implements AutoCloseable {
 
   /** Where what was measured and chosen for the job is kept, if anything was. */
   public Path planFile() {
+    return planFile(root);
+  }
+
+  /** The same of a folder that another process has locked. */
+  public static Path planFile(Path root) {
     return root.resolve(OWN).resolve("plan.json");
+  }
+
+  /** Where the statistics of a result lie. */
+  public static Path statisticsFolder(Path root) {
+    return root.resolve(Manifest.STATISTICS);
   }
 
   /** Where files may lie that nobody needs once the job's process has ended. */
