@@ -1,0 +1,18 @@
+package io.cafeq.engine.forward;
+
+import io.cafeq.engine.memory.FloatMatrix;
+
+/** The states [tokens, hidden] of all windows between two layers. */
+sealed interface ResidualStates extends AutoCloseable permits KeptStates, SpilledStates {
+  /** Room for the states of some tokens, of undefined content; borrowed until the next call. */
+  FloatMatrix place(int firstToken, int tokens);
+
+  /** The states that were stored; borrowed until the next call, to be changed at will. */
+  FloatMatrix load(int firstToken, int tokens);
+
+  /** Keeps what {@link #place} or {@link #load} gave out last. */
+  void store(int firstToken, FloatMatrix states);
+
+  @Override
+  void close();
+}
