@@ -6,6 +6,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.forward.ForwardPass;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.tokens.Windows;
+import io.cafeq.engine.weights.SpilledStates;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -35,7 +36,8 @@ public record Resources(
    */
   ForwardPass pass(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
     long share = share(model, windows, beside, passes);
-    return ForwardPass.open(model.weights(), products, windows, share, scratchFolder, stop);
+    return ForwardPass.open(
+        model.weights(), products, windows, share, SpilledStates.in(scratchFolder), stop);
   }
 
   /** Native bytes of each pass; throws as {@link #pass} does, before anything is read. */

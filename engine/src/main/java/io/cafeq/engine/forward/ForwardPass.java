@@ -6,19 +6,18 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.tokens.Windows;
 import java.lang.foreign.Arena;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
  * A decoder's layers over windows of tokens, one layer after the other: only its weights are read,
  * about a million at a time, and between two layers only the states [tokens, hidden] of all windows
- * are carried, in native memory or in a scratch file. The results are the same bits whatever memory
+ * are carried, in native memory or in an overflow. The results are the same bits whatever memory
  * there is.
  *
- * <p>Borrows weights and products; owns its memory and its scratch file until it is closed. One
- * thread at a time. A stop, a damaged tensor and a full disk are {@link EngineException}s, after
- * which the pass is only good to be closed.
+ * <p>Borrows weights and products; owns its memory and its overflow until it is closed. One thread
+ * at a time. A stop, a damaged tensor and a full disk are {@link EngineException}s, after which the
+ * pass is only good to be closed.
  */
 public final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
@@ -37,7 +36,7 @@ public final class ForwardPass implements AutoCloseable {
       MatrixProducts products,
       List<int[]> windows,
       PassMemory sizes,
-      Path scratchFolder,
+      ResidualStates.Overflow overflow,
       StopFlag stop,
       Arena arena) {
     DecoderShape shape = decoder.shape();
@@ -59,8 +58,7 @@ public final class ForwardPass implements AutoCloseable {
     int tokens = chunks.getLast().firstToken() + chunks.getLast().tokens();
     states =
         sizes.spilled()
-            ? SpilledStates.create(
-                scratchFolder, FloatMatrix.allocate(arena, sizes.chunkTokens(), shape.hidden()))
+            ? overflow.open(FloatMatrix.allocate(arena, sizes.chunkTokens(), shape.hidden()))
             : new KeptStates(FloatMatrix.allocate(arena, tokens, shape.hidden()));
   }
 
@@ -72,8 +70,7 @@ public final class ForwardPass implements AutoCloseable {
    *     memory
    * @param memory native bytes that it may take, at least {@link #memoryNeeded}; what the weights
    *     hold is not among them
-   * @param scratchFolder where a scratch file may be made, when the states of all windows are too
-   *     much
+   * @param overflow where the states of all windows are kept when memory has no room for them
    * @throws EngineException where no forward pass is written for the model, memory is too small, or
    *     a token is unknown
    */
@@ -82,7 +79,7 @@ public final class ForwardPass implements AutoCloseable {
       MatrixProducts products,
       List<int[]> windows,
       long memory,
-      Path scratchFolder,
+      ResidualStates.Overflow overflow,
       StopFlag stop) {
     if (windows.isEmpty() || windows.stream().anyMatch(window -> window.length == 0)) {
       throw new IllegalArgumentException("a forward pass needs windows with tokens");
@@ -94,8 +91,7 @@ public final class ForwardPass implements AutoCloseable {
     Arena arena = Arena.ofShared();
     boolean opened = false;
     try {
-      ForwardPass pass =
-          new ForwardPass(decoder, products, windows, sizes, scratchFolder, stop, arena);
+      ForwardPass pass = new ForwardPass(decoder, products, windows, sizes, overflow, stop, arena);
       try {
         pass.embed(windows);
         opened = true;

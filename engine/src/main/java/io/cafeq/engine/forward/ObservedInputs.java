@@ -1,8 +1,5 @@
 package io.cafeq.engine.forward;
 
-import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.statistics.MatrixInput;
@@ -20,7 +17,8 @@ record ObservedInputs(MatrixInputs inputs, InputObserver observer) {
   void observe(List<String> matrices, FloatMatrix x) {
     Map<MatrixInput, List<String>> readers = new LinkedHashMap<>();
     for (String matrix : matrices) {
-      input(matrix, x.columns())
+      inputs
+          .of(matrix, x.columns())
           .ifPresent(input -> readers.computeIfAbsent(input, key -> new ArrayList<>()).add(matrix));
     }
     readers.forEach((input, names) -> observer.observe(input, List.copyOf(names), x));
@@ -28,19 +26,12 @@ record ObservedInputs(MatrixInputs inputs, InputObserver observer) {
 
   /** What an expert's matrix falls back on. */
   void observeFallBack(String matrix, FloatMatrix x) {
-    input(matrix, x.columns())
+    inputs
+        .of(matrix, x.columns())
         .flatMap(MatrixInput::fallBack)
         .ifPresent(
             name ->
                 observer.observe(
                     new MatrixInput(name, x.columns(), Optional.empty()), List.of(), x));
-  }
-
-  /** Name and columns are all that an input depends on. */
-  private Optional<MatrixInput> input(String matrix, int columns) {
-    TensorInfo info =
-        new TensorInfo(
-            matrix, Dtype.F32, List.of(1L, (long) columns), "", 0, (long) columns * Float.BYTES);
-    return inputs.of(WeightTensor.plain(info), 0);
   }
 }

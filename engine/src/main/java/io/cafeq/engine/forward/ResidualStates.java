@@ -2,8 +2,21 @@ package io.cafeq.engine.forward;
 
 import io.cafeq.engine.memory.FloatMatrix;
 
-/** The states [tokens, hidden] of all windows between two layers. */
-sealed interface ResidualStates extends AutoCloseable permits KeptStates, SpilledStates {
+/** The states [tokens, hidden] of all windows between two layers. Used by one thread at a time. */
+public interface ResidualStates extends AutoCloseable {
+  /**
+   * Keeps states somewhere else than in memory, where memory has no room for those of all windows.
+   */
+  @FunctionalInterface
+  interface Overflow {
+    /**
+     * States of undefined content.
+     *
+     * @param buffer [most tokens of a chunk, hidden], borrowed until the states are closed
+     */
+    ResidualStates open(FloatMatrix buffer);
+  }
+
   /** Room for the states of some tokens, of undefined content; borrowed until the next call. */
   FloatMatrix place(int firstToken, int tokens);
 

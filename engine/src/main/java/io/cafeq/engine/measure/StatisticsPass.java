@@ -12,6 +12,7 @@ import io.cafeq.engine.forward.InputObserver;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentSums;
 import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.SpilledStates;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.SortedMap;
@@ -81,7 +82,7 @@ public final class StatisticsPass implements AutoCloseable {
               lane.products(),
               tokens.windows(),
               memory - besideActivations(plan),
-              scratch,
+              SpilledStates.in(scratch),
               stop);
       return new StatisticsPass(plan, tokens, folder, backend.kernel(), stop, lane, weights, pass);
     } catch (RuntimeException e) {

@@ -1,8 +1,8 @@
 /**
- * The weights of a model as a forward pass reads them, from its files: start at {@link
- * io.cafeq.engine.weights.CheckpointWeights} for a checkpoint and at {@link
- * io.cafeq.engine.weights.ResultWeights} for a finished result. {@link
- * io.cafeq.engine.weights.ModelWarnings} tells where a model's files do not agree.
+ * The files behind a forward pass. Start at {@link io.cafeq.engine.weights.CheckpointWeights} for
+ * the weights of a checkpoint and at {@link io.cafeq.engine.weights.ResultWeights} for those of a
+ * finished result. {@link io.cafeq.engine.weights.SpilledStates} keeps states in a scratch file;
+ * {@link io.cafeq.engine.weights.ModelWarnings} tells where a model's files do not agree.
  */
 @NullMarked
 package io.cafeq.engine.weights;

@@ -9,6 +9,7 @@ import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.Settings;
 import io.cafeq.engine.tokens.Windows;
 import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.SpilledStates;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +26,12 @@ public final class Logits {
             OutputHead.open(weights, lane.products(), Windows.longest(windows), new StopFlag());
         ForwardPass pass =
             ForwardPass.open(
-                weights, lane.products(), windows, SmallRun.PLENTY, folder, new StopFlag())) {
+                weights,
+                lane.products(),
+                windows,
+                SmallRun.PLENTY,
+                SpilledStates.in(folder),
+                new StopFlag())) {
       pass.run();
       List<double[]> logits = new ArrayList<>();
       pass.end(

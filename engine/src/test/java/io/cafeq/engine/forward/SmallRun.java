@@ -5,6 +5,7 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.SpilledStates;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,7 +36,13 @@ public final class SmallRun {
         CheckpointWeights weights = CheckpointWeights.of(checkpoint);
         ComputeLane lane = Backends.open("auto").openLane();
         ForwardPass pass =
-            ForwardPass.open(weights, lane.products(), windows, memory, folder, new StopFlag())) {
+            ForwardPass.open(
+                weights,
+                lane.products(),
+                windows,
+                memory,
+                SpilledStates.in(folder),
+                new StopFlag())) {
       for (int layer = 0; layer < pass.layers(); layer++) {
         pass.layer(layer, observer);
       }

@@ -1,6 +1,7 @@
-package io.cafeq.engine.forward;
+package io.cafeq.engine.weights;
 
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.forward.ResidualStates;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.io.EOFException;
 import java.io.IOException;
@@ -16,7 +17,7 @@ import java.util.UUID;
  * and on Linux has no name from the start, so that nothing is left where the process is killed.
  * Owns the file, borrows the memory; not thread-safe.
  */
-final class SpilledStates implements ResidualStates {
+public final class SpilledStates implements ResidualStates {
   private static final long LARGEST_PIECE = 1L << 30;
 
   private final Path file;
@@ -29,10 +30,12 @@ final class SpilledStates implements ResidualStates {
     this.buffer = buffer;
   }
 
-  /**
-   * @param buffer [most tokens of a chunk, hidden]
-   */
-  static SpilledStates create(Path folder, FloatMatrix buffer) {
+  /** Scratch files in a folder. */
+  public static Overflow in(Path folder) {
+    return buffer -> create(folder, buffer);
+  }
+
+  private static SpilledStates create(Path folder, FloatMatrix buffer) {
     Path file = folder.resolve("states-" + UUID.randomUUID() + ".scratch");
     try {
       FileChannel channel =
