@@ -5,7 +5,7 @@ import io.cafeq.actors.node.Node;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.evaluate.ModelWarnings;
+import io.cafeq.engine.weights.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.measure.StatisticsChoice;

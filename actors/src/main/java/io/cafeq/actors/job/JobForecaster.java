@@ -6,7 +6,7 @@ import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.ComputeBackend;
-import io.cafeq.engine.evaluate.ModelWarnings;
+import io.cafeq.engine.weights.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.measure.StatisticsChoice;

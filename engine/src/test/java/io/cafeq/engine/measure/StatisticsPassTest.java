@@ -14,8 +14,6 @@ import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
-import io.cafeq.engine.statistics.MomentReader;
-import io.cafeq.engine.statistics.StoredStatistics;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
