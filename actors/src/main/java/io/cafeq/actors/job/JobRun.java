@@ -25,6 +25,7 @@ import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitFailure;
 import io.cafeq.engine.report.UnitResult;
+import io.cafeq.engine.result.ResultLayout;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -315,7 +316,7 @@ final class JobRun {
         requireUnchanged(identity.sideFiles(), copied);
         manifest(identity).write(folder.root());
         copied.forEach(file -> reports.wrote(file.bytes()));
-        reports.wrote(ReportMaker.size(folder.root().resolve(Manifest.FILE)));
+        reports.wrote(ReportMaker.size(new ResultLayout(folder.root()).manifest()));
         return new JobResult.Complete(report(JobStatus.COMPLETE), false);
       } catch (EngineException e) {
         if (e.kind() == FailureKind.STOPPED) {

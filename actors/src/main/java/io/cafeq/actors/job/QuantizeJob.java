@@ -13,6 +13,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.measure.StatisticsChoice;
 import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.output.DiskSpace;
+import io.cafeq.engine.output.FolderLocks;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
@@ -114,7 +115,7 @@ public final class QuantizeJob {
    */
   private JobResult run(
       Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher memory) {
-    OutputFolder folder = OutputFolder.open(output, sourceOf(checkpoint));
+    OutputFolder folder = OutputFolder.open(output, sourceOf(checkpoint), new FolderLocks());
     JobSystem system;
     try {
       // a worker that outlives its job still writes below the folder, so nobody else may until it

@@ -1,6 +1,5 @@
 package io.cafeq.engine.evaluate;
 
-import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
@@ -10,6 +9,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.result.ResultLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -73,7 +73,8 @@ public final class EvaluatedModel implements AutoCloseable {
   }
 
   private static EvaluatedModel openFiles(Path path) {
-    if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
+    ResultLayout layout = new ResultLayout(path);
+    if (Files.exists(layout.manifest()) || Files.isDirectory(layout.units())) {
       ResultWeights weights = ResultWeights.open(path);
       return new EvaluatedModel(
           path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});

@@ -2,6 +2,7 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +34,7 @@ final class SpilledStates implements ResidualStates {
    * @param buffer [most tokens of a chunk, hidden]
    */
   static SpilledStates create(Path folder, FloatMatrix buffer) {
-    Path file = folder.resolve("states-" + UUID.randomUUID() + ".scratch");
+    Path file = ResultLayout.scratch(folder, "states-" + UUID.randomUUID());
     try {
       FileChannel channel =
           FileChannel.open(

@@ -10,6 +10,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
@@ -240,7 +241,7 @@ class MomentFileTest {
   }
 
   private Path write(List<MomentSums> sums) {
-    Path file = folder.resolve(StoredStatistics.fileName(0));
+    Path file = folder.resolve(ResultLayout.layerName(0));
     MomentFile.write(file, ORIGIN, sums, STOP);
     return file;
   }
