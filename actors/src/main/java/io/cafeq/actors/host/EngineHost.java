@@ -20,6 +20,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.FolderLocks;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
@@ -71,7 +72,9 @@ public final class EngineHost implements AutoCloseable {
         runtime.spawnEssential(
             LaneHost.create(budget, settings.lanes(), new JobSites(engines, backend), tasks),
             "lanes");
-    this.node = new Node(runtime, lanes, tasks, budget, settings.lanes(), watcher, backend);
+    this.node =
+        new Node(
+            runtime, lanes, tasks, budget, settings.lanes(), watcher, backend, new FolderLocks());
     this.ticks =
         runtime
             .actors()

@@ -12,6 +12,7 @@ import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitFailure;
+import io.cafeq.engine.result.ResultLayout;
 import java.util.List;
 import java.util.Optional;
 
@@ -66,7 +67,7 @@ final class Completion {
         requireUnchanged(identity.sideFiles(), copied);
         manifest(identity).write(job.folder().root());
         copied.forEach(file -> job.reports().wrote(file.bytes()));
-        job.reports().wrote(ReportMaker.size(job.folder().root().resolve(Manifest.FILE)));
+        job.reports().wrote(ReportMaker.size(new ResultLayout(job.folder().root()).manifest()));
         return new JobResult.Complete(report(JobStatus.COMPLETE), false);
       } catch (EngineException e) {
         if (e.kind() == FailureKind.STOPPED) {

@@ -5,7 +5,6 @@ import io.cafeq.actors.node.Node;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.weights.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.measure.StatisticsChoice;
@@ -16,6 +15,7 @@ import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.statistics.InputStatistics;
+import io.cafeq.engine.weights.ModelWarnings;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -104,7 +104,7 @@ public final class Job {
    */
   private JobResult run(
       Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher.Span memory) {
-    OutputFolder folder = OutputFolder.open(request.output(), sourceOf(checkpoint));
+    OutputFolder folder = OutputFolder.open(request.output(), sourceOf(checkpoint), node.locks());
     CompletableFuture<?> unused = CompletableFuture.completedFuture(null);
     try {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));

@@ -13,13 +13,13 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.measure.StatisticsChoice;
 import io.cafeq.engine.measure.StatisticsPlan;
-import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.quantize.UnitMemory;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Path;
 import java.util.Map;
@@ -50,11 +50,11 @@ public record JobSites(JobEngine.Factory engines, Supplier<ComputeBackend> backe
 
   private JobSite site(JobTicket ticket, Checkpoint checkpoint, StopFlag stop) {
     Recipe recipe = Recipe.parse(ticket.recipe());
-    Path output = Path.of(ticket.output());
+    ResultLayout result = new ResultLayout(Path.of(ticket.output()));
     Plan byCost = Planner.plan(checkpoint, recipe);
     Plan plan =
         recipe.targetBitsPerWeight().isPresent()
-            ? BudgetPlan.read(OutputFolder.planFile(output), checkpoint, recipe).plan()
+            ? BudgetPlan.read(result.plan(), checkpoint, recipe).plan()
             : byCost;
     if (!PlanDigest.of(plan).equals(ticket.planDigest())) {
       throw new EngineException(
@@ -64,13 +64,13 @@ public record JobSites(JobEngine.Factory engines, Supplier<ComputeBackend> backe
     }
     InputStatistics statistics =
         statistics(ticket, checkpoint, byCost, recipe)
-            .stored(OutputFolder.statisticsFolder(output), checkpoint, stop);
+            .stored(result.statistics(), checkpoint, stop);
     JobEngine engine =
         engines.create(
             new JobEngine.Work(checkpoint, recipe, statistics, ticket.verify(), backend));
     Map<String, Unit> units =
         plan.units().stream().collect(Collectors.toMap(Unit::id, Function.identity()));
-    return new Site(checkpoint, units, engine, output);
+    return new Site(checkpoint, units, engine, result.root());
   }
 
   private static StatisticsPlan statistics(

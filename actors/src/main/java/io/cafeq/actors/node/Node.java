@@ -10,6 +10,7 @@ import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.FolderLocks;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +27,7 @@ import org.apache.pekko.actor.typed.javadsl.AskPattern;
  * @param tasks of the same node
  * @param budget how the memory cap is divided
  * @param laneCount units that are worked on at the same time
+ * @param locks of the folders that jobs of this process write
  * @param backend opens it with the first call; throws where it does not work here
  */
 public record Node(
@@ -35,7 +37,8 @@ public record Node(
     MemoryBudget budget,
     int laneCount,
     MemoryWatcher watcher,
-    Supplier<ComputeBackend> backend) {
+    Supplier<ComputeBackend> backend,
+    FolderLocks locks) {
   /**
    * A claim may wait for hours. If an actor breaks, the system ends, which whoever waits notices.
    */

@@ -1,6 +1,5 @@
 package io.cafeq.engine.evaluate;
 
-import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
@@ -14,6 +13,7 @@ import io.cafeq.engine.forward.DecoderSize;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.StackedExperts;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.tokens.BeginningToken;
 import io.cafeq.engine.weights.CheckpointWeights;
 import io.cafeq.engine.weights.ModelWarnings;
@@ -81,7 +81,8 @@ public final class EvaluatedModel implements AutoCloseable {
   }
 
   private static EvaluatedModel openFiles(Path path) {
-    if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
+    ResultLayout layout = new ResultLayout(path);
+    if (Files.exists(layout.manifest()) || Files.isDirectory(layout.units())) {
       ResultWeights weights = ResultWeights.open(path);
       return new EvaluatedModel(
           path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});

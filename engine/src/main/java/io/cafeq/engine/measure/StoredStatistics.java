@@ -1,16 +1,15 @@
 package io.cafeq.engine.measure;
 
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /**
@@ -22,7 +21,7 @@ public final class StoredStatistics implements InputStatistics {
   private final int width;
   private final Function<String, OptionalInt> layerOf;
   private final StopFlag stop;
-  private final Map<Integer, Boolean> checked = new ConcurrentHashMap<>();
+  private final OnceEach checked = new OnceEach();
 
   /**
    * @param folder whose files need not be there before they are read
@@ -37,24 +36,15 @@ public final class StoredStatistics implements InputStatistics {
     this.stop = stop;
   }
 
-  /** The file of a layer, by its name in a folder of statistics. */
-  public static String fileName(int layer) {
-    return "layer-%05d.safetensors".formatted(layer);
-  }
-
   @Override
   public Optional<InputMoments> read(MatrixInput input, Arena arena) {
     OptionalInt layer = layerOf.apply(input.name());
     if (layer.isEmpty()) {
       return Optional.empty();
     }
-    try (MomentReader reader = MomentReader.open(folder.resolve(fileName(layer.getAsInt())))) {
-      checked.computeIfAbsent(
-          layer.getAsInt(),
-          number -> {
-            reader.requireIntact(stop);
-            return true;
-          });
+    try (MomentReader reader =
+        MomentReader.open(folder.resolve(ResultLayout.layerName(layer.getAsInt())))) {
+      checked.run(layer.getAsInt(), () -> reader.requireIntact(stop));
       String name = reader.has(input.name()) ? input.name() : input.fallBack().orElse(input.name());
       return reader.read(name, input.channels(), arena);
     }

@@ -3,6 +3,7 @@ package io.cafeq.engine.weights;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.forward.ResidualStates;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -36,7 +37,7 @@ public final class SpilledStates implements ResidualStates {
   }
 
   private static SpilledStates create(Path folder, FloatMatrix buffer) {
-    Path file = folder.resolve("states-" + UUID.randomUUID() + ".scratch");
+    Path file = ResultLayout.scratch(folder, "states-" + UUID.randomUUID());
     try {
       FileChannel channel =
           FileChannel.open(

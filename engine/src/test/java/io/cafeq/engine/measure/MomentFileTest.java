@@ -10,6 +10,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
@@ -244,7 +245,7 @@ class MomentFileTest {
   }
 
   private Path write(List<MomentSums> sums) {
-    Path file = folder.resolve(StoredStatistics.fileName(0));
+    Path file = folder.resolve(ResultLayout.layerName(0));
     MomentFile.write(file, ORIGIN, sums, STOP);
     return file;
   }
