@@ -1,8 +1,8 @@
 package io.cafeq.engine.checkpoint;
 
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.text.Shell;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -16,13 +16,12 @@ enum FolderKind {
   RESULT {
     @Override
     boolean is(FolderNames names) {
-      return Files.isDirectory(names.path("units"))
-          && (names.has(MANIFEST) || Files.isDirectory(names.path(".cafeq")));
+      return new ResultLayout(names.folder()).isResult();
     }
 
     @Override
     CheckpointException refusal(Path folder) {
-      return Files.exists(folder.resolve(MANIFEST))
+      return new ResultLayout(folder).isComplete()
           ? new CheckpointException(
               folder + ": is a result of cafeq, which is quantized already",
               "Give the checkpoint that it was made from, or make one of it first with \"cafeq"
@@ -104,7 +103,6 @@ enum FolderKind {
     }
   };
 
-  private static final String MANIFEST = "manifest.json";
   private static final String MODULES = "modules.json";
 
   static Optional<FolderKind> recognise(FolderNames names) {

@@ -4,6 +4,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,13 +19,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 
 /** Copies a checkpoint's small files into a result. */
 public final class SideFiles {
   private static final long BUFFER = 1 << 18;
-  private static final Set<String> RESERVED =
-      Set.of("manifest.json", "report.json", "units", "statistics", ".cafeq");
 
   private final Path source;
   private final List<Path> files;
@@ -128,7 +126,7 @@ public final class SideFiles {
   }
 
   private static boolean isReserved(Path source, Path file) {
-    return RESERVED.contains(source.relativize(file).getName(0).toString());
+    return ResultLayout.isReserved(source.relativize(file));
   }
 
   private static String name(Path source, Path file) {
