@@ -5,8 +5,7 @@ import io.cafeq.config.Settings;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.evaluate.ModelWarnings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
@@ -89,11 +88,11 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   }
 
   private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
-    ComputeBackend backend = Backends.open(settings.run().backend().orElse("auto"));
+    Compute compute = Compute.open(settings.run().backend().orElse("auto"));
     Plan byCost = Planner.plan(checkpoint, settings.recipe());
     Optional<EngineException> tooLittle = tooLittle(byCost, checkpoint, settings);
     Optional<BudgetPlan> budget =
-        tooLittle.isPresent() ? Optional.empty() : budget(checkpoint, settings, backend);
+        tooLittle.isPresent() ? Optional.empty() : budget(checkpoint, settings, compute);
     StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
     Plan chosen = budget.map(BudgetPlan::plan).orElse(byCost);
     Plan plan = warned(chosen.warning(ModelWarnings.of(checkpoint)), choice, budget);
@@ -101,7 +100,8 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
     Path folder = existing(out.toAbsolutePath());
     InputStatistics stored = statistics.stored(folder, checkpoint, new StopFlag());
     MatrixInputs inputs = MatrixInputs.of(checkpoint);
-    Function<Unit, UnitMemory> needed = unit -> UnitQuantizer.memoryNeeded(unit, stored, inputs);
+    Function<Unit, UnitMemory> needed =
+        unit -> UnitQuantizer.memoryNeeded(unit, compute, stored, inputs);
     PlanSummary.Memory memory =
         PlanSummary.Memory.of(plan, settings.run(), unit -> needed.apply(unit).nativeBytes());
     PlanSummary.Disk disk =
@@ -111,7 +111,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
                 + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes()
                 + statistics.fileBytes(),
             DiskSpace.usable(folder));
-    Speed speed = Speed.measure(backend);
+    Speed speed = Speed.measure(compute);
     return PlanSummary.of(
         checkpoint,
         plan,
@@ -145,7 +145,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   }
 
   private static Optional<BudgetPlan> budget(
-      Checkpoint checkpoint, Settings settings, ComputeBackend backend) {
+      Checkpoint checkpoint, Settings settings, Compute compute) {
     if (settings.recipe().targetBitsPerWeight().isEmpty()) {
       return Optional.empty();
     }
@@ -155,7 +155,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
             checkpoint,
             settings.recipe(),
             InputStatistics.NONE,
-            backend,
+            compute,
             settings.run().resolvedLanes(),
             pool,
             new StopFlag()));

@@ -4,8 +4,7 @@ import io.cafeq.actors.worker.UnitWork;
 import io.cafeq.config.RunSettings;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
@@ -22,6 +21,7 @@ import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** The engine's own numerics and its Arrow files. */
 final class ArrowJobEngine implements JobEngine {
@@ -35,6 +35,7 @@ final class ArrowJobEngine implements JobEngine {
   private final InputStatistics statistics;
   private final MatrixInputs inputs;
   private final StopFlag stop;
+  private @Nullable Compute compute;
 
   ArrowJobEngine(
       Checkpoint checkpoint,
@@ -57,7 +58,7 @@ final class ArrowJobEngine implements JobEngine {
 
   @Override
   public UnitMemory memoryNeeded(Unit unit) {
-    return UnitQuantizer.memoryNeeded(unit, statistics, inputs);
+    return UnitQuantizer.memoryNeeded(unit, compute(), statistics, inputs);
   }
 
   @Override
@@ -72,8 +73,19 @@ final class ArrowJobEngine implements JobEngine {
 
   @Override
   public Opened open(OutputFolder folder) {
-    ComputeBackend backend = Backends.open(run.backend().orElse("auto"));
-    return new Opened(backend.id(), backend.kernel(), lane -> new Lane(backend, folder.root()));
+    Compute opened = compute();
+    return new Opened(
+        opened.backend().id(), opened.kernel(), lane -> new Lane(opened, folder.root()));
+  }
+
+  /** Opened where something is to be computed, by whichever thread asks first. */
+  private synchronized Compute compute() {
+    Compute opened = compute;
+    if (opened == null) {
+      opened = Compute.open(run.backend().orElse("auto"));
+      compute = opened;
+    }
+    return opened;
   }
 
   /** A backend's lane with the quantizer on it. */
@@ -82,9 +94,9 @@ final class ArrowJobEngine implements JobEngine {
     private final UnitQuantizer quantizer;
     private final Path output;
 
-    Lane(ComputeBackend backend, Path output) {
-      this.lane = backend.openLane();
-      this.quantizer = new UnitQuantizer(checkpoint, identity, backend, lane, statistics, options);
+    Lane(Compute opened, Path output) {
+      this.lane = opened.backend().openLane();
+      this.quantizer = new UnitQuantizer(checkpoint, identity, opened, lane, statistics, options);
       this.output = output;
     }
 

@@ -6,7 +6,7 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
@@ -56,7 +56,7 @@ final class BudgetPlanning {
             checkpoint,
             recipe,
             taken,
-            Backends.open(run.backend().orElse("auto")),
+            Compute.open(run.backend().orElse("auto")),
             run.resolvedLanes(),
             MemoryBudget.of(run.resolvedMaxMemory()).pool(),
             stop));

@@ -2,7 +2,7 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
@@ -39,7 +39,7 @@ public final class BudgetPlan {
   /**
    * Measures samples of all tensors that are to be quantized, and chooses. Takes a part of the time
    * of quantizing that falls with the number of layers, since transforms are tried on a few layers
-   * of each kind. Borrows checkpoint and backend.
+   * of each kind. Borrows the checkpoint.
    *
    * @param recipe with a target
    * @param statistics of all inputs, as far as there are any: the errors are then those of the
@@ -53,7 +53,7 @@ public final class BudgetPlan {
       Checkpoint checkpoint,
       Recipe recipe,
       InputStatistics statistics,
-      ComputeBackend backend,
+      Compute compute,
       int threads,
       long memory,
       StopFlag stop) {
@@ -61,7 +61,7 @@ public final class BudgetPlan {
         new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
         new BudgetChooser(
-            recipe, new Measurements(checkpoint, inputs, backend, threads, memory, stop));
+            recipe, new Measurements(checkpoint, inputs, compute, threads, memory, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);
@@ -69,7 +69,7 @@ public final class BudgetPlan {
     for (int i = 0; i < recorder.clusters.size(); i++) {
       entries.add(stored.store(recorder.clusters.get(i), chooser.chosen().get(i)));
     }
-    PlanFile file = new PlanFile(identity(recipe), backend.kernel(), entries);
+    PlanFile file = new PlanFile(identity(recipe), compute.kernel(), entries);
     return new BudgetPlan(plan, file, recorder.clusters, chooser.chosen());
   }
 

@@ -2,8 +2,10 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.LearnerFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,10 +13,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as
- * the memory allows. Borrows checkpoint and backend.
+ * the memory allows. Borrows the checkpoint.
  *
  * @param inputs what is known of the inputs of pieces
  * @param memory native bytes that all running measurements together may take
@@ -22,10 +26,12 @@ import java.util.concurrent.Future;
 record Measurements(
     Checkpoint checkpoint,
     PieceInputs inputs,
-    ComputeBackend backend,
+    Compute compute,
     int threads,
     long memory,
     StopFlag stop) {
+  private static final Logger LOG = LoggerFactory.getLogger(Measurements.class);
+
   /**
    * One measurement.
    *
@@ -35,7 +41,7 @@ record Measurements(
 
   /** What a measurement does. */
   interface Work<R> {
-    R run(ComputeLane lane, TensorReader reader);
+    R run(Learner learner, ComputeLane lane, TensorReader reader);
   }
 
   /**
@@ -74,9 +80,26 @@ record Measurements(
    */
   private <R> R one(Task<R> task) {
     stop.check();
-    try (ComputeLane lane = backend.openLane();
+    try (ComputeLane lane = compute.backend().openLane();
         TensorReader reader = checkpoint.newReader()) {
-      return task.work().run(lane, reader);
+      return run(task, lane, reader);
+    }
+  }
+
+  /** Does the whole measurement anew on the CPU where the learner fails and allows it. */
+  private <R> R run(Task<R> task, ComputeLane lane, TensorReader reader) {
+    try {
+      return task.work().run(compute.learner(), lane, reader);
+    } catch (LearnerFailure failure) {
+      if (!failure.fallsBack()) {
+        throw failure;
+      }
+      LOG.info(
+          "Learner {} failed while measuring, falling back to {}: {}",
+          compute.learner().id(),
+          compute.fallback().id(),
+          failure.getMessage());
+      return task.work().run(compute.fallback(), lane, reader);
     }
   }
 }
