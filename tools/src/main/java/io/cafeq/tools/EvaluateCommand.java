@@ -177,7 +177,7 @@ final class EvaluateCommand implements Callable<Integer> {
     TextEvaluation ofText = null;
     ChoiceEvaluation ofChoices = null;
     BeginningToken beginning;
-    try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.folder())) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(evaluated.store())) {
       beginning = evaluated.beginningToken();
       if (choices != null) {
         ChoiceQuestions questions =

@@ -108,7 +108,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
         new PlanSummary.Disk(
             folder.toString(),
             PlanEstimate.of(plan).outputBytes()
-                + new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes()
+                + new SideFiles(checkpoint.store(), checkpoint.sideFiles()).bytes()
                 + statistics.fileBytes(),
             DiskSpace.usable(folder));
     Speed speed = Speed.measure(backend);
@@ -184,7 +184,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   private static Optional<EngineException> tooLittle(
       Plan plan, Checkpoint checkpoint, Settings settings) {
     try {
-      plan.coverage().require(settings.run().minimumCoverage(), checkpoint.folder().toString());
+      plan.coverage().require(settings.run().minimumCoverage(), checkpoint.location());
       return Optional.empty();
     } catch (EngineException e) {
       return Optional.of(e);

@@ -140,11 +140,10 @@ record PlanSummary(
       StatisticsPlan statistics,
       @Nullable Failure error) {
     PlanEstimate estimate = PlanEstimate.of(plan);
-    SortedMap<String, String> leftOut =
-        LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.leftOut());
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
-        checkpoint.folder().toString(),
+        checkpoint.location(),
         plan.family(),
         new Totals(
             estimate.units(),

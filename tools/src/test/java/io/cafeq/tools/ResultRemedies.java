@@ -95,7 +95,8 @@ final class ResultRemedies {
             place -> {
               place.whole();
               try (Checkpoint checkpoint = Checkpoint.open(place.model());
-                  OutputFolder held = OutputFolder.open(place.out(), checkpoint.folder())) {
+                  OutputFolder held =
+                      OutputFolder.open(place.out(), checkpoint.localPath().orElseThrow())) {
                 assertThat(held.root()).exists();
                 return place.quantize();
               }

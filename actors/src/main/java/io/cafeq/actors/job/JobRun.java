@@ -8,7 +8,6 @@ import io.cafeq.actors.pipeline.UnitPipeline;
 import io.cafeq.actors.worker.Outcome;
 import io.cafeq.actors.worker.WorkerPool;
 import io.cafeq.engine.block.Manifest;
-import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.DiskSpace;
@@ -25,7 +24,6 @@ import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitFailure;
 import io.cafeq.engine.report.UnitResult;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -74,7 +72,7 @@ final class JobRun {
     this.ledger = new ResultLedger(definition.plan());
     this.reports = new ReportMaker(definition, statistics, memory);
     this.sideFiles =
-        new SideFiles(definition.checkpoint().folder(), definition.checkpoint().sideFiles());
+        new SideFiles(definition.checkpoint().store(), definition.checkpoint().sideFiles());
   }
 
   /** Throws an {@link EngineException} where the job is refused before anything is changed. */
@@ -187,11 +185,10 @@ final class JobRun {
   }
 
   private void warnOfReservedNames() {
-    Checkpoint checkpoint = definition.checkpoint();
-    for (Path file : SideFiles.leftOut(checkpoint.folder(), checkpoint.sideFiles())) {
+    for (String file : SideFiles.leftOut(definition.checkpoint().sideFiles())) {
       warn(
           "The checkpoint's "
-              + checkpoint.folder().relativize(file)
+              + file
               + " does not go along: a result has a file of its own by that name.");
     }
   }

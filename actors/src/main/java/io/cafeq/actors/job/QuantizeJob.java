@@ -72,7 +72,7 @@ public final class QuantizeJob {
     try (MemoryWatcher memory = MemoryWatcher.start(MemoryMeter.forThisProcess(), cap);
         Checkpoint checkpoint = Checkpoint.open(source)) {
       Plan plan = Planner.plan(checkpoint, settings.recipe());
-      plan.coverage().require(settings.run().minimumCoverage(), checkpoint.folder().toString());
+      plan.coverage().require(settings.run().minimumCoverage(), checkpoint.location());
       // fails where the statistics that are asked for cannot be had, before there is a folder
       StatisticsChoice choice = StatisticsChoice.of(settings.recipe().statistics(), checkpoint);
       if (!Files.exists(output)) {
@@ -114,7 +114,11 @@ public final class QuantizeJob {
    */
   private JobResult run(
       Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher memory) {
-    OutputFolder folder = OutputFolder.open(output, sourceOf(checkpoint));
+    OutputFolder folder =
+        checkpoint
+            .localPath()
+            .map(path -> OutputFolder.open(output, path))
+            .orElseGet(() -> OutputFolder.open(output));
     JobSystem system;
     try {
       // a worker that outlives its job still writes below the folder, so nobody else may until it
@@ -173,11 +177,5 @@ public final class QuantizeJob {
     events.emit(new JobEvent.PhaseChanged(Phase.MEASURING));
     return statistics.takeAll(
         budget.pool(), (layers, all) -> events.emit(new JobEvent.StatisticsAdvanced(layers, all)));
-  }
-
-  /** A single file without side files is a source by itself: its folder may hold the output. */
-  private Path sourceOf(Checkpoint checkpoint) {
-    boolean alone = Files.isRegularFile(source) && checkpoint.sideFiles().isEmpty();
-    return alone ? checkpoint.shards().getFirst() : checkpoint.folder();
   }
 }

@@ -212,7 +212,7 @@ public final class ResultVerifier {
     if (!expected.isEmpty()) {
       problems.add(
           new Damage(folder.resolve(Manifest.FILE))
-              .disagrees("lacks tensors of " + checkpoint.folder() + ": " + expected));
+              .disagrees("lacks tensors of " + checkpoint.location() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
       problems.add(
@@ -221,7 +221,7 @@ public final class ResultVerifier {
                   "has the aliases "
                       + manifest.aliases()
                       + ", "
-                      + checkpoint.folder()
+                      + checkpoint.location()
                       + " has "
                       + checkpoint.aliases()));
     }

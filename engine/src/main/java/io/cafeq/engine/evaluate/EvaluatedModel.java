@@ -10,6 +10,8 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.FolderStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -28,7 +30,7 @@ public final class EvaluatedModel implements AutoCloseable {
 
   private static final long USUAL_BLOCK_BYTES = 16L << 20;
 
-  private final Path folder;
+  private final CheckpointStore store;
   private final ModelWeights weights;
   private final Map<String, TensorInfo> tensors;
   private final long memory;
@@ -36,13 +38,13 @@ public final class EvaluatedModel implements AutoCloseable {
   private final Runnable closeFiles;
 
   private EvaluatedModel(
-      Path folder,
+      CheckpointStore store,
       ModelWeights weights,
       List<TensorInfo> tensors,
       long memory,
       List<String> warnings,
       Runnable closeFiles) {
-    this.folder = folder;
+    this.store = store;
     this.weights = weights;
     this.memory = memory;
     this.warnings = warnings;
@@ -76,14 +78,14 @@ public final class EvaluatedModel implements AutoCloseable {
     if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
       ResultWeights weights = ResultWeights.open(path);
       return new EvaluatedModel(
-          path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});
+          FolderStore.open(path), weights, weights.tensors(), bytes(weights), List.of(), () -> {});
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
       SourceQuantization.check(checkpoint);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
       return new EvaluatedModel(
-          checkpoint.folder(),
+          checkpoint.store(),
           weights,
           weights.tensors(),
           TensorReader.SCRATCH_BYTES,
@@ -103,9 +105,14 @@ public final class EvaluatedModel implements AutoCloseable {
         + Math.min(USUAL_BLOCK_BYTES, matrix);
   }
 
-  /** Where config.json and tokenizer.json lie. */
-  public Path folder() {
-    return folder;
+  /** Where the model is, for messages. */
+  public String location() {
+    return store.location();
+  }
+
+  /** The files beside the weights, such as tokenizer.json; borrowed. */
+  public CheckpointStore store() {
+    return store;
   }
 
   /** With each expert's matrices by names of their own, however they are stored. */
@@ -147,11 +154,11 @@ public final class EvaluatedModel implements AutoCloseable {
           FailureKind.USAGE,
           "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d"
               .formatted(
-                  folder,
+                  location(),
                   own.shape().layers().size(),
                   own.shape().hidden(),
                   own.vocabulary(),
-                  reference.folder,
+                  reference.location(),
                   other.shape().layers().size(),
                   other.shape().hidden(),
                   other.vocabulary()),

@@ -46,7 +46,7 @@ public record Resources(
           FailureKind.USAGE,
           "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that"
               .formatted(
-                  model.folder(),
+                  model.location(),
                   Chunk.longest(windows),
                   Math.ceilDiv(least, 1L << 20),
                   memory >> 20),

@@ -11,6 +11,7 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.store.FolderStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -115,7 +116,11 @@ public final class DenseExport {
   private List<LeftBehind> sideFile(
       Manifest.SideFileEntry file, boolean descriptionsStay, ExportFolder folder) {
     Path from = result.folder().resolve(file.path());
-    Optional<LeftOut.Reason> reason = descriptionsStay ? Optional.empty() : Descriptions.of(from);
+    FolderStore files = FolderStore.open(result.folder());
+    Optional<LeftOut.Reason> reason =
+        descriptionsStay
+            ? Optional.empty()
+            : files.find(file.path()).flatMap(found -> Descriptions.of(files, found));
     if (reason.isPresent()) {
       return List.of(new LeftBehind(file.path(), reason.get().text()));
     }

@@ -35,13 +35,21 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Creates and locks the folder. Throws with kind USAGE where it is, lies in or holds {@code
-   * source} (a folder that exists), where it holds files that are not ours, and where another run
-   * has it; ENVIRONMENT where it cannot be written.
+   * Creates and locks the folder, as {@link #open(Path)} does. Throws with kind USAGE as well where
+   * it is, is in or holds {@code source}, a folder that exists.
    */
   public static OutputFolder open(Path requested, Path source) {
+    requireApart(resolved(requested), resolved(source));
+    return open(requested);
+  }
+
+  /**
+   * Creates and locks the folder for a source that is on no disk of this machine. Throws with kind
+   * USAGE where it holds files that are not ours, and where another run has it; ENVIRONMENT where
+   * it cannot be written.
+   */
+  public static OutputFolder open(Path requested) {
     Path root = resolved(requested);
-    requireApart(root, resolved(source));
     requireOurs(root);
     try {
       Files.createDirectories(root.resolve(OWN));
