@@ -36,7 +36,7 @@ import java.util.regex.Pattern;
  */
 final class Layers {
   private static final String ROOT = "cafeq";
-  private static final Set<String> SECTIONS = Set.of("recipe", "run");
+  private static final Set<String> SECTIONS = Set.of("recipe", "run", "remote");
   private static final Set<String> LISTS_OF_PATTERNS = Set.of("recipe.include", "recipe.exclude");
   private static final Pattern BARE_INCLUDE =
       Pattern.compile("(^[ \\t]*|[{,][ \\t]*)include([ \\t]*(?:\\+?=|:))", Pattern.MULTILINE);

@@ -15,18 +15,19 @@ import java.util.TreeMap;
  * @param origins key such as {@code recipe.bits} to {@code default}, {@code FILE:LINE} or {@code
  *     command line}
  */
-public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String> origins) {
+public record Settings(
+    Recipe recipe, RunSettings run, RemoteSettings remote, SortedMap<String, String> origins) {
 
   /** Settings that a program made: their origins are not known. */
   public Settings(Recipe recipe, RunSettings run) {
-    this(recipe, run, new TreeMap<>());
+    this(recipe, run, RemoteSettings.defaults(), new TreeMap<>());
   }
 
   /**
    * reference.conf, under the user's file, under the command line.
    *
-   * @param file HOCON or JSON; its keys stand at the top level, in {@code recipe} and {@code run},
-   *     or in {@code cafeq}
+   * @param file HOCON or JSON; its keys stand at the top level, in {@code recipe}, {@code run} and
+   *     {@code remote}, or in {@code cafeq}
    * @param overrides full key, such as {@code recipe.bits}, to the text of the option; several
    *     patterns of {@code include} or {@code exclude} are one a line, {@code overrides} is a HOCON
    *     list
@@ -52,12 +53,13 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
     SettingsReader reader = new SettingsReader(layers.values(), problems);
     Recipe recipe = reader.recipe();
     RunSettings run = reader.run();
+    RemoteSettings remote = reader.remote();
     if (!problems.isEmpty()) {
       throw new ConfigException(problems);
     }
     SortedMap<String, String> origins = new TreeMap<>();
     layers.values().forEach((key, given) -> origins.put(key, given.origin()));
-    return new Settings(recipe, run, origins);
+    return new Settings(recipe, run, remote, origins);
   }
 
   /** Full key to value, each value as JSON. */
@@ -65,6 +67,7 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
     SortedMap<String, String> entries = new TreeMap<>();
     recipe.entries().forEach((key, value) -> entries.put("recipe." + key, value));
     run.entries().forEach((key, value) -> entries.put("run." + key, value));
+    remote.entries().forEach((key, value) -> entries.put("remote." + key, value));
     return entries;
   }
 
@@ -73,6 +76,7 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
     StringBuilder text = new StringBuilder("cafeq {\n");
     section(text, "recipe", recipe.entries());
     section(text, "run", run.entries());
+    section(text, "remote", remote.entries());
     return text.append("}\n").toString();
   }
 

@@ -1,13 +1,16 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.config.RemoteSettings;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.store.CountingStore;
 import io.cafeq.engine.store.FolderStore;
 import io.cafeq.engine.store.Located;
+import io.cafeq.engine.store.Location;
 import io.cafeq.engine.store.StoreException;
 import io.cafeq.engine.store.TracingStore;
+import io.cafeq.engine.store.http.RemoteStores;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,6 +90,19 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
             entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
     this.aliases = Collections.unmodifiableSortedMap(tied);
     this.bytesOfHeaders = store.bytesRead();
+  }
+
+  /**
+   * Opens a location as people write it, as {@link #open(Located)} does.
+   *
+   * @param location a path or an address, see {@link Location}
+   * @param remote how addresses are read
+   */
+  public static Checkpoint open(String location, RemoteSettings remote) {
+    return switch (Location.parse(location)) {
+      case Location.Local(Path path) -> open(path);
+      case Location.Remote address -> open(RemoteStores.open(address, remote));
+    };
   }
 
   /** Opens a folder or a file on this machine, as {@link #open(Located)} does. */
