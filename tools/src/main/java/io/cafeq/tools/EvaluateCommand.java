@@ -5,7 +5,6 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.ChoiceEvaluation;
 import io.cafeq.engine.evaluate.ChoiceQuestions;
 import io.cafeq.engine.evaluate.ChoiceScore;
@@ -15,9 +14,10 @@ import io.cafeq.engine.evaluate.QuestionFile;
 import io.cafeq.engine.evaluate.Resources;
 import io.cafeq.engine.evaluate.TextEvaluation;
 import io.cafeq.engine.evaluate.TextScore;
-import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.tokens.TextTokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,8 +44,10 @@ import picocli.CommandLine.Spec;
       "Give --text, --choices or both."
     })
 final class EvaluateCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "MODEL", description = "A checkpoint, or the folder of a result.")
-  Path model;
+  @Parameters(
+      paramLabel = "MODEL",
+      description = "The folder of a result, or a checkpoint as quantize takes it.")
+  String model = "";
 
   @Option(
       names = "--text",
@@ -79,7 +81,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description =
           "A reference, such as the checkpoint that a result was made from: how far the model is"
               + " from it.")
-  @Nullable Path reference;
+  @Nullable String reference;
 
   @Option(
       names = "--max-memory",
@@ -94,6 +96,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "Where to compute (default: auto).")
   @Nullable String backend;
 
+  @Mixin RemoteOptions remote = new RemoteOptions();
   @Mixin CommonOptions common = new CommonOptions();
   @Spec CommandSpec spec;
 
@@ -119,9 +122,9 @@ final class EvaluateCommand implements Callable<Integer> {
     RunSettings settings = settings();
     try (EvaluationProgress progress = new EvaluationProgress(console);
         ComputeLane lane = Backends.open(settings.backend().orElse("auto")).openLane();
-        EvaluatedModel evaluated = EvaluatedModel.open(model);
+        EvaluatedModel evaluated = EvaluatedModel.open(model, remote.settings());
         @Nullable EvaluatedModel other =
-            reference == null ? null : EvaluatedModel.open(reference)) {
+            reference == null ? null : EvaluatedModel.open(reference, remote.settings())) {
       MemoryBudget budget = MemoryBudget.of(settings.resolvedMaxMemory());
       Resources resources =
           new Resources(
@@ -194,8 +197,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (other == null) {
       TextScore score = ofText == null ? null : ofText.score(evaluated);
       ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
-      return EvaluationSummary.of(
-          model.toString(), beginning, score, chosen, null, warnings, seconds(start));
+      return EvaluationSummary.of(model, beginning, score, chosen, null, warnings, seconds(start));
     }
     if (ofChoices != null) {
       ofChoices.require(other);
@@ -204,7 +206,7 @@ final class EvaluateCommand implements Callable<Integer> {
     ChoiceScore chosen = ofChoices == null ? null : ofChoices.score(evaluated);
     ChoiceScore ofOther = ofChoices == null ? null : ofChoices.score(other);
     return EvaluationSummary.of(
-        model.toString(),
+        model,
         beginning,
         comparison == null ? null : comparison.model(),
         chosen,

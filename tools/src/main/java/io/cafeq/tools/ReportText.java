@@ -9,6 +9,7 @@ import io.cafeq.engine.report.TakenStatistics;
 import io.cafeq.engine.report.Totals;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitStatus;
+import io.cafeq.engine.result.ResultLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -192,7 +193,7 @@ final class ReportText {
                     Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
     String more =
         outliers.size() > MOST_OUTLIERS
-            ? (outliers.size() - MOST_OUTLIERS) + " more; report.json names them.\n"
+            ? (outliers.size() - MOST_OUTLIERS) + " more; " + ResultLayout.REPORT + " names them.\n"
             : "";
     return "\n" + table.render() + more;
   }
@@ -208,7 +209,9 @@ final class ReportText {
     if (failed.size() > MOST_FAILURES) {
       text.append("\n")
           .append(failed.size() - MOST_FAILURES)
-          .append(" more units failed; report.json names them.\n");
+          .append(" more units failed; ")
+          .append(ResultLayout.REPORT)
+          .append(" names them.\n");
     }
     return text.toString();
   }

@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
-import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.report.TakenStatistics;
+import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.tokens.Tokenizers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -206,7 +207,7 @@ class StatisticsSourceTest {
     for (Path unit : fixture.units()) {
       Files.delete(unit);
     }
-    Files.delete(fixture.output.resolve(Manifest.FILE));
+    Files.delete(fixture.output.resolve(ResultLayout.MANIFEST));
   }
 
   private JobResult.Complete complete(String... changes) {

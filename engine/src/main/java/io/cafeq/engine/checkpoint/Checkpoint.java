@@ -39,6 +39,7 @@ import java.util.TreeMap;
 public final class Checkpoint implements TensorSource, AutoCloseable {
   private final CountingStore store;
   private final long bytesOfHeaders;
+  private final String address;
   private final CheckpointFiles files;
   private final SideFiles sideFiles;
   private final JsonNode config;
@@ -53,11 +54,13 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
 
   private Checkpoint(
       CountingStore store,
+      String address,
       CheckpointFiles files,
       JsonNode config,
       Map<String, ShardFile> shards,
       List<SafetensorsHeader> headers) {
     this.store = store;
+    this.address = address;
     this.files = files;
     this.config = config;
     this.shards = shards;
@@ -123,6 +126,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
    */
   public static Checkpoint open(Located located) {
     CountingStore store = new CountingStore(new TracingStore(located.store()));
+    String address = located.file().map(store::place).orElse(store.location());
     Map<String, ShardFile> shards = new LinkedHashMap<>();
     boolean opened = false;
     try {
@@ -136,9 +140,9 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         headers.add(HeaderParser.parse(shard, budget));
       }
       if (Adapter.isAll(headers.stream().flatMap(header -> header.tensors().stream()).toList())) {
-        throw Adapter.refusal(located.file().map(store::place).orElse(store.location()), store);
+        throw Adapter.refusal(address, store);
       }
-      Checkpoint checkpoint = new Checkpoint(store, files, config, shards, headers);
+      Checkpoint checkpoint = new Checkpoint(store, address, files, config, shards, headers);
       opened = true;
       return checkpoint;
     } catch (StoreException e) {
@@ -154,6 +158,14 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   /** Where the files are, for messages and reports: the folder's real path, or an address. */
   public String location() {
     return store.location();
+  }
+
+  /**
+   * What {@link #open(String, RemoteSettings)} takes to open the same files again; of a hub's model
+   * the commit that its revision named.
+   */
+  public String address() {
+    return address;
   }
 
   /** Where the file of that name is, for messages. */

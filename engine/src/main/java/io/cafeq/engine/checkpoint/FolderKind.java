@@ -1,7 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.store.CheckpointStore;
-import io.cafeq.engine.store.StoredFile;
 import io.cafeq.engine.text.Shell;
 import java.util.List;
 import java.util.Optional;
@@ -15,14 +15,12 @@ enum FolderKind {
   RESULT {
     @Override
     boolean is(FolderNames names) {
-      return names.hasFolder("units")
-          && (names.has(MANIFEST)
-              || names.store().find(OWN).filter(StoredFile::isFolder).isPresent());
+      return layout(names.store()).filter(ResultLayout::isResult).isPresent();
     }
 
     @Override
     CheckpointException refusal(CheckpointStore store) {
-      return store.find(MANIFEST).isPresent()
+      return layout(store).filter(ResultLayout::isComplete).isPresent()
           ? new CheckpointException(
               store.location() + ": is a result of cafeq, which is quantized already",
               "Give the checkpoint that it was made from, or make one of it first with \"cafeq"
@@ -105,9 +103,12 @@ enum FolderKind {
     }
   };
 
-  private static final String MANIFEST = "manifest.json";
-  private static final String OWN = ".cafeq";
   private static final String MODULES = "modules.json";
+
+  /** Results are on this machine. */
+  private static Optional<ResultLayout> layout(CheckpointStore store) {
+    return store.localFolder().map(ResultLayout::new);
+  }
 
   static Optional<FolderKind> recognise(FolderNames names) {
     return List.of(values()).stream().filter(kind -> kind.is(names)).findFirst();

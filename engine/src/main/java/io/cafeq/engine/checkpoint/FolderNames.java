@@ -36,10 +36,6 @@ record FolderNames(CheckpointStore store, List<String> all) {
     return all.contains(name);
   }
 
-  boolean hasFolder(String name) {
-    return has(name) && store.find(name).filter(StoredFile::isFolder).isPresent();
-  }
-
   /** Safetensors files that may be a model's: none of an adapter that lies beside it. */
   List<String> candidates() {
     boolean adapter = has(Adapter.CONFIG);

@@ -148,20 +148,17 @@ public final class DenseExport {
           });
     } else if (DenseForm.isTurned(tensor.layout())) {
       try (TurnedTensor turned = new TurnedTensor(folder, tensor.entry(), encoder, bytes)) {
-        weights(tensor, folder, turned::put);
+        weights(tensor, turned::put);
       }
     } else {
       weights(
-          tensor,
-          folder,
-          (firstRow, weights) -> encoder.encode(tensor.entry(), firstRow, weights, bytes));
+          tensor, (firstRow, weights) -> encoder.encode(tensor.entry(), firstRow, weights, bytes));
     }
   }
 
-  private void weights(
-      DenseTensors.Outgoing tensor, Path folder, ResultReader.WeightConsumer consumer) {
+  private void weights(DenseTensors.Outgoing tensor, ResultReader.WeightConsumer consumer) {
     if (tensor.packed() != null) {
-      PackedTensor.forEachSlab(result, tensor.packed(), folder, stop, consumer);
+      PackedTensor.forEachSlab(result, tensor.packed(), stop, consumer);
     } else {
       result.forEachSlab(
           tensor.source(),

@@ -4,6 +4,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.store.ByteSource;
 import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.store.StoredFile;
@@ -17,13 +18,10 @@ import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 
 /** Copies a checkpoint's small files into a result. */
 public final class SideFiles {
   private static final long BUFFER = 1 << 18;
-  private static final Set<String> RESERVED =
-      Set.of("manifest.json", "report.json", "units", "statistics", ".cafeq");
 
   private final CheckpointStore source;
   private final List<String> files;
@@ -120,7 +118,6 @@ public final class SideFiles {
   }
 
   private static boolean isReserved(String file) {
-    int end = file.indexOf('/');
-    return RESERVED.contains(end < 0 ? file : file.substring(0, end));
+    return ResultLayout.isReserved(Path.of(file));
   }
 }

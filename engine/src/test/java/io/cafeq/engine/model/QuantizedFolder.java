@@ -7,6 +7,7 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.output.FolderLocks;
 import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
@@ -57,7 +58,8 @@ public final class QuantizedFolder {
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
     ComputeBackend backend = Backends.open("scalar");
     try (Checkpoint checkpoint = Checkpoint.open(source);
-        OutputFolder folder = OutputFolder.open(target, checkpoint.localPath().orElseThrow());
+        OutputFolder folder =
+            OutputFolder.open(target, checkpoint.localPath().orElseThrow(), new FolderLocks());
         ComputeLane lane = backend.openLane();
         UnitQuantizer quantizer =
             new UnitQuantizer(

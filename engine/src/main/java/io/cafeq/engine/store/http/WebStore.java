@@ -33,7 +33,6 @@ final class WebStore implements CheckpointStore {
               "config_sentence_transformers.json",
               "generation_config.json",
               "hf_quant_config.json",
-              "manifest.json",
               "merges.txt",
               "model.safetensors",
               "model.safetensors.index.json",
