@@ -189,7 +189,7 @@ final class HubStore implements CheckpointStore {
     URI address = URI.create(files + Addresses.encoded(name));
     long size = listed(name).size();
     return size >= 0
-        ? new RemoteFile(place(name), address, size, "")
+        ? new RemoteFile(place(name), address, size, listed(name).hash(), "")
         : Probe.find(transport, address, place(name)).orElseThrow(() -> missing(name));
   }
 

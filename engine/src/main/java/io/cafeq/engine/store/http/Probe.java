@@ -24,7 +24,7 @@ final class Probe {
         }
         return switch (answer.status()) {
           case 206, 200, 416 ->
-              Optional.of(new RemoteFile(place, address, size(answer, place), tag));
+              Optional.of(new RemoteFile(place, address, size(answer, place), "", tag));
           case 404, 410 -> Optional.empty();
           default -> throw Refusals.of(answer, place, transport.hasToken());
         };

@@ -174,7 +174,16 @@ final class RangeSource implements ByteSource {
             place(),
             "the file was changed while it was read: its ETag was " + before + ", now " + tag);
       }
+      String hash = tag.replace("\"", "");
+      if (isSha256(hash) && isSha256(file.hash()) && !hash.equals(file.hash())) {
+        throw Refusals.changed(
+            place(), "the hub listed the SHA-256 " + file.hash() + " and gives " + hash);
+      }
     }
+  }
+
+  private static boolean isSha256(String text) {
+    return text.matches("[0-9a-f]{64}");
   }
 
   /** How many bytes of the answer's body are the next ones of the file. */
