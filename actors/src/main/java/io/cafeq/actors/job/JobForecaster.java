@@ -66,7 +66,7 @@ public final class JobForecaster {
         JobNeeds.of(
             plan.units(),
             engine,
-            new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes(),
+            new SideFiles(checkpoint.store(), checkpoint.sideFiles()).bytes(),
             statistics.fileBytes());
     long free = DiskSpace.usable(folder);
     return new JobForecast(
@@ -93,8 +93,7 @@ public final class JobForecaster {
     return thrownBy(
         () ->
             plan.coverage()
-                .require(
-                    request.settings().run().minimumCoverage(), checkpoint.folder().toString()));
+                .require(request.settings().run().minimumCoverage(), checkpoint.location()));
   }
 
   private Optional<EngineException> refusal(

@@ -39,7 +39,7 @@ public record JobSites(JobEngine.Factory engines, Supplier<Compute> compute)
     implements JobSite.Opener {
   @Override
   public JobSite open(JobTicket ticket, StopFlag stop) {
-    Checkpoint checkpoint = Checkpoint.open(Path.of(ticket.model()));
+    Checkpoint checkpoint = Checkpoint.open(ticket.model(), ticket.remote());
     try {
       return site(ticket, checkpoint, stop);
     } catch (RuntimeException e) {
