@@ -170,7 +170,8 @@ class RemoteFlowTest {
       assertThat(remote.get("tensors")).isEqualTo(local.get("tensors"));
       assertThat(remote.get("shards")).isEqualTo(local.get("shards"));
       assertThat(remote.get("side_files")).isEqualTo(local.get("side_files"));
-      assertThat(json(run("plan", location, "--statistics", "none", "--json")).at("/totals/weights"))
+      assertThat(
+              json(run("plan", location, "--statistics", "none", "--json")).at("/totals/weights"))
           .isEqualTo(
               json(run("plan", model.toString(), "--statistics", "none", "--json"))
                   .at("/totals/weights"));
@@ -182,7 +183,11 @@ class RemoteFlowTest {
     Path shard;
     try (Stream<Path> files = Files.list(model)) {
       shard =
-          files.filter(file -> file.toString().endsWith(".safetensors")).sorted().findFirst().orElseThrow();
+          files
+              .filter(file -> file.toString().endsWith(".safetensors"))
+              .sorted()
+              .findFirst()
+              .orElseThrow();
     }
     byte[] whole = Files.readAllBytes(shard);
     Files.write(shard, java.util.Arrays.copyOf(whole, whole.length - 5));
@@ -212,10 +217,12 @@ class RemoteFlowTest {
   void evaluatesTheSame() throws Exception {
     Path trained = Shared.require("data/tinystories-656k");
     upload(trained);
-    Path text = Files.writeString(folder.resolve("text"), "Once upon a time there was a cat. ".repeat(40));
+    Path text =
+        Files.writeString(folder.resolve("text"), "Once upon a time there was a cat. ".repeat(40));
     String[] options = {"--text", text.toString(), "--windows", "2", "--window", "32", "--json"};
     JsonNode local = json(run("evaluate", trained.toString(), options));
-    JsonNode remote = json(run("evaluate", server.address("/web/model.safetensors").toString(), options));
+    JsonNode remote =
+        json(run("evaluate", server.address("/web/model.safetensors").toString(), options));
     assertThat(remote.get("perplexity")).isEqualTo(local.get("perplexity"));
   }
 

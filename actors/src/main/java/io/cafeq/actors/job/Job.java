@@ -153,7 +153,7 @@ public final class Job {
             definition.recipe(),
             statistics.stored(),
             request.settings().run().verify(),
-            node.backend());
+            node.compute());
     return new JobScope(
         definition,
         engines.create(work),

@@ -3,8 +3,7 @@ package io.cafeq.engine.model;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.FolderLocks;
@@ -56,16 +55,16 @@ public final class QuantizedFolder {
     Recipe recipe = Recipe.of(recipeKeys);
     StopFlag stop = new StopFlag();
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
-    ComputeBackend backend = Backends.open("scalar");
+    Compute compute = Compute.open("scalar");
     try (Checkpoint checkpoint = Checkpoint.open(source);
         OutputFolder folder =
             OutputFolder.open(target, checkpoint.localPath().orElseThrow(), new FolderLocks());
-        ComputeLane lane = backend.openLane();
+        ComputeLane lane = compute.backend().openLane();
         UnitQuantizer quantizer =
             new UnitQuantizer(
                 checkpoint,
                 job,
-                backend,
+                compute,
                 lane,
                 statistics,
                 new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
