@@ -64,9 +64,17 @@ class ArchitectureTest {
               "io.cafeq.tools..",
               "org.apache.pekko..",
               "scala..",
-              "java.net.http..",
               "com.sun.net.httpserver..",
               "picocli..");
+
+  @ArchTest
+  static final ArchRule ONLY_REMOTE_STORES_ASK_SERVERS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.cafeq.engine.store.http..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("java.net.http..");
 
   @ArchTest
   static final ArchRule ACTORS_HOLD_NO_NUMERICS =
