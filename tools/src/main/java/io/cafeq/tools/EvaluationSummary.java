@@ -1,11 +1,11 @@
 package io.cafeq.tools;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.ChoiceScore;
 import io.cafeq.engine.evaluate.Comparison;
 import io.cafeq.engine.evaluate.OutputError;
 import io.cafeq.engine.evaluate.TextScore;
+import io.cafeq.engine.tokens.BeginningToken;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

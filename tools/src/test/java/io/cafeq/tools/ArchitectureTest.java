@@ -1,6 +1,7 @@
 package io.cafeq.tools;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
@@ -19,7 +20,12 @@ import com.tngtech.archunit.library.GeneralCodingRules;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.FileFailure;
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -134,6 +140,36 @@ class ArchitectureTest {
               "io.cafeq.engine.report..",
               "io.cafeq.engine.export..",
               "io.cafeq.engine.budget..");
+
+  @ArchTest
+  static final ArchRule THE_NUMERICS_OPEN_NO_FILES =
+      noClasses()
+          .that()
+          .resideInAnyPackage(
+              "io.cafeq.engine.grid..",
+              "io.cafeq.engine.transform..",
+              "io.cafeq.engine.rounding..",
+              "io.cafeq.engine.compute..",
+              "io.cafeq.engine.memory..",
+              "io.cafeq.engine.statistics..",
+              "io.cafeq.engine.forward..")
+          .and()
+          // A native library is looked up by its path.
+          .doNotHaveFullyQualifiedName("io.cafeq.engine.compute.nd4j.OpenBlas")
+          .should()
+          .dependOnClassesThat(
+              resideInAnyPackage(
+                      "java.nio.file..",
+                      "java.nio.channels..",
+                      "io.cafeq.engine.checkpoint..",
+                      "io.cafeq.engine.block..",
+                      "io.cafeq.engine.weights..",
+                      "io.cafeq.engine.measure..")
+                  .or(assignableTo(File.class))
+                  .or(assignableTo(FileInputStream.class))
+                  .or(assignableTo(FileOutputStream.class))
+                  .or(assignableTo(RandomAccessFile.class))
+                  .or(assignableTo(FileFailure.class)));
 
   @ArchTest
   static final ArchRule NOTHING_IN_THE_ENGINE_NEEDS_A_BUDGET =

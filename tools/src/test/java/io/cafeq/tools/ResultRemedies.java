@@ -8,6 +8,7 @@ import io.cafeq.engine.output.OutputFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -38,6 +39,31 @@ final class ResultRemedies {
 
   private static CommandRun export(Place place, Path to) {
     return Place.run("export", place.out().toString(), "--format", "dense", "--out", to.toString());
+  }
+
+  private static CommandRun export(Place place, String format, String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "export",
+                place.out().toString(),
+                "--format",
+                format,
+                "--out",
+                place.another().toString()));
+    arguments.addAll(List.of(more));
+    return Place.run(arguments.toArray(String[]::new));
+  }
+
+  private static String[] ofTransforms(Place place, String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("quantize", place.model().toString(), "--out", place.out().toString()));
+    arguments.addAll(
+        List.of("--group", "16", "--scales", "symmetric", "--steps", "5", "--pair-steps", "5"));
+    arguments.addAll(List.of("--no-fall-back", "--statistics", "none"));
+    arguments.addAll(more.length == 0 ? List.of("--transform-bits", "16") : List.of(more));
+    return arguments.toArray(String[]::new);
   }
 
   private static CommandRun again(Place place, CommandRun failed) {
@@ -330,6 +356,57 @@ final class ResultRemedies {
             ExitCode.USAGE,
             List.of("Choose a folder outside the result"),
             (place, failed) -> export(place)),
+        new Remedy(
+            "an export to a format that there is not",
+            place -> export(place.quantized(), "densest"),
+            ExitCode.USAGE,
+            List.of("no export format is called \"densest\"", "with --format: dense, "),
+            (place, failed) -> export(place, "dense")),
+        new Remedy(
+            "an export with an option that the format does not have",
+            place -> export(place.quantized(), "toy", "--option", "wide=1"),
+            ExitCode.USAGE,
+            List.of("Its options are: rows, strict"),
+            (place, failed) -> export(place, "toy", "--option", "rows=1")),
+        new Remedy(
+            "an export with an option that the format does not take so",
+            place -> export(place.quantized(), "toy", "--option", "rows=none"),
+            ExitCode.USAGE,
+            List.of("Give it a whole number from 1 to 1000"),
+            (place, failed) -> export(place, "toy", "--option", "rows=1000")),
+        new Remedy(
+            "an export with an option to a format without any",
+            place -> export(place.quantized(), "dense", "--option", "rows=1"),
+            ExitCode.USAGE,
+            List.of("Leave it out"),
+            (place, failed) -> export(place, "dense")),
+        new Remedy(
+            "an export of a grid that the format cannot hold",
+            place -> {
+              place.whole().quantize("--bits", "3", "--group", "8", "--scales", "offset");
+              return export(place, "toy", "--option", "strict=true");
+            },
+            ExitCode.USAGE,
+            List.of("--bits 8", "--group 32", "--scales symmetric"),
+            (place, failed) -> {
+              Place.delete(place.out());
+              place.quantize("--bits", "8", "--group", "32", "--scales", "symmetric");
+              return export(place, "toy", "--option", "strict=true");
+            }),
+        new Remedy(
+            "an export of transforms that the format cannot hold",
+            place -> {
+              place.whole();
+              Place.run(ofTransforms(place));
+              return export(place, "toy", "--option", "strict=true");
+            },
+            ExitCode.USAGE,
+            List.of("--transform-bits 0", "--no-pairs"),
+            (place, failed) -> {
+              Place.delete(place.out());
+              Place.run(ofTransforms(place, "--transform-bits", "0", "--no-pairs"));
+              return export(place, "toy", "--option", "strict=true");
+            }),
         occupied(
             "an export into a folder that is not empty, and another",
             (place, failed) -> export(place, place.folder().resolve("free"))),

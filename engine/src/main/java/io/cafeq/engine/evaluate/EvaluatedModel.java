@@ -9,7 +9,15 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.forward.DecoderSize;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.forward.ModelWeights;
+import io.cafeq.engine.forward.StackedExperts;
 import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.ModelWarnings;
+import io.cafeq.engine.weights.ResultWeights;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -131,7 +139,7 @@ public final class EvaluatedModel implements AutoCloseable {
    * config.json is wrong.
    */
   public BeginningToken beginningToken() {
-    return BeginningToken.of(weights);
+    return ForwardModels.beginningToken(weights);
   }
 
   /**
@@ -139,22 +147,20 @@ public final class EvaluatedModel implements AutoCloseable {
    * compare.
    */
   public void requireAlike(EvaluatedModel reference) {
-    Decoder own = Decoder.of(weights);
-    Decoder other = Decoder.of(reference.weights);
-    if (own.vocabulary() != other.vocabulary()
-        || own.shape().hidden() != other.shape().hidden()
-        || own.shape().layers().size() != other.shape().layers().size()) {
+    DecoderSize own = DecoderSize.of(weights);
+    DecoderSize other = DecoderSize.of(reference.weights);
+    if (!own.equals(other)) {
       throw new EngineException(
           FailureKind.USAGE,
           "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d"
               .formatted(
                   folder,
-                  own.shape().layers().size(),
-                  own.shape().hidden(),
+                  own.layers(),
+                  own.hidden(),
                   own.vocabulary(),
                   reference.folder,
-                  other.shape().layers().size(),
-                  other.shape().hidden(),
+                  other.layers(),
+                  other.hidden(),
                   other.vocabulary()),
           "Compare with the checkpoint that the model was made from.");
     }

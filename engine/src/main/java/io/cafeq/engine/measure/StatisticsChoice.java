@@ -3,11 +3,11 @@ package io.cafeq.engine.measure;
 import io.cafeq.config.StatisticsSettings;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.evaluate.CheckpointWeights;
-import io.cafeq.engine.evaluate.ForwardModels;
-import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.tokens.TextTokenizer;
+import io.cafeq.engine.weights.CheckpointWeights;
 import java.nio.file.Path;
 import java.util.Optional;
 

@@ -10,8 +10,6 @@ import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputStatistics;
-import io.cafeq.engine.statistics.MomentFile;
-import io.cafeq.engine.statistics.MomentReader;
 import io.cafeq.engine.statistics.MomentSums;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;

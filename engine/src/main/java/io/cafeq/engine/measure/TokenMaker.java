@@ -9,10 +9,6 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.evaluate.BeginningToken;
-import io.cafeq.engine.evaluate.CheckpointWeights;
-import io.cafeq.engine.evaluate.SelfText;
-import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -20,7 +16,12 @@ import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.forward.SelfText;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.tokens.TextTokenizer;
 import io.cafeq.engine.transform.Seeds;
+import io.cafeq.engine.weights.CheckpointWeights;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -150,7 +151,7 @@ public final class TokenMaker {
 
   private BeginningToken beginning() {
     try (CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
-      return BeginningToken.of(weights);
+      return ForwardModels.beginningToken(weights);
     }
   }
 

@@ -1,8 +1,9 @@
 package io.cafeq.tools.bench;
 
-import io.cafeq.actors.job.JobListener;
+import io.cafeq.actors.host.EngineHost;
+import io.cafeq.actors.host.HostSettings;
+import io.cafeq.actors.job.JobRequest;
 import io.cafeq.actors.job.JobResult;
-import io.cafeq.actors.job.QuantizeJob;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -100,11 +101,12 @@ public final class StreamingBench {
     options.put("recipe.baselines", "off");
     options.put("recipe.statistics", "none");
     Path out = folder.resolve("result");
-    QuantizeJob job =
-        new QuantizeJob(
-            source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
+    Settings settings = Settings.load(Optional.empty(), options);
     long start = System.nanoTime();
-    JobResult result = job.run();
+    JobResult result;
+    try (EngineHost host = EngineHost.start(HostSettings.of(settings.run()), version)) {
+      result = host.submit(new JobRequest(source.toString(), out, settings)).result().join();
+    }
     double seconds = (System.nanoTime() - start) / 1e9;
     switch (result) {
       case JobResult.Complete complete -> {}
