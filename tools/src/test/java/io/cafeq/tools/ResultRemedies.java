@@ -8,7 +8,6 @@ import io.cafeq.engine.output.OutputFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -42,28 +41,19 @@ final class ResultRemedies {
   }
 
   private static CommandRun export(Place place, String format, String... more) {
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "export",
-                place.out().toString(),
-                "--format",
-                format,
-                "--out",
-                place.another().toString()));
-    arguments.addAll(List.of(more));
-    return Place.run(arguments.toArray(String[]::new));
+    List<String> export =
+        List.of(
+            "export",
+            place.out().toString(),
+            "--format",
+            format,
+            "--out",
+            place.another().toString());
+    return Place.run(Place.with(export, more));
   }
 
-  private static String[] ofTransforms(Place place, String... more) {
-    List<String> arguments =
-        new ArrayList<>(
-            List.of("quantize", place.model().toString(), "--out", place.out().toString()));
-    arguments.addAll(
-        List.of("--group", "16", "--scales", "symmetric", "--steps", "5", "--pair-steps", "5"));
-    arguments.addAll(List.of("--no-fall-back", "--statistics", "none"));
-    arguments.addAll(more.length == 0 ? List.of("--transform-bits", "16") : List.of(more));
-    return arguments.toArray(String[]::new);
+  private static String[] grid(String... more) {
+    return Place.with(List.of("--no-fall-back", "--scales", "symmetric"), more);
   }
 
   private static CommandRun again(Place place, CommandRun failed) {
@@ -383,28 +373,27 @@ final class ResultRemedies {
         new Remedy(
             "an export of a grid that the format cannot hold",
             place -> {
-              place.whole().quantize("--bits", "3", "--group", "8", "--scales", "offset");
+              place.whole().quantize("--bits", "3", "--scales", "offset");
               return export(place, "toy", "--option", "strict=true");
             },
             ExitCode.USAGE,
-            List.of("--bits 8", "--group 32", "--scales symmetric"),
+            List.of("--bits 8", "--scales symmetric"),
             (place, failed) -> {
               Place.delete(place.out());
-              place.quantize("--bits", "8", "--group", "32", "--scales", "symmetric");
+              place.quantize("--bits", "8", "--scales", "symmetric");
               return export(place, "toy", "--option", "strict=true");
             }),
         new Remedy(
             "an export of transforms that the format cannot hold",
             place -> {
-              place.whole();
-              Place.run(ofTransforms(place));
+              place.whole().cafeq(place.out(), grid("--transform-bits", "16"));
               return export(place, "toy", "--option", "strict=true");
             },
             ExitCode.USAGE,
             List.of("--transform-bits 0", "--no-pairs"),
             (place, failed) -> {
               Place.delete(place.out());
-              Place.run(ofTransforms(place, "--transform-bits", "0", "--no-pairs"));
+              place.cafeq(place.out(), grid("--transform-bits", "0", "--no-pairs"));
               return export(place, "toy", "--option", "strict=true");
             }),
         occupied(

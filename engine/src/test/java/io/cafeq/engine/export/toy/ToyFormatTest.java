@@ -107,8 +107,22 @@ class ToyFormatTest {
         source,
         folder.resolve("result"),
         Map.of(
-            "group", "16", "block", "16", "side", "output", "steps", "5", "pair-steps", "5",
-            "scales", "zero-point", "fall-back", "false", "baselines", "off"));
+            "group",
+            "16",
+            "block",
+            "16",
+            "side",
+            "output",
+            "steps",
+            "5",
+            "pair-steps",
+            "5",
+            "scales",
+            "zero-point",
+            "fall-back",
+            "false",
+            "baselines",
+            "off"));
     try (ResultReader result = ResultReader.open(folder.resolve("result"))) {
       String tensor =
           result.tensors().stream()
