@@ -100,7 +100,7 @@ class ArrowJobTest {
     assertThat(other.failure()).hasMessageContaining("target-bpw: 5.2 there, 5.3 now");
   }
 
-  private static QuantizeJob job(JobFixture fixture, String... changes) {
+  private static SoloJob job(JobFixture fixture, String... changes) {
     String[] all = new String[changes.length + 6];
     System.arraycopy(changes, 0, all, 6, changes.length);
     System.arraycopy(
@@ -109,11 +109,11 @@ class ArrowJobTest {
         all,
         0,
         6);
-    return new QuantizeJob(
+    return new SoloJob(
         fixture.source, fixture.output, JobFixture.settings(all), "1", fixture.events::add);
   }
 
-  private static JobResult.Complete complete(QuantizeJob job) {
+  private static JobResult.Complete complete(SoloJob job) {
     JobResult result = job.run();
     assertThat(result).isInstanceOf(JobResult.Complete.class);
     return (JobResult.Complete) result;

@@ -92,7 +92,7 @@ class StatisticsSourceTest {
     complete("recipe.statistics", "random");
     JobFixture changed = new JobFixture(folder.resolve("b"));
     changeWeight(changed.source, "model.layers.1.mlp.up_proj.weight");
-    new QuantizeJob(
+    new SoloJob(
             changed.source,
             changed.output,
             settings("recipe.statistics", "random"),
@@ -171,7 +171,7 @@ class StatisticsSourceTest {
 
     JobResult.Complete complete = complete("recipe.statistics", "file:" + one);
     assertThat(
-            new QuantizeJob(
+            new SoloJob(
                     other.source,
                     other.output,
                     settings("recipe.statistics", "file:" + two),
@@ -226,8 +226,8 @@ class StatisticsSourceTest {
             });
   }
 
-  private QuantizeJob job(String... changes) {
-    return new QuantizeJob(fixture.source, fixture.output, settings(changes), "1", event -> {});
+  private SoloJob job(String... changes) {
+    return new SoloJob(fixture.source, fixture.output, settings(changes), "1", event -> {});
   }
 
   private static Settings settings(String... changes) {
