@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Something that a format cannot hold in a quantized tensor. The factories have what most formats
- * need; a format adds its own, for instance where shapes must be multiples of something.
+ * Something that a format cannot hold. The factories look at quantized tensors and have what most
+ * formats need; a format adds its own, for instance where shapes must be multiples of something.
  */
 @FunctionalInterface
 public interface Limit {
@@ -106,7 +106,7 @@ public interface Limit {
   /** Matrices only, no stacks of experts in one tensor. */
   static Limit matrices() {
     return form ->
-        form.header().firstExpert() >= 0
+        form.header().isQuantized() && form.header().firstExpert() >= 0
             ? Optional.of(
                 new Answer.Refuses(
                     "one tensor holds the matrices of several experts, expected one matrix",
@@ -117,7 +117,7 @@ public interface Limit {
   /** Tensors whose source was stored in these layouts only. */
   static Limit layouts(Set<LayoutKind> allowed) {
     return form ->
-        allowed.contains(form.header().layout())
+        !form.header().isQuantized() || allowed.contains(form.header().layout())
             ? Optional.empty()
             : Optional.of(
                 new Answer.Refuses(
