@@ -44,7 +44,7 @@ final class JobFixture {
             Map.of(
                 "recipe.method",
                 "rtn",
-                "recipe.group",
+                "recipe.grid.group",
                 "32",
                 "run.lanes",
                 "2",

@@ -285,6 +285,7 @@ class LaneHostTest {
     released.expectNoMessage(Duration.ofMillis(100));
     gate.countDown();
     assertThat(released.receiveMessage(PATIENCE)).isEqualTo(new LaneHost.Released("a", 77));
+    assertThat(made()).isEqualTo("1");
     news.awaitAssert(
         PATIENCE,
         () -> {
