@@ -1,4 +1,4 @@
-package io.cafeq.engine.statistics;
+package io.cafeq.engine.measure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

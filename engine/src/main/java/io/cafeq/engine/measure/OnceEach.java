@@ -1,4 +1,4 @@
-package io.cafeq.engine.statistics;
+package io.cafeq.engine.measure;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
