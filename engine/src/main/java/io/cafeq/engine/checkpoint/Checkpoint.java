@@ -16,7 +16,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
 
 /**
  * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound.
@@ -41,6 +43,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final SortedMap<String, String> aliases;
   private final List<String> warnings;
   private final LongAdder bytesRead = new LongAdder();
+  private final Map<Class<?>, Object> derived = new ConcurrentHashMap<>();
 
   private Checkpoint(
       CheckpointFiles files,
@@ -152,6 +155,15 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   /** config.json, or an empty object. */
   public JsonNode config() {
     return config.deepCopy();
+  }
+
+  /**
+   * What others make of names, shapes and config.json, made once for each type.
+   *
+   * @param make reads headers only, and asks for nothing derived itself
+   */
+  public <T> T derived(Class<T> type, Function<Checkpoint, T> make) {
+    return type.cast(derived.computeIfAbsent(type, key -> make.apply(this)));
   }
 
   /** What the user should know of files that do not agree, each a sentence. */

@@ -3,10 +3,10 @@ package io.cafeq.engine.family;
 import static io.cafeq.engine.family.DecoderNames.ATTENTION;
 import static io.cafeq.engine.family.DecoderNames.FEED_FORWARD;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.family.AttentionKind.Positions;
 import io.cafeq.engine.family.AttentionKind.Values;
 import io.cafeq.engine.family.LayerNames.Matrix;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -106,17 +106,13 @@ public final class Families {
    *
    * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
    */
-  public static ModelFamily of(JsonNode config, Map<String, List<Long>> shapes) {
-    return TextConfig.of(config).modelTypes().stream()
+  static ModelFamily of(
+      ModelConfig config, Map<String, List<Long>> shapes, ModelStructure structure) {
+    return config.text().modelTypes().stream()
         .flatMap(type -> KNOWN.stream().filter(family -> family.accepts(type)))
         .findFirst()
-        .map(family -> family.forModel(config, shapes))
-        .orElseGet(() -> new UnknownFamily(config, shapes));
-  }
-
-  /** What config.json calls the model, for messages. */
-  public static Optional<String> modelType(JsonNode config) {
-    return TextConfig.of(config).modelTypes().stream().findFirst();
+        .<ModelFamily>map(family -> new KnownModel(family, config.text(), structure))
+        .orElseGet(() -> new UnknownFamily(structure, shapes));
   }
 
   public static String names() {

@@ -1,6 +1,6 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +64,7 @@ final class ModelStructure {
   /**
    * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
    */
-  static ModelStructure of(JsonNode config, Map<String, List<Long>> shapes) {
+  static ModelStructure of(ModelConfig config, Map<String, List<Long>> shapes) {
     ModelSections sections = ModelSections.of(config);
     List<LayerStack> stacks = LayerStack.find(shapes);
     List<LayerStack> drafts =

@@ -1,8 +1,5 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /** The description of a family whose names have been looked at. */
@@ -19,10 +16,5 @@ record NamedFamily(
   /** Whether config.json's {@code model_type} is of this family. */
   boolean accepts(String modelType) {
     return modelTypes.contains(modelType);
-  }
-
-  /** The family's view of one model. */
-  ModelFamily forModel(JsonNode config, Map<String, List<Long>> shapes) {
-    return new KnownModel(this, config, shapes);
   }
 }

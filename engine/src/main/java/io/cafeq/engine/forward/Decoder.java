@@ -4,7 +4,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.DecoderTensors;
 import io.cafeq.engine.family.MatrixInputs;
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
 import io.cafeq.engine.tokens.BeginningToken;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -23,9 +23,8 @@ record Decoder(
   /** Throws an {@link EngineException} where no forward pass is written for the model. */
   static Decoder of(ModelWeights stored) {
     ModelWeights weights = StackedExperts.over(stored);
-    DecoderShape shape = DecoderShapes.of(weights.config());
-    Optional<DecoderTensors> found =
-        DecoderTensors.find(weights.config(), weights::shapes, weights::has);
+    DecoderShape shape = DecoderShapes.of(weights.model().config());
+    Optional<DecoderTensors> found = weights.model().decoderTensors(weights::has);
     DecoderTensors names =
         found.orElseThrow(
             () ->
@@ -35,7 +34,7 @@ record Decoder(
                         + " \"embed_tokens.weight\" or \"lm_head.weight\" to go with it, under any"
                         + " prefix of a text model that is known",
                     "Download the checkpoint again; a forward pass needs all of it."));
-    return new Decoder(weights, shape, names, MatrixInputs.of(weights.config(), weights.shapes()));
+    return new Decoder(weights, shape, names, weights.model().inputs());
   }
 
   /** Entries of the vocabulary. */
@@ -55,7 +54,7 @@ record Decoder(
       return BeginningToken.NONE;
     }
     int vocabulary = vocabulary();
-    ConfigNumbers config = ConfigNumbers.of(TextConfig.of(weights.config()));
+    ConfigNumbers config = ConfigNumbers.of(weights.model().config().text());
     int token = config.index(BEGINNING, USUAL_BEGINNING);
     if (token < vocabulary) {
       return new BeginningToken(OptionalInt.of(token));

@@ -1,6 +1,6 @@
 package io.cafeq.engine.forward;
 
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.modelconfig.TextConfig;
 import io.cafeq.engine.tokens.BeginningToken;
 import java.util.Arrays;
 import java.util.Locale;

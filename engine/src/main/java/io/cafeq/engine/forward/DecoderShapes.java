@@ -2,9 +2,11 @@ package io.cafeq.engine.forward;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.family.TextConfig;
 import io.cafeq.engine.forward.DecoderShape.Experts;
 import io.cafeq.engine.forward.DecoderShape.Layer;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
+import io.cafeq.engine.modelconfig.ModelConfig;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -41,8 +43,8 @@ final class DecoderShapes {
    * Throws an {@link EngineException}: USAGE for what no forward pass is written for, CHECKPOINT
    * for nonsense.
    */
-  static DecoderShape of(JsonNode config) {
-    TextConfig text = TextConfig.of(config);
+  static DecoderShape of(ModelConfig config) {
+    TextConfig text = config.text();
     DecoderKind kind =
         DecoderKind.find(text)
             .orElseThrow(

@@ -2,6 +2,7 @@ package io.cafeq.engine.forward;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
 
 /**
  * The rotary embedding of each kind of layer, as config.json says it: all of it in {@code

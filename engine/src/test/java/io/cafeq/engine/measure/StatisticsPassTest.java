@@ -15,7 +15,6 @@ import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
-import io.cafeq.engine.statistics.MomentReader;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
