@@ -19,8 +19,15 @@ import io.cafeq.actors.runtime.ActorRuntime;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.evaluate.Evaluation;
+import io.cafeq.engine.evaluate.EvaluationRequest;
+import io.cafeq.engine.evaluate.EvaluationResult;
+import io.cafeq.engine.evaluate.EvaluationWatcher;
+import io.cafeq.engine.evaluate.Resources;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.FolderLocks;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
@@ -122,7 +129,7 @@ public final class EngineHost implements AutoCloseable {
   }
 
   /** With numerics and an actor system of the caller's own. */
-  static EngineHost start(
+  public static EngineHost start(
       HostSettings settings, String version, JobEngine.Factory engines, ActorRuntime runtime) {
     return new EngineHost(settings, version, engines, runtime);
   }
@@ -180,6 +187,39 @@ public final class EngineHost implements AutoCloseable {
   public JobForecast forecast(Checkpoint checkpoint, JobRequest request) {
     String id = "plan-" + submitted.incrementAndGet();
     return new JobForecaster(id, node, engines, new StopFlag()).forecast(checkpoint, request);
+  }
+
+  /**
+   * Evaluates a model on a lane; blocks. It takes all the memory that work may take, so it waits
+   * for units that run, and units wait for it.
+   *
+   * @param watcher hears how far it is
+   * @param warnings hears each warning as soon as it is known
+   */
+  public EvaluationResult evaluate(
+      EvaluationRequest request,
+      EvaluationWatcher watcher,
+      Consumer<String> warnings,
+      StopFlag stop) {
+    String id = "evaluation-" + submitted.incrementAndGet();
+    MemoryBudget budget = node.budget();
+    return node.onLane(
+        id,
+        "evaluation",
+        budget.pool(),
+        () -> {
+          try (ComputeLane lane = node.backend().get().openLane()) {
+            Resources resources =
+                new Resources(
+                    lane.products(),
+                    budget.pool(),
+                    budget.taken(),
+                    Path.of(System.getProperty("java.io.tmpdir")),
+                    stop,
+                    watcher);
+            return new Evaluation(request, resources, warnings).run();
+          }
+        });
   }
 
   /** Who holds memory now. */

@@ -14,6 +14,7 @@ import io.cafeq.engine.output.FolderLocks;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
@@ -103,6 +104,16 @@ public record Node(
     };
   }
 
+  /**
+   * Runs work on a lane when it is the caller's turn and its memory is free; blocks until it has
+   * ended, and throws what it throws.
+   */
+  public <R> R onLane(String job, String purpose, long bytes, Callable<R> work) {
+    LocalTasks.Registered<R> task = tasks.register(work);
+    lanes.tell(new LaneHost.RunTask(job, purpose, 0, task.id(), bytes));
+    return join(List.of(runtime.orEnd(task.result()))).getFirst();
+  }
+
   /** All are waited for before a failure is thrown, since they read what the caller closes. */
   private static <R> List<R> join(List<CompletableFuture<R>> running) {
     List<R> results = new ArrayList<>();
@@ -112,7 +123,11 @@ public record Node(
         results.add(result.join());
       } catch (CompletionException e) {
         RuntimeException failure =
-            e.getCause() instanceof RuntimeException known ? known : new IllegalStateException(e);
+            switch (e.getCause()) {
+              case RuntimeException known -> known;
+              case Error error -> throw error;
+              case null, default -> new IllegalStateException(e);
+            };
         first = first == null ? failure : first;
       }
     }

@@ -44,7 +44,7 @@ final class JobFixture {
             Map.of(
                 "recipe.method",
                 "rtn",
-                "recipe.group",
+                "recipe.grid.group",
                 "32",
                 "run.lanes",
                 "2",
@@ -67,8 +67,8 @@ final class JobFixture {
     }
   }
 
-  QuantizeJob job(JobEngine.Factory engines, String... changes) {
-    return new QuantizeJob(source, output, settings(changes), "1.2.3", events::add, engines);
+  SoloJob job(JobEngine.Factory engines, String... changes) {
+    return new SoloJob(source, output, settings(changes), "1.2.3", events::add, engines);
   }
 
   JobResult run(String... changes) {

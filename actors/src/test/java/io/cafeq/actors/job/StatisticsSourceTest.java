@@ -37,9 +37,9 @@ class StatisticsSourceTest {
     "rtn",
     "run.backend",
     "scalar",
-    "recipe.statistics-tokens",
+    "recipe.statistics.tokens",
     "128",
-    "recipe.statistics-window",
+    "recipe.statistics.window",
     "32"
   };
 
@@ -64,7 +64,7 @@ class StatisticsSourceTest {
   void statisticsOfOtherWeightsAreNotUsed(String tensor, String target, String lost)
       throws IOException {
     String[] recipe = {
-      "recipe.statistics", "random", "recipe.target-bpw", target, "recipe.group", "auto"
+      "recipe.statistics.source", "random", "recipe.target-bpw", target, "recipe.grid.group", "auto"
     };
     complete(recipe);
     SortedMap<String, String> first = fixture.files();
@@ -84,18 +84,18 @@ class StatisticsSourceTest {
 
   @Test
   void layersBeforeAChangeAreNoReasonToGoOn() throws IOException {
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
     deleteUnits();
     Files.delete(fixture.output.resolve(LAST_LAYER));
     changeWeight("model.layers.1.mlp.up_proj.weight");
 
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
     JobFixture changed = new JobFixture(folder.resolve("b"));
     changeWeight(changed.source, "model.layers.1.mlp.up_proj.weight");
-    new QuantizeJob(
+    new SoloJob(
             changed.source,
             changed.output,
-            settings("recipe.statistics", "random"),
+            settings("recipe.statistics.source", "random"),
             "1",
             event -> {})
         .run();
@@ -104,17 +104,17 @@ class StatisticsSourceTest {
 
   @Test
   void aTextOfOtherWeightsIsNotUsed() throws IOException {
-    complete("recipe.statistics", "self");
+    complete("recipe.statistics.source", "self");
     SortedMap<String, String> first = fixture.files();
     deleteUnits();
     Files.delete(fixture.output.resolve(FIRST_LAYER));
     Files.delete(fixture.output.resolve(LAST_LAYER));
     changeWeight("model.norm.weight");
 
-    assertThatRefused("since the model wrote its text", "recipe.statistics", "self");
+    assertThatRefused("since the model wrote its text", "recipe.statistics.source", "self");
 
     changeWeight("model.norm.weight");
-    complete("recipe.statistics", "self");
+    complete("recipe.statistics.source", "self");
     assertThat(fixture.files()).isEqualTo(first);
   }
 
@@ -130,7 +130,7 @@ class StatisticsSourceTest {
       })
   void whatIsSaidOfStatisticsIsMadeAgainWhereItWasChanged(String name, String from, String to)
       throws IOException {
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
     SortedMap<String, String> first = fixture.files();
     Path file = fixture.output.resolve(name);
     String text = Files.readString(file, StandardCharsets.ISO_8859_1);
@@ -139,7 +139,7 @@ class StatisticsSourceTest {
     assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound())
         .isFalse();
 
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
 
     assertThat(fixture.files()).isEqualTo(first);
     assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound())
@@ -149,11 +149,11 @@ class StatisticsSourceTest {
   @ParameterizedTest
   @ValueSource(strings = {"random", "self"})
   void theManifestSaysWhichKernelMeasured(String source) throws IOException {
-    complete("recipe.statistics", source);
+    complete("recipe.statistics.source", source);
     Manifest before = Manifest.read(fixture.output);
     deleteUnits();
 
-    complete("recipe.statistics", source, "run.backend", "nd4j");
+    complete("recipe.statistics.source", source, "run.backend", "nd4j");
 
     Manifest after = Manifest.read(fixture.output);
     assertThat(after.kernels()).doesNotContainAnyElementsOf(before.kernels());
@@ -169,12 +169,12 @@ class StatisticsSourceTest {
     String one = text("here").toString();
     String two = text("there").toString();
 
-    JobResult.Complete complete = complete("recipe.statistics", "file:" + one);
+    JobResult.Complete complete = complete("recipe.statistics.source", "file:" + one);
     assertThat(
-            new QuantizeJob(
+            new SoloJob(
                     other.source,
                     other.output,
-                    settings("recipe.statistics", "file:" + two),
+                    settings("recipe.statistics.source", "file:" + two),
                     "1",
                     event -> {})
                 .run())
@@ -194,7 +194,7 @@ class StatisticsSourceTest {
 
     deleteUnits();
     SortedMap<String, String> expected = other.files();
-    complete("recipe.statistics", "file:" + two);
+    complete("recipe.statistics.source", "file:" + two);
     assertThat(fixture.files()).isEqualTo(expected);
   }
 
@@ -226,8 +226,8 @@ class StatisticsSourceTest {
             });
   }
 
-  private QuantizeJob job(String... changes) {
-    return new QuantizeJob(fixture.source, fixture.output, settings(changes), "1", event -> {});
+  private SoloJob job(String... changes) {
+    return new SoloJob(fixture.source, fixture.output, settings(changes), "1", event -> {});
   }
 
   private static Settings settings(String... changes) {

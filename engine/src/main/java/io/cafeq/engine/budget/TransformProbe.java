@@ -107,8 +107,8 @@ final class TransformProbe {
     return new BlockMaker(
         lane,
         spec,
-        recipe.loss(),
-        Math.min(recipe.steps(), MOST_STEPS),
+        recipe.transform().loss(),
+        Math.min(recipe.transform().steps(), MOST_STEPS),
         channel ->
             Seeds.of(
                 recipe.seed(),

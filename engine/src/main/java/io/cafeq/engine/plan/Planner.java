@@ -170,7 +170,7 @@ public final class Planner {
 
   /** Of matrices outside what the family and the structure explain. */
   private void warn(TensorInfo info, Optional<WeightTensor> weight, Role role, KeptReason reason) {
-    if (info.shape().size() < 2 || role != Role.OTHER || !recipe.include().isEmpty()) {
+    if (info.shape().size() < 2 || role != Role.OTHER || !recipe.tensors().include().isEmpty()) {
       return;
     }
     switch (reason) {

@@ -96,10 +96,10 @@ public final class StreamingBench {
   private double quantize(Path source, boolean clip) throws IOException {
     Map<String, String> options = new HashMap<>();
     options.put("recipe.method", "rtn");
-    options.put("recipe.clip", Boolean.toString(clip));
+    options.put("recipe.grid.clip", Boolean.toString(clip));
     options.put("run.verify", "false");
     options.put("recipe.baselines", "off");
-    options.put("recipe.statistics", "none");
+    options.put("recipe.statistics.source", "none");
     Path out = folder.resolve("result");
     Settings settings = Settings.load(Optional.empty(), options);
     long start = System.nanoTime();
