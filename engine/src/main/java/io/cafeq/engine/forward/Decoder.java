@@ -17,9 +17,6 @@ record Decoder(
     ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
   private static final String BEGINNING = "bos_token_id";
 
-  /** Of all Gemma models that do not say. */
-  private static final int USUAL_BEGINNING = 2;
-
   /** Throws an {@link EngineException} where no forward pass is written for the model. */
   static Decoder of(ModelWeights stored) {
     ModelWeights weights = StackedExperts.over(stored);
@@ -50,12 +47,12 @@ record Decoder(
    *     have, or the model has no embedding
    */
   BeginningToken beginningToken() {
-    if (!shape.kind().beginsWithToken()) {
+    if (shape.vocabulary().beginning().isEmpty()) {
       return BeginningToken.NONE;
     }
     int vocabulary = vocabulary();
     ConfigNumbers config = ConfigNumbers.of(weights.model().config().text());
-    int token = config.index(BEGINNING, USUAL_BEGINNING);
+    int token = config.index(BEGINNING, shape.vocabulary().beginning().getAsInt());
     if (token < vocabulary) {
       return new BeginningToken(OptionalInt.of(token));
     }
@@ -75,7 +72,7 @@ record Decoder(
             .head()
             .filter(head -> !weights.stored(head).equals(weights.stored(names.embedding())));
     // Files that do not say are taken as tied; one that says no has lost its head.
-    if (own.isEmpty() && names.head().isEmpty() && !shape.tied().orElse(true)) {
+    if (own.isEmpty() && names.head().isEmpty() && !shape.vocabulary().tied().orElse(true)) {
       throw new EngineException(
           FailureKind.CHECKPOINT,
           "config.json: tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"",
@@ -107,6 +104,6 @@ record Decoder(
 
   RootMeanSquare norm(String tensor, int channels) {
     return new RootMeanSquare(
-        weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
+        weights.vector(tensor, channels), shape.norms().storedMinusOne(), shape.epsilon());
   }
 }

@@ -2,7 +2,7 @@ package io.cafeq.engine.weights;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.forward.DecoderKind;
+import io.cafeq.engine.family.Families;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.UnreadKeys;
 import io.cafeq.engine.memory.FloatMatrix;
@@ -38,7 +38,7 @@ public final class ModelWarnings {
   public static List<String> of(ModelWeights weights) {
     List<String> warnings = new ArrayList<>();
     TextConfig config = weights.model().config().text();
-    DecoderKind.find(config).flatMap(kind -> unread(config)).ifPresent(warnings::add);
+    Families.decoder(config).flatMap(decoder -> unread(config)).ifPresent(warnings::add);
     head(weights, config).ifPresent(warnings::add);
     return warnings;
   }
@@ -69,7 +69,10 @@ public final class ModelWarnings {
    */
   private static Optional<String> head(ModelWeights weights, TextConfig config) {
     boolean tied =
-        config.tied().orElse(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
+        config
+            .tied()
+            .or(() -> Families.decoder(config).flatMap(decoder -> decoder.vocabulary().tied()))
+            .orElse(false);
     return weights
         .model()
         .decoderTensors(weights::has)

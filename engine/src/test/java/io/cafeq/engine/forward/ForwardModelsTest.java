@@ -165,7 +165,7 @@ class ForwardModelsTest {
                              "num_key_value_heads": 4}\
                             """)));
     assertThat(second.attention()).isEqualTo(new DecoderShape.Attention(8, 4, 256, 1.0 / 16, 50));
-    assertThat(second.logitCap()).isEqualTo(30);
+    assertThat(second.vocabulary().logitCap()).isEqualTo(30);
     assertThat(second.layers())
         .extracting(DecoderShape.Layer::window)
         .containsExactly(4096, DecoderShape.ALL);
