@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.forward.DecoderSize;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.forward.ModelWeights;
@@ -87,7 +88,8 @@ public final class EvaluatedModel implements AutoCloseable {
     }
     Checkpoint checkpoint = Checkpoint.open(path);
     try {
-      SourceQuantization.check(checkpoint);
+      SourceQuantization.check(
+          checkpoint, ModelDescription.of(checkpoint)::isInLayers, info -> false);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
       return new EvaluatedModel(
           checkpoint.folder(),

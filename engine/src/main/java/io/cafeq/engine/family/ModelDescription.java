@@ -59,6 +59,14 @@ public final class ModelDescription {
   }
 
   /**
+   * Whether a tensor is in a layer, one that the model does not use included, and in no tower of
+   * another modality.
+   */
+  public boolean isInLayers(String tensor) {
+    return structure.isInLayers(tensor, shapes.getOrDefault(tensor, List.of()));
+  }
+
+  /**
    * What a decoder's tensors are called; empty where no prefix leads to both a first layer and
    * embeddings.
    *

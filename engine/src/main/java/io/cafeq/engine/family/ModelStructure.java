@@ -198,6 +198,21 @@ final class ModelStructure {
     return isOfVocabulary(shape) ? Region.VOCABULARY : Region.OUTSIDE;
   }
 
+  /**
+   * Whether a tensor is numbered as those of layers are and in no tower of another modality, used
+   * by the model or not. Names decide where too little is there to see a structure in.
+   *
+   * @param shape as in {@link #of}
+   */
+  boolean isInLayers(String name, List<Long> shape) {
+    return LayerStack.locate(name).isPresent()
+        && switch (region(name, shape)) {
+          case LAYER, UNUSED_LAYER -> true;
+          case OTHER_MODALITY -> false;
+          case VOCABULARY, OUTSIDE -> !isCalledTower(sections, name);
+        };
+  }
+
   private boolean hasTowers() {
     return !towers.isEmpty() || !sections.others().isEmpty();
   }

@@ -76,16 +76,15 @@ public final class Planner {
   }
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {
+    ModelDescription model = ModelDescription.of(checkpoint);
     Planner planner =
         new Planner(
-            ModelDescription.of(checkpoint),
-            checkpoint.tensors(),
-            checkpoint.weights(),
-            checkpoint.aliases(),
-            recipe);
+            model, checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
     List<String> told =
         SourceQuantization.check(
-            checkpoint, info -> planner.selection.isExcluded(planner.names(info)));
+            checkpoint,
+            model::isInLayers,
+            info -> planner.selection.isExcluded(planner.names(info)));
     told.forEach(planner.warnings::add);
     return planner;
   }
