@@ -68,11 +68,10 @@ class KillTest {
         Files.writeString(
             folder.resolve("recipe.conf"),
             """
-            steps = 60
-            pair-steps = 60
-            transform-bits = 0.5
-            embeddings = 8
-            overrides = [
+            transform { steps = 60, bits = 0.5 }
+            pairs.steps = 60
+            tensors.embeddings = 8
+            tensors.overrides = [
               { pattern = ".*o_proj.*", side = output, block = 32 }
               { pattern = ".*down_proj.*", group = channel }
               { pattern = ".*layers.7.*", method = rtn }

@@ -2,7 +2,7 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
@@ -44,8 +44,7 @@ public final class BudgetPlan {
    * @param recipe with a target
    * @param statistics of all inputs, as far as there are any: the errors are then those of the
    *     outputs
-   * @param threads that work at the same time
-   * @param memory native bytes that they may take together
+   * @param lanes that the measurements run on
    * @throws EngineException with kind USAGE where the target cannot be met, CHECKPOINT for broken
    *     weights, STOPPED
    */
@@ -53,15 +52,13 @@ public final class BudgetPlan {
       Checkpoint checkpoint,
       Recipe recipe,
       InputStatistics statistics,
-      ComputeBackend backend,
-      int threads,
-      long memory,
+      Compute compute,
+      MeasuringLanes lanes,
       StopFlag stop) {
     PieceInputs inputs =
         new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
-        new BudgetChooser(
-            recipe, new Measurements(checkpoint, inputs, backend, threads, memory, stop));
+        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, compute, lanes, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);
@@ -69,7 +66,7 @@ public final class BudgetPlan {
     for (int i = 0; i < recorder.clusters.size(); i++) {
       entries.add(stored.store(recorder.clusters.get(i), chooser.chosen().get(i)));
     }
-    PlanFile file = new PlanFile(identity(recipe), backend.kernel(), entries);
+    PlanFile file = new PlanFile(identity(recipe), compute.kernel(), entries);
     return new BudgetPlan(plan, file, recorder.clusters, chooser.chosen());
   }
 

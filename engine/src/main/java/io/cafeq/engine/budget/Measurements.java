@@ -2,30 +2,28 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.LearnerFailure;
 import io.cafeq.engine.failure.StopFlag;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as
- * the memory allows. Borrows checkpoint and backend.
+ * Runs measurements, each with a lane and a reader of its own. Borrows checkpoint and backend.
  *
  * @param inputs what is known of the inputs of pieces
- * @param memory native bytes that all running measurements together may take
  */
 record Measurements(
     Checkpoint checkpoint,
     PieceInputs inputs,
-    ComputeBackend backend,
-    int threads,
-    long memory,
+    Compute compute,
+    MeasuringLanes lanes,
     StopFlag stop) {
+  private static final Logger LOG = LoggerFactory.getLogger(Measurements.class);
+
   /**
    * One measurement.
    *
@@ -35,37 +33,20 @@ record Measurements(
 
   /** What a measurement does. */
   interface Work<R> {
-    R run(ComputeLane lane, TensorReader reader);
+    R run(Learner learner, ComputeLane lane, TensorReader reader);
   }
 
   /**
    * The results in the order of the tasks. Of several failures the first in that order is thrown.
    */
   <R> List<R> all(List<Task<R>> tasks) {
-    long largest =
-        tasks.stream().mapToLong(Task::memory).max().orElse(0) + TensorReader.SCRATCH_BYTES;
-    int together = (int) Math.clamp(memory / largest, 1, threads);
-    try (ExecutorService pool = Executors.newFixedThreadPool(together)) {
-      List<Future<R>> running = new ArrayList<>();
-      tasks.forEach(task -> running.add(pool.submit(() -> one(task))));
-      try {
-        List<R> results = new ArrayList<>();
-        for (Future<R> future : running) {
-          results.add(future.get());
-        }
-        return results;
-      } catch (ExecutionException e) {
-        throw e.getCause() instanceof RuntimeException known
-            ? known
-            : new IllegalStateException(e.getCause());
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        stop.stop();
-        throw new IllegalStateException("interrupted while measuring", e);
-      } finally {
-        running.forEach(future -> future.cancel(false));
-      }
-    }
+    return lanes.all(
+        tasks.stream()
+            .map(
+                task ->
+                    new MeasuringLanes.Task<>(
+                        task.memory() + TensorReader.SCRATCH_BYTES, () -> one(task)))
+            .toList());
   }
 
   /**
@@ -74,9 +55,26 @@ record Measurements(
    */
   private <R> R one(Task<R> task) {
     stop.check();
-    try (ComputeLane lane = backend.openLane();
+    try (ComputeLane lane = compute.backend().openLane();
         TensorReader reader = checkpoint.newReader()) {
-      return task.work().run(lane, reader);
+      return run(task, lane, reader);
+    }
+  }
+
+  /** Does the whole measurement anew on the CPU where the learner fails and allows it. */
+  private <R> R run(Task<R> task, ComputeLane lane, TensorReader reader) {
+    try {
+      return task.work().run(compute.learner(), lane, reader);
+    } catch (LearnerFailure failure) {
+      if (!failure.fallsBack()) {
+        throw failure;
+      }
+      LOG.info(
+          "Learner {} failed while measuring, falling back to {}: {}",
+          compute.learner().id(),
+          compute.fallback().id(),
+          failure.getMessage());
+      return task.work().run(compute.fallback(), lane, reader);
     }
   }
 }

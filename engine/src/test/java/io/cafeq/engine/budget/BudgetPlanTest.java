@@ -9,7 +9,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -218,9 +218,8 @@ class BudgetPlanTest {
         checkpoint,
         recipe(changes),
         InputStatistics.NONE,
-        Backends.open("scalar"),
-        threads,
-        256L << 20,
+        Compute.open("scalar"),
+        new ThreadLanes(threads),
         new StopFlag());
   }
 }
