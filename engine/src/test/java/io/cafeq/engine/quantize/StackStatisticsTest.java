@@ -28,6 +28,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -169,6 +170,7 @@ class StackStatisticsTest {
   }
 
   /** Queries lie on plain levels and lose by any transform; keys are larger and gain. */
+  @Tag("slow")
   @Test
   void unlikeMatricesOfAStackDecideTogether() {
     Random random = new Random(5);
