@@ -81,6 +81,33 @@ public record EncodedSlab(
         grid, rows, columns, codes, rowScales, scales, zeros, exponents, 0, 0, 0, 0);
   }
 
+  /**
+   * Rows [first, first + count) of the slab, as views of the same segments; its errors stay those
+   * of the whole slab.
+   */
+  public EncodedSlab slice(int first, int count) {
+    if (first == 0 && count == rows) {
+      return this;
+    }
+    return new EncodedSlab(
+        grid,
+        count,
+        columns,
+        slice(codes, codeBytes(grid, columns), first, count),
+        slice(rowScales, rowScaleBytes(grid), first, count),
+        slice(scales, scaleBytes(grid, columns), first, count),
+        slice(zeros, zeroBytes(grid, columns), first, count),
+        exponents.byteSize() == 0 ? exponents : slice(exponents, 1, first, count),
+        squaredError,
+        squaredNorm,
+        outputError,
+        outputNorm);
+  }
+
+  private static MemorySegment slice(MemorySegment all, long rowBytes, int first, int count) {
+    return all.asSlice(first * rowBytes, count * rowBytes);
+  }
+
   /** The power of two that a row's f16 numbers are multiplied with. */
   public int exponent(int row) {
     return exponents.byteSize() == 0 ? 0 : exponents.get(ValueLayout.JAVA_BYTE, row);

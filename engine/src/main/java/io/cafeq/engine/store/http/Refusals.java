@@ -24,7 +24,7 @@ final class Refusals {
               hasToken
                   ? "Check the name, and set HF_TOKEN to a token that may read this model."
                   : "Check the name; for a private or gated model set HF_TOKEN to an access"
-                        + " token.");
+                      + " token.");
       case 403 ->
           StoreException.usage(
               place,
