@@ -5,7 +5,6 @@ import io.cafeq.config.RunSettings;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.output.ArrowUnits;
@@ -75,7 +74,7 @@ final class ArrowJobEngine implements JobEngine {
   public Opened open(OutputFolder folder) {
     Compute opened = compute();
     return new Opened(
-        opened.backend().id(), opened.kernel(), lane -> new Lane(opened, folder.root()));
+        opened.backend().id(), opened.kernel(), lane -> work(opened, folder.root()));
   }
 
   /** Opened where something is to be computed, by whichever thread asks first. */
@@ -88,32 +87,22 @@ final class ArrowJobEngine implements JobEngine {
     return opened;
   }
 
-  /** A backend's lane with the quantizer on it. */
-  private final class Lane implements UnitWork {
-    private final ComputeLane lane;
-    private final UnitQuantizer quantizer;
-    private final Path output;
-
-    Lane(Compute opened, Path output) {
-      this.lane = opened.backend().openLane();
-      this.quantizer = new UnitQuantizer(checkpoint, identity, opened, lane, statistics, options);
-      this.output = output;
-    }
-
-    @Override
-    public UnitReceipt run(Unit unit, StopFlag flag, Progress progress) {
-      // the disk can have filled up since the job began, and a unit may learn for an hour before it
-      // writes
-      DiskSpace.require(output, diskNeeded(unit), DiskSpace.usable(output));
-      return quantizer.quantize(unit, output, flag, progress);
-    }
-
-    @Override
-    public void close() {
-      try (lane;
-          quantizer) {
-        // both are closed, the quantizer first, and one that throws does not keep the other open
+  private UnitWork work(Compute opened, Path output) {
+    UnitQuantizer quantizer =
+        new UnitQuantizer(checkpoint, identity, opened, statistics, options);
+    return new UnitWork() {
+      @Override
+      public UnitReceipt run(Unit unit, StopFlag flag, Progress progress) {
+        // the disk can have filled up since the job began, and a unit may learn for an hour before
+        // it writes
+        DiskSpace.require(output, diskNeeded(unit), DiskSpace.usable(output));
+        return quantizer.quantize(unit, output, flag, progress);
       }
-    }
+
+      @Override
+      public void close() {
+        // a unit gives back all that it took when it ends
+      }
+    };
   }
 }

@@ -14,7 +14,6 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -112,19 +111,15 @@ class DeviceUnitTest {
     Path out = folder.resolve(name);
     Files.createDirectories(out.resolve("units"));
     AtomicLong progress = new AtomicLong();
-    try (ComputeLane lane = compute.backend().openLane();
-        UnitQuantizer quantizer =
-            new UnitQuantizer(
-                checkpoint,
-                new JobIdentity(RECIPE.hash(), JobIdentity.ALGORITHM_VERSION),
-                compute,
-                lane,
-                InputStatistics.NONE,
-                new UnitQuantizer.Options(true, false, 0))) {
-      UnitReceipt receipt =
-          quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
-      return new Made(receipt, out.resolve(receipt.file()), progress.get(), compute);
-    }
+    UnitQuantizer quantizer =
+        new UnitQuantizer(
+            checkpoint,
+            new JobIdentity(RECIPE.hash(), JobIdentity.ALGORITHM_VERSION),
+            compute,
+            InputStatistics.NONE,
+            new UnitQuantizer.Options(true, false, 0));
+    UnitReceipt receipt = quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
+    return new Made(receipt, out.resolve(receipt.file()), progress.get(), compute);
   }
 
   /** Learning of the reference, rounding of the best backend, as the device has them. */
@@ -197,8 +192,7 @@ class DeviceUnitTest {
 
   @Test
   void onlyWhatIsAskedForOrWorksIsUsed() throws IOException {
-    try (OnClassPath added =
-        OnClassPath.put(folder.resolve("path"), DeviceLearner.Well.class)) {
+    try (OnClassPath added = OnClassPath.put(folder.resolve("path"), DeviceLearner.Well.class)) {
       assertThat(Compute.open("device").learner().id()).isEqualTo("device");
       assertThat(Compute.open("device").backend().id())
           .isEqualTo(Compute.open("auto").backend().id());
@@ -220,8 +214,7 @@ class DeviceUnitTest {
     Compute cpu = Compute.open("scalar");
     Learner device = new DeviceLearner(DeviceLearner.Behaviour.WELL);
     MatrixInputs inputs = MatrixInputs.of(checkpoint);
-    UnitMemory alone =
-        UnitQuantizer.memoryNeeded(unit(), cpu, InputStatistics.NONE, inputs);
+    UnitMemory alone = UnitQuantizer.memoryNeeded(unit(), cpu, InputStatistics.NONE, inputs);
     UnitMemory ahead =
         UnitQuantizer.memoryNeeded(
             unit(),

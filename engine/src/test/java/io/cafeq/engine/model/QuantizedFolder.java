@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.OutputFolder;
@@ -57,16 +56,14 @@ public final class QuantizedFolder {
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
     Compute compute = Compute.open("scalar");
     try (Checkpoint checkpoint = Checkpoint.open(source);
-        OutputFolder folder = OutputFolder.open(target, checkpoint.folder());
-        ComputeLane lane = compute.backend().openLane();
-        UnitQuantizer quantizer =
-            new UnitQuantizer(
-                checkpoint,
-                job,
-                compute,
-                lane,
-                statistics,
-                new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
+        OutputFolder folder = OutputFolder.open(target, checkpoint.folder())) {
+      UnitQuantizer quantizer =
+          new UnitQuantizer(
+              checkpoint,
+              job,
+              compute,
+              statistics,
+              new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()));
       Plan plan = Planner.plan(checkpoint, recipe);
       SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());
       ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.cafeq.config.PairLoss;
 import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairRounding;
-import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
@@ -31,11 +31,12 @@ class PairTablesTest {
   @CsvSource({"student, .003, 400, .12", "anisotropic, .001, 800, .36"})
   void expectedErrorAndNearestPlaneAreFarBelowThePaper(
       String name, double rate, int steps, double least) {
+    Compute compute = Compute.open("auto");
     try (Arena arena = Arena.ofConfined();
-        ComputeLane lane = Backends.open("auto").openLane()) {
+        ComputeLane lane = compute.backend().openLane()) {
       PairSet set =
           name.equals("student") ? PairSet.student(arena, 0) : PairSet.anisotropic(arena, 0);
-      PairTrial trial = new PairTrial(lane, set, 0, new StopFlag());
+      PairTrial trial = new PairTrial(compute.learner(), lane, set, 0, new StopFlag());
       double[] logSumExp = trial.paper(PairLoss.LOG_SUM_EXP, PairOptimizer.ADAM, 0, 1500, rate);
       double paper = trial.error(Axis.SERVING, logSumExp, PairRounding.ALGORITHM_1, false);
       double[] expected = trial.expectedError(Axis.SERVING, steps);
