@@ -5,6 +5,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** JSON with one way to write each value, since recipes are compared by the hash of their text. */
@@ -15,6 +16,25 @@ final class CanonicalText {
     return entries.entrySet().stream()
         .map(entry -> quoted(entry.getKey()) + ":" + entry.getValue())
         .collect(Collectors.joining(",", "{", "}"));
+  }
+
+  /** An object per section of the dotted keys. */
+  static String nested(SortedMap<String, String> entries) {
+    SortedMap<String, String> outer = new TreeMap<>();
+    SortedMap<String, SortedMap<String, String>> sections = new TreeMap<>();
+    entries.forEach(
+        (key, value) -> {
+          int dot = key.indexOf('.');
+          if (dot < 0) {
+            outer.put(key, value);
+          } else {
+            sections
+                .computeIfAbsent(key.substring(0, dot), section -> new TreeMap<>())
+                .put(key.substring(dot + 1), value);
+          }
+        });
+    sections.forEach((section, inner) -> outer.put(section, nested(inner)));
+    return object(outer);
   }
 
   static String list(List<String> elements) {

@@ -4,15 +4,14 @@ import java.util.OptionalDouble;
 import java.util.SortedMap;
 
 /**
- * How two matrices whose product is all that counts are learned and rounded together: value and
- * output, query and key. {@code reference.conf} says what each key means; there they begin with
- * {@code pair-}.
+ * How the two matrices of a pair are transformed and rounded together; keys of {@code
+ * recipe.pairs}.
  *
- * @param enabled the key {@code pairs}: whether there are pairs at all
+ * @param enabled whether there are pairs at all
  * @param temperature t of LogSumExp
  * @param orthogonality weight of ||M M^T - I||_F / sqrt(h)
  * @param rate of learning; empty is {@code auto}
- * @param iterations rounds of rounding in turns
+ * @param iterations of rounding in turns
  * @param reverse whether the transform is undone before saving, its inverses stored and counted
  */
 public record PairSettings(
@@ -52,17 +51,16 @@ public record PairSettings(
         reverse);
   }
 
-  /** Adds key and value of each setting, as they stand in a recipe's canonical form. */
   void addTo(SortedMap<String, String> entries) {
-    entries.put("pairs", Boolean.toString(enabled));
-    entries.put("pair-loss", CanonicalText.quoted(loss.text()));
-    entries.put("pair-temperature", Double.toString(temperature));
-    entries.put("pair-optimizer", CanonicalText.quoted(optimizer.text()));
-    entries.put("pair-orthogonality", Double.toString(orthogonality));
-    entries.put("pair-steps", Integer.toString(steps));
-    entries.put("pair-rate", CanonicalText.decimalOr(rate, "auto"));
-    entries.put("pair-rounding", CanonicalText.quoted(rounding.text()));
-    entries.put("pair-iterations", Integer.toString(iterations));
-    entries.put("pair-reverse", Boolean.toString(reverse));
+    entries.put("pairs.enabled", Boolean.toString(enabled));
+    entries.put("pairs.loss", CanonicalText.quoted(loss.text()));
+    entries.put("pairs.temperature", Double.toString(temperature));
+    entries.put("pairs.optimizer", CanonicalText.quoted(optimizer.text()));
+    entries.put("pairs.orthogonality", Double.toString(orthogonality));
+    entries.put("pairs.steps", Integer.toString(steps));
+    entries.put("pairs.rate", CanonicalText.decimalOr(rate, "auto"));
+    entries.put("pairs.rounding", CanonicalText.quoted(rounding.text()));
+    entries.put("pairs.iterations", Integer.toString(iterations));
+    entries.put("pairs.reverse", Boolean.toString(reverse));
   }
 }

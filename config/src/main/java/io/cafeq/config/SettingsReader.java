@@ -32,65 +32,77 @@ final class SettingsReader {
     this.reader = new ValueReader(values, problems);
   }
 
-  /** The orElse values stand in only where there is a problem, and then nobody sees the record. */
+  /** After a problem the orElse values fill the record, which is then discarded. */
   Recipe recipe() {
     Method method = reader.choice("recipe.method", Method.class).orElse(Method.NONE);
     List<TensorOverride> overrides = overrides();
-    OptionalInt block = reader.powerOfTwoOr("recipe.block", "auto", LEAST_BLOCK, LARGEST_HADAMARD);
+    return new Recipe(
+        method,
+        reader.decimalOr("recipe.target-bpw", "none", 2, 16),
+        grid(),
+        transform(method, overrides),
+        reader.choice("recipe.rounding", Rounding.class).orElse(Rounding.NEAREST),
+        pairs(),
+        statistics(),
+        reader.flag("recipe.fall-back"),
+        reader.flagOr("recipe.baselines", "auto"),
+        reader.wide("recipe.seed").orElse(0),
+        new TensorSelection(
+            reader.integerOr("recipe.tensors.embeddings", "none", 2, 8),
+            reader.patterns("recipe.tensors.include"),
+            reader.patterns("recipe.tensors.exclude"),
+            overrides));
+  }
+
+  private GridSettings grid() {
+    return new GridSettings(
+        reader.integerOr("recipe.grid.bits", "auto", 2, 8),
+        reader.integerOrZeroOr("recipe.grid.group", "auto", "channel", LARGEST_GROUP),
+        reader.choiceOr("recipe.grid.scales", "auto", ScaleStorage.class),
+        reader.eightOrSix("recipe.grid.scale-bits").orElse(8),
+        reader.flag("recipe.grid.clip"));
+  }
+
+  private TransformSettings transform(Method method, List<TensorOverride> overrides) {
+    String key = "recipe.transform.block";
+    OptionalInt block = reader.powerOfTwoOr(key, "auto", LEAST_BLOCK, LARGEST_HADAMARD);
     boolean hadamardSomewhere =
         method == Method.HADAMARD
             || overrides.stream()
                 .anyMatch(override -> override.method().equals(Optional.of(Method.HADAMARD)));
     if (block.orElse(0) > LARGEST_BLOCK && !hadamardSomewhere) {
-      blockNeedsHadamard("recipe.block", given("recipe.block"), block.getAsInt());
+      blockNeedsHadamard(key, given(key), block.getAsInt());
     }
-    return new Recipe(
-        method,
-        reader.integerOr("recipe.bits", "auto", 2, 8),
-        reader.integerOrZeroOr("recipe.group", "auto", "channel", LARGEST_GROUP),
-        reader.decimalOr("recipe.target-bpw", "none", 2, 16),
-        reader.choiceOr("recipe.scales", "auto", ScaleStorage.class),
-        reader.eightOrSix("recipe.scale-bits").orElse(8),
+    return new TransformSettings(
         block,
-        reader.choiceOr("recipe.side", "auto", Side.class),
-        reader.decimal("recipe.transform-bits", 0, 16).orElse(0),
-        reader.choiceOr("recipe.transform-storage", "auto", TransformStorage.class),
-        reader.choice("recipe.loss", Loss.class).orElse(Loss.P_NORM),
-        reader.integer("recipe.steps", 1, 100_000).orElse(1),
-        reader.flag("recipe.clip"),
-        reader.choice("recipe.rounding", Rounding.class).orElse(Rounding.NEAREST),
-        reader.flag("recipe.fall-back"),
-        reader.wide("recipe.seed").orElse(0),
-        reader.integerOr("recipe.embeddings", "none", 2, 8),
-        reader.flagOr("recipe.baselines", "auto"),
-        pair(),
-        statistics(),
-        reader.patterns("recipe.include"),
-        reader.patterns("recipe.exclude"),
-        overrides);
+        reader.choiceOr("recipe.transform.side", "auto", Side.class),
+        reader.decimal("recipe.transform.bits", 0, 16).orElse(0),
+        reader.choiceOr("recipe.transform.storage", "auto", TransformStorage.class),
+        reader.choice("recipe.transform.loss", Loss.class).orElse(Loss.P_NORM),
+        reader.integer("recipe.transform.steps", 1, 100_000).orElse(1));
   }
 
   private StatisticsSettings statistics() {
     return new StatisticsSettings(
-        reader.statisticsSource("recipe.statistics").orElseGet(StatisticsSource.None::new),
-        reader.integer("recipe.statistics-tokens", 64, 1 << 24).orElse(64),
-        reader.integer("recipe.statistics-window", 16, 1 << 15).orElse(16),
-        reader.integer("recipe.statistics-width", 64, 1 << 15).orElse(64),
-        reader.decimal("recipe.statistics-damping", 1e-6, 10).orElse(1));
+        reader.statisticsSource("recipe.statistics.source").orElseGet(StatisticsSource.None::new),
+        reader.integer("recipe.statistics.tokens", 64, 1 << 24).orElse(64),
+        reader.integer("recipe.statistics.window", 16, 1 << 15).orElse(16),
+        reader.integer("recipe.statistics.width", 64, 1 << 15).orElse(64),
+        reader.decimal("recipe.statistics.damping", 1e-6, 10).orElse(1));
   }
 
-  private PairSettings pair() {
+  private PairSettings pairs() {
     return new PairSettings(
-        reader.flag("recipe.pairs"),
-        reader.choice("recipe.pair-loss", PairLoss.class).orElse(PairLoss.EXPECTED_ERROR),
-        reader.decimal("recipe.pair-temperature", 0.1, 100).orElse(1),
-        reader.choice("recipe.pair-optimizer", PairOptimizer.class).orElse(PairOptimizer.ADAM),
-        reader.decimal("recipe.pair-orthogonality", 0, 10).orElse(0),
-        reader.integer("recipe.pair-steps", 1, 1_000_000).orElse(1),
-        reader.decimalOr("recipe.pair-rate", "auto", 1e-6, 1),
-        reader.choice("recipe.pair-rounding", PairRounding.class).orElse(PairRounding.NEAREST),
-        reader.integer("recipe.pair-iterations", 1, 20).orElse(1),
-        reader.flag("recipe.pair-reverse"));
+        reader.flag("recipe.pairs.enabled"),
+        reader.choice("recipe.pairs.loss", PairLoss.class).orElse(PairLoss.EXPECTED_ERROR),
+        reader.decimal("recipe.pairs.temperature", 0.1, 100).orElse(1),
+        reader.choice("recipe.pairs.optimizer", PairOptimizer.class).orElse(PairOptimizer.ADAM),
+        reader.decimal("recipe.pairs.orthogonality", 0, 10).orElse(0),
+        reader.integer("recipe.pairs.steps", 1, 1_000_000).orElse(1),
+        reader.decimalOr("recipe.pairs.rate", "auto", 1e-6, 1),
+        reader.choice("recipe.pairs.rounding", PairRounding.class).orElse(PairRounding.NEAREST),
+        reader.integer("recipe.pairs.iterations", 1, 20).orElse(1),
+        reader.flag("recipe.pairs.reverse"));
   }
 
   RunSettings run() {
@@ -103,9 +115,23 @@ final class SettingsReader {
         reader.decimal("run.minimum-coverage", 0, 1).orElse(0));
   }
 
+  RemoteSettings remote() {
+    long rangeSize = reader.size("remote.range-size", 1 << 20, 8 << 20).orElse(1 << 20);
+    return new RemoteSettings(
+        reader.address("remote.hub").orElse(""),
+        reader.variable("remote.token-variable").orElse(""),
+        reader.integer("remote.parallel-reads", 1, 32).orElse(1),
+        rangeSize,
+        reader.size("remote.range-memory", 2 * rangeSize, 1L << 34).orElse(rangeSize),
+        reader.integer("remote.connect-timeout", 1, 600).orElse(1),
+        reader.integer("remote.stall-timeout", 1, 600).orElse(1),
+        reader.integer("remote.retries", 0, 100).orElse(0),
+        reader.integer("remote.retry-delay", 1, 60_000).orElse(1));
+  }
+
   private List<TensorOverride> overrides() {
     List<TensorOverride> overrides = new ArrayList<>();
-    for (Map.Entry<String, Given> element : reader.objects("recipe.overrides")) {
+    for (Map.Entry<String, Given> element : reader.objects("recipe.tensors.overrides")) {
       if (element.getValue().value() instanceof ConfigObject object) {
         overrides.add(override(element.getKey(), object, element.getValue()));
       }
@@ -121,7 +147,7 @@ final class SettingsReader {
       if (OVERRIDE_KEYS.contains(key)) {
         entries.put(path + "." + key, new Given(value, origin));
       } else {
-        problems.add(Layers.unknownKey(path + "." + key, key, origin, OVERRIDE_KEYS));
+        problems.add(unknownOverride(path + "." + key, key, origin));
       }
     }
     ValueReader one = new ValueReader(entries, problems);
@@ -157,6 +183,14 @@ final class SettingsReader {
         one.has(path + ".scales")
             ? one.choice(path + ".scales", ScaleStorage.class)
             : Optional.empty());
+  }
+
+  private static Problem unknownOverride(String path, String key, String origin) {
+    String remedy =
+        Spelling.suggestion(key, OVERRIDE_KEYS)
+            .map(near -> "Did you mean " + near + "?")
+            .orElse("The keys are " + String.join(", ", new TreeSet<>(OVERRIDE_KEYS)) + ".");
+    return new Problem(path, origin, "an unknown key", "a key of an override", remedy);
   }
 
   private void blockNeedsHadamard(String key, Given given, int block) {

@@ -3,26 +3,26 @@ package io.cafeq.config;
 import java.util.SortedMap;
 
 /**
- * How the inputs of the matrices are got to know. {@code reference.conf} says what each key means;
- * there they begin with {@code statistics}.
+ * How the input Hessians H = E[x x^T] (second moments of the inputs) are estimated; keys of {@code
+ * recipe.statistics}.
  *
- * @param source the key {@code statistics}
- * @param tokens that go through the model
- * @param window tokens that see one another
- * @param width the most input channels whose second moments are kept whole
- * @param damping part of the mean diagonal that is added to the diagonal
+ * @param source of the calibration tokens
+ * @param tokens calibration tokens in all
+ * @param window tokens per sequence
+ * @param width input channels up to which H is kept whole
+ * @param damping added to the diagonal of H, as a part of its mean
  */
 public record StatisticsSettings(
     StatisticsSource source, int tokens, int window, int width, double damping) {
-  /** The key whose value is not the same in a recipe's canonical form. */
-  static final String SOURCE = "statistics";
+  /** The key whose value differs in a recipe's canonical form. */
+  static final String SOURCE = "statistics.source";
 
   /** Adds key and value of each setting, as they were given. */
   void addTo(SortedMap<String, String> entries) {
     entries.put(SOURCE, CanonicalText.quoted(source.given()));
-    entries.put("statistics-tokens", Integer.toString(tokens));
-    entries.put("statistics-window", Integer.toString(window));
-    entries.put("statistics-width", Integer.toString(width));
-    entries.put("statistics-damping", Double.toString(damping));
+    entries.put("statistics.tokens", Integer.toString(tokens));
+    entries.put("statistics.window", Integer.toString(window));
+    entries.put("statistics.width", Integer.toString(width));
+    entries.put("statistics.damping", Double.toString(damping));
   }
 }

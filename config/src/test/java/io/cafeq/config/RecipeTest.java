@@ -19,23 +19,21 @@ class RecipeTest {
   static final Recipe EXPLICIT =
       new Recipe(
           Method.HADAMARD,
-          OptionalInt.of(3),
-          OptionalInt.of(0),
           OptionalDouble.of(4.25),
-          Optional.of(ScaleStorage.F16_MINIMUM),
-          6,
-          OptionalInt.of(1024),
-          Optional.of(Side.OUTPUT),
-          0.5,
-          Optional.of(TransformStorage.BF16),
-          Loss.HARD,
-          7,
-          false,
+          new GridSettings(
+              OptionalInt.of(3),
+              OptionalInt.of(0),
+              Optional.of(ScaleStorage.F16_MINIMUM),
+              6,
+              false),
+          new TransformSettings(
+              OptionalInt.of(1024),
+              Optional.of(Side.OUTPUT),
+              0.5,
+              Optional.of(TransformStorage.BF16),
+              Loss.HARD,
+              7),
           Rounding.NEAREST,
-          false,
-          -9_000_000_000L,
-          OptionalInt.of(8),
-          Optional.of(false),
           new PairSettings(
               false,
               PairLoss.WEIGHTED_SUM_OF_SQUARES,
@@ -49,70 +47,75 @@ class RecipeTest {
               true),
           new StatisticsSettings(
               new StatisticsSource.TextFile("some/ text.txt"), 512, 128, 1024, 0.05),
-          List.of("a\\.b", "c"),
-          List.of("[qk]_proj"),
-          List.of(
-              new TensorOverride(
-                  ".*\"down\".*é",
-                  OptionalInt.of(8),
-                  OptionalInt.of(32),
-                  OptionalInt.of(16),
-                  Optional.of(Side.INPUT),
-                  Optional.of(Method.CAFEQ),
-                  Optional.of(ScaleStorage.OFFSET)),
-              new TensorOverride(
-                  "rest",
-                  OptionalInt.empty(),
-                  OptionalInt.empty(),
-                  OptionalInt.empty(),
-                  Optional.empty(),
-                  Optional.empty(),
-                  Optional.empty())));
+          false,
+          Optional.of(false),
+          -9_000_000_000L,
+          new TensorSelection(
+              OptionalInt.of(8),
+              List.of("a\\.b", "c"),
+              List.of("[qk]_proj"),
+              List.of(
+                  new TensorOverride(
+                      ".*\"down\".*é",
+                      OptionalInt.of(8),
+                      OptionalInt.of(32),
+                      OptionalInt.of(16),
+                      Optional.of(Side.INPUT),
+                      Optional.of(Method.CAFEQ),
+                      Optional.of(ScaleStorage.OFFSET)),
+                  new TensorOverride(
+                      "rest",
+                      OptionalInt.empty(),
+                      OptionalInt.empty(),
+                      OptionalInt.empty(),
+                      Optional.empty(),
+                      Optional.empty(),
+                      Optional.empty()))));
 
   static final String EXPLICIT_FILE =
       """
       method = hadamard
-      bits = 3
-      group = channel
       target-bpw = 4.25
-      scales = f16-minimum
-      scale-bits = 6
-      block = 1024
-      side = output
-      transform-bits = 0.5
-      transform-storage = bf16
-      loss = hard
-      steps = 7
-      clip = false
       rounding = nearest
       fall-back = off
-      seed = -9000000000
-      embeddings = 8
       baselines = off
-      pairs = off
-      pair-loss = weighted-sum-of-squares
-      pair-temperature = 2.5
-      pair-optimizer = cayley
-      pair-orthogonality = 0.01
-      pair-steps = 1500
-      pair-rate = 0.003
-      pair-rounding = algorithm-1
-      pair-iterations = 5
-      pair-reverse = on
-      statistics = "file:some/ text.txt"
-      statistics-tokens = 512
-      statistics-window = 128
-      statistics-width = 1024
-      statistics-damping = 0.05
-      include = [c, "a\\\\.b", c]
-      exclude = "[qk]_proj"
-      overrides = [
-        {
-          pattern = ".*\\"down\\".*é", bits = 8, group = 32, block = 16, side = input, method = cafeq
-          scales = offset
-        }
-        { pattern = rest }
-      ]
+      seed = -9000000000
+      grid { bits = 3, group = channel, scales = f16-minimum, scale-bits = 6, clip = false }
+      transform {
+        block = 1024
+        side = output
+        bits = 0.5
+        storage = bf16
+        loss = hard
+        steps = 7
+      }
+      pairs {
+        enabled = off
+        loss = weighted-sum-of-squares
+        temperature = 2.5
+        optimizer = cayley
+        orthogonality = 0.01
+        steps = 1500
+        rate = 0.003
+        rounding = algorithm-1
+        iterations = 5
+        reverse = on
+      }
+      statistics.source = "file:some/ text.txt"
+      statistics { tokens = 512, window = 128, width = 1024, damping = 0.05 }
+      tensors {
+        embeddings = 8
+        include = [c, "a\\\\.b", c]
+        exclude = "[qk]_proj"
+        overrides = [
+          {
+            pattern = ".*\\"down\\".*é", bits = 8, group = 32, block = 16, side = input
+            method = cafeq
+            scales = offset
+          }
+          { pattern = rest }
+        ]
+      }
       """;
 
   @Test
@@ -121,23 +124,17 @@ class RecipeTest {
         .isEqualTo(
             new Recipe(
                 Method.CAFEQ,
-                OptionalInt.empty(),
-                OptionalInt.empty(),
                 OptionalDouble.empty(),
-                Optional.empty(),
-                8,
-                OptionalInt.empty(),
-                Optional.empty(),
-                0.25,
-                Optional.empty(),
-                Loss.P_NORM,
-                100,
-                true,
+                new GridSettings(
+                    OptionalInt.empty(), OptionalInt.empty(), Optional.empty(), 8, true),
+                new TransformSettings(
+                    OptionalInt.empty(),
+                    Optional.empty(),
+                    0.25,
+                    Optional.empty(),
+                    Loss.P_NORM,
+                    100),
                 Rounding.NEAREST_PLANE,
-                true,
-                0,
-                OptionalInt.empty(),
-                Optional.empty(),
                 new PairSettings(
                     true,
                     PairLoss.EXPECTED_ERROR,
@@ -150,19 +147,20 @@ class RecipeTest {
                     3,
                     false),
                 new StatisticsSettings(new StatisticsSource.Auto(), 4096, 256, 4096, 0.01),
-                List.of(),
-                List.of(),
-                List.of()));
+                true,
+                Optional.empty(),
+                0,
+                new TensorSelection(OptionalInt.empty(), List.of(), List.of(), List.of())));
   }
 
   @Test
   void whatIsAutoHasAUsualValue() {
-    assertThat(Recipe.defaults().usualBits()).isEqualTo(4);
-    assertThat(Recipe.defaults().usualGroup()).isEqualTo(128);
-    assertThat(Recipe.defaults().usualTransformStorage()).isEqualTo(TransformStorage.INT8);
-    assertThat(EXPLICIT.usualBits()).isEqualTo(3);
-    assertThat(EXPLICIT.usualGroup()).isZero();
-    assertThat(EXPLICIT.usualTransformStorage()).isEqualTo(TransformStorage.BF16);
+    assertThat(Recipe.defaults().grid().usualBits()).isEqualTo(4);
+    assertThat(Recipe.defaults().grid().usualGroup()).isEqualTo(128);
+    assertThat(Recipe.defaults().transform().usualStorage()).isEqualTo(TransformStorage.INT8);
+    assertThat(EXPLICIT.grid().usualBits()).isEqualTo(3);
+    assertThat(EXPLICIT.grid().usualGroup()).isZero();
+    assertThat(EXPLICIT.transform().usualStorage()).isEqualTo(TransformStorage.BF16);
     assertThat(
             Recipe.of(
                 Map.of(
@@ -189,7 +187,7 @@ class RecipeTest {
       String loss, String optimizer, String rate, double expected) {
     Recipe recipe =
         Recipe.of(Map.of("pair-loss", loss, "pair-optimizer", optimizer, "pair-rate", rate));
-    assertThat(recipe.pair().resolvedRate(64)).isEqualTo(expected);
+    assertThat(recipe.pairs().resolvedRate(64)).isEqualTo(expected);
   }
 
   @Test
@@ -252,18 +250,13 @@ class RecipeTest {
   void canonicalFormIsStable() {
     assertThat(Recipe.defaults().canonical())
         .isEqualTo(
-            "{\"baselines\":\"auto\",\"bits\":\"auto\",\"block\":\"auto\",\"clip\":true,"
-                + "\"embeddings\":\"none\",\"exclude\":[],\"fall-back\":true,\"group\":\"auto\",\"include\":[],"
-                + "\"loss\":\"p-norm\",\"method\":\"cafeq\",\"overrides\":[],\"pair-iterations\":3,"
-                + "\"pair-loss\":\"expected-error\",\"pair-optimizer\":\"adam\",\"pair-orthogonality\":0.0,\"pair-rate\":\"auto\","
-                + "\"pair-reverse\":false,"
-                + "\"pair-rounding\":\"nearest-plane\",\"pair-steps\":200,\"pair-temperature\":5.0,\"pairs\":true,"
-                + "\"rounding\":\"nearest-plane\",\"scale-bits\":8,\"scales\":\"auto\",\"seed\":0,\"side\":\"auto\","
-                + "\"statistics\":\"auto\",\"statistics-damping\":0.01,\"statistics-tokens\":4096,"
-                + "\"statistics-width\":4096,\"statistics-window\":256,"
-                + "\"steps\":100,\"target-bpw\":\"none\",\"transform-bits\":0.25,\"transform-storage\":\"auto\"}");
+            "{\"baselines\":\"auto\",\"fall-back\":true,\"grid\":{\"bits\":\"auto\",\"clip\":true,\"group\":\"auto\",\"scale-bits\":8,\"scales\":\"auto\"},"
+                + "\"method\":\"cafeq\",\"pairs\":{\"enabled\":true,\"iterations\":3,\"loss\":\"expected-error\",\"optimizer\":\"adam\",\"orthogonality\":0.0,\"rate\":\"auto\",\"reverse\":false,\"rounding\":\"nearest-plane\",\"steps\":200,\"temperature\":5.0},"
+                + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
+                + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
+                + "\"transform\":{\"bits\":0.25,\"block\":\"auto\",\"loss\":\"p-norm\",\"side\":\"auto\",\"steps\":100,\"storage\":\"auto\"}}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("207166b77ce6cf02ae4e303f2661456fc4387c854105b19a307613b835acc04b");
+        .isEqualTo("c136e355305ecc5fc6ab00952c2079c1dda4b51fa7378a214175a1541ebc6dbb");
   }
 
   @Test
@@ -295,19 +288,17 @@ class RecipeTest {
 
   @Test
   void whereATextForStatisticsLiesIsNoPartOfARecipe() {
-    Map<String, String> there = Map.of("recipe.statistics", "file:/home/me/ text.txt");
+    Map<String, String> there = Map.of("recipe.statistics.source", "file:/home/me/ text.txt");
     Recipe recipe = Settings.load(Optional.empty(), there).recipe();
 
-    assertThat(recipe.canonical())
-        .contains("\"statistics\":\"file: text.txt\"")
-        .doesNotContain("home");
+    assertThat(recipe.canonical()).contains("\"source\":\"file: text.txt\"").doesNotContain("home");
     assertThat(recipe.hash()).isEqualTo(Recipe.of(Map.of("statistics", "file: text.txt")).hash());
     assertThat(recipe.hash())
         .isNotEqualTo(Recipe.of(Map.of("statistics", "file:/home/me/other.txt")).hash());
     assertThat(recipe.statistics().source())
         .isEqualTo(new StatisticsSource.TextFile("/home/me/ text.txt"));
     assertThat(Settings.load(Optional.empty(), there).entries())
-        .containsEntry("recipe.statistics", "\"file:/home/me/ text.txt\"");
+        .containsEntry("recipe.statistics.source", "\"file:/home/me/ text.txt\"");
     assertThat(Settings.load(Optional.empty(), there).render()).contains("file:/home/me/ text.txt");
   }
 

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class SettingKeyTest {
 
   @Test
-  void everyKeyIsThereInTheOrderOfTheFileWithAComment() {
+  void everyKeyIsThereInTheOrderOfTheFileWithASummary() {
     List<SettingKey> keys = SettingKey.all();
 
     assertThat(keys.stream().map(SettingKey::key))
@@ -18,7 +18,18 @@ class SettingKeyTest {
             Settings.load(Optional.empty(), Map.of()).entries().keySet());
     assertThat(keys.getFirst().key()).isEqualTo("recipe.method");
     assertThat(keys)
-        .allSatisfy(key -> assertThat(key.comment()).endsWith(".").doesNotContain("\n"));
+        .allSatisfy(
+            key -> assertThat(key.summary()).matches("[A-Z][^\n]*\\.").hasSizeLessThan(120));
+  }
+
+  @Test
+  void optionsAreNamedAfterTheirKeysAndUnique() {
+    assertThat(SettingKey.all().stream().map(SettingKey::option))
+        .doesNotHaveDuplicates()
+        .contains("bits", "scale-bits", "transform-bits", "transform-storage", "steps", "pairs")
+        .contains("pair-steps", "pair-loss", "statistics", "statistics-tokens", "max-memory");
+    assertThat(SettingKey.option("recipe.pairs.enabled")).isEqualTo("pairs");
+    assertThat(SettingKey.option("recipe.pairs.steps")).isEqualTo("pair-steps");
   }
 
   @Test
@@ -33,7 +44,7 @@ class SettingKeyTest {
 
   private static SettingKey key(String name) {
     return SettingKey.all().stream()
-        .filter(key -> key.name().equals(name))
+        .filter(key -> key.option().equals(name))
         .findFirst()
         .orElseThrow();
   }

@@ -21,32 +21,33 @@ class SettingsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "bits = 3, lanes = 2",
-        "recipe.bits = 3, run.lanes = 2",
-        "recipe { bits = 3 }, run { lanes = 2 }",
-        "cafeq { recipe { bits = 3 }, run { lanes = 2 } }",
-        "cafeq { bits = 3 }, lanes = 2",
-        "{\"bits\": 3, \"run\": {\"lanes\": 2}}",
-        "lanes = 2, bits = 1, bits = ${lanes}, bits = 3"
+        "grid.bits = 3, lanes = 2",
+        "grid { bits = 3 }, lanes = 2",
+        "recipe.grid.bits = 3, run.lanes = 2",
+        "recipe { grid { bits = 3 } }, run { lanes = 2 }",
+        "cafeq { recipe { grid.bits = 3 }, run { lanes = 2 } }",
+        "cafeq { grid.bits = 3 }, lanes = 2",
+        "{\"grid\": {\"bits\": 3}, \"run\": {\"lanes\": 2}}",
+        "lanes = 2, grid.bits = 1, grid.bits = ${lanes}, grid.bits = 3"
       })
   void keysMayStandInSeveralPlaces(String text) throws IOException {
     Settings settings = Settings.load(Optional.of(file(text)), Map.of());
-    assertThat(settings.recipe().bits()).hasValue(3);
+    assertThat(settings.recipe().grid().bits()).hasValue(3);
     assertThat(settings.run().lanes()).hasValue(2);
-    assertThat(settings.recipe().group()).isEmpty();
+    assertThat(settings.recipe().grid().group()).isEmpty();
   }
 
   @Test
   void theCommandLineIsOverTheFileAndTheFileOverTheDefaults() throws IOException {
-    Path file = file("bits = 3\ngroup = 64\n");
-    Settings settings = Settings.load(Optional.of(file), Map.of("recipe.bits", "5"));
-    assertThat(settings.recipe().bits()).hasValue(5);
-    assertThat(settings.recipe().group()).hasValue(64);
-    assertThat(settings.recipe().steps()).isEqualTo(100);
+    Path file = file("grid.bits = 3\ngrid.group = 64\n");
+    Settings settings = Settings.load(Optional.of(file), Map.of("recipe.grid.bits", "5"));
+    assertThat(settings.recipe().grid().bits()).hasValue(5);
+    assertThat(settings.recipe().grid().group()).hasValue(64);
+    assertThat(settings.recipe().transform().steps()).isEqualTo(100);
     assertThat(settings.origins())
-        .containsEntry("recipe.bits", "command line")
-        .containsEntry("recipe.group", file + ":2")
-        .containsEntry("recipe.steps", "default");
+        .containsEntry("recipe.grid.bits", "command line")
+        .containsEntry("recipe.grid.group", file + ":2")
+        .containsEntry("recipe.transform.steps", "default");
   }
 
   @Test
@@ -54,46 +55,54 @@ class SettingsTest {
     List<Problem> problems =
         problems(
             """
-            bits = 9
-            group = many
-            block = 48
-            clip = 1
+            grid { bits = 9, group = many, clip = 1 }
+            transform { block = 48, steps = null }
             seed = 1.5
-            include = ["(", "ok", [nested]]
+            tensors {
+              include = ["(", "ok", [nested]]
+              overrides = [
+                { pattern = "a", bitz = 3 },
+                { bits = 4 },
+                7,
+                { pattern = "b", bits = 1, side = left, block = 512, method = rtn }
+              ]
+            }
             method = { name = cafeq }
-            steps = null
-            overrides = [
-              { pattern = "a", bitz = 3 },
-              { bits = 4 },
-              7,
-              { pattern = "b", bits = 1, side = left, block = 512, method = rtn }
-            ]
+            statistics = none
             colour = red
             run { lanez = 2 }
             """,
             Map.of(
-                "recipe.side", "inptu", "recipe.grop", "3", "run.max-memory", "1m", "lanes", "1"));
+                "recipe.transform.side",
+                "inptu",
+                "recipe.grop",
+                "3",
+                "run.max-memory",
+                "1m",
+                "lanes",
+                "1"));
     assertThat(problems)
         .extracting(Problem::key)
         .containsExactlyInAnyOrder(
-            "recipe.bits",
-            "recipe.group",
-            "recipe.block",
-            "recipe.clip",
+            "recipe.grid.bits",
+            "recipe.grid.group",
+            "recipe.transform.block",
+            "recipe.grid.clip",
             "recipe.seed",
-            "recipe.include",
-            "recipe.include",
+            "recipe.tensors.include",
+            "recipe.tensors.include",
             "recipe.method",
-            "recipe.steps",
-            "recipe.overrides[0].bitz",
-            "recipe.overrides[1].pattern",
-            "recipe.overrides[2]",
-            "recipe.overrides[3].bits",
-            "recipe.overrides[3].side",
-            "recipe.overrides[3].block",
+            "recipe.transform.steps",
+            "recipe.tensors.overrides[0].bitz",
+            "recipe.tensors.overrides[1].pattern",
+            "recipe.tensors.overrides[2]",
+            "recipe.tensors.overrides[3].bits",
+            "recipe.tensors.overrides[3].side",
+            "recipe.tensors.overrides[3].block",
+            "statistics",
             "colour",
             "lanez",
-            "recipe.side",
+            "recipe.transform.side",
             "recipe.grop",
             "run.max-memory",
             "lanes");
@@ -112,36 +121,37 @@ class SettingsTest {
         problems(
             """
             target-bpw = 1.5
-            loss = soft
-            transform-storage = int4
-            pairs = auto
-            pair-loss = expected
-            pair-temperature = 0
-            pair-optimizer = sgd
-            pair-orthogonality = -1
-            pair-steps = 0
-            pair-rate = none
-            pair-rounding = hadamard
-            pair-iterations = 21
-            pair-reverse = 2
+            transform { loss = soft, storage = int4 }
+            pairs {
+              enabled = auto
+              loss = expected
+              temperature = 0
+              optimizer = sgd
+              orthogonality = -1
+              steps = 0
+              rate = none
+              rounding = hadamard
+              iterations = 21
+              reverse = 2
+            }
             """,
             Map.of());
     assertThat(problems)
         .extracting(Problem::key)
         .containsExactlyInAnyOrder(
             "recipe.target-bpw",
-            "recipe.loss",
-            "recipe.transform-storage",
-            "recipe.pairs",
-            "recipe.pair-loss",
-            "recipe.pair-temperature",
-            "recipe.pair-optimizer",
-            "recipe.pair-orthogonality",
-            "recipe.pair-steps",
-            "recipe.pair-rate",
-            "recipe.pair-rounding",
-            "recipe.pair-iterations",
-            "recipe.pair-reverse");
+            "recipe.transform.loss",
+            "recipe.transform.storage",
+            "recipe.pairs.enabled",
+            "recipe.pairs.loss",
+            "recipe.pairs.temperature",
+            "recipe.pairs.optimizer",
+            "recipe.pairs.orthogonality",
+            "recipe.pairs.steps",
+            "recipe.pairs.rate",
+            "recipe.pairs.rounding",
+            "recipe.pairs.iterations",
+            "recipe.pairs.reverse");
     assertThat(problems)
         .filteredOn(problem -> problem.key().equals("recipe.target-bpw"))
         .singleElement()
@@ -151,32 +161,38 @@ class SettingsTest {
 
   @Test
   void problemsSayWhereAndWhat() throws IOException {
-    Path file = file("\nbits = 9\noverrides = [\n  { pattern = a,\n    bits = four }\n]\n");
+    Path file =
+        file("\ngrid.bits = 9\ntensors.overrides = [\n  { pattern = a,\n    bits = four }\n]\n");
     ConfigException thrown =
         catchThrowableOfType(
             ConfigException.class,
-            () -> Settings.load(Optional.of(file), Map.of("recipe.steps", "0")));
+            () -> Settings.load(Optional.of(file), Map.of("recipe.transform.steps", "0")));
     assertThat(thrown.problems())
         .extracting(Problem::key, Problem::origin, Problem::found)
         .containsExactlyInAnyOrder(
-            org.assertj.core.groups.Tuple.tuple("recipe.bits", file + ":2", "9"),
-            org.assertj.core.groups.Tuple.tuple("recipe.overrides[0].bits", file + ":5", "'four'"),
-            org.assertj.core.groups.Tuple.tuple("recipe.steps", "command line", "0"));
+            org.assertj.core.groups.Tuple.tuple("recipe.grid.bits", file + ":2", "9"),
+            org.assertj.core.groups.Tuple.tuple(
+                "recipe.tensors.overrides[0].bits", file + ":5", "'four'"),
+            org.assertj.core.groups.Tuple.tuple("recipe.transform.steps", "command line", "0"));
     assertThat(thrown)
         .hasMessageContaining("3 problems")
         .hasMessageContaining(
-            "recipe.bits (" + file + ":2): expected auto or a whole number from 2 to 8, found 9");
+            "recipe.grid.bits ("
+                + file
+                + ":2): expected auto or a whole number from 2 to 8, found 9");
   }
 
   @ParameterizedTest
   @CsvSource({
-    "bitz, bits",
+    "bitz, grid.bits",
     "max_memory, max-memory",
     "maxMemory, max-memory",
-    "embedings, embeddings",
+    "embedings, tensors.embeddings",
     "recipes, recipe",
     "fallback, fall-back",
-    "transform-bit, transform-bits"
+    "transform-bit, transform.bits",
+    "pair-step, pairs.steps",
+    "recipe.statistics-token, statistics.tokens"
   })
   void typosInFilesAreSuggestedFor(String typo, String meant) throws IOException {
     assertThat(problems(typo + " = 4", Map.of()))
@@ -186,7 +202,30 @@ class SettingsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"recipe.bitz, recipe.bits", "recipe.lanes, run.lanes", "bits, recipe.bits"})
+  @CsvSource({
+    "pair-steps = 4, pairs.steps",
+    "recipe.pair-steps = 4, pairs.steps",
+    "recipe { pairs { pair-steps = 4 } }, steps",
+    "pairs = off, pairs.enabled",
+    "statistics = none, statistics.source",
+    "recipe { statistics = none }, statistics.source",
+    "bits = 3, grid.bits",
+    "transform-storage = int8, transform.storage",
+    "'exclude = [a]', tensors.exclude",
+    "recipe { lanes = 2 }, run.lanes"
+  })
+  void namesOfOptionsLeadToTheirKeys(String text, String key) throws IOException {
+    assertThat(problems(text, Map.of()))
+        .singleElement()
+        .satisfies(problem -> assertThat(problem.remedy()).isEqualTo("Write " + key + " instead."));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "recipe.grid.bitz, recipe.grid.bits",
+    "recipe.lanes, run.lanes",
+    "bits, recipe.grid.bits"
+  })
   void typosInOptionsAreSuggestedFor(String typo, String meant) {
     ConfigException thrown =
         catchThrowableOfType(
@@ -203,23 +242,26 @@ class SettingsTest {
         .singleElement()
         .satisfies(
             problem ->
-                assertThat(problem.remedy()).startsWith("The keys are backend, baselines, bits,"));
+                assertThat(problem.remedy())
+                    .startsWith(
+                        "The keys are backend, baselines, cafeq, connect-timeout, fall-back, grid,"));
   }
 
   @Test
   void oneKeyInTwoPlacesIsAProblem() throws IOException {
-    assertThat(problems("bits = 3\nrecipe.bits = 4", Map.of()))
+    assertThat(problems("grid.bits = 3\nrecipe.grid.bits = 4", Map.of()))
         .singleElement()
         .satisfies(problem -> assertThat(problem.found()).contains("second value"));
   }
 
   @Test
   void largeBlocksNeedHadamard() throws IOException {
-    assertThat(problems("block = 512", Map.of()))
+    assertThat(problems("transform.block = 512", Map.of()))
         .singleElement()
         .extracting(Problem::key)
-        .isEqualTo("recipe.block");
-    assertThat(Recipe.of(Map.of("block", "512", "method", "hadamard")).block()).hasValue(512);
+        .isEqualTo("recipe.transform.block");
+    assertThat(Recipe.of(Map.of("block", "512", "method", "hadamard")).transform().block())
+        .hasValue(512);
   }
 
   @Test
@@ -229,23 +271,26 @@ class SettingsTest {
             ConfigException.class,
             () -> Settings.load(Optional.of(folder.resolve("absent.conf")), Map.of()));
     assertThat(missing).hasMessageContaining("absent.conf");
-    assertThat(problems("bits = = {", Map.of())).hasSize(1);
-    assertThat(problems("bits = ${undefined}", Map.of()))
+    assertThat(problems("grid.bits = = {", Map.of())).hasSize(1);
+    assertThat(problems("grid.bits = ${undefined}", Map.of()))
         .singleElement()
         .satisfies(problem -> assertThat(problem.found()).contains("undefined"));
   }
 
   @Test
   void includeIsAKeyAndAStatement() throws IOException {
-    Files.writeString(folder.resolve("base.conf"), "bits = 5");
-    Settings bare = Settings.load(Optional.of(file("{ include = [a]\n, bits = 3 }")), Map.of());
-    assertThat(bare.recipe().include()).containsExactly("a");
-    assertThat(bare.origins().get("recipe.bits")).endsWith("recipe.conf:2");
+    Files.writeString(folder.resolve("base.conf"), "grid.bits = 5");
+    Settings bare =
+        Settings.load(
+            Optional.of(file("{ tensors { include = [a] }\n, grid.bits = 3 }")), Map.of());
+    assertThat(bare.recipe().tensors().include()).containsExactly("a");
+    assertThat(bare.origins().get("recipe.grid.bits")).endsWith("recipe.conf:2");
     Settings statement =
-        Settings.load(Optional.of(file("include \"base.conf\"\n\"include\" = [b]")), Map.of());
-    assertThat(statement.recipe().include()).containsExactly("b");
-    assertThat(statement.recipe().bits()).hasValue(5);
-    assertThat(statement.origins().get("recipe.bits")).endsWith("base.conf:1");
+        Settings.load(
+            Optional.of(file("include \"base.conf\"\ntensors.\"include\" = [b]")), Map.of());
+    assertThat(statement.recipe().tensors().include()).containsExactly("b");
+    assertThat(statement.recipe().grid().bits()).hasValue(5);
+    assertThat(statement.origins().get("recipe.grid.bits")).endsWith("base.conf:1");
   }
 
   @Test
@@ -264,7 +309,7 @@ class SettingsTest {
     assertThat(again.recipe()).isEqualTo(settings.recipe()).isEqualTo(RecipeTest.EXPLICIT);
     assertThat(again.run()).isEqualTo(settings.run());
     assertThat(text)
-        .containsPattern("bits = 3 +# .*recipe.conf:2\n")
+        .containsPattern("bits = 3 +# .*recipe.conf:7\n")
         .containsPattern("max-memory = 1073741824 +# command line\n")
         .containsPattern("lanes = auto +# default\n");
   }

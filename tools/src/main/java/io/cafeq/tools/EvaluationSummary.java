@@ -1,9 +1,9 @@
 package io.cafeq.tools;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import io.cafeq.engine.evaluate.BeginningToken;
 import io.cafeq.engine.evaluate.ChoiceScore;
 import io.cafeq.engine.evaluate.Comparison;
+import io.cafeq.engine.evaluate.EvaluationResult;
 import io.cafeq.engine.evaluate.OutputError;
 import io.cafeq.engine.evaluate.TextScore;
 import java.util.List;
@@ -59,17 +59,17 @@ record EvaluationSummary(
       @Nullable Double topAgreement,
       @Nullable List<OutputError> outputErrors,
       @Nullable Choices choices) {
-    static Against of(
-        String model, @Nullable Comparison comparison, @Nullable ChoiceScore choices) {
-      Choices ofChoices = choices == null ? null : Choices.of(choices);
+    static Against of(String model, EvaluationResult.Reference reference) {
+      Comparison comparison = reference.comparison().orElse(null);
+      Choices ofChoices = reference.choices().map(Choices::of).orElse(null);
       if (comparison == null) {
         return new Against(model, null, null, null, null, null, ofChoices);
       }
-      TextScore reference = comparison.reference();
+      TextScore score = comparison.reference();
       return new Against(
           model,
-          reference.perplexity(),
-          reference.standardError().orElse(null),
+          score.perplexity(),
+          score.standardError().orElse(null),
           comparison.divergence(),
           comparison.topAgreement(),
           comparison.outputErrors(),
@@ -78,16 +78,12 @@ record EvaluationSummary(
   }
 
   static EvaluationSummary of(
-      String model,
-      BeginningToken beginning,
-      @Nullable TextScore text,
-      @Nullable ChoiceScore choices,
-      @Nullable Against against,
-      List<String> warnings,
-      double seconds) {
-    Choices ofChoices = choices == null ? null : Choices.of(choices);
-    Integer token = beginning.id().isPresent() ? beginning.id().getAsInt() : null;
-    List<String> told = warnings.isEmpty() ? null : List.copyOf(warnings);
+      String model, String reference, EvaluationResult result, double seconds) {
+    Choices ofChoices = result.choices().map(Choices::of).orElse(null);
+    Integer token = result.beginning().id().isPresent() ? result.beginning().id().getAsInt() : null;
+    List<String> told = result.warnings().isEmpty() ? null : List.copyOf(result.warnings());
+    TextScore text = result.text().orElse(null);
+    Against against = result.reference().map(known -> Against.of(reference, known)).orElse(null);
     return text == null
         ? new EvaluationSummary(
             model, token, null, null, null, null, null, ofChoices, against, told, seconds)

@@ -1,5 +1,6 @@
 package io.cafeq.tools;
 
+import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.text.VisibleText;
 
 /**
@@ -12,5 +13,17 @@ record Failure(int code, String message, String remedy) {
   Failure {
     message = VisibleText.lines(message);
     remedy = VisibleText.message(remedy);
+  }
+
+  /** What would stop a job before its first unit. */
+  static Failure of(EngineException refusal) {
+    int code =
+        switch (refusal.kind()) {
+          case USAGE -> ExitCode.USAGE;
+          case CHECKPOINT -> ExitCode.CHECKPOINT;
+          case ENVIRONMENT, STOPPED -> ExitCode.UNITS_MISSING;
+          case RESULT -> ExitCode.FAILURE;
+        };
+    return new Failure(code, String.valueOf(refusal.getMessage()), refusal.remedy());
   }
 }

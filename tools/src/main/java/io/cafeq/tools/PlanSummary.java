@@ -1,7 +1,8 @@
 package io.cafeq.tools;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import io.cafeq.config.RunSettings;
+import io.cafeq.actors.host.HostSettings;
+import io.cafeq.actors.job.JobForecast;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.budget.Predicted;
 import io.cafeq.engine.checkpoint.Checkpoint;
@@ -17,7 +18,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -63,12 +63,7 @@ record PlanSummary(
       @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double predictedError) {}
 
   /** Bytes. {@code largestUnitBytes} is what one lane needs at most beside the heap. */
-  record Memory(long capBytes, int lanes, long largestUnitBytes) {
-    static Memory of(Plan plan, RunSettings run, ToLongFunction<Unit> unitBytes) {
-      long largest = plan.units().stream().mapToLong(unitBytes).max().orElse(0);
-      return new Memory(run.resolvedMaxMemory(), run.resolvedLanes(), largest);
-    }
-  }
+  record Memory(long capBytes, int lanes, long largestUnitBytes) {}
 
   /**
    * @param source where the tokens come from
@@ -130,21 +125,13 @@ record PlanSummary(
     }
   }
 
-  static PlanSummary of(
-      Checkpoint checkpoint,
-      Plan plan,
-      Optional<BudgetPlan> budget,
-      Memory memory,
-      Disk disk,
-      double seconds,
-      StatisticsPlan statistics,
-      @Nullable Failure error) {
+  static PlanSummary of(Checkpoint checkpoint, JobForecast forecast, HostSettings host) {
+    Plan plan = forecast.plan();
     PlanEstimate estimate = PlanEstimate.of(plan);
-    SortedMap<String, String> leftOut =
-        LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.leftOut());
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
-        checkpoint.folder().toString(),
+        checkpoint.location(),
         plan.family(),
         new Totals(
             estimate.units(),
@@ -154,16 +141,20 @@ record PlanSummary(
             estimate.modelBitsPerWeight(),
             sourceBytes,
             estimate.modelBytes(),
-            budget.map(BudgetPlan::predicted).map(Predicted::relativeError).orElse(null)),
+            forecast
+                .budget()
+                .map(BudgetPlan::predicted)
+                .map(Predicted::relativeError)
+                .orElse(null)),
         CoverageEntry.of(plan.coverage()),
-        memory,
-        disk,
-        seconds,
-        plan.units().stream().map(unit -> UnitLine.of(unit, budget)).toList(),
+        new Memory(host.maxMemory(), host.lanes(), forecast.needs().largestNativeBytes()),
+        new Disk(forecast.folder().toString(), forecast.needs().diskBytes(), forecast.freeBytes()),
+        forecast.seconds(),
+        plan.units().stream().map(unit -> UnitLine.of(unit, forecast.budget())).toList(),
         List.copyOf(leftOut.keySet()),
         leftOut,
         plan.warnings(),
-        Statistics.of(statistics),
-        error);
+        Statistics.of(forecast.statistics()),
+        forecast.refusal().map(Failure::of).orElse(null));
   }
 }

@@ -1,14 +1,16 @@
 package io.cafeq.tools;
 
 import io.cafeq.actors.job.JobEvent;
-import io.cafeq.actors.job.JobListener;
 import io.cafeq.actors.job.Phase;
 import io.cafeq.config.ProgressStyle;
 import java.util.Optional;
 
 /** Shows a person how far a job is. */
-sealed interface ProgressView extends JobListener, AutoCloseable
+sealed interface ProgressView extends AutoCloseable
     permits LiveProgress, PlainProgress, ProgressView.Silent {
+  /** Hears of one event; called by one thread at a time. */
+  void on(JobEvent event);
+
   @Override
   void close();
 

@@ -1,7 +1,10 @@
 package io.cafeq.tools;
 
+import io.cafeq.actors.host.EngineHost;
+import io.cafeq.actors.host.HostSettings;
+import io.cafeq.actors.host.JobHandle;
+import io.cafeq.actors.job.JobRequest;
 import io.cafeq.actors.job.JobResult;
-import io.cafeq.actors.job.QuantizeJob;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.report.Report;
@@ -9,12 +12,19 @@ import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.text.Shell;
 import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import org.apache.pekko.Done;
 
 /**
  * A job as the command line runs it: shown while it runs, told at its end, and turned into an exit
  * code.
  */
 final class QuantizeRun {
+  private static final Duration PATIENCE = Duration.ofMillis(500);
+
   private final Console console;
   private final Interruption interruption;
   private final boolean json;
@@ -26,7 +36,7 @@ final class QuantizeRun {
   }
 
   /** Throws what the job was refused for. */
-  int run(Path model, Path out, Settings settings) {
+  int run(String model, Path out, Settings settings) {
     return switch (result(model, out, settings)) {
       case JobResult.Complete(Report report, boolean already) -> {
         tell(report);
@@ -55,11 +65,31 @@ final class QuantizeRun {
     };
   }
 
-  private JobResult result(Path model, Path out, Settings settings) {
-    try (ProgressView view = ProgressView.of(settings.run().progress(), console)) {
-      QuantizeJob job = new QuantizeJob(model, out, settings, Version.current(), view);
+  private JobResult result(String model, Path out, Settings settings) {
+    try (ProgressView view = ProgressView.of(settings.run().progress(), console);
+        EngineHost host = EngineHost.start(HostSettings.of(settings.run()), Version.current())) {
+      JobHandle job = host.submit(new JobRequest(model, out, settings));
+      CompletionStage<Done> heard = host.listen(job, view::on);
       interruption.onStop(job::stop);
-      return job.run();
+      JobResult result = await(job);
+      // the result does not wait for a terminal that takes no more text
+      heard
+          .toCompletableFuture()
+          .completeOnTimeout(Done.getInstance(), PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+          .join();
+      return result;
+    }
+  }
+
+  private static JobResult await(JobHandle job) {
+    try {
+      return job.result().join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case RuntimeException fault -> throw fault;
+        case Error fault -> throw fault;
+        default -> throw e;
+      }
     }
   }
 
@@ -67,7 +97,7 @@ final class QuantizeRun {
     console.result(json ? ReportFile.toJson(report) : ReportText.of(report));
   }
 
-  private void tellNext(Path model, Path out) {
+  private void tellNext(String model, Path out) {
     if (!json) {
       console.result(
           "\nThe result is in "

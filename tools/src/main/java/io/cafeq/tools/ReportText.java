@@ -9,6 +9,7 @@ import io.cafeq.engine.report.TakenStatistics;
 import io.cafeq.engine.report.Totals;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitStatus;
+import io.cafeq.engine.result.ResultLayout;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -84,12 +85,12 @@ final class ReportText {
 
   private static String kept(Report report) {
     long kept = report.units().stream().filter(unit -> unit.status() == UnitStatus.KEPT).count();
-    return kept == 0 ? "" : ", " + kept + " of them kept from an earlier run";
+    return kept == 0 ? "" : ", " + kept + " kept from an earlier run";
   }
 
   private static String fellBack(Report report) {
     long fellBack = report.units().stream().filter(UnitEntry::fellBack).count();
-    return fellBack == 0 ? "" : ", " + fellBack + " fell back to plain rounding";
+    return fellBack == 0 ? "" : ", " + fellBack + " fell back to round-to-nearest";
   }
 
   private static String errors(Totals totals) {
@@ -104,9 +105,9 @@ final class ReportText {
         error(totals.relativeOutputError()),
         Amounts.bits(totals.bitsPerWeight()),
         "");
-    baseline(table, "plain rounding", totals.plain(), totals);
-    baseline(table, "plain, clipped", totals.plainClipped(), totals);
-    baseline(table, "plain, equal bits", totals.plainEqualBits(), totals);
+    baseline(table, "round-to-nearest (RTN)", totals.plain(), totals);
+    baseline(table, "RTN, clipped", totals.plainClipped(), totals);
+    baseline(table, "RTN, equal bits", totals.plainEqualBits(), totals);
     return table.render();
   }
 
@@ -161,10 +162,10 @@ final class ReportText {
     TextTable table = new TextTable(2);
     table.row("pairs", pairs.count() + ", error of the product " + Amounts.error(pairs.result()));
     if (!others.isEmpty()) {
-      table.row("", "by transform, each factor rounded by itself: " + String.join(", ", others));
+      table.row("", "by transform, each matrix rounded by itself: " + String.join(", ", others));
     }
     if (outputs) {
-      table.row("", "where inputs are known each is rounded for its outputs, not for the product");
+      table.row("", "with statistics each matrix is rounded for its outputs, not for the product");
     }
     return table.render();
   }
@@ -192,7 +193,7 @@ final class ReportText {
                     Amounts.error(outlier.error()), Amounts.error(outlier.usual())));
     String more =
         outliers.size() > MOST_OUTLIERS
-            ? (outliers.size() - MOST_OUTLIERS) + " more; report.json names them.\n"
+            ? (outliers.size() - MOST_OUTLIERS) + " more; " + ResultLayout.REPORT + " names them.\n"
             : "";
     return "\n" + table.render() + more;
   }
@@ -208,7 +209,9 @@ final class ReportText {
     if (failed.size() > MOST_FAILURES) {
       text.append("\n")
           .append(failed.size() - MOST_FAILURES)
-          .append(" more units failed; report.json names them.\n");
+          .append(" more units failed; ")
+          .append(ResultLayout.REPORT)
+          .append(" names them.\n");
     }
     return text.toString();
   }

@@ -14,6 +14,7 @@ import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
 import io.cafeq.engine.report.UnitEntry;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.text.VisibleText;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,12 +104,13 @@ record ResultSummary(
 
   /** True for a folder that quantize finished. */
   static boolean isResult(Path path) {
-    return Files.isRegularFile(path.resolve(Manifest.FILE));
+    return new ResultLayout(path).isComplete();
   }
 
   static ResultSummary of(Path folder) {
     Manifest manifest = Manifest.read(folder);
-    Report report = Files.exists(folder.resolve(ReportFile.NAME)) ? ReportFile.read(folder) : null;
+    Report report =
+        Files.exists(new ResultLayout(folder).report()) ? ReportFile.read(folder) : null;
     Map<String, UnitEntry> entries =
         report == null
             ? Map.of()
@@ -196,7 +198,7 @@ record ResultSummary(
             .row(
                 "relative error",
                 relativeError == null
-                    ? "unknown without report.json"
+                    ? "unknown without " + ResultLayout.REPORT
                     : Amounts.error(relativeError))
             .row(
                 "files",

@@ -13,8 +13,8 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The settings as options, made from {@code reference.conf}: {@code recipe.transform-bits} is
- * {@code --transform-bits}, with the comment and the default of that file as its help. Values are
+ * The settings as options, made from {@code reference.conf}: {@code recipe.transform.bits} is
+ * {@code --transform-bits}, with the summary and the default of that file as its help. Values are
  * read and checked by {@link Settings} alone.
  */
 final class SettingOptions {
@@ -29,7 +29,7 @@ final class SettingOptions {
         OptionSpec.builder(RECIPE_FILE)
             .type(Path.class)
             .paramLabel("FILE")
-            .description("A file of settings, in HOCON or JSON; the options below go before it.")
+            .description("A file of settings in HOCON or JSON; options override it.")
             .build());
     keys.forEach(key -> option(key).ifPresent(options::addOption));
     command.addMixin("settings", options);
@@ -39,7 +39,7 @@ final class SettingOptions {
     OptionSpec.Builder option =
         OptionSpec.builder(name(key))
             .description(
-                (key.comment() + " Default: " + key.defaultText().replace("\"", ""))
+                (key.summary() + " Default: " + key.defaultText().replace("\"", "") + ".")
                     .replace("%", "%%"));
     return switch (key.kind()) {
       case VALUE -> Optional.of(option.type(String.class).paramLabel("VALUE").build());
@@ -64,7 +64,7 @@ final class SettingOptions {
   }
 
   private static String name(SettingKey key) {
-    return "--" + key.name();
+    return "--" + key.option();
   }
 
   private static String text(ArgSpec option) {

@@ -1,6 +1,7 @@
 package io.cafeq.tools;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
@@ -20,10 +21,23 @@ import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.failure.FileFailure;
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.api.Test;
 
 /** The module table and the rules of ARCHITECTURE.md. */
 @AnalyzeClasses(packages = "io.cafeq", importOptions = ArchitectureTest.ProductionClasses.class)
@@ -50,9 +64,17 @@ class ArchitectureTest {
               "io.cafeq.tools..",
               "org.apache.pekko..",
               "scala..",
-              "java.net.http..",
               "com.sun.net.httpserver..",
               "picocli..");
+
+  @ArchTest
+  static final ArchRule ONLY_REMOTE_STORES_ASK_SERVERS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.cafeq.engine.store.http..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("java.net.http..");
 
   @ArchTest
   static final ArchRule ACTORS_HOLD_NO_NUMERICS =
@@ -134,6 +156,36 @@ class ArchitectureTest {
               "io.cafeq.engine.budget..");
 
   @ArchTest
+  static final ArchRule THE_NUMERICS_OPEN_NO_FILES =
+      noClasses()
+          .that()
+          .resideInAnyPackage(
+              "io.cafeq.engine.grid..",
+              "io.cafeq.engine.transform..",
+              "io.cafeq.engine.rounding..",
+              "io.cafeq.engine.compute..",
+              "io.cafeq.engine.memory..",
+              "io.cafeq.engine.statistics..",
+              "io.cafeq.engine.forward..")
+          .and()
+          // A native library is looked up by its path.
+          .doNotHaveFullyQualifiedName("io.cafeq.engine.compute.nd4j.OpenBlas")
+          .should()
+          .dependOnClassesThat(
+              resideInAnyPackage(
+                      "java.nio.file..",
+                      "java.nio.channels..",
+                      "io.cafeq.engine.checkpoint..",
+                      "io.cafeq.engine.block..",
+                      "io.cafeq.engine.weights..",
+                      "io.cafeq.engine.measure..")
+                  .or(assignableTo(File.class))
+                  .or(assignableTo(FileInputStream.class))
+                  .or(assignableTo(FileOutputStream.class))
+                  .or(assignableTo(RandomAccessFile.class))
+                  .or(assignableTo(FileFailure.class)));
+
+  @ArchTest
   static final ArchRule NOTHING_IN_THE_ENGINE_NEEDS_A_BUDGET =
       noClasses()
           .that()
@@ -170,6 +222,30 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule ONE_LOGGING_API =
       GeneralCodingRules.NO_CLASSES_SHOULD_USE_JAVA_UTIL_LOGGING;
+
+  /** Names of a result's files as literals, which only {@code ResultLayout} may have. */
+  private static final Pattern NAMES_OF_RESULTS =
+      Pattern.compile(
+          "\"[^\"\\n]*((manifest|report|plan|identity|tokens)\\.json|\\.arrow\\b|\\.part\\b"
+              + "|\\.scratch\\b|layer-%|units/|statistics/|\\.cafeq\\b)[^\"\\n]*\""
+              + "|resolve\\(\"(units|statistics|lock)\"\\)");
+
+  @Test
+  void onlyTheLayoutKnowsTheNamesOfAResult() throws IOException {
+    List<String> found = new ArrayList<>();
+    for (String module : List.of("config", "engine", "actors", "tools")) {
+      try (Stream<Path> files =
+          Files.walk(Repository.root().resolve(module).resolve("src/main/java"))) {
+        for (Path file : files.filter(name -> name.toString().endsWith(".java")).toList()) {
+          NAMES_OF_RESULTS
+              .matcher(Files.readString(file))
+              .results()
+              .forEach(match -> found.add(file.getFileName() + ": " + match.group()));
+        }
+      }
+    }
+    assertThat(found).isNotEmpty().allMatch(name -> name.startsWith("ResultLayout.java"));
+  }
 
   @ArchTest
   static void everyPackageIsDescribedAndNullMarked(JavaClasses classes) {

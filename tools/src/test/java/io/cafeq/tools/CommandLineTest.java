@@ -99,35 +99,35 @@ class CommandLineTest {
             "--pair-reverse");
 
     assertThat(values)
-        .containsEntry("recipe.bits", "3")
-        .containsEntry("recipe.group", "64")
-        .containsEntry("recipe.scales", "\"offset\"")
-        .containsEntry("recipe.scale-bits", "6")
+        .containsEntry("recipe.grid.bits", "3")
+        .containsEntry("recipe.grid.group", "64")
+        .containsEntry("recipe.grid.scales", "\"offset\"")
+        .containsEntry("recipe.grid.scale-bits", "6")
         .containsEntry("recipe.method", "\"hadamard\"")
-        .containsEntry("recipe.block", "32")
-        .containsEntry("recipe.side", "\"output\"")
-        .containsEntry("recipe.transform-bits", "0.5")
-        .containsEntry("recipe.transform-storage", "\"bf16\"")
+        .containsEntry("recipe.transform.block", "32")
+        .containsEntry("recipe.transform.side", "\"output\"")
+        .containsEntry("recipe.transform.bits", "0.5")
+        .containsEntry("recipe.transform.storage", "\"bf16\"")
         .containsEntry("recipe.target-bpw", "4.5")
-        .containsEntry("recipe.loss", "\"hard\"")
-        .containsEntry("recipe.pairs", "false")
-        .containsEntry("recipe.pair-loss", "\"log-sum-exp\"")
-        .containsEntry("recipe.pair-temperature", "1.0")
-        .containsEntry("recipe.pair-optimizer", "\"cayley\"")
-        .containsEntry("recipe.pair-orthogonality", "0.1")
-        .containsEntry("recipe.pair-steps", "9")
-        .containsEntry("recipe.pair-rate", "0.01")
-        .containsEntry("recipe.pair-rounding", "\"algorithm-1\"")
-        .containsEntry("recipe.pair-iterations", "2")
-        .containsEntry("recipe.pair-reverse", "true")
-        .containsEntry("recipe.steps", "7")
-        .containsEntry("recipe.clip", "false")
+        .containsEntry("recipe.transform.loss", "\"hard\"")
+        .containsEntry("recipe.pairs.enabled", "false")
+        .containsEntry("recipe.pairs.loss", "\"log-sum-exp\"")
+        .containsEntry("recipe.pairs.temperature", "1.0")
+        .containsEntry("recipe.pairs.optimizer", "\"cayley\"")
+        .containsEntry("recipe.pairs.orthogonality", "0.1")
+        .containsEntry("recipe.pairs.steps", "9")
+        .containsEntry("recipe.pairs.rate", "0.01")
+        .containsEntry("recipe.pairs.rounding", "\"algorithm-1\"")
+        .containsEntry("recipe.pairs.iterations", "2")
+        .containsEntry("recipe.pairs.reverse", "true")
+        .containsEntry("recipe.transform.steps", "7")
+        .containsEntry("recipe.grid.clip", "false")
         .containsEntry("recipe.rounding", "\"nearest\"")
         .containsEntry("recipe.fall-back", "false")
         .containsEntry("recipe.seed", "-5")
-        .containsEntry("recipe.embeddings", "8")
-        .containsEntry("recipe.include", "[\"a.*\",\"b[0,1]{2}\"]")
-        .containsEntry("recipe.exclude", "[\"c\"]")
+        .containsEntry("recipe.tensors.embeddings", "8")
+        .containsEntry("recipe.tensors.include", "[\"a.*\",\"b[0,1]{2}\"]")
+        .containsEntry("recipe.tensors.exclude", "[\"c\"]")
         .containsEntry("run.max-memory", Long.toString(1L << 30))
         .containsEntry("run.lanes", "3")
         .containsEntry("run.backend", "\"scalar\"")
@@ -146,23 +146,24 @@ class CommandLineTest {
 
   @Test
   void optionsGoBeforeTheRecipeFileAndThatBeforeTheDefaults() throws Exception {
-    Path recipe = Files.writeString(folder.resolve("recipe.conf"), "bits = 3\ngroup = 64\n");
+    Path recipe =
+        Files.writeString(folder.resolve("recipe.conf"), "grid { bits = 3, group = 64 }\n");
 
     TreeMap<String, String> values = settings("--recipe", recipe.toString(), "--group", "32");
 
     assertThat(values)
-        .containsEntry("recipe.bits", "3")
-        .containsEntry("recipe.group", "32")
-        .containsEntry("recipe.steps", "100");
+        .containsEntry("recipe.grid.bits", "3")
+        .containsEntry("recipe.grid.group", "32")
+        .containsEntry("recipe.transform.steps", "100");
   }
 
   @Test
   void switchesThatAreOnCanBeGivenTooAndTurnedOffInFiles() throws Exception {
-    Path recipe = Files.writeString(folder.resolve("recipe.conf"), "clip = false\n");
+    Path recipe = Files.writeString(folder.resolve("recipe.conf"), "grid.clip = false\n");
 
-    assertThat(settings("--recipe", recipe.toString())).containsEntry("recipe.clip", "false");
+    assertThat(settings("--recipe", recipe.toString())).containsEntry("recipe.grid.clip", "false");
     assertThat(settings("--recipe", recipe.toString(), "--clip"))
-        .containsEntry("recipe.clip", "true");
+        .containsEntry("recipe.grid.clip", "true");
   }
 
   @ParameterizedTest
@@ -189,15 +190,17 @@ class CommandLineTest {
   void wrongSettingsAreToldAllAtOnce() {
     assertThat(run("config", "--bits", "99", "--group", "x")).isEqualTo(ExitCode.USAGE);
 
-    assertThat(messages()).contains("recipe.bits", "recipe.group").doesNotContain(" at io.cafeq");
+    assertThat(messages())
+        .contains("recipe.grid.bits", "recipe.grid.group")
+        .doesNotContain(" at io.cafeq");
   }
 
   @Test
   void aTypoInARecipeIsNamedWithFileAndLine() throws Exception {
-    Path recipe = Files.writeString(folder.resolve("recipe.conf"), "bits = 3\ngruop = 64\n");
+    Path recipe = Files.writeString(folder.resolve("recipe.conf"), "grid.bits = 3\ngruop = 64\n");
 
     assertThat(run("config", "--recipe", recipe.toString())).isEqualTo(ExitCode.USAGE);
-    assertThat(messages()).contains("recipe.conf:2", "Did you mean group?");
+    assertThat(messages()).contains("recipe.conf:2", "Did you mean grid.group?");
   }
 
   @Test

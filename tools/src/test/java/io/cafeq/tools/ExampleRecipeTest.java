@@ -17,10 +17,11 @@ class ExampleRecipeTest {
             Optional.of(Repository.distributionSources().resolve("conf/example-recipe.conf")),
             Map.of());
 
-    assertThat(settings.recipe().bits()).hasValue(3);
-    assertThat(settings.recipe().overrides()).hasSize(1);
-    assertThat("model.layers.0.mlp.up_proj.weight").matches(settings.recipe().exclude().getFirst());
+    assertThat(settings.recipe().grid().bits()).hasValue(3);
+    assertThat(settings.recipe().tensors().overrides()).hasSize(1);
+    assertThat("model.layers.0.mlp.up_proj.weight")
+        .matches(settings.recipe().tensors().exclude().getFirst());
     assertThat("model.layers.7.mlp.down_proj.weight")
-        .matches(settings.recipe().overrides().getFirst().pattern());
+        .matches(settings.recipe().tensors().overrides().getFirst().pattern());
   }
 }

@@ -66,11 +66,10 @@ class KillTest {
         Files.writeString(
             folder.resolve("recipe.conf"),
             """
-            steps = 60
-            pair-steps = 60
-            transform-bits = 0.5
-            embeddings = 8
-            overrides = [
+            transform { steps = 60, bits = 0.5 }
+            pairs.steps = 60
+            tensors.embeddings = 8
+            tensors.overrides = [
               { pattern = ".*o_proj.*", side = output, block = 32 }
               { pattern = ".*down_proj.*", group = channel }
               { pattern = ".*layers.7.*", method = rtn }
@@ -133,6 +132,7 @@ class KillTest {
 
   @Test
   void aSecondRunOnTheFolderIsToldWhoHasItUntilThatOneIsDead() throws Exception {
+    assumeTrue(DefaultSignals.reachProcesses(), "SIGINT is ignored, and env cannot reset it");
     Path out = folder.resolve("held");
     RunningProgram first = longJob(out);
     first.awaitMessage("cafeq: quantizing");

@@ -184,7 +184,11 @@ class OutputFolderTest {
     CommandRun run = quantize(out, "--bits", "3", "--group", "32");
 
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
-    assertThat(run.err()).contains("bits: auto there, 3 now", "group: auto there, 32 now", "--out");
+    assertThat(run.err())
+        .contains(
+            "bits: this folder has auto, you asked for 3",
+            "group: this folder has auto, you asked for 32",
+            "--out");
     assertThat(FolderContent.of(out)).isEqualTo(before);
     CommandRun same = quantize(out, "--lanes", "2", "--progress", "off");
     assertThat(same.exitCode()).as(same.toString()).isZero();
@@ -196,7 +200,7 @@ class OutputFolderTest {
     Path recipe =
         Files.writeString(
             folder.resolve("my.conf"),
-            "bits = 3\noverrides = [\n  { pattern = \".*\", gruop = 8 }\n]\n");
+            "grid.bits = 3\ntensors.overrides = [\n  { pattern = \".*\", gruop = 8 }\n]\n");
     CommandRun run = quantize(folder.resolve("out"), "--recipe", recipe.toString());
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
     assertThat(run.err()).contains("my.conf:3", "gruop", "group");
@@ -209,7 +213,7 @@ class OutputFolderTest {
         quantize(folder.resolve("out"), "--recipe", folder.resolve("none.conf").toString());
     assertThat(missing.exitCode()).as(missing.toString()).isEqualTo(ExitCode.USAGE);
     assertThat(missing.err()).contains("none.conf");
-    Path broken = Files.writeString(folder.resolve("broken.conf"), "bits = {\n");
+    Path broken = Files.writeString(folder.resolve("broken.conf"), "grid.bits = {\n");
     CommandRun run = quantize(folder.resolve("out"), "--recipe", broken.toString());
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
     assertThat(run.err()).contains("broken.conf").doesNotContain("unexpected");

@@ -55,38 +55,58 @@ final class RecipeRemedies {
 
   private static List<Remedy> recipes() {
     return List.of(
-        recipe("a key with a typing error", "gruop = 64", "Did you mean group?", "group = 64"),
+        recipe(
+            "a key with a typing error",
+            "gruop = 64",
+            "Did you mean grid.group?",
+            "grid.group = 64"),
         recipe("a key that does not exist", "zzzzzzzz = 64", "The keys are", "lanes = 2"),
         recipe(
-            "a key given twice", "bits = 3\nrecipe.bits = 4", "Remove one of the two", "bits = 3"),
+            "a key given twice",
+            "grid.bits = 3\nrecipe.grid.bits = 4",
+            "Remove one of the two",
+            "grid.bits = 3"),
         recipe(
             "a section that is a value",
             "recipe = 3",
             "Put the keys of recipe in braces",
-            "recipe { bits = 3 }"),
-        recipe("no HOCON", "bits = {", "Correct the line that is named", "bits = 3"),
+            "recipe { grid.bits = 3 }"),
+        recipe(
+            "a section with the name of an option",
+            "pairs = off",
+            "Write pairs.enabled instead",
+            "pairs.enabled = off"),
+        recipe(
+            "an option as a key", "pair-steps = 9", "Write pairs.steps instead", "pairs.steps = 9"),
+        recipe("no HOCON", "grid.bits = {", "Correct the line that is named", "grid.bits = 3"),
         recipe(
             "a pattern of nothing",
-            "overrides = [{ bits = 3 }]",
+            "tensors.overrides = [{ bits = 3 }]",
             "\".*\" is all of them",
-            "overrides = [{ pattern = \".*\", bits = 3 }]"),
-        recipe("a block that takes too long", "block = 512", "Take a smaller block", "block = 256"),
+            "tensors.overrides = [{ pattern = \".*\", bits = 3 }]"),
+        recipe(
+            "a block that takes too long",
+            "transform.block = 512",
+            "Take a smaller block",
+            "transform.block = 256"),
         recipe(
             "a block for another method",
-            "block = 512",
+            "transform.block = 512",
             "or method hadamard",
-            "block = 512\nmethod = hadamard"),
+            "transform.block = 512\nmethod = hadamard"),
         new Remedy(
             "no recipe file",
             place -> Place.run("config", "--recipe", place.folder().resolve("recipe").toString()),
             ExitCode.USAGE,
             List.of("Check the path"),
-            (place, failed) -> recipe(place, "bits = 3", "config")));
+            (place, failed) -> recipe(place, "grid.bits = 3", "config")));
   }
 
   private static List<Remedy> plans() {
     String block =
-        "block = 512\nmethod = hadamard\noverrides = [{ pattern = \".*down_proj.*\", %s }]";
+        "transform.block = 512\n"
+            + "method = hadamard\n"
+            + "tensors.overrides = [{ pattern = \".*down_proj.*\", %s }]";
     return List.of(
         new Remedy(
             "a block too large for an override",

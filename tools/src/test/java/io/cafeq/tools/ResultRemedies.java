@@ -3,6 +3,7 @@ package io.cafeq.tools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.output.FolderLocks;
 import io.cafeq.engine.output.OutputFolder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -95,7 +96,9 @@ final class ResultRemedies {
             place -> {
               place.whole();
               try (Checkpoint checkpoint = Checkpoint.open(place.model());
-                  OutputFolder held = OutputFolder.open(place.out(), checkpoint.folder())) {
+                  OutputFolder held =
+                      OutputFolder.open(
+                          place.out(), checkpoint.localPath().orElseThrow(), new FolderLocks())) {
                 assertThat(held.root()).exists();
                 return place.quantize();
               }

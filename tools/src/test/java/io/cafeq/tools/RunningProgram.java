@@ -46,7 +46,7 @@ final class RunningProgram {
 
   /** Starts {@code cafeq} with this test's class path and the launcher's flags. */
   static RunningProgram cafeq(List<String> jvmOptions, List<String> arguments) throws IOException {
-    List<String> command = new ArrayList<>();
+    List<String> command = new ArrayList<>(DefaultSignals.launcher());
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(System.getProperty("cafeq.jvm.flags", "").split(" ")));
     command.addAll(
@@ -82,14 +82,22 @@ final class RunningProgram {
 
   /**
    * Waits until stderr has had {@code text} or the process has ended without it, which gives false.
+   * A process that does neither is killed and fails the test.
    */
   boolean awaitMessageOrEnd(String text) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
     synchronized (messageArrived) {
       while (messages.indexOf(text) < 0) {
         if (allRead) {
           return false;
         }
-        messageArrived.wait(TimeUnit.SECONDS.toMillis(LIMIT_SECONDS));
+        long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+        if (left <= 0) {
+          process.destroyForcibly();
+          throw new AssertionError(
+              "not said within " + LIMIT_SECONDS + " s: \"" + text + "\", but: " + messages);
+        }
+        messageArrived.wait(left);
       }
       return true;
     }

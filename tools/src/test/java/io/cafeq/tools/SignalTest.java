@@ -25,6 +25,7 @@ class SignalTest {
   @BeforeAll
   static void writeModel() {
     assumeTrue(Files.isDirectory(Path.of("/proc/self")), "no Unix signals here");
+    assumeTrue(DefaultSignals.reachProcesses(), "SIGINT is ignored, and env cannot reset it");
     SampleCheckpoint.write(SampleShape.demo(), 1, folder.resolve("model"), new StopFlag());
   }
 

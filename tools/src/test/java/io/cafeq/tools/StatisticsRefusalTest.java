@@ -3,10 +3,10 @@ package io.cafeq.tools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
+import io.cafeq.engine.tokens.Tokenizers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,10 +1,10 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
+import io.cafeq.engine.tokens.Tokenizers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -1,13 +1,8 @@
 package io.cafeq.actors.job;
 
-import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.config.Recipe;
-import io.cafeq.config.RunSettings;
-import io.cafeq.config.Settings;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.receipt.JobIdentity;
@@ -20,17 +15,7 @@ import java.util.function.Supplier;
  * Where the plan of a recipe with a target comes from: an earlier run of the same job, or
  * measurements.
  */
-final class BudgetPlanning {
-  private final Checkpoint checkpoint;
-  private final Settings settings;
-  private final StopFlag stop;
-
-  BudgetPlanning(Checkpoint checkpoint, Settings settings, StopFlag stop) {
-    this.checkpoint = checkpoint;
-    this.settings = settings;
-    this.stop = stop;
-  }
-
+record BudgetPlanning(Checkpoint checkpoint, Recipe recipe, Claimant claimant) {
   /**
    * Empty where the recipe has no target, and where the folder's result is of another recipe: the
    * job is then refused without measuring anything.
@@ -38,31 +23,26 @@ final class BudgetPlanning {
    * @param statistics takes those of all layers; asked only where the plan is measured
    */
   Optional<BudgetPlan> plan(OutputFolder folder, Supplier<InputStatistics> statistics) {
-    Recipe recipe = settings.recipe();
     if (recipe.targetBitsPerWeight().isEmpty()) {
       return Optional.empty();
     }
     Optional<ResultIdentity> earlier = folder.earlierIdentity();
-    if (earlier.isPresent() && !isSameJob(earlier.get(), recipe)) {
+    if (earlier.isPresent() && !isSameJob(earlier.get())) {
       return Optional.empty();
     }
     if (earlier.isPresent() && Files.exists(folder.planFile())) {
       return Optional.of(BudgetPlan.read(folder.planFile(), checkpoint, recipe));
     }
-    RunSettings run = settings.run();
-    InputStatistics taken = statistics.get();
-    return Optional.of(
-        BudgetPlan.measure(
-            checkpoint,
-            recipe,
-            taken,
-            Compute.open(run.backend().orElse("auto")),
-            run.resolvedLanes(),
-            MemoryBudget.of(run.resolvedMaxMemory()).pool(),
-            stop));
+    return Optional.of(measure(statistics.get()));
   }
 
-  private static boolean isSameJob(ResultIdentity earlier, Recipe recipe) {
+  /** Measures the errors of samples on the node's lanes and chooses by them. */
+  BudgetPlan measure(InputStatistics statistics) {
+    return BudgetPlan.measure(
+        checkpoint, recipe, statistics, claimant.compute(), claimant.measuring(), claimant.stop());
+  }
+
+  private boolean isSameJob(ResultIdentity earlier) {
     return earlier.recipeHash().equals(recipe.hash())
         && earlier.algorithmVersion() == JobIdentity.ALGORITHM_VERSION;
   }

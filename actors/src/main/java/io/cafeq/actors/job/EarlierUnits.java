@@ -1,5 +1,6 @@
 package io.cafeq.actors.job;
 
+import io.cafeq.actors.runtime.ActorRuntime;
 import io.cafeq.engine.output.ResumeCheck;
 import io.cafeq.engine.output.ResumeCheck.Verdict;
 import io.cafeq.engine.plan.Unit;
@@ -16,11 +17,11 @@ final class EarlierUnits {
   /** Hashing is bound by a core and reading by the disk; more at a time would only compete. */
   private static final int AT_A_TIME = 2;
 
-  private final JobSystem system;
+  private final ActorRuntime runtime;
   private final ResumeCheck check;
 
-  EarlierUnits(JobSystem system, ResumeCheck check) {
-    this.system = system;
+  EarlierUnits(ActorRuntime runtime, ResumeCheck check) {
+    this.runtime = runtime;
     this.check = check;
   }
 
@@ -32,7 +33,7 @@ final class EarlierUnits {
           .filter(check::hasFile)
           .mapAsync(
               AT_A_TIME,
-              unit -> CompletableFuture.supplyAsync(() -> check.check(unit), system.io()))
+              unit -> CompletableFuture.supplyAsync(() -> check.check(unit), runtime.io()))
           .runWith(
               Sink.foreach(
                   verdict -> {
@@ -43,7 +44,7 @@ final class EarlierUnits {
                           changed.addAll(tensors);
                     }
                   }),
-              system.actors())
+              runtime.actors())
           .toCompletableFuture()
           .join();
     } catch (CompletionException e) {

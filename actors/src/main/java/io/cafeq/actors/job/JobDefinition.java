@@ -3,6 +3,8 @@ package io.cafeq.actors.job;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.actors.lane.JobTicket;
+import io.cafeq.config.Recipe;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.plan.Plan;
@@ -13,30 +15,52 @@ import java.util.Optional;
 /**
  * A job about which everything is decided.
  *
+ * @param id unique among jobs
  * @param checkpoint borrowed
+ * @param plan of the units
  * @param budget what was measured for the plan, to be kept with the result
- * @param output the folder to write, not yet looked at
- * @param recipe canonical JSON with defaults written out
- * @param lanes units that are worked on at the same time, at least 1
- * @param maxMemory cap on the process's memory in bytes
  * @param version of this program
  */
 record JobDefinition(
+    String id,
+    JobRequest request,
     Checkpoint checkpoint,
     Plan plan,
     Optional<BudgetPlan> budget,
-    Path output,
-    String recipe,
-    JobIdentity identity,
-    int lanes,
-    long maxMemory,
     String version) {
-  /** The recipe as a JSON object. */
+  Recipe recipe() {
+    return request.settings().recipe();
+  }
+
+  JobIdentity identity() {
+    return new JobIdentity(recipe().hash(), JobIdentity.ALGORITHM_VERSION);
+  }
+
+  /** The recipe as a JSON object, with defaults written out. */
   JsonNode recipeJson() {
     try {
-      return JsonMapper.builder().build().readTree(recipe);
+      return JsonMapper.builder().build().readTree(recipe().canonical());
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("the canonical recipe is not JSON", e);
     }
+  }
+
+  /**
+   * What nodes need.
+   *
+   * @param output real path of the result
+   * @param statistics where tokens come from
+   */
+  JobTicket ticket(Path output, String statistics) {
+    return new JobTicket(
+        id,
+        request.priority(),
+        checkpoint.address(),
+        request.settings().remote(),
+        output.toString(),
+        recipe().canonical(),
+        statistics,
+        request.settings().run().verify(),
+        PlanDigest.of(plan));
   }
 }

@@ -1,6 +1,7 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.actors.measure.LayerWork;
+import io.cafeq.actors.node.Node;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
@@ -27,7 +28,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BiConsumer;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,23 +40,19 @@ final class JobStatistics {
   private final StatisticsPlan plan;
   private final OutputFolder output;
   private final StatisticsFolder folder;
-  private final Supplier<ComputeBackend> backend;
+  private final Claimant claimant;
   private final StopFlag stop;
   private @Nullable StatisticsTokens tokens;
   private boolean looked;
 
   JobStatistics(
-      Checkpoint checkpoint,
-      StatisticsPlan plan,
-      OutputFolder output,
-      Supplier<ComputeBackend> backend,
-      StopFlag stop) {
+      Checkpoint checkpoint, StatisticsPlan plan, OutputFolder output, Claimant claimant) {
     this.checkpoint = checkpoint;
     this.plan = plan;
     this.output = output;
     this.folder = new StatisticsFolder(output.root(), checkpoint, plan);
-    this.backend = backend;
-    this.stop = stop;
+    this.claimant = claimant;
+    this.stop = claimant.stop();
   }
 
   StatisticsPlan plan() {
@@ -147,15 +143,13 @@ final class JobStatistics {
   /**
    * Makes the tokens and puts them down, unless an earlier run did. Throws with kind USAGE where
    * the result was begun with other tokens than can be made now.
-   *
-   * @param memory native bytes that this may take
    */
-  void prepare(long memory) {
+  void prepare() {
     if (plan.isEmpty() || tokens != null || !isOpen()) {
       return;
     }
-    ComputeBackend opened = backend.get();
-    StatisticsTokens made = new TokenMaker(checkpoint, opened, memory, stop).make(plan);
+    ComputeBackend opened = claimant.compute().backend();
+    StatisticsTokens made = makeTokens(opened);
     Optional<ResultIdentity.Statistics> earlier = earlier();
     if (earlier.isPresent() && !earlier.get().tokensSha256().equals(made.sha256())) {
       throw output.different(
@@ -168,6 +162,14 @@ final class JobStatistics {
     folder.keep(made, opened.kernel(), stop);
     folder.keepIntact(made, stop);
     requireSameSource();
+  }
+
+  /** A model that writes takes what there is; what else makes tokens takes next to nothing. */
+  private StatisticsTokens makeTokens(ComputeBackend opened) {
+    long needed = plan.choice().used() instanceof StatisticsSource.Self ? claimant.pool() : 0;
+    try (Node.HeldMemory memory = claimant.claim("tokens", needed, needed)) {
+      return new TokenMaker(checkpoint, opened, memory.bytes(), stop).make(plan);
+    }
   }
 
   /**
@@ -189,7 +191,14 @@ final class JobStatistics {
     return () -> {
       StatisticsPass pass =
           StatisticsPass.open(
-              checkpoint, backend.get(), plan, prepared, folder, memory, output.scratch(), ownStop);
+              checkpoint,
+              claimant.compute().backend(),
+              plan,
+              prepared,
+              folder,
+              memory,
+              output.scratch(),
+              ownStop);
       return new LayerWork() {
         @Override
         public int next() {
@@ -207,16 +216,16 @@ final class JobStatistics {
   /**
    * Takes all that is missing on the calling thread: for plans that are chosen with it.
    *
-   * @param memory native bytes that this may take, at least {@link #memoryNeeded}
    * @param measured told of each layer that was run, and up to which
    */
-  InputStatistics takeAll(long memory, BiConsumer<Integer, Integer> measured) {
+  InputStatistics takeAll(BiConsumer<Integer, Integer> measured) {
     look();
     requireSameSource();
-    prepare(memory);
+    prepare();
     if (isOpen()) {
       int end = folder.missing().last() + 1;
-      try (LayerWork work = work(memory, stop).open()) {
+      try (Node.HeldMemory memory = claimant.claim("statistics", memoryNeeded(), claimant.pool());
+          LayerWork work = work(memory.bytes(), stop).open()) {
         for (int layer = 0; layer < end; layer++) {
           work.next();
           measured.accept(layer + 1, end);

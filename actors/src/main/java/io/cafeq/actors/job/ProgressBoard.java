@@ -1,22 +1,18 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.quantize.Progress;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.LongAdder;
 
-/** Counts weights as lanes report them. Thread-safe and never waits, since lanes report often. */
+/** Counts weights as lanes report them. Thread-safe and never waits. */
 final class ProgressBoard {
-  private final Map<String, LongAdder> running = new ConcurrentHashMap<>();
+  private final Map<String, Long> running = new ConcurrentHashMap<>();
   private final AtomicLong ended = new AtomicLong();
 
-  /** Where the progress of one unit goes. */
-  Progress begin(Unit unit) {
-    LongAdder weights = new LongAdder();
-    running.put(unit.id(), weights);
-    return weights::add;
+  /** So many more weights of a unit that runs. */
+  void advanced(String unit, long weights) {
+    running.merge(unit, weights, Long::sum);
   }
 
   /** The unit is done with, well or not: all its weights count. */
@@ -26,6 +22,6 @@ final class ProgressBoard {
   }
 
   long done() {
-    return ended.get() + running.values().stream().mapToLong(LongAdder::sum).sum();
+    return ended.get() + running.values().stream().mapToLong(Long::longValue).sum();
   }
 }

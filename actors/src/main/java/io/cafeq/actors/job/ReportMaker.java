@@ -1,6 +1,7 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.actors.memory.MemoryWatcher;
+import io.cafeq.actors.node.Node;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.CoverageEntry;
@@ -33,26 +34,35 @@ import org.jspecify.annotations.Nullable;
 final class ReportMaker {
   private final JobDefinition definition;
   private final JobStatistics statistics;
-  private final MemoryWatcher memory;
+  private final Node node;
+  private final MemoryWatcher.Span memory;
   private final long startNanos = System.nanoTime();
   private final LongAdder bytesWritten = new LongAdder();
+  private final LongAdder bytesReadElsewhere = new LongAdder();
   private final List<String> warnings;
-  private volatile JobEngine.@Nullable Opened engine;
+  private volatile JobEngine.@Nullable Names engine;
 
-  ReportMaker(JobDefinition definition, JobStatistics statistics, MemoryWatcher memory) {
+  ReportMaker(
+      JobDefinition definition, JobStatistics statistics, Node node, MemoryWatcher.Span memory) {
     this.definition = definition;
     this.statistics = statistics;
+    this.node = node;
     this.memory = memory;
     this.warnings = new ArrayList<>(definition.plan().warnings());
   }
 
   /** The run loaded this backend. */
-  void opened(JobEngine.Opened opened) {
+  void opened(JobEngine.Names opened) {
     engine = opened;
   }
 
   synchronized void warn(String warning) {
     warnings.add(warning);
+  }
+
+  /** A node read so much of the checkpoint. */
+  void read(long bytes) {
+    bytesReadElsewhere.add(bytes);
   }
 
   void wrote(long bytes) {
@@ -68,7 +78,7 @@ final class ReportMaker {
           "The process took "
               + (memory.peak() >> 20)
               + " MiB, more than the cap of "
-              + (definition.maxMemory() >> 20)
+              + (node.budget().cap() >> 20)
               + " MiB.");
     }
     List<Outlier> outliers = Outliers.among(results);
@@ -79,7 +89,10 @@ final class ReportMaker {
         Totals.of(
             results,
             new Measurements(
-                seconds, definition.checkpoint().bytesRead(), bytesWritten.sum(), memory.peak())),
+                seconds,
+                definition.checkpoint().bytesRead() + bytesReadElsewhere.sum(),
+                bytesWritten.sum(),
+                memory.peak())),
         CoverageEntry.of(definition.plan().coverage()),
         results.stream().map(UnitEntry::of).toList(),
         definition.recipeJson(),
@@ -95,11 +108,11 @@ final class ReportMaker {
     SortedMap<String, String> tensors = new TreeMap<>();
     receipts.forEach(receipt -> tensors.putAll(receipt.sources()));
     List<Source.Shard> shards =
-        definition.checkpoint().shards().stream()
-            .map(shard -> new Source.Shard(String.valueOf(shard.getFileName()), size(shard)))
+        definition.checkpoint().shards().entrySet().stream()
+            .map(shard -> new Source.Shard(shard.getKey(), shard.getValue()))
             .toList();
     return new Source(
-        definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
+        definition.checkpoint().location(), definition.plan().family(), shards, tensors);
   }
 
   /** With the whole path of a text, which no other file of the result holds. */
@@ -116,7 +129,7 @@ final class ReportMaker {
   }
 
   private Machine machine(boolean exceeded) {
-    JobEngine.Opened opened = engine;
+    JobEngine.Names opened = engine;
     return new Machine(
         host(),
         System.getProperty("os.name") + " " + System.getProperty("os.version"),
@@ -125,8 +138,8 @@ final class ReportMaker {
         System.getProperty("java.vm.name") + " " + Runtime.version(),
         opened == null ? null : opened.backend(),
         opened == null ? null : opened.kernel(),
-        definition.lanes(),
-        definition.maxMemory(),
+        node.laneCount(),
+        node.budget().cap(),
         memory.measure(),
         exceeded);
   }

@@ -1,6 +1,5 @@
 package io.cafeq.actors.job;
 
-import io.cafeq.actors.worker.Outcome;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.ResumeCheck.Verdict;
 import io.cafeq.engine.plan.Plan;
@@ -27,21 +26,8 @@ final class ResultLedger {
     results.put(keep.unit().id(), new UnitResult.Kept(keep.unit(), keep.receipt()));
   }
 
-  /** The result that the outcome amounts to. */
-  synchronized UnitResult put(Outcome outcome) {
-    UnitResult result =
-        switch (outcome) {
-          case Outcome.Completed(Unit unit, UnitReceipt receipt) ->
-              new UnitResult.Done(unit, receipt);
-          case Outcome.Failed(Unit unit, UnitFailure failure)
-              when failure.kind() == FailureKind.STOPPED ->
-              new UnitResult.Missing(unit);
-          case Outcome.Failed(Unit unit, UnitFailure failure) ->
-              new UnitResult.Failed(unit, failure);
-          case Outcome.NotStarted(Unit unit) -> new UnitResult.Missing(unit);
-        };
-    results.put(outcome.unit().id(), result);
-    return result;
+  synchronized void put(UnitResult result) {
+    results.put(result.unit().id(), result);
   }
 
   /** Every unit of the plan, those that nobody put down as missing. */

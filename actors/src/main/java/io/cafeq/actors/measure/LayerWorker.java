@@ -1,5 +1,6 @@
 package io.cafeq.actors.measure;
 
+import io.cafeq.actors.lane.NodeLocal;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.report.UnitFailure;
@@ -15,10 +16,10 @@ import org.jspecify.annotations.Nullable;
 /** Owns the {@link LayerWork}, on a thread of its own; gives its memory back when it stops. */
 final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
   /** Asks for one more layer. */
-  record Next(ActorRef<Answer> replyTo) {}
+  record Next(ActorRef<Answer> replyTo) implements NodeLocal {}
 
   /** What came of it. */
-  sealed interface Answer {}
+  sealed interface Answer extends NodeLocal {}
 
   /** The layer's statistics stand. */
   record Measured(int layer) implements Answer {}
@@ -65,8 +66,8 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
           new UnitFailure(
               FailureKind.ENVIRONMENT,
               "the process ran out of memory while it took statistics (" + error.getMessage() + ")",
-              "Run the same command again with a larger --max-memory, or into another folder "
-                  + "with a smaller --statistics-width."));
+              "Run the same command again with a larger Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g,"
+                  + " or into another folder with a smaller --statistics-width."));
     } catch (Throwable broken) {
       // Pekko takes some errors for the end of the whole system; wrapped, they end the statistics
       // alone.

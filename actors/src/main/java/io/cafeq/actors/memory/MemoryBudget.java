@@ -82,20 +82,8 @@ public record MemoryBudget(long cap, long heap) {
               + Math.ceilDiv(memory.heapBytes() + HEAP_OVERHEAD, 1L << 20)
               + "m, or with --no-pairs.");
     }
-    long needed = memory.nativeBytes();
-    if (needed > pool()) {
-      long enough = Math.ceilDiv(needed + taken(), 1L << 20);
-      throw new EngineException(
-          FailureKind.USAGE,
-          String.format(
-              Locale.ROOT,
-              "unit %s needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB for the"
-                  + " weights",
-              unit.id(),
-              Math.ceilDiv(needed, 1L << 20),
-              cap >> 20,
-              pool() >> 20),
-          "Run again with --max-memory " + enough + "m or more.");
+    if (memory.nativeBytes() > pool()) {
+      throw tooLarge("unit " + unit.id(), memory.nativeBytes());
     }
   }
 
@@ -105,18 +93,32 @@ public record MemoryBudget(long cap, long heap) {
    */
   public void requireStatisticsFit(long needed) {
     if (needed > pool()) {
-      throw new EngineException(
-          FailureKind.USAGE,
-          String.format(
-              Locale.ROOT,
-              "taking statistics needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
-              Math.ceilDiv(needed, 1L << 20),
-              cap >> 20,
-              pool() >> 20),
-          "Run again with --max-memory "
-              + Math.ceilDiv(needed + taken(), 1L << 20)
-              + "m or more, with a smaller --statistics-width or --statistics-window, or with"
-              + " --statistics none.");
+      throw tooLarge(
+          "taking statistics",
+          needed,
+          ", with a smaller --statistics-width or --statistics-window, or with --statistics none");
     }
+  }
+
+  /** The refusal of work that needs more than the whole pool; of kind USAGE. */
+  public EngineException tooLarge(String what, long needed) {
+    return tooLarge(what, needed, "");
+  }
+
+  private EngineException tooLarge(String what, long needed, String otherwise) {
+    return new EngineException(
+        FailureKind.USAGE,
+        String.format(
+            Locale.ROOT,
+            "%s needs %d MiB at once, but a memory cap of %d MiB leaves %d MiB",
+            what,
+            Math.ceilDiv(needed, 1L << 20),
+            cap >> 20,
+            pool() >> 20),
+        "Run again with --max-memory "
+            + Math.ceilDiv(needed + taken(), 1L << 20)
+            + "m or more"
+            + otherwise
+            + ".");
   }
 }

@@ -1,23 +1,24 @@
 package io.cafeq.actors.pipeline;
 
-import io.cafeq.actors.memory.MemoryPermits;
-import io.cafeq.actors.worker.Outcome;
-import io.cafeq.actors.worker.WorkerPool;
+import io.cafeq.actors.lane.LaneHost;
+import io.cafeq.actors.lane.UnitNews;
+import io.cafeq.actors.runtime.ActorRuntime;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.UnitFailure;
-import java.time.Duration;
+import io.cafeq.engine.report.UnitResult;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import java.util.function.ToLongFunction;
 import org.apache.pekko.Done;
 import org.apache.pekko.actor.typed.ActorRef;
-import org.apache.pekko.actor.typed.ActorSystem;
-import org.apache.pekko.actor.typed.javadsl.AskPattern;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.japi.Pair;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.UniqueKillSwitch;
@@ -26,26 +27,20 @@ import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.stream.javadsl.Source;
 
 /**
- * Takes units, in order, through a gate, memory permits and the worker pool. A unit waits at the
- * gate until what it needs is there. As many units are under way as there are lanes; the memory of
- * all of them together never exceeds the pool. A failed unit does not stop the others, but one that
- * failed for a reason that all will meet (a full disk) lets no further one begin.
+ * Takes the units of one job, in order, through a gate and to the lanes of a node. A unit waits at
+ * the gate until what it needs is there. A failed unit does not stop the others, but one that
+ * failed for a reason that all will meet (a full disk) lets no further one begin. Used once.
  */
 public final class UnitPipeline {
-  /**
-   * Units may take hours, and the answer comes for certain: if an actor breaks, the system ends.
-   */
-  private static final Duration NO_LIMIT = Duration.ofDays(200);
-
-  private final ActorSystem<?> system;
-  private final ActorRef<MemoryPermits.Command> permits;
-  private final ActorRef<WorkerPool.Command> pool;
+  private final ActorRuntime runtime;
+  private final ActorRef<LaneHost.Command> lanes;
+  private final String job;
   private final Gate gate;
-  private final ToLongFunction<Unit> memoryNeeded;
-  private final int lanes;
+  private final int inFlight;
+  private final Map<String, CompletableFuture<UnitNews.Answer>> asked = new ConcurrentHashMap<>();
   private final AtomicBoolean halted = new AtomicBoolean();
 
-  /** What a unit waits for before it asks for memory. Thread-safe. */
+  /** What a unit waits for before it asks for a lane. Thread-safe. */
   @FunctionalInterface
   public interface Gate {
     /** Open to all. */
@@ -55,45 +50,60 @@ public final class UnitPipeline {
     CompletionStage<Optional<UnitFailure>> pass(Unit unit);
   }
 
-  public UnitPipeline(
-      ActorSystem<?> system,
-      Gate gate,
-      ActorRef<MemoryPermits.Command> permits,
-      ActorRef<WorkerPool.Command> pool,
-      ToLongFunction<Unit> memoryNeeded,
-      int lanes) {
-    this.system = system;
-    this.gate = gate;
-    this.permits = permits;
-    this.pool = pool;
-    this.memoryNeeded = memoryNeeded;
-    this.lanes = lanes;
-  }
+  /**
+   * Hears of units; one call at a time for each unit, and the result comes last.
+   *
+   * @param news of units that run
+   * @param results one for each unit, one at a time
+   */
+  public record Listener(Consumer<UnitNews> news, Consumer<UnitResult> results) {}
 
   /**
-   * Starts at once; called once.
-   *
-   * @param outcomes is told every unit's outcome, one at a time, as they come
+   * @param job open at {@code lanes}
+   * @param inFlight units that are asked for at the same time; the next ones wait in order
    */
-  public Running start(List<Unit> units, Consumer<Outcome> outcomes) {
+  public UnitPipeline(
+      ActorRuntime runtime, ActorRef<LaneHost.Command> lanes, String job, Gate gate, int inFlight) {
+    this.runtime = runtime;
+    this.lanes = lanes;
+    this.job = job;
+    this.gate = gate;
+    this.inFlight = inFlight;
+  }
+
+  /** Starts at once; called once. */
+  public Running start(List<Unit> units, Listener listener) {
+    ActorRuntime.Spawned<UnitNews> desk =
+        runtime.spawn(
+            Behaviors.receiveMessage(
+                news -> {
+                  receive(news, listener);
+                  return Behaviors.same();
+                }),
+            "desk-" + job);
     Pair<UniqueKillSwitch, CompletionStage<Done>> stream =
         Source.from(units)
-            // one at a time, so that units reach the workers in their order; the next one's permit
-            // may wait for a lane
+            // one at a time, so that units reach the lanes in their order
             .mapAsync(1, this::atGate)
-            .mapAsync(1, this::admit)
-            .mapAsyncUnordered(lanes, this::process)
-            // after the workers: before them it would have no hold on the last units, whose source
+            .mapAsyncUnordered(inFlight, gated -> process(gated, desk))
+            // after the lanes: before them it would have no hold on the last units, whose source
             // has already ended
             .viaMat(KillSwitches.single(), Keep.right())
-            .toMat(Sink.foreach(outcomes::accept), Keep.both())
-            .run(system);
+            .toMat(Sink.foreach(listener.results()::accept), Keep.both())
+            .run(runtime.actors());
     return new Running(stream.first(), stream.second().toCompletableFuture());
   }
 
   /** Lets no further unit begin; those under way go on. Safe from any thread. */
   public void halt() {
     halted.set(true);
+    lanes.tell(new LaneHost.Withdraw(job));
+  }
+
+  /** Lets no further unit begin and asks those under way to stop. Safe from any thread. */
+  public void stop() {
+    halted.set(true);
+    lanes.tell(new LaneHost.Cancel(job));
   }
 
   /** A started pipeline. */
@@ -107,13 +117,13 @@ public final class UnitPipeline {
     }
 
     /**
-     * Completed after the last outcome; exceptionally if the pipeline itself broke or was aborted.
+     * Completed after the last result; exceptionally if the pipeline itself broke or was aborted.
      */
     public CompletableFuture<Done> end() {
       return end;
     }
 
-    /** Ends it now, whatever its workers do. */
+    /** Ends it now, whatever the lanes do. */
     public void abort(RuntimeException reason) {
       killSwitch.abort(reason);
     }
@@ -122,90 +132,63 @@ public final class UnitPipeline {
   /** A unit that came through the gate, or did not. */
   private record Gated(Unit unit, Optional<UnitFailure> failure) {}
 
-  /** A unit on its way into a lane. */
-  private sealed interface Admission {}
-
-  /** With what the memory permits said. */
-  private record Asked(Unit unit, MemoryPermits.Answer answer) implements Admission {}
-
-  /** It never asked. */
-  private record Refused(Outcome outcome) implements Admission {}
-
   private CompletionStage<Gated> atGate(Unit unit) {
     // a gate may stay closed for long, and who was halted need not wait
     return halted.get()
         ? CompletableFuture.completedStage(new Gated(unit, Optional.empty()))
         : gate.pass(unit)
-            .thenApplyAsync(failure -> new Gated(unit, failure), system.executionContext());
+            .thenApplyAsync(
+                failure -> new Gated(unit, failure), runtime.actors().executionContext());
   }
 
   /**
-   * Executors are named, since the stages of an ask else run on the common pool, which others may
-   * have filled.
+   * Executors are named, since the stages else run on the common pool, which others may have
+   * filled.
    */
-  private CompletionStage<Admission> admit(Gated gated) {
+  private CompletionStage<UnitResult> process(Gated gated, ActorRuntime.Spawned<UnitNews> desk) {
     Unit unit = gated.unit();
     if (gated.failure().isPresent()) {
-      return CompletableFuture.completedStage(
-          new Refused(new Outcome.Failed(unit, gated.failure().get())));
+      return CompletableFuture.completedStage(failed(unit, gated.failure().get()));
     }
     if (halted.get()) {
-      return CompletableFuture.completedStage(new Refused(new Outcome.NotStarted(unit)));
+      return CompletableFuture.completedStage(new UnitResult.Missing(unit));
     }
-    long bytes = memoryNeeded.applyAsLong(unit);
-    return AskPattern.<MemoryPermits.Command, MemoryPermits.Answer>ask(
-            permits,
-            replyTo -> new MemoryPermits.Acquire(bytes, replyTo),
-            NO_LIMIT,
-            system.scheduler())
-        .thenApplyAsync(answer -> new Asked(unit, answer), system.executionContext());
+    CompletableFuture<UnitNews.Answer> answer = new CompletableFuture<>();
+    asked.put(unit.id(), answer);
+    lanes.tell(new LaneHost.Process(job, unit.id(), desk.ref()));
+    return desk.orBroken(answer)
+        .thenApplyAsync(last -> result(unit, last), runtime.actors().executionContext());
   }
 
-  private CompletionStage<Outcome> process(Admission admission) {
-    return switch (admission) {
-      case Asked(Unit unit, MemoryPermits.Permit permit) -> work(unit, permit);
-      case Asked(Unit unit, MemoryPermits.TooLarge tooLarge) ->
-          CompletableFuture.completedStage(new Outcome.Failed(unit, failure(unit, tooLarge)));
-      case Refused(Outcome outcome) -> CompletableFuture.completedStage(outcome);
+  private void receive(UnitNews news, Listener listener) {
+    switch (news) {
+      case UnitNews.Started started -> listener.news().accept(started);
+      case UnitNews.Advanced advanced -> listener.news().accept(advanced);
+      case UnitNews.Answer answer -> {
+        CompletableFuture<UnitNews.Answer> waiting = asked.remove(answer.unit());
+        if (waiting != null) {
+          waiting.complete(answer);
+        }
+      }
+    }
+  }
+
+  private UnitResult result(Unit unit, UnitNews.Answer answer) {
+    return switch (answer) {
+      case UnitNews.Made(String id, UnitReceipt receipt) -> new UnitResult.Done(unit, receipt);
+      case UnitNews.Failed(String id, UnitFailure failure) -> {
+        if (failure.kind() == FailureKind.ENVIRONMENT) {
+          halt();
+        }
+        yield failed(unit, failure);
+      }
+      case UnitNews.NotMade notMade -> new UnitResult.Missing(unit);
     };
   }
 
-  private CompletionStage<Outcome> work(Unit unit, MemoryPermits.Permit permit) {
-    CompletionStage<Outcome> outcome =
-        halted.get()
-            ? CompletableFuture.completedStage(new Outcome.NotStarted(unit))
-            : AskPattern.<WorkerPool.Command, Outcome>ask(
-                pool,
-                replyTo -> new WorkerPool.Process(unit, replyTo),
-                NO_LIMIT,
-                system.scheduler());
-    // Before the stream hears of the outcome, since it begins the next unit as soon as it does.
-    return outcome.whenCompleteAsync(
-        (done, failure) -> {
-          if (done != null) {
-            haltOnEnvironment(done);
-          }
-          permits.tell(new MemoryPermits.Release(permit));
-        },
-        system.executionContext());
-  }
-
-  private void haltOnEnvironment(Outcome outcome) {
-    if (outcome instanceof Outcome.Failed(Unit unit, UnitFailure failure)
-        && failure.kind() == FailureKind.ENVIRONMENT) {
-      halt();
-    }
-  }
-
-  private static UnitFailure failure(Unit unit, MemoryPermits.TooLarge tooLarge) {
-    return new UnitFailure(
-        FailureKind.USAGE,
-        "unit "
-            + unit.id()
-            + " needs "
-            + tooLarge.bytes()
-            + " bytes of memory at once, but all lanes together have "
-            + tooLarge.pool(),
-        "Run the same command again with a larger --max-memory.");
+  private static UnitResult failed(Unit unit, UnitFailure failure) {
+    return failure.kind() == FailureKind.STOPPED
+        ? new UnitResult.Missing(unit)
+        : new UnitResult.Failed(unit, failure);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The stream that units flow through: memory first, then a lane, then the outcome. Start at {@link
- * io.cafeq.actors.pipeline.UnitPipeline}.
+ * The stream that a job's units flow through: a gate first, then a node's lanes, then the result.
+ * Start at {@link io.cafeq.actors.pipeline.UnitPipeline}.
  */
 @NullMarked
 package io.cafeq.actors.pipeline;

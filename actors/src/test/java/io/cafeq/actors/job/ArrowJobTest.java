@@ -24,9 +24,9 @@ class ArrowJobTest {
     String[] recipe = {
       "recipe.rounding",
       "stochastic",
-      "recipe.loss",
+      "recipe.transform.loss",
       "hard",
-      "recipe.pairs",
+      "recipe.pairs.enabled",
       "off",
       "run.lanes",
       "1"
@@ -35,7 +35,14 @@ class ArrowJobTest {
     complete(job(straight, recipe));
     complete(job(resumed, recipe));
     complete(
-        job(other, "recipe.rounding", "stochastic", "recipe.pairs", "off", "recipe.seed", "1"));
+        job(
+            other,
+            "recipe.rounding",
+            "stochastic",
+            "recipe.pairs.enabled",
+            "off",
+            "recipe.seed",
+            "1"));
     Files.delete(resumed.units().get(1));
     complete(job(resumed, recipe));
 
@@ -79,7 +86,7 @@ class ArrowJobTest {
     JobFixture straight = new JobFixture(folder.resolve("a"));
     JobFixture resumed = new JobFixture(folder.resolve("b"));
     String[] recipe = {
-      "recipe.target-bpw", "5.2", "recipe.group", "auto", "recipe.pair-steps", "3"
+      "recipe.target-bpw", "5.2", "recipe.grid.group", "auto", "recipe.pairs.steps", "3"
     };
 
     Report report = complete(job(straight, recipe)).report();
@@ -97,23 +104,26 @@ class ArrowJobTest {
     JobResult.Refused refused = (JobResult.Refused) job(resumed, recipe).run();
     assertThat(refused.failure().kind()).isEqualTo(FailureKind.RESULT);
     JobResult.Refused other = (JobResult.Refused) job(resumed, "recipe.target-bpw", "5.3").run();
-    assertThat(other.failure()).hasMessageContaining("target-bpw: 5.2 there, 5.3 now");
+    assertThat(other.failure())
+        .hasMessageContaining("target-bpw: this folder has 5.2, you asked for 5.3");
   }
 
-  private static QuantizeJob job(JobFixture fixture, String... changes) {
+  private static SoloJob job(JobFixture fixture, String... changes) {
     String[] all = new String[changes.length + 6];
     System.arraycopy(changes, 0, all, 6, changes.length);
     System.arraycopy(
-        new String[] {"recipe.method", "cafeq", "recipe.steps", "3", "run.backend", "scalar"},
+        new String[] {
+          "recipe.method", "cafeq", "recipe.transform.steps", "3", "run.backend", "scalar"
+        },
         0,
         all,
         0,
         6);
-    return new QuantizeJob(
+    return new SoloJob(
         fixture.source, fixture.output, JobFixture.settings(all), "1", fixture.events::add);
   }
 
-  private static JobResult.Complete complete(QuantizeJob job) {
+  private static JobResult.Complete complete(SoloJob job) {
     JobResult result = job.run();
     assertThat(result).isInstanceOf(JobResult.Complete.class);
     return (JobResult.Complete) result;

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.cafeq.actors.worker.UnitWork;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
@@ -12,7 +11,6 @@ import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
@@ -22,6 +20,7 @@ import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -57,22 +56,20 @@ class CopyEngine implements JobEngine {
   private final Interlude interlude;
   private final long extraBytes;
 
-  CopyEngine(Checkpoint checkpoint, JobIdentity identity, Interlude interlude, long extraBytes) {
-    this.checkpoint = checkpoint;
-    this.identity = identity;
+  CopyEngine(Work work, Interlude interlude, long extraBytes) {
+    this.checkpoint = work.checkpoint();
+    this.identity = new JobIdentity(work.recipe().hash(), JobIdentity.ALGORITHM_VERSION);
     this.interlude = interlude;
     this.extraBytes = extraBytes;
   }
 
   static Factory with(Interlude interlude) {
-    return (checkpoint, identity, settings, statistics, stopFlag) ->
-        new CopyEngine(checkpoint, identity, interlude, 0);
+    return work -> new CopyEngine(work, interlude, 0);
   }
 
   /** Whose units claim that many bytes more of memory and of disk. */
   static Factory needing(long bytes) {
-    return (checkpoint, identity, settings, statistics, stopFlag) ->
-        new CopyEngine(checkpoint, identity, (unit, stop) -> {}, bytes);
+    return work -> new CopyEngine(work, (unit, stop) -> {}, bytes);
   }
 
   @Override
@@ -86,26 +83,27 @@ class CopyEngine implements JobEngine {
   }
 
   @Override
-  public StoredUnits stored() {
+  public StoredUnits stored(StopFlag stop) {
     return this::read;
   }
 
   @Override
-  public Opened open(OutputFolder folder) {
-    return new Opened(
-        "copy",
-        "plain",
-        lane ->
-            new UnitWork() {
-              @Override
-              public UnitReceipt run(Unit unit, StopFlag stop, Progress progress) {
-                interlude.before(unit, stop);
-                return make(unit, folder.unitFile(unit), progress);
-              }
+  public Names names() {
+    return new Names("copy", "plain");
+  }
 
-              @Override
-              public void close() {}
-            });
+  @Override
+  public Lane openLane(Path output, StopFlag stop) {
+    return new Lane() {
+      @Override
+      public UnitReceipt run(Unit unit, Progress progress) {
+        interlude.before(unit, stop);
+        return make(unit, new ResultLayout(output).unit(unit.id()), progress);
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
   private UnitReceipt make(Unit unit, Path file, Progress progress) {

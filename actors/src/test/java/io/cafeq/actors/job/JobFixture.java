@@ -44,7 +44,7 @@ final class JobFixture {
             Map.of(
                 "recipe.method",
                 "rtn",
-                "recipe.group",
+                "recipe.grid.group",
                 "32",
                 "run.lanes",
                 "2",
@@ -62,13 +62,12 @@ final class JobFixture {
   static WeightPlace place(Path source, String name) {
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
       TensorInfo tensor = checkpoint.tensor(name).orElseThrow();
-      return new WeightPlace(
-          checkpoint.folder().resolve(tensor.file()), tensor.position(), tensor.bytes());
+      return new WeightPlace(source.resolve(tensor.file()), tensor.position(), tensor.bytes());
     }
   }
 
-  QuantizeJob job(JobEngine.Factory engines, String... changes) {
-    return new QuantizeJob(source, output, settings(changes), "1.2.3", events::add, engines);
+  SoloJob job(JobEngine.Factory engines, String... changes) {
+    return new SoloJob(source, output, settings(changes), "1.2.3", events::add, engines);
   }
 
   JobResult run(String... changes) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
@@ -18,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,7 +64,7 @@ class QuantizeJobTest {
   void tellsTheListenerInOrderAndOnOneThreadAtATime() {
     AtomicInteger inside = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
-    JobListener listener =
+    Consumer<JobEvent> listener =
         event -> {
           most.accumulateAndGet(inside.incrementAndGet(), Math::max);
           fixture.events.add(event);
@@ -73,7 +73,7 @@ class QuantizeJobTest {
             throw new IllegalStateException("a listener's fault is its own");
           }
         };
-    new QuantizeJob(
+    new SoloJob(
             fixture.source,
             fixture.output,
             JobFixture.settings(),
@@ -175,7 +175,7 @@ class QuantizeJobTest {
     CountDownLatch started = new CountDownLatch(1);
     CountDownLatch hang = new CountDownLatch(1);
     AtomicInteger begun = new AtomicInteger();
-    QuantizeJob job =
+    SoloJob job =
         fixture.job(
             CopyEngine.with(
                 (unit, stop) -> {
@@ -205,7 +205,7 @@ class QuantizeJobTest {
   void aStoppedJobContinues() throws Exception {
     CountDownLatch started = new CountDownLatch(1);
     AtomicInteger begun = new AtomicInteger();
-    QuantizeJob job =
+    SoloJob job =
         fixture.job(
             CopyEngine.with(
                 (unit, stop) -> {
@@ -239,7 +239,7 @@ class QuantizeJobTest {
 
   @Test
   void stoppingBeforeTheStartMakesNothing() {
-    QuantizeJob job = fixture.job(CopyEngine.with((unit, stop) -> {}));
+    SoloJob job = fixture.job(CopyEngine.with((unit, stop) -> {}));
     job.stop();
 
     assertThat(job.run()).isInstanceOf(JobResult.Stopped.class);
@@ -259,8 +259,8 @@ class QuantizeJobTest {
   void refusesWhatDoesNotFitOnTheDisk() {
     long huge = Long.MAX_VALUE / 1000;
     JobEngine.Factory engines =
-        (checkpoint, identity, settings, statistics, flag) ->
-            new CopyEngine(checkpoint, identity, (unit, stop) -> {}, 0) {
+        work ->
+            new CopyEngine(work, (unit, stop) -> {}, 0) {
               @Override
               public long diskNeeded(Unit unit) {
                 return huge;
@@ -274,13 +274,13 @@ class QuantizeJobTest {
 
   @Test
   void refusesACheckpointThatIsNotThere() {
-    QuantizeJob job =
-        new QuantizeJob(
+    SoloJob job =
+        new SoloJob(
             folder.resolve("absent"),
             fixture.output,
             JobFixture.settings(),
             "1",
-            JobListener.NONE,
+            event -> {},
             CopyEngine.with((unit, stop) -> {}));
 
     assertThat(refused(job.run()).kind()).isEqualTo(FailureKind.USAGE);
@@ -290,10 +290,10 @@ class QuantizeJobTest {
   @Test
   void aBackendThatDoesNotOpenIsARefusal() {
     JobEngine.Factory engines =
-        (checkpoint, identity, settings, statistics, flag) ->
-            new CopyEngine(checkpoint, identity, (u, s) -> {}, 0) {
+        work ->
+            new CopyEngine(work, (u, s) -> {}, 0) {
               @Override
-              public Opened open(OutputFolder output) {
+              public Names names() {
                 throw new EngineException(
                     FailureKind.USAGE, "no backend is called \"x\"", "Choose another.");
               }

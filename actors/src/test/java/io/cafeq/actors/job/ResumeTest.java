@@ -60,12 +60,12 @@ class ResumeTest {
 
   @Test
   void anotherRecipeIsRefusedWithTheKeysThatDiffer() {
-    EngineException failure = refused("recipe.bits", "3", "recipe.seed", "7");
+    EngineException failure = refused("recipe.grid.bits", "3", "recipe.seed", "7");
 
     assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
     assertThat(failure)
-        .hasMessageContaining("bits: auto there, 3 now")
-        .hasMessageContaining("seed: 0 there, 7 now");
+        .hasMessageContaining("bits: this folder has auto, you asked for 3")
+        .hasMessageContaining("seed: this folder has 0, you asked for 7");
     assertThat(failure.getMessage()).doesNotContain("group").doesNotContain("hash");
     assertThat(failure.remedy()).contains("--out");
     assertThat(fixture.files()).isEqualTo(first);

@@ -6,12 +6,12 @@ import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
-import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.report.TakenStatistics;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitFailure;
+import io.cafeq.engine.tokens.Tokenizers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -32,17 +32,17 @@ class StatisticsJobTest {
   private static final String[] RECIPE = {
     "recipe.method",
     "cafeq",
-    "recipe.steps",
+    "recipe.transform.steps",
     "3",
-    "recipe.pair-steps",
+    "recipe.pairs.steps",
     "3",
     "run.backend",
     "scalar",
-    "recipe.statistics",
+    "recipe.statistics.source",
     "random",
-    "recipe.statistics-tokens",
+    "recipe.statistics.tokens",
     "128",
-    "recipe.statistics-window",
+    "recipe.statistics.window",
     "32"
   };
 
@@ -161,9 +161,9 @@ class StatisticsJobTest {
     JobFixture straight = fixture("a");
     complete(job(straight));
     JobFixture stopped = fixture("b");
-    AtomicReference<QuantizeJob> running = new AtomicReference<>();
-    QuantizeJob job =
-        new QuantizeJob(
+    AtomicReference<SoloJob> running = new AtomicReference<>();
+    SoloJob job =
+        new SoloJob(
             stopped.source,
             stopped.output,
             settings(),
@@ -186,8 +186,8 @@ class StatisticsJobTest {
   void statisticsComeFirstWhereMemoryIsTooSmallForBoth() {
     JobFixture fixture = fixture("a");
     long pool = MemoryBudget.of(768L << 20).pool();
-    QuantizeJob job =
-        new QuantizeJob(
+    SoloJob job =
+        new SoloJob(
             fixture.source,
             fixture.output,
             settings("run.max-memory", "768m"),
@@ -199,8 +199,15 @@ class StatisticsJobTest {
 
     List<JobEvent> events = fixture.events;
     int lastLayer = events.indexOf(new JobEvent.StatisticsAdvanced(2, 2));
-    int quantizing = events.indexOf(new JobEvent.PhaseChanged(Phase.QUANTIZING));
-    assertThat(lastLayer).isBetween(0, quantizing);
+    List<JobEvent> ofLayers =
+        events.stream()
+            .filter(
+                event ->
+                    event instanceof JobEvent.UnitStarted started
+                        && started.unit().id().contains("layers."))
+            .toList();
+    assertThat(ofLayers).hasSizeGreaterThan(2);
+    assertThat(lastLayer).isBetween(0, events.indexOf(ofLayers.getFirst()));
   }
 
   @Test
@@ -232,7 +239,7 @@ class StatisticsJobTest {
   void aTargetIsChosenWithAllStatistics() throws IOException {
     JobFixture straight = fixture("a");
     JobFixture resumed = fixture("b");
-    String[] target = {"recipe.target-bpw", "5.2", "recipe.group", "auto"};
+    String[] target = {"recipe.target-bpw", "5.2", "recipe.grid.group", "auto"};
     complete(job(straight, target));
     complete(job(resumed, target));
     Files.delete(resumed.units().getFirst());
@@ -261,7 +268,7 @@ class StatisticsJobTest {
             });
     assertThat(fixture.output).doesNotExist();
 
-    JobResult.Complete complete = complete(job(fixture, "recipe.statistics", "auto"));
+    JobResult.Complete complete = complete(job(fixture, "recipe.statistics.source", "auto"));
     assertThat(complete.report().statistics()).isNull();
     assertThat(complete.report().warnings())
         .anyMatch(warning -> warning.startsWith("No statistics"));
@@ -294,11 +301,11 @@ class StatisticsJobTest {
             });
     assertThat(fixture.output).doesNotExist();
 
-    JobResult.Complete complete = complete(job(fixture, "recipe.statistics", "auto"));
+    JobResult.Complete complete = complete(job(fixture, "recipe.statistics.source", "auto"));
     assertThat(complete.report().statistics()).isNull();
     assertThat(complete.report().warnings())
         .anyMatch(warning -> warning.contains("up to 24 tokens"));
-    assertThat(complete(job(fixture("b"), "recipe.statistics-window", "24")).report().statistics())
+    assertThat(complete(job(fixture("b"), "recipe.statistics.window", "24")).report().statistics())
         .isNotNull();
   }
 
@@ -307,13 +314,14 @@ class StatisticsJobTest {
     JobFixture fixture = fixture("a");
     complete(job(fixture));
 
-    assertThat(job(fixture, "recipe.statistics", "none").run())
+    assertThat(job(fixture, "recipe.statistics.source", "none").run())
         .isInstanceOfSatisfying(
             JobResult.Refused.class,
             refused ->
                 assertThat(refused.failure())
-                    .hasMessageContaining("statistics: random there, none now"));
-    assertThat(job(fixture, "recipe.include", ".*layers.0.*").run())
+                    .hasMessageContaining(
+                        "statistics: this folder has random, you asked for none"));
+    assertThat(job(fixture, "recipe.tensors.include", ".*layers.0.*").run())
         .isInstanceOfSatisfying(
             JobResult.Refused.class,
             refused -> assertThat(refused.failure()).hasMessageContaining("include: "));
@@ -324,13 +332,13 @@ class StatisticsJobTest {
     JobFixture fixture = fixture("a");
     Files.delete(fixture.source.resolve("tokenizer.json"));
 
-    JobResult.Complete complete = complete(job(fixture, "recipe.statistics", "auto"));
+    JobResult.Complete complete = complete(job(fixture, "recipe.statistics.source", "auto"));
 
     TakenStatistics taken = Objects.requireNonNull(complete.report().statistics());
     assertThat(taken.asked()).isEqualTo("auto");
     assertThat(taken.source()).isEqualTo("random");
     assertThat(complete.report().warnings()).anyMatch(warning -> warning.contains("random tokens"));
-    assertThat(job(fixture, "recipe.statistics", "text").run())
+    assertThat(job(fixture, "recipe.statistics.source", "text").run())
         .isInstanceOfSatisfying(
             JobResult.Refused.class,
             refused -> assertThat(refused.failure()).hasMessageContaining("tokenizer.json"));
@@ -341,7 +349,7 @@ class StatisticsJobTest {
     JobFixture fixture = fixture("a");
     Tokenizers.write(fixture.source);
     Path text = Files.writeString(folder.resolve("text"), "abc ".repeat(100));
-    String[] source = {"recipe.statistics", "file:" + text};
+    String[] source = {"recipe.statistics.source", "file:" + text};
     complete(job(fixture, source));
     SortedMap<String, String> first = fixture.files();
     Files.delete(fixture.units().getLast());
@@ -374,10 +382,10 @@ class StatisticsJobTest {
   @Test
   void textThatTheModelWritesIsWrittenOnce() {
     JobFixture fixture = fixture("a");
-    complete(job(fixture, "recipe.statistics", "self"));
+    complete(job(fixture, "recipe.statistics.source", "self"));
     String tokens = Objects.requireNonNull(fixture.files().get("statistics/tokens.json"));
     JobFixture again = fixture("b");
-    complete(job(again, "recipe.statistics", "self", "run.lanes", "1"));
+    complete(job(again, "recipe.statistics.source", "self", "run.lanes", "1"));
 
     assertThat(again.files())
         .containsEntry("statistics/tokens.json", tokens)
@@ -413,12 +421,11 @@ class StatisticsJobTest {
     return JobFixture.settings(all);
   }
 
-  private static QuantizeJob job(JobFixture fixture, String... changes) {
-    return new QuantizeJob(
-        fixture.source, fixture.output, settings(changes), "1", fixture.events::add);
+  private static SoloJob job(JobFixture fixture, String... changes) {
+    return new SoloJob(fixture.source, fixture.output, settings(changes), "1", fixture.events::add);
   }
 
-  private static JobResult.Complete complete(QuantizeJob job) {
+  private static JobResult.Complete complete(SoloJob job) {
     JobResult result = job.run();
     assertThat(result).as(() -> describe(result)).isInstanceOf(JobResult.Complete.class);
     return (JobResult.Complete) result;

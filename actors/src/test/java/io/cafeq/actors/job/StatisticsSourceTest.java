@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
-import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.report.TakenStatistics;
+import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.tokens.Tokenizers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -36,9 +37,9 @@ class StatisticsSourceTest {
     "rtn",
     "run.backend",
     "scalar",
-    "recipe.statistics-tokens",
+    "recipe.statistics.tokens",
     "128",
-    "recipe.statistics-window",
+    "recipe.statistics.window",
     "32"
   };
 
@@ -63,7 +64,7 @@ class StatisticsSourceTest {
   void statisticsOfOtherWeightsAreNotUsed(String tensor, String target, String lost)
       throws IOException {
     String[] recipe = {
-      "recipe.statistics", "random", "recipe.target-bpw", target, "recipe.group", "auto"
+      "recipe.statistics.source", "random", "recipe.target-bpw", target, "recipe.grid.group", "auto"
     };
     complete(recipe);
     SortedMap<String, String> first = fixture.files();
@@ -83,18 +84,18 @@ class StatisticsSourceTest {
 
   @Test
   void layersBeforeAChangeAreNoReasonToGoOn() throws IOException {
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
     deleteUnits();
     Files.delete(fixture.output.resolve(LAST_LAYER));
     changeWeight("model.layers.1.mlp.up_proj.weight");
 
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
     JobFixture changed = new JobFixture(folder.resolve("b"));
     changeWeight(changed.source, "model.layers.1.mlp.up_proj.weight");
-    new QuantizeJob(
+    new SoloJob(
             changed.source,
             changed.output,
-            settings("recipe.statistics", "random"),
+            settings("recipe.statistics.source", "random"),
             "1",
             event -> {})
         .run();
@@ -103,17 +104,17 @@ class StatisticsSourceTest {
 
   @Test
   void aTextOfOtherWeightsIsNotUsed() throws IOException {
-    complete("recipe.statistics", "self");
+    complete("recipe.statistics.source", "self");
     SortedMap<String, String> first = fixture.files();
     deleteUnits();
     Files.delete(fixture.output.resolve(FIRST_LAYER));
     Files.delete(fixture.output.resolve(LAST_LAYER));
     changeWeight("model.norm.weight");
 
-    assertThatRefused("since the model wrote its text", "recipe.statistics", "self");
+    assertThatRefused("since the model wrote its text", "recipe.statistics.source", "self");
 
     changeWeight("model.norm.weight");
-    complete("recipe.statistics", "self");
+    complete("recipe.statistics.source", "self");
     assertThat(fixture.files()).isEqualTo(first);
   }
 
@@ -129,7 +130,7 @@ class StatisticsSourceTest {
       })
   void whatIsSaidOfStatisticsIsMadeAgainWhereItWasChanged(String name, String from, String to)
       throws IOException {
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
     SortedMap<String, String> first = fixture.files();
     Path file = fixture.output.resolve(name);
     String text = Files.readString(file, StandardCharsets.ISO_8859_1);
@@ -138,7 +139,7 @@ class StatisticsSourceTest {
     assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound())
         .isFalse();
 
-    complete("recipe.statistics", "random");
+    complete("recipe.statistics.source", "random");
 
     assertThat(fixture.files()).isEqualTo(first);
     assertThat(ResultVerifier.verify(fixture.output, null, new StopFlag(), unit -> {}).isSound())
@@ -148,11 +149,11 @@ class StatisticsSourceTest {
   @ParameterizedTest
   @ValueSource(strings = {"random", "self"})
   void theManifestSaysWhichKernelMeasured(String source) throws IOException {
-    complete("recipe.statistics", source);
+    complete("recipe.statistics.source", source);
     Manifest before = Manifest.read(fixture.output);
     deleteUnits();
 
-    complete("recipe.statistics", source, "run.backend", "nd4j");
+    complete("recipe.statistics.source", source, "run.backend", "nd4j");
 
     Manifest after = Manifest.read(fixture.output);
     assertThat(after.kernels()).doesNotContainAnyElementsOf(before.kernels());
@@ -168,12 +169,12 @@ class StatisticsSourceTest {
     String one = text("here").toString();
     String two = text("there").toString();
 
-    JobResult.Complete complete = complete("recipe.statistics", "file:" + one);
+    JobResult.Complete complete = complete("recipe.statistics.source", "file:" + one);
     assertThat(
-            new QuantizeJob(
+            new SoloJob(
                     other.source,
                     other.output,
-                    settings("recipe.statistics", "file:" + two),
+                    settings("recipe.statistics.source", "file:" + two),
                     "1",
                     event -> {})
                 .run())
@@ -193,7 +194,7 @@ class StatisticsSourceTest {
 
     deleteUnits();
     SortedMap<String, String> expected = other.files();
-    complete("recipe.statistics", "file:" + two);
+    complete("recipe.statistics.source", "file:" + two);
     assertThat(fixture.files()).isEqualTo(expected);
   }
 
@@ -206,7 +207,7 @@ class StatisticsSourceTest {
     for (Path unit : fixture.units()) {
       Files.delete(unit);
     }
-    Files.delete(fixture.output.resolve(Manifest.FILE));
+    Files.delete(fixture.output.resolve(ResultLayout.MANIFEST));
   }
 
   private JobResult.Complete complete(String... changes) {
@@ -225,8 +226,8 @@ class StatisticsSourceTest {
             });
   }
 
-  private QuantizeJob job(String... changes) {
-    return new QuantizeJob(fixture.source, fixture.output, settings(changes), "1", event -> {});
+  private SoloJob job(String... changes) {
+    return new SoloJob(fixture.source, fixture.output, settings(changes), "1", event -> {});
   }
 
   private static Settings settings(String... changes) {

@@ -3,9 +3,11 @@ package io.cafeq.actors.measure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.ConfigFactory;
+import io.cafeq.actors.lane.LaneHost;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -25,9 +27,10 @@ class LayerKeeperTest {
   private final Set<Integer> done = ConcurrentHashMap.newKeySet();
   private final Semaphore measured = new Semaphore(0);
   private final CountDownLatch closed = new CountDownLatch(1);
-  private final CountDownLatch atEnd = new CountDownLatch(1);
+  private LaneHost.Claim claim;
   private ActorTestKit kit;
   private TestProbe<LayerKeeper.Answer> answers;
+  private TestProbe<LaneHost.Command> lanes;
 
   @BeforeEach
   void start() {
@@ -37,6 +40,7 @@ class LayerKeeperTest {
                 .withFallback(ConfigFactory.defaultReference())
                 .resolve());
     answers = kit.createTestProbe();
+    lanes = kit.createTestProbe();
   }
 
   @AfterEach
@@ -63,7 +67,7 @@ class LayerKeeperTest {
     keeper.tell(new LayerKeeper.Await(4, answers.ref()));
     answers.expectMessage(PATIENCE, new LayerKeeper.Ready());
     assertThat(closed.await(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(atEnd.await(30, TimeUnit.SECONDS)).isTrue();
+    lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
   }
 
   @Test
@@ -75,7 +79,7 @@ class LayerKeeperTest {
     answers.expectMessage(PATIENCE, new LayerKeeper.Ready());
 
     awaitMeasured(4);
-    assertThat(atEnd.await(30, TimeUnit.SECONDS)).isTrue();
+    lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
   }
 
   @Test
@@ -90,7 +94,7 @@ class LayerKeeperTest {
     keeper.tell(new LayerKeeper.Await(0, answers.ref()));
     answers.expectMessage(PATIENCE, new LayerKeeper.Ready());
     assertThat(closed.await(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(atEnd.await(30, TimeUnit.SECONDS)).isTrue();
+    lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
   }
 
   @Test
@@ -108,7 +112,7 @@ class LayerKeeperTest {
     LayerKeeper.Failed failed = answers.expectMessageClass(LayerKeeper.Failed.class, PATIENCE);
     assertThat(failed.failure().message()).contains("broken");
     assertThat(closed.await(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(atEnd.await(30, TimeUnit.SECONDS)).isTrue();
+    lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
   }
 
   private ActorRef<LayerKeeper.Command> keeper(
@@ -133,10 +137,38 @@ class LayerKeeperTest {
                 closed.countDown();
               }
             };
-    return kit.spawn(
-        LayerKeeper.create(
-            new LayerKeeper.Task(
-                first, end, isReady, work, layer -> measured.release(), atEnd::countDown)));
+    ActorRef<LayerKeeper.Command> keeper =
+        kit.spawn(
+            LayerKeeper.create(
+                new LayerKeeper.Task(
+                    first, end, isReady, bytes -> work, layer -> measured.release()),
+                new LayerKeeper.Memory(lanes.ref(), "job-1", 0, 10, 20)));
+    claim = lanes.expectMessageClass(LaneHost.Claim.class, PATIENCE);
+    assertThat(claim.least()).isEqualTo(10);
+    claim.replyTo().tell(new LaneHost.Granted(7, 20));
+    return keeper;
+  }
+
+  @Test
+  void runsAheadToItsEndWhereOthersWaitForItsMemory() throws Exception {
+    keeper(0, 5, layer -> false, done::contains);
+    awaitMeasured(1);
+
+    Objects.requireNonNull(claim.holder()).tell(new LaneHost.MakeRoom());
+
+    awaitMeasured(4);
+    lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
+  }
+
+  @Test
+  void aJobThatEndsEarlyGivesTheMemoryBack() throws Exception {
+    ActorRef<LayerKeeper.Command> keeper = keeper(0, 5, layer -> false, done::contains);
+    awaitMeasured(1);
+
+    keeper.tell(new LayerKeeper.End());
+
+    lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
+    assertThat(closed.await(30, TimeUnit.SECONDS)).isTrue();
   }
 
   private void awaitMeasured(int layers) throws InterruptedException {

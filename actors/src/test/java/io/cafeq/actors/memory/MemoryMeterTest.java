@@ -37,16 +37,23 @@ class MemoryMeterTest {
     Path status = folder.resolve("status");
     Files.writeString(status, "RssAnon: 10 kB\nRssShmem: 0 kB\n");
     try (MemoryWatcher watcher =
-        MemoryWatcher.start(new MemoryMeter.ResidentMemory(status), 50 * 1024)) {
-      assertThat(watcher.peak()).isEqualTo(10 * 1024);
-      assertThat(watcher.capExceeded()).isFalse();
+            MemoryWatcher.start(new MemoryMeter.ResidentMemory(status), 50 * 1024);
+        MemoryWatcher.Span span = watcher.span()) {
+      assertThat(span.peak()).isEqualTo(10 * 1024);
+      assertThat(span.capExceeded()).isFalse();
       Path next = folder.resolve("next");
       Files.writeString(next, "RssAnon: 60 kB\nRssShmem: 0 kB\n");
       Files.move(next, status, StandardCopyOption.ATOMIC_MOVE);
-      assertThat(watcher.peak()).isEqualTo(60 * 1024);
+      assertThat(span.peak()).isEqualTo(60 * 1024);
+      Files.writeString(next, "RssAnon: 20 kB\nRssShmem: 0 kB\n");
+      Files.move(next, status, StandardCopyOption.ATOMIC_MOVE);
+      try (MemoryWatcher.Span later = watcher.span()) {
+        assertThat(later.peak()).isEqualTo(20 * 1024);
+        assertThat(later.capExceeded()).isFalse();
+      }
       Files.delete(status);
-      assertThat(watcher.peak()).isEqualTo(60 * 1024);
-      assertThat(watcher.capExceeded()).isTrue();
+      assertThat(span.peak()).isEqualTo(60 * 1024);
+      assertThat(span.capExceeded()).isTrue();
     }
   }
 

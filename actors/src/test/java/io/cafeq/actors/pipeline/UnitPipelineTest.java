@@ -3,90 +3,99 @@ package io.cafeq.actors.pipeline;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.typesafe.config.ConfigFactory;
-import io.cafeq.actors.memory.MemoryPermits;
-import io.cafeq.actors.worker.Outcome;
-import io.cafeq.actors.worker.WorkerPool;
+import io.cafeq.actors.lane.LaneHost;
+import io.cafeq.actors.lane.UnitNews;
+import io.cafeq.actors.runtime.ActorRuntime;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.UnitFailure;
-import java.time.Duration;
+import io.cafeq.engine.report.UnitResult;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
-import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class UnitPipelineTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
-
-  private final ConcurrentLinkedQueue<Outcome> outcomes = new ConcurrentLinkedQueue<>();
-  private ActorTestKit kit;
-  private TestProbe<WorkerPool.Command> pool;
+  private final ConcurrentLinkedQueue<UnitResult> results = new ConcurrentLinkedQueue<>();
+  private final ConcurrentLinkedQueue<UnitNews> news = new ConcurrentLinkedQueue<>();
+  private final BlockingQueue<LaneHost.Command> asked = new LinkedBlockingQueue<>();
+  private ActorRuntime runtime;
+  private ActorRef<LaneHost.Command> lanes;
 
   @BeforeEach
   void start() {
-    kit =
-        ActorTestKit.create(
-            ConfigFactory.parseResources("cafeq-actors.conf")
-                .withFallback(ConfigFactory.defaultReference())
-                .resolve());
-    pool = kit.createTestProbe();
+    runtime = ActorRuntime.start();
+    lanes =
+        runtime.spawnEssential(
+            Behaviors.receiveMessage(
+                command -> {
+                  asked.add(command);
+                  return Behaviors.same();
+                }),
+            "lanes");
   }
 
   @AfterEach
   void end() {
-    kit.shutdownTestKit();
+    runtime.close();
   }
 
   @Test
-  void asManyUnitsAreUnderWayAsMemoryAllows() throws Exception {
-    UnitPipeline.Running running = pipeline(4, 100, 50).start(units(3), outcomes::add);
+  void soManyUnitsAreAskedForInOrder() throws Exception {
+    UnitPipeline.Running running = start(pipeline(UnitPipeline.Gate.OPEN, 2), 3);
 
-    WorkerPool.Process first = next();
-    WorkerPool.Process second = next();
-    pool.expectNoMessage(Duration.ZERO);
+    LaneHost.Process first = next();
+    LaneHost.Process second = next();
+    assertThat(asked).isEmpty();
     fail(first, FailureKind.CHECKPOINT);
-    WorkerPool.Process third = next();
+    LaneHost.Process third = next();
     fail(third, FailureKind.CHECKPOINT);
     fail(second, FailureKind.CHECKPOINT);
 
     running.end().get(30, TimeUnit.SECONDS);
     assertThat(List.of(first, second, third))
-        .extracting(process -> process.unit().id())
+        .extracting(LaneHost.Process::unit)
         .containsExactly("0", "1", "2");
-    assertThat(outcomes).hasSize(3);
+    assertThat(results).hasSize(3).allMatch(UnitResult.Failed.class::isInstance);
+  }
+
+  @Test
+  void newsOfAUnitComeBeforeItsResult() throws Exception {
+    UnitPipeline.Running running = start(pipeline(UnitPipeline.Gate.OPEN, 1), 1);
+    LaneHost.Process process = next();
+
+    process.replyTo().tell(new UnitNews.Started("0", 0));
+    process.replyTo().tell(new UnitNews.Advanced("0", 5));
+    process.replyTo().tell(new UnitNews.NotMade("0"));
+
+    running.end().get(30, TimeUnit.SECONDS);
+    assertThat(news).containsExactly(new UnitNews.Started("0", 0), new UnitNews.Advanced("0", 5));
+    assertThat(results).singleElement().isInstanceOf(UnitResult.Missing.class);
   }
 
   @Test
   void aFullDiskLetsNoFurtherUnitBegin() throws Exception {
-    UnitPipeline.Running running = pipeline(1, 100, 50).start(units(4), outcomes::add);
+    UnitPipeline.Running running = start(pipeline(UnitPipeline.Gate.OPEN, 1), 4);
 
     fail(next(), FailureKind.ENVIRONMENT);
 
     running.end().get(30, TimeUnit.SECONDS);
-    pool.expectNoMessage(Duration.ZERO);
-    assertThat(outcomes).hasSize(4).filteredOn(Outcome.NotStarted.class::isInstance).hasSize(3);
+    assertThat(asked).containsExactly(new LaneHost.Withdraw("job"));
+    assertThat(results).hasSize(4).filteredOn(UnitResult.Missing.class::isInstance).hasSize(3);
   }
 
   @Test
-  void aUnitLargerThanThePoolFailsByItself() throws Exception {
-    pipeline(2, 100, 101).start(units(2), outcomes::add).end().get(30, TimeUnit.SECONDS);
-
-    assertThat(outcomes)
-        .hasSize(2)
-        .allSatisfy(outcome -> assertThat(outcome).isInstanceOf(Outcome.Failed.class));
-  }
-
-  @Test
-  void endsAtOnceWhenAbortedThoughTheLastUnitHangs() {
-    UnitPipeline.Running running = pipeline(2, 100, 50).start(units(1), outcomes::add);
+  void endsAtOnceWhenAbortedThoughTheLastUnitHangs() throws Exception {
+    UnitPipeline.Running running = start(pipeline(UnitPipeline.Gate.OPEN, 2), 1);
     next();
 
     running.abort(new IllegalStateException("too late"));
@@ -98,7 +107,7 @@ class UnitPipelineTest {
   @Test
   void aUnitWaitsAtTheGateAndWhomItRefusesFails() throws Exception {
     CompletableFuture<Optional<UnitFailure>> closed = new CompletableFuture<>();
-    UnitFailure reason = new UnitFailure(FailureKind.CHECKPOINT, "never", "Mend it.");
+    UnitFailure reason = new UnitFailure(FailureKind.CHECKPOINT, "never", "Fix it.");
     UnitPipeline.Gate gate =
         unit ->
             switch (unit.id()) {
@@ -106,41 +115,35 @@ class UnitPipelineTest {
               case "1" -> closed;
               default -> CompletableFuture.completedStage(Optional.of(reason));
             };
-    UnitPipeline.Running running = pipeline(gate, 2, 100, 50).start(units(3), outcomes::add);
+    UnitPipeline.Running running = start(pipeline(gate, 2), 3);
 
     fail(next(), FailureKind.CHECKPOINT);
-    pool.expectNoMessage(Duration.ofMillis(100));
+    assertThat(asked.poll(100, TimeUnit.MILLISECONDS)).isNull();
     closed.complete(Optional.empty());
-    WorkerPool.Process second = next();
-    assertThat(second.unit().id()).isEqualTo("1");
+    LaneHost.Process second = next();
+    assertThat(second.unit()).isEqualTo("1");
     fail(second, FailureKind.CHECKPOINT);
 
     running.end().get(30, TimeUnit.SECONDS);
-    assertThat(outcomes).hasSize(3).contains(new Outcome.Failed(units(3).getLast(), reason));
+    assertThat(results).hasSize(3).contains(new UnitResult.Failed(units(3).getLast(), reason));
   }
 
-  private UnitPipeline pipeline(int lanes, long poolBytes, long unitBytes) {
-    return pipeline(UnitPipeline.Gate.OPEN, lanes, poolBytes, unitBytes);
+  private UnitPipeline pipeline(UnitPipeline.Gate gate, int inFlight) {
+    return new UnitPipeline(runtime, lanes, "job", gate, inFlight);
   }
 
-  private UnitPipeline pipeline(UnitPipeline.Gate gate, int lanes, long poolBytes, long unitBytes) {
-    return new UnitPipeline(
-        kit.system(),
-        gate,
-        kit.spawn(MemoryPermits.create(poolBytes)),
-        pool.ref(),
-        unit -> unitBytes,
-        lanes);
+  private UnitPipeline.Running start(UnitPipeline pipeline, int units) {
+    return pipeline.start(units(units), new UnitPipeline.Listener(news::add, results::add));
   }
 
-  private WorkerPool.Process next() {
-    return pool.expectMessageClass(WorkerPool.Process.class, PATIENCE);
+  private LaneHost.Process next() throws InterruptedException {
+    return (LaneHost.Process) asked.poll(30, TimeUnit.SECONDS);
   }
 
-  private static void fail(WorkerPool.Process process, FailureKind kind) {
+  private static void fail(LaneHost.Process process, FailureKind kind) {
     process
         .replyTo()
-        .tell(new Outcome.Failed(process.unit(), new UnitFailure(kind, "failed", "Mend it.")));
+        .tell(new UnitNews.Failed(process.unit(), new UnitFailure(kind, "failed", "Fix it.")));
   }
 
   private static List<Unit> units(int count) {

@@ -36,12 +36,6 @@ public record Manifest(
     List<SideFileEntry> sideFiles,
     @Nullable Statistics statistics,
     Totals totals) {
-  /** The file's name in the result's folder. */
-  public static final String FILE = "manifest.json";
-
-  /** The folder of statistics in the result's folder. */
-  public static final String STATISTICS = "statistics";
-
   /** A result without statistics. */
   public Manifest(
       int algorithmVersion,

@@ -1,5 +1,6 @@
 package io.cafeq.engine.block;
 
+import io.cafeq.engine.result.ResultLayout;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -64,8 +65,9 @@ final class ManifestCheck {
     if (statistics != null) {
       for (Manifest.SideFileEntry file : statistics.files()) {
         boolean inFolder =
-            file.path().startsWith(Manifest.STATISTICS + "/")
-                && isPlainFileName(file.path().substring(Manifest.STATISTICS.length() + 1));
+            ResultLayout.inStatistics(file.path())
+                .filter(ManifestCheck::isPlainFileName)
+                .isPresent();
         if (!inFolder || !paths.add(file.path())) {
           throw damage.of(
               "file \"" + file.path() + "\" is none of statistics, or stands there twice");
@@ -82,9 +84,14 @@ final class ManifestCheck {
     Map<String, String> unitOf = new HashMap<>();
     Set<String> ids = new HashSet<>();
     for (Manifest.UnitEntry unit : units) {
-      if (!isPlainFileName(unit.id()) || !unit.file().equals("units/" + unit.id() + ".arrow")) {
+      if (!isPlainFileName(unit.id()) || !unit.file().equals(ResultLayout.unitName(unit.id()))) {
         throw damage.of(
-            "unit \"" + unit.id() + "\" lies in \"" + unit.file() + "\", expected units/ID.arrow");
+            "unit \""
+                + unit.id()
+                + "\" lies in \""
+                + unit.file()
+                + "\", expected "
+                + ResultLayout.unitName("ID"));
       }
       if (!ids.add(unit.id())) {
         throw damage.of("unit " + unit.id() + " stands there twice");

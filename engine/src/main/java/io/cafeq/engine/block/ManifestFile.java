@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -33,7 +34,7 @@ final class ManifestFile {
   private ManifestFile() {}
 
   static void write(Path folder, Manifest manifest) {
-    DurableFile.write(folder.resolve(Manifest.FILE), bytes(manifest));
+    DurableFile.write(new ResultLayout(folder).manifest(), bytes(manifest));
   }
 
   static byte[] bytes(Manifest manifest) {
@@ -41,17 +42,19 @@ final class ManifestFile {
   }
 
   static Manifest read(Path folder) {
-    Path file = folder.resolve(Manifest.FILE);
+    ResultLayout layout = new ResultLayout(folder);
+    Path file = layout.manifest();
     if (!Files.isRegularFile(file)) {
-      boolean partial = Files.isDirectory(folder.resolve("units"));
+      boolean partial = Files.isDirectory(layout.units());
       throw new EngineException(
           FailureKind.RESULT,
           partial
-              ? folder + " is a partial result: it has no " + Manifest.FILE
-              : folder + " is not a quantized result: it has no " + Manifest.FILE,
+              ? folder + " is a partial result: it has no " + ResultLayout.MANIFEST
+              : folder + " is not a quantized result: it has no " + ResultLayout.MANIFEST,
           partial
-              ? "Run the same quantize command again to finish it; report.json there says which"
-                  + " units are missing."
+              ? "Run the same quantize command again to finish it; "
+                  + ResultLayout.REPORT
+                  + " there says which units are missing."
               : "Give the folder that \"cafeq quantize --out\" wrote.");
     }
     Damage damage = new Damage(file);

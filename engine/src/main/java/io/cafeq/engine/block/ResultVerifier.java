@@ -4,6 +4,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -64,6 +65,7 @@ public final class ResultVerifier {
   }
 
   private final Path folder;
+  private final ResultLayout layout;
   private final @Nullable Checkpoint source;
   private final StopFlag stop;
   private final List<EngineException> problems = new ArrayList<>();
@@ -73,6 +75,7 @@ public final class ResultVerifier {
 
   private ResultVerifier(Path folder, @Nullable Checkpoint source, StopFlag stop) {
     this.folder = folder;
+    this.layout = new ResultLayout(folder);
     this.source = source;
     this.stop = stop;
   }
@@ -167,13 +170,13 @@ public final class ResultVerifier {
   private void superfluous(Manifest manifest) {
     Set<String> known =
         manifest.units().stream()
-            .map(unit -> unit.file().substring("units/".length()))
+            .map(unit -> String.valueOf(layout.unit(unit.id()).getFileName()))
             .collect(Collectors.toCollection(TreeSet::new));
-    superfluous(folder.resolve("units"), known, "is no unit of the manifest");
+    superfluous(layout.units(), known, "is no unit of the manifest");
   }
 
   private StatisticsFiles statistics(Manifest.@Nullable Statistics statistics) {
-    Path taken = folder.resolve(Manifest.STATISTICS);
+    Path taken = layout.statistics();
     if (statistics == null) {
       superfluous(taken, Set.of(), "is no file of the manifest");
       return StatisticsFiles.NONE;
@@ -184,7 +187,7 @@ public final class ResultVerifier {
     statistics.files().forEach(this::sideFile);
     Set<String> known =
         statistics.files().stream()
-            .map(file -> file.path().substring(Manifest.STATISTICS.length() + 1))
+            .flatMap(file -> ResultLayout.inStatistics(file.path()).stream())
             .collect(Collectors.toCollection(TreeSet::new));
     superfluous(taken, known, "is no file of the manifest");
     return StatisticsFiles.CHECKED;
@@ -211,17 +214,17 @@ public final class ResultVerifier {
     manifest.tensors().forEach(tensor -> expected.remove(tensor.name()));
     if (!expected.isEmpty()) {
       problems.add(
-          new Damage(folder.resolve(Manifest.FILE))
-              .disagrees("lacks tensors of " + checkpoint.folder() + ": " + expected));
+          new Damage(layout.manifest())
+              .disagrees("lacks tensors of " + checkpoint.location() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
       problems.add(
-          new Damage(folder.resolve(Manifest.FILE))
+          new Damage(layout.manifest())
               .disagrees(
                   "has the aliases "
                       + manifest.aliases()
                       + ", "
-                      + checkpoint.folder()
+                      + checkpoint.location()
                       + " has "
                       + checkpoint.aliases()));
     }

@@ -39,13 +39,12 @@ public final class BudgetPlan {
   /**
    * Measures samples of all tensors that are to be quantized, and chooses. Takes a part of the time
    * of quantizing that falls with the number of layers, since transforms are tried on a few layers
-   * of each kind. Borrows the checkpoint.
+   * of each kind. Borrows checkpoint and backend.
    *
    * @param recipe with a target
    * @param statistics of all inputs, as far as there are any: the errors are then those of the
    *     outputs
-   * @param threads that work at the same time
-   * @param memory native bytes that they may take together
+   * @param lanes that the measurements run on
    * @throws EngineException with kind USAGE where the target cannot be met, CHECKPOINT for broken
    *     weights, STOPPED
    */
@@ -54,14 +53,12 @@ public final class BudgetPlan {
       Recipe recipe,
       InputStatistics statistics,
       Compute compute,
-      int threads,
-      long memory,
+      MeasuringLanes lanes,
       StopFlag stop) {
     PieceInputs inputs =
         new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
-        new BudgetChooser(
-            recipe, new Measurements(checkpoint, inputs, compute, threads, memory, stop));
+        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, compute, lanes, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);

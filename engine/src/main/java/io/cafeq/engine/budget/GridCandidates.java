@@ -134,7 +134,7 @@ final class GridCandidates {
 
   /** One grid of this recipe. */
   GridSpec grid(int bits, int group, ScaleStorage storage) {
-    return new GridSpec(bits, group, storage, recipe.scaleBits(), recipe.clip());
+    return new GridSpec(bits, group, storage, recipe.grid().scaleBits(), recipe.grid().clip());
   }
 
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {

@@ -7,28 +7,20 @@ import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.compute.LearnerFailure;
 import io.cafeq.engine.failure.StopFlag;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs measurements on some threads, each with a lane and a reader of its own, as many at a time as
- * the memory allows. Borrows the checkpoint.
+ * Runs measurements, each with a lane and a reader of its own. Borrows checkpoint and backend.
  *
  * @param inputs what is known of the inputs of pieces
- * @param memory native bytes that all running measurements together may take
  */
 record Measurements(
     Checkpoint checkpoint,
     PieceInputs inputs,
     Compute compute,
-    int threads,
-    long memory,
+    MeasuringLanes lanes,
     StopFlag stop) {
   private static final Logger LOG = LoggerFactory.getLogger(Measurements.class);
 
@@ -48,30 +40,13 @@ record Measurements(
    * The results in the order of the tasks. Of several failures the first in that order is thrown.
    */
   <R> List<R> all(List<Task<R>> tasks) {
-    long largest =
-        tasks.stream().mapToLong(Task::memory).max().orElse(0) + TensorReader.SCRATCH_BYTES;
-    int together = (int) Math.clamp(memory / largest, 1, threads);
-    try (ExecutorService pool = Executors.newFixedThreadPool(together)) {
-      List<Future<R>> running = new ArrayList<>();
-      tasks.forEach(task -> running.add(pool.submit(() -> one(task))));
-      try {
-        List<R> results = new ArrayList<>();
-        for (Future<R> future : running) {
-          results.add(future.get());
-        }
-        return results;
-      } catch (ExecutionException e) {
-        throw e.getCause() instanceof RuntimeException known
-            ? known
-            : new IllegalStateException(e.getCause());
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        stop.stop();
-        throw new IllegalStateException("interrupted while measuring", e);
-      } finally {
-        running.forEach(future -> future.cancel(false));
-      }
-    }
+    return lanes.all(
+        tasks.stream()
+            .map(
+                task ->
+                    new MeasuringLanes.Task<>(
+                        task.memory() + TensorReader.SCRATCH_BYTES, () -> one(task)))
+            .toList());
   }
 
   /**

@@ -151,7 +151,7 @@ final class PairProbe {
     if (pair.leftSettings().method() != Method.CAFEQ) {
       return start;
     }
-    PairSettings settings = recipe.pair();
+    PairSettings settings = recipe.pairs();
     int leftGroup = left.groupNear(USUAL_GROUP, factors.left().columns());
     int rightGroup = right.groupNear(USUAL_GROUP, factors.right().columns());
     PairProblem problem =
@@ -189,7 +189,7 @@ final class PairProbe {
     PairFactor rightFactor = PairFactor.of(factors.right(), factors.rightSide(), head.size());
     double error =
         new PairRounder(leftFactor, rightFactor, heads, leftGrid, rightGrid, lane.encoder(), stop)
-            .round(List.of(m), recipe.pair().rounding(), recipe.pair().iterations())
+            .round(List.of(m), recipe.pairs().rounding(), recipe.pairs().iterations())
             .relativeError();
     double plain =
         relative(factors.left(), left.reference(bits, leftGroup))

@@ -71,7 +71,7 @@ final class TransformCandidates {
       most = block;
     }
     for (int block = least; block <= most; block *= 2) {
-      BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.usualTransformStorage());
+      BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.transform().usualStorage());
       boolean asked = kind != Kind.LEARNED || piece.settings().block().isPresent();
       if (asked || piece.bits(spec) <= MOST_BITS * piece.weights()) {
         specs.add(spec);

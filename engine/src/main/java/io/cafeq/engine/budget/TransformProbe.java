@@ -116,8 +116,8 @@ final class TransformProbe {
     return new BlockMaker(
         learner,
         spec,
-        recipe.loss(),
-        Math.min(recipe.steps(), MOST_STEPS),
+        recipe.transform().loss(),
+        Math.min(recipe.transform().steps(), MOST_STEPS),
         channel ->
             Seeds.of(
                 recipe.seed(),

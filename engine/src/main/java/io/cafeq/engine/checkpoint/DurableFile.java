@@ -1,6 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -34,7 +35,7 @@ public final class DurableFile implements AutoCloseable {
   /** Begins the file; one left behind by a run that was killed is begun again. */
   public static DurableFile create(Path target) {
     Path absolute = target.toAbsolutePath();
-    Path part = absolute.resolveSibling(absolute.getFileName() + ".part");
+    Path part = ResultLayout.part(absolute);
     try {
       return new DurableFile(
           absolute,

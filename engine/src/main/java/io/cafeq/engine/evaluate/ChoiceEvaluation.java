@@ -3,6 +3,12 @@ package io.cafeq.engine.evaluate;
 import io.cafeq.engine.evaluate.ChoiceQuestions.Key;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.forward.DecoderSize;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.forward.ForwardPass;
+import io.cafeq.engine.forward.InputObserver;
+import io.cafeq.engine.forward.OutputHead;
+import io.cafeq.engine.tokens.Windows;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -55,12 +61,12 @@ public final class ChoiceEvaluation {
    *     memory, CHECKPOINT where a token is not in its vocabulary
    */
   public void require(EvaluatedModel model) {
-    Decoder decoder = Decoder.of(model.weights());
     for (List<ChoiceTokens> run : runs) {
       List<int[]> inputs = inputs(run);
-      Embedding.check(inputs, decoder.vocabulary());
-      Embedding.check(run.stream().map(ChoiceTokens::targets).toList(), decoder.vocabulary());
-      decoder.requireLength(Chunk.longest(inputs));
+      ForwardModels.requireTokens(model.weights(), inputs);
+      ForwardModels.requireTokens(
+          model.weights(), run.stream().map(ChoiceTokens::targets).toList());
+      ForwardModels.requireLength(model.weights(), Windows.longest(inputs));
       resources.share(model, inputs, beside(model, run), 1);
     }
   }
@@ -75,7 +81,7 @@ public final class ChoiceEvaluation {
   }
 
   private static long beside(EvaluatedModel model, List<ChoiceTokens> run) {
-    int hidden = Decoder.of(model.weights()).shape().hidden();
+    int hidden = DecoderSize.of(model.weights()).hidden();
     return model.memory()
         + OutputHead.memoryNeeded(model.weights(), places(run))
         + GatheredStates.bytes(places(run), hidden);
@@ -86,7 +92,7 @@ public final class ChoiceEvaluation {
     double[][] sums =
         keys.stream().map(key -> new double[key.characters().length]).toArray(double[][]::new);
     require(model);
-    int layers = Decoder.of(model.weights()).shape().layers().size();
+    int layers = DecoderSize.of(model.weights()).layers();
     resources.watcher().began((long) runs.size() * layers);
     for (List<ChoiceTokens> run : runs) {
       add(model, run, sums);
@@ -95,7 +101,7 @@ public final class ChoiceEvaluation {
       if (!Double.isFinite(Arrays.stream(each).sum())) {
         throw new EngineException(
             FailureKind.RESULT,
-            model.folder() + ": its predictions are not numbers",
+            model.location() + ": its predictions are not numbers",
             "The weights are broken or their products overflow: use another copy of the model.");
       }
     }
@@ -127,7 +133,7 @@ public final class ChoiceEvaluation {
   }
 
   private void add(EvaluatedModel model, List<ChoiceTokens> run, double[][] sums) {
-    int hidden = Decoder.of(model.weights()).shape().hidden();
+    int hidden = DecoderSize.of(model.weights()).hidden();
     int places = places(run);
     try (ForwardPass pass = resources.pass(model, inputs(run), beside(model, run), 1);
         OutputHead head =

@@ -1,5 +1,7 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.tokens.TextTokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;

@@ -2,6 +2,8 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.tokens.TextTokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

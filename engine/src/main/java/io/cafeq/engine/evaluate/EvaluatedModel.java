@@ -1,6 +1,6 @@
 package io.cafeq.engine.evaluate;
 
-import io.cafeq.engine.block.Manifest;
+import io.cafeq.config.RemoteSettings;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
@@ -10,6 +10,18 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.forward.DecoderSize;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.forward.ModelWeights;
+import io.cafeq.engine.forward.StackedExperts;
+import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.FolderStore;
+import io.cafeq.engine.store.Location;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.ModelWarnings;
+import io.cafeq.engine.weights.ResultWeights;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -28,7 +40,7 @@ public final class EvaluatedModel implements AutoCloseable {
 
   private static final long USUAL_BLOCK_BYTES = 16L << 20;
 
-  private final Path folder;
+  private final CheckpointStore store;
   private final ModelWeights weights;
   private final Map<String, TensorInfo> tensors;
   private final long memory;
@@ -36,13 +48,13 @@ public final class EvaluatedModel implements AutoCloseable {
   private final Runnable closeFiles;
 
   private EvaluatedModel(
-      Path folder,
+      CheckpointStore store,
       ModelWeights weights,
       List<TensorInfo> tensors,
       long memory,
       List<String> warnings,
       Runnable closeFiles) {
-    this.folder = folder;
+    this.store = store;
     this.weights = weights;
     this.memory = memory;
     this.warnings = warnings;
@@ -60,10 +72,27 @@ public final class EvaluatedModel implements AutoCloseable {
    *     USAGE where there is neither or no forward pass is written for the model
    */
   public static EvaluatedModel open(Path path) {
-    EvaluatedModel model = openFiles(path);
+    ResultLayout layout = new ResultLayout(path);
+    return Files.exists(layout.manifest()) || Files.isDirectory(layout.units())
+        ? predicting(ofResult(path))
+        : predicting(ofCheckpoint(Checkpoint.open(path)));
+  }
+
+  /**
+   * As {@link #open(Path)}, for a location as people write it.
+   *
+   * @param remote how addresses are read
+   */
+  public static EvaluatedModel open(String location, RemoteSettings remote) {
+    return switch (Location.parse(location)) {
+      case Location.Local(Path path) -> open(path);
+      case Location.Remote address -> predicting(ofCheckpoint(Checkpoint.open(location, remote)));
+    };
+  }
+
+  /** All tensors are looked at now, so that no hours are lost for a head that is missing. */
+  private static EvaluatedModel predicting(EvaluatedModel model) {
     try {
-      // All tensors are looked at now, so that hours of layers are not lost for a head that is
-      // missing.
       ForwardModels.requirePredicting(model.weights);
       return model;
     } catch (RuntimeException e) {
@@ -72,18 +101,18 @@ public final class EvaluatedModel implements AutoCloseable {
     }
   }
 
-  private static EvaluatedModel openFiles(Path path) {
-    if (Files.exists(path.resolve(Manifest.FILE)) || Files.isDirectory(path.resolve("units"))) {
-      ResultWeights weights = ResultWeights.open(path);
-      return new EvaluatedModel(
-          path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});
-    }
-    Checkpoint checkpoint = Checkpoint.open(path);
+  private static EvaluatedModel ofResult(Path folder) {
+    ResultWeights weights = ResultWeights.open(folder);
+    return new EvaluatedModel(
+        FolderStore.open(folder), weights, weights.tensors(), bytes(weights), List.of(), () -> {});
+  }
+
+  private static EvaluatedModel ofCheckpoint(Checkpoint checkpoint) {
     try {
       SourceQuantization.check(checkpoint);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
       return new EvaluatedModel(
-          checkpoint.folder(),
+          checkpoint.store(),
           weights,
           weights.tensors(),
           TensorReader.SCRATCH_BYTES,
@@ -103,9 +132,14 @@ public final class EvaluatedModel implements AutoCloseable {
         + Math.min(USUAL_BLOCK_BYTES, matrix);
   }
 
-  /** Where config.json and tokenizer.json lie. */
-  public Path folder() {
-    return folder;
+  /** Where the model is, for messages. */
+  public String location() {
+    return store.location();
+  }
+
+  /** The files beside the weights, such as tokenizer.json; borrowed. */
+  public CheckpointStore store() {
+    return store;
   }
 
   /** With each expert's matrices by names of their own, however they are stored. */
@@ -130,7 +164,7 @@ public final class EvaluatedModel implements AutoCloseable {
    * config.json is wrong.
    */
   public BeginningToken beginningToken() {
-    return BeginningToken.of(weights);
+    return ForwardModels.beginningToken(weights);
   }
 
   /**
@@ -138,22 +172,20 @@ public final class EvaluatedModel implements AutoCloseable {
    * compare.
    */
   public void requireAlike(EvaluatedModel reference) {
-    Decoder own = Decoder.of(weights);
-    Decoder other = Decoder.of(reference.weights);
-    if (own.vocabulary() != other.vocabulary()
-        || own.shape().hidden() != other.shape().hidden()
-        || own.shape().layers().size() != other.shape().layers().size()) {
+    DecoderSize own = DecoderSize.of(weights);
+    DecoderSize other = DecoderSize.of(reference.weights);
+    if (!own.equals(other)) {
       throw new EngineException(
           FailureKind.USAGE,
           "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d"
               .formatted(
-                  folder,
-                  own.shape().layers().size(),
-                  own.shape().hidden(),
+                  location(),
+                  own.layers(),
+                  own.hidden(),
                   own.vocabulary(),
-                  reference.folder,
-                  other.shape().layers().size(),
-                  other.shape().hidden(),
+                  reference.location(),
+                  other.layers(),
+                  other.hidden(),
                   other.vocabulary()),
           "Compare with the checkpoint that the model was made from.");
     }

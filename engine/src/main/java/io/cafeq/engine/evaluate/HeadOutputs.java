@@ -1,6 +1,7 @@
 package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.memory.MatrixView;

@@ -1,5 +1,8 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.forward.Exponentials;
+import io.cafeq.engine.forward.Strands;
+
 /**
  * What one token's logits come to, from slab to slab of the vocabulary: the largest, and the sum of
  * e^(logit - largest) in double, which shrinks where a larger one is met.

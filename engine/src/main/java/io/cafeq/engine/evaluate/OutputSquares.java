@@ -2,6 +2,8 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.forward.ModelWeights;
+import io.cafeq.engine.forward.Strands;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
 import java.lang.foreign.Arena;

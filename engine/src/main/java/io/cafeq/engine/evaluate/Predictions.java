@@ -1,5 +1,6 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.forward.Strands;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -3,7 +3,10 @@ package io.cafeq.engine.evaluate;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.forward.ForwardPass;
 import io.cafeq.engine.memory.MatrixProducts;
+import io.cafeq.engine.tokens.Windows;
+import io.cafeq.engine.weights.SpilledStates;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -33,12 +36,13 @@ public record Resources(
    */
   ForwardPass pass(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
     long share = share(model, windows, beside, passes);
-    return ForwardPass.open(model.weights(), products, windows, share, scratchFolder, stop);
+    return ForwardPass.open(
+        model.weights(), products, windows, share, SpilledStates.in(scratchFolder), stop);
   }
 
   /** Native bytes of each pass; throws as {@link #pass} does, before anything is read. */
   long share(EvaluatedModel model, List<int[]> windows, long beside, int passes) {
-    long needed = ForwardPass.memoryNeeded(model.weights(), Chunk.longest(windows));
+    long needed = ForwardPass.memoryNeeded(model.weights(), Windows.longest(windows));
     long share = (memory - beside) / passes;
     if (share < needed) {
       long least = beside + needed * passes;
@@ -46,8 +50,8 @@ public record Resources(
           FailureKind.USAGE,
           "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that"
               .formatted(
-                  model.folder(),
-                  Chunk.longest(windows),
+                  model.location(),
+                  Windows.longest(windows),
                   Math.ceilDiv(least, 1L << 20),
                   memory >> 20),
           "Run again with --max-memory " + Math.ceilDiv(least + taken, 1L << 20) + "m or more.");

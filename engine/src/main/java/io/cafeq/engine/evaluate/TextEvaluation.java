@@ -2,6 +2,11 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.forward.DecoderSize;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.forward.ForwardPass;
+import io.cafeq.engine.forward.InputObserver;
+import io.cafeq.engine.forward.OutputHead;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -194,7 +199,7 @@ public final class TextEvaluation {
     if (!Double.isFinite(score.perplexity())) {
       throw new EngineException(
           FailureKind.RESULT,
-          model.folder()
+          model.location()
               + ": its predictions are not numbers: the perplexity would be "
               + score.perplexity(),
           "The weights are broken or their products overflow: use another copy of the model.");
@@ -204,7 +209,7 @@ public final class TextEvaluation {
 
   /** The last token of a window, too, which no layer sees. */
   private void checkTokens(EvaluatedModel model) {
-    Embedding.check(windows, Decoder.of(model.weights()).vocabulary());
+    ForwardModels.requireTokens(model.weights(), windows);
   }
 
   private OutputHead head(EvaluatedModel model) {
@@ -212,7 +217,7 @@ public final class TextEvaluation {
   }
 
   private static int hidden(EvaluatedModel model) {
-    return Decoder.of(model.weights()).shape().hidden();
+    return DecoderSize.of(model.weights()).hidden();
   }
 
   private int together() {

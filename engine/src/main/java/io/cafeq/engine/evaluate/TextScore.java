@@ -1,5 +1,6 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.engine.tokens.BeginningToken;
 import java.util.Optional;
 
 /**

@@ -42,20 +42,33 @@ public final class MatrixInputs {
    * @param expert of a stack of matrices; without meaning for single ones
    */
   public Optional<MatrixInput> of(WeightTensor weight, int expert) {
-    ModelFamily.Place place = family.place(weight.name());
-    if (!place.role().isLinear()
-        || place.role() == Role.MATRIX
-        || family.layer(weight.name()).isEmpty()) {
+    return of(
+        weight.name(),
+        weight.columns(),
+        weight.isStack() ? OptionalInt.of(expert) : OptionalInt.empty());
+  }
+
+  /**
+   * What a single matrix reads; empty where the family does not know it.
+   *
+   * @param columns of the matrix
+   */
+  public Optional<MatrixInput> of(String matrix, int columns) {
+    return of(matrix, columns, OptionalInt.empty());
+  }
+
+  private Optional<MatrixInput> of(String tensor, int columns, OptionalInt ofStack) {
+    ModelFamily.Place place = family.place(tensor);
+    if (!place.role().isLinear() || place.role() == Role.MATRIX || family.layer(tensor).isEmpty()) {
       return Optional.empty();
     }
+    boolean shared = place.input().isPresent();
     return Optional.of(
         place
             .experts()
-            .map(experts -> ofExpert(weight, experts, place.input().isPresent(), expert))
+            .map(experts -> ofExpert(tensor, columns, experts, shared, ofStack))
             .orElseGet(
-                () ->
-                    new MatrixInput(
-                        place.input().orElse(weight.name()), weight.columns(), Optional.empty())));
+                () -> new MatrixInput(place.input().orElse(tensor), columns, Optional.empty())));
   }
 
   /**
@@ -63,14 +76,13 @@ public final class MatrixInputs {
    * are stacked; inputs of stacked ones are called as they would be one by one.
    */
   private static MatrixInput ofExpert(
-      WeightTensor weight, String experts, boolean shared, int expert) {
-    String rest = weight.name().substring(Math.min(weight.name().length(), experts.length() + 1));
+      String tensor, int columns, String experts, boolean shared, OptionalInt ofStack) {
+    String rest = tensor.substring(Math.min(tensor.length(), experts.length() + 1));
     int dot = rest.indexOf('.');
-    boolean numbered = !weight.isStack() && dot > 0;
-    String number = numbered ? rest.substring(0, dot) : Integer.toString(expert);
+    boolean numbered = ofStack.isEmpty() && dot > 0;
+    String number = numbered ? rest.substring(0, dot) : Integer.toString(ofStack.orElse(0));
     String own = numbered ? rest.substring(dot + 1) : rest.endsWith(WEIGHT) ? rest : rest + WEIGHT;
     String matrix = shared ? "" : "." + own;
-    return new MatrixInput(
-        experts + "." + number + matrix, weight.columns(), Optional.of(experts + matrix));
+    return new MatrixInput(experts + "." + number + matrix, columns, Optional.of(experts + matrix));
   }
 }

@@ -3,11 +3,11 @@ package io.cafeq.engine.measure;
 import io.cafeq.config.StatisticsSettings;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.evaluate.CheckpointWeights;
-import io.cafeq.engine.evaluate.ForwardModels;
-import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.tokens.TextTokenizer;
+import io.cafeq.engine.weights.CheckpointWeights;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -74,7 +74,7 @@ public record StatisticsChoice(
     } catch (EngineException e) {
       return nothing(auto, String.valueOf(e.getMessage()));
     }
-    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
     } catch (EngineException e) {
       if (e.kind() != FailureKind.CHECKPOINT) {
@@ -108,7 +108,7 @@ public record StatisticsChoice(
       StatisticsSource source, Checkpoint checkpoint, int window) {
     StatisticsChoice choice = running(source, checkpoint, window);
     try {
-      TextTokenizer.open(checkpoint.folder()).close();
+      TextTokenizer.open(checkpoint.store()).close();
     } catch (EngineException e) {
       throw orElse(e, "random or none");
     }

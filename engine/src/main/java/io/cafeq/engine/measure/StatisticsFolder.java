@@ -8,11 +8,9 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputStatistics;
-import io.cafeq.engine.statistics.MomentFile;
-import io.cafeq.engine.statistics.MomentReader;
 import io.cafeq.engine.statistics.MomentSums;
-import io.cafeq.engine.statistics.StoredStatistics;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -40,8 +38,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);
-  private static final String TOKENS = "tokens.json";
-  private static final String PART = ".part";
+  private static final String TOKENS = ResultLayout.tokensName();
 
   private final Path folder;
   private final StatisticsPlan plan;
@@ -56,7 +53,7 @@ public final class StatisticsFolder {
    * @param root the result's folder
    */
   public StatisticsFolder(Path root, Checkpoint checkpoint, StatisticsPlan plan) {
-    this.folder = root.resolve(Manifest.STATISTICS);
+    this.folder = new ResultLayout(root).statistics();
     this.plan = plan;
     this.asked =
         new TokensFile.Asked(
@@ -110,14 +107,13 @@ public final class StatisticsFolder {
     Set<String> known = new TreeSet<>();
     if (!plan.isEmpty()) {
       known.add(TOKENS);
-      plan.inputs().layers().forEach(layer -> known.add(StoredStatistics.fileName(layer)));
+      plan.inputs().layers().forEach(layer -> known.add(ResultLayout.layerName(layer)));
     }
     List<String> unknown = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
       for (Path file : files) {
         String name = String.valueOf(file.getFileName());
-        if (name.endsWith(PART)
-            && known.contains(name.substring(0, name.length() - PART.length()))) {
+        if (ResultLayout.completeName(name).filter(known::contains).isPresent()) {
           Files.delete(file);
         } else if (!known.contains(name)) {
           unknown.add(name);
@@ -143,7 +139,7 @@ public final class StatisticsFolder {
   public void keepIntact(StatisticsTokens ofLayers, StopFlag stop) {
     String sha256 = ofLayers.sha256();
     for (int layer : plan.inputs().layers()) {
-      Path file = folder.resolve(StoredStatistics.fileName(layer));
+      Path file = folder.resolve(ResultLayout.layerName(layer));
       if (Files.isRegularFile(file)) {
         String identity = plan.layerIdentity(asked.identity(), sha256, layer);
         intact(file, stop)
@@ -202,7 +198,7 @@ public final class StatisticsFolder {
       String kernel,
       Collection<MomentSums> sums,
       StopFlag stop) {
-    Path file = folder.resolve(StoredStatistics.fileName(layer));
+    Path file = folder.resolve(ResultLayout.layerName(layer));
     MomentFile.Origin origin =
         new MomentFile.Origin(
             plan.layerIdentity(asked.identity(), ofLayer.sha256(), layer),
@@ -276,6 +272,6 @@ public final class StatisticsFolder {
   }
 
   private static String name(Path file) {
-    return Manifest.STATISTICS + "/" + Objects.requireNonNull(file.getFileName());
+    return ResultLayout.statisticsName(Objects.requireNonNull(file.getFileName()).toString());
   }
 }

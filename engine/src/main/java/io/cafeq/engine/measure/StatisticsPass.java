@@ -5,14 +5,14 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.evaluate.CheckpointWeights;
-import io.cafeq.engine.evaluate.ForwardPass;
-import io.cafeq.engine.evaluate.InputObserver;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.forward.ForwardPass;
+import io.cafeq.engine.forward.InputObserver;
 import io.cafeq.engine.statistics.MatrixInput;
-import io.cafeq.engine.statistics.MomentFile;
 import io.cafeq.engine.statistics.MomentSums;
+import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.SpilledStates;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.SortedMap;
@@ -82,7 +82,7 @@ public final class StatisticsPass implements AutoCloseable {
               lane.products(),
               tokens.windows(),
               memory - besideActivations(plan),
-              scratch,
+              SpilledStates.in(scratch),
               stop);
       return new StatisticsPass(plan, tokens, folder, backend.kernel(), stop, lane, weights, pass);
     } catch (RuntimeException e) {

@@ -15,7 +15,6 @@ import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
-import io.cafeq.engine.statistics.StoredStatistics;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.OptionalInt;

@@ -1,12 +1,12 @@
 package io.cafeq.engine.measure;
 
 import io.cafeq.engine.checkpoint.Digests;
-import io.cafeq.engine.evaluate.TextPieces;
-import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.tokens.TextPieces;
+import io.cafeq.engine.tokens.TextTokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Reader;

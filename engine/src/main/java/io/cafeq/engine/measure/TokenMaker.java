@@ -9,10 +9,6 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
-import io.cafeq.engine.evaluate.BeginningToken;
-import io.cafeq.engine.evaluate.CheckpointWeights;
-import io.cafeq.engine.evaluate.SelfText;
-import io.cafeq.engine.evaluate.TextTokenizer;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -20,8 +16,12 @@ import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
 import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.forward.ForwardModels;
+import io.cafeq.engine.forward.SelfText;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.tokens.TextTokenizer;
 import io.cafeq.engine.transform.Seeds;
-import java.nio.file.Files;
+import io.cafeq.engine.weights.CheckpointWeights;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -99,7 +99,7 @@ public final class TokenMaker {
   private List<int[]> ofText(
       Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings) {
     int[] tokens;
-    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
       tokens = text.apply(tokenizer);
     }
     requireKnown(tokens);
@@ -150,7 +150,7 @@ public final class TokenMaker {
 
   private BeginningToken beginning() {
     try (CheckpointWeights weights = CheckpointWeights.of(checkpoint)) {
-      return BeginningToken.of(weights);
+      return ForwardModels.beginningToken(weights);
     }
   }
 
@@ -159,7 +159,7 @@ public final class TokenMaker {
     for (int token : tokens) {
       if (token >= vocabulary) {
         throw new CheckpointException(
-            checkpoint.folder()
+            checkpoint.location()
                 + ": tokenizer.json has the token "
                 + token
                 + ", but the model knows "
@@ -197,8 +197,8 @@ public final class TokenMaker {
       special.add(ids.asInt(-1));
       ids.forEach(id -> special.add(id.asInt(-1)));
     }
-    if (Files.isRegularFile(checkpoint.folder().resolve("tokenizer.json"))) {
-      try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+    if (checkpoint.store().find(TextTokenizer.FILE).isPresent()) {
+      try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
         special.addAll(tokenizer.specialIds());
       } catch (EngineException unusable) {
         // such tokens are what is left where the tokenizer is of no use
@@ -228,7 +228,7 @@ public final class TokenMaker {
             .orElseThrow(
                 () ->
                     new CheckpointException(
-                        checkpoint.folder() + ": has no embedding of tokens",
+                        checkpoint.location() + ": has no embedding of tokens",
                         "Download the checkpoint again."));
     int size = TextConfig.of(checkpoint.config()).node().path("vocab_size").asInt(0);
     return (int) (size < 1 ? entries : Math.min(size, entries));

@@ -9,6 +9,7 @@ import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitReceipt;
+import io.cafeq.engine.result.ResultLayout;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -36,7 +37,7 @@ public final class ArrowUnits implements StoredUnits {
       reader.forEach(row -> stop.check());
       return new UnitReceipt(
           unit.id(),
-          "units/" + file.getFileName(),
+          ResultLayout.unitName(unit.id()),
           reader.bytes(),
           Digests.file(file, stop),
           reader.sourceHashes(),

@@ -16,10 +16,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** {@code .cafeq/identity.json}, written before the first unit. */
+/** The file of a result's identity, written before the first unit. */
 final class IdentityFile {
-  static final String NAME = "identity.json";
-
   private static final String STATISTICS = "statistics";
 
   private static final JsonMapper MAPPER =

@@ -1,11 +1,11 @@
 package io.cafeq.engine.output;
 
-import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.plan.Unit;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -18,41 +18,43 @@ import java.util.Set;
 
 /** A job's output folder, locked until closed. Thread-safe. */
 public final class OutputFolder implements AutoCloseable {
-  private static final String OWN = ".cafeq";
-  private static final String UNITS = "units";
-  private static final String SUFFIX = ".arrow";
-  private static final String PART = ".part";
-
-  /** Of a unit's first file while a second one is made out of it. */
-  private static final String ASIDE = ".first";
-
-  private final Path root;
+  private final ResultLayout layout;
   private final FolderLock lock;
 
-  private OutputFolder(Path root, FolderLock lock) {
-    this.root = root;
+  private OutputFolder(ResultLayout layout, FolderLock lock) {
+    this.layout = layout;
     this.lock = lock;
   }
 
   /**
-   * Creates and locks the folder. Throws with kind USAGE where it is, lies in or holds {@code
-   * source} (a folder that exists), where it holds files that are not ours, and where another run
-   * has it; ENVIRONMENT where it cannot be written.
+   * Creates and locks the folder, as {@link #open(Path, FolderLocks)} does. Throws with kind USAGE
+   * as well where it is, is in or holds {@code source}, a folder that exists.
    */
-  public static OutputFolder open(Path requested, Path source) {
-    Path root = resolved(requested);
-    requireApart(root, resolved(source));
-    requireOurs(root);
+  public static OutputFolder open(Path requested, Path source, FolderLocks locks) {
+    requireApart(resolved(requested), resolved(source));
+    return open(requested, locks);
+  }
+
+  /**
+   * Creates and locks the folder for a source that is not on this machine. Throws with kind USAGE
+   * where it holds files that are not ours, and where another run has it; ENVIRONMENT where it
+   * cannot be written.
+   *
+   * @param locks those of this process
+   */
+  public static OutputFolder open(Path requested, FolderLocks locks) {
+    ResultLayout layout = new ResultLayout(resolved(requested));
+    requireOurs(layout);
     try {
-      Files.createDirectories(root.resolve(OWN));
-      Files.createDirectories(root.resolve(UNITS));
+      Files.createDirectories(layout.own());
+      Files.createDirectories(layout.units());
     } catch (IOException e) {
-      throw FileFailure.of("create", root, e);
+      throw FileFailure.of("create", layout.root(), e);
     }
-    FolderLock lock = FolderLock.take(root.resolve(OWN).resolve("lock"), root);
+    FolderLock lock = locks.take(layout);
     try {
-      deleteScratch(root.resolve(OWN));
-      return new OutputFolder(root, lock);
+      deleteScratch(layout.own());
+      return new OutputFolder(layout, lock);
     } catch (EngineException e) {
       lock.close();
       throw e;
@@ -64,7 +66,7 @@ public final class OutputFolder implements AutoCloseable {
    * elsewhere it may.
    */
   private static void deleteScratch(Path own) {
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(own, "*.scratch")) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(own, ResultLayout::isScratch)) {
       for (Path file : files) {
         Files.delete(file);
       }
@@ -75,17 +77,17 @@ public final class OutputFolder implements AutoCloseable {
 
   /** Real path. */
   public Path root() {
-    return root;
+    return layout.root();
   }
 
   /** Where the unit's finished file lies or will lie. */
   public Path unitFile(Unit unit) {
-    return root.resolve(UNITS).resolve(unit.id() + SUFFIX);
+    return layout.unit(unit.id());
   }
 
   /** What the folder's units were made from; empty in a fresh folder. */
   public Optional<ResultIdentity> earlierIdentity() {
-    return IdentityFile.read(identityFile());
+    return IdentityFile.read(layout.identity());
   }
 
   /**
@@ -107,7 +109,7 @@ public final class OutputFolder implements AutoCloseable {
   public EngineException different(List<String> differences) {
     return new EngineException(
         FailureKind.USAGE,
-        root
+        layout.root()
             + " holds "
             + (hasManifest() ? "a complete" : "an unfinished")
             + " result of something else. "
@@ -116,7 +118,7 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   public boolean hasManifest() {
-    return Files.exists(root.resolve(Manifest.FILE));
+    return Files.exists(layout.manifest());
   }
 
   /**
@@ -125,15 +127,15 @@ public final class OutputFolder implements AutoCloseable {
    */
   public void begin(ResultIdentity identity) {
     if (earlierIdentity().isEmpty()) {
-      IdentityFile.write(identityFile(), identity);
+      IdentityFile.write(layout.identity(), identity);
     }
     try {
-      if (Files.deleteIfExists(root.resolve(Manifest.FILE))) {
+      if (Files.deleteIfExists(layout.manifest())) {
         // the deletion must be on disk before the first unit of the result is replaced
-        DurableFile.syncFolder(root);
+        DurableFile.syncFolder(layout.root());
       }
     } catch (IOException e) {
-      throw FileFailure.of("write", root.resolve(Manifest.FILE), e);
+      throw FileFailure.of("write", layout.manifest(), e);
     }
   }
 
@@ -143,30 +145,29 @@ public final class OutputFolder implements AutoCloseable {
    * the folder would take it for a part of the result.
    */
   public void cleanUnits(List<Unit> planned) {
-    Set<String> finished = new HashSet<>();
-    Set<String> parts = new HashSet<>();
+    Set<Path> finished = new HashSet<>();
+    Set<Path> parts = new HashSet<>();
     for (Unit unit : planned) {
-      finished.add(unit.id() + SUFFIX);
-      parts.add(unit.id() + SUFFIX + PART);
-      parts.add(unit.id() + SUFFIX + ASIDE + PART);
+      finished.add(layout.unit(unit.id()));
+      parts.add(ResultLayout.part(layout.unit(unit.id())));
+      parts.add(layout.unitAside(unit.id()));
     }
     List<String> unknown = new ArrayList<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(root.resolve(UNITS))) {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.units())) {
       for (Path file : files) {
-        String name = file.getFileName().toString();
-        if (parts.contains(name)) {
+        if (parts.contains(file)) {
           Files.delete(file);
-        } else if (!finished.contains(name)) {
-          unknown.add(name);
+        } else if (!finished.contains(file)) {
+          unknown.add(String.valueOf(file.getFileName()));
         }
       }
     } catch (IOException e) {
-      throw FileFailure.of("clean", root.resolve(UNITS), e);
+      throw FileFailure.of("clean", layout.units(), e);
     }
     if (!unknown.isEmpty()) {
       throw new EngineException(
           FailureKind.USAGE,
-          root.resolve(UNITS)
+          layout.units()
               + " holds files that are no unit of this plan: "
               + some(unknown.stream().sorted().toList()),
           "Move them elsewhere, or choose another folder with --out.");
@@ -181,16 +182,12 @@ public final class OutputFolder implements AutoCloseable {
 
   /** Where what was measured and chosen for the job is kept, if anything was. */
   public Path planFile() {
-    return root.resolve(OWN).resolve("plan.json");
+    return layout.plan();
   }
 
   /** Where files may lie that nobody needs once the job's process has ended. */
   public Path scratch() {
-    return root.resolve(OWN);
-  }
-
-  private Path identityFile() {
-    return root.resolve(OWN).resolve(IdentityFile.NAME);
+    return layout.own();
   }
 
   /** The real path of what exists of it, and the rest as asked for. */
@@ -218,8 +215,9 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  private static void requireOurs(Path root) {
-    if (!Files.exists(root) || Files.isDirectory(root.resolve(OWN))) {
+  private static void requireOurs(ResultLayout layout) {
+    Path root = layout.root();
+    if (!Files.exists(root) || Files.isDirectory(layout.own())) {
       return;
     }
     if (!Files.isDirectory(root)) {

@@ -1,12 +1,15 @@
 package io.cafeq.engine.output;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.config.SettingKey;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the units of an output folder were made from. Two runs with equal identities make the same
@@ -63,48 +66,67 @@ public record ResultIdentity(
     List<String> differences = new ArrayList<>();
     if (algorithmVersion != asked.algorithmVersion) {
       differences.add(
-          "algorithm version "
-              + algorithmVersion
-              + " there, "
-              + asked.algorithmVersion
-              + " in this program");
+          "algorithm version: this folder has %d, this program has %d"
+              .formatted(algorithmVersion, asked.algorithmVersion));
     }
     recipeDifferences(asked, differences);
     sideFileDifferences(asked, differences);
     if (!statistics.equals(asked.statistics)) {
       differences.add(
           statistics.source().equals(asked.statistics.source())
-              ? "statistics: other tokens there than now come from " + statistics.source()
-              : "statistics: of "
-                  + statistics.source()
-                  + " there, of "
-                  + asked.statistics.source()
-                  + " now");
+              ? "statistics: " + statistics.source() + " gives other tokens now"
+              : phrase("statistics", statistics.source(), asked.statistics.source()));
     }
     if (!shards.equals(asked.shards)) {
-      differences.add(
-          "source files: " + describe(shards) + " there, " + describe(asked.shards) + " now");
+      differences.add(phrase("source files", describe(shards), describe(asked.shards)));
     } else if (!units.equals(asked.units)) {
-      differences.add("planned units: " + firstDifferentUnit(asked));
+      differences.add(firstDifferentUnit(asked));
     }
     return differences;
   }
 
+  private static String phrase(String name, String there, String asked) {
+    return "%s: this folder has %s, you asked for %s".formatted(name, there, asked);
+  }
+
   private void recipeDifferences(ResultIdentity asked, List<String> differences) {
-    TreeSet<String> keys = new TreeSet<>();
-    recipe.fieldNames().forEachRemaining(keys::add);
-    asked.recipe.fieldNames().forEachRemaining(keys::add);
-    int before = differences.size();
-    for (String key : keys) {
-      JsonNode there = recipe.path(key);
-      JsonNode now = asked.recipe.path(key);
-      if (!there.toString().equals(now.toString())) {
-        differences.add(key + ": " + text(there) + " there, " + text(now) + " now");
+    SortedMap<String, JsonNode> there = settings(recipe);
+    SortedMap<String, JsonNode> now = settings(asked.recipe);
+    SortedSet<String> names = new TreeSet<>(there.keySet());
+    names.addAll(now.keySet());
+    for (String name : names) {
+      String has = text(there.get(name));
+      String wanted = text(now.get(name));
+      if (!has.equals(wanted)) {
+        differences.add(phrase(name, has, wanted));
       }
     }
-    if (before == differences.size() && !recipeHash.equals(asked.recipeHash)) {
-      differences.add("recipe hash " + recipeHash + " there, " + asked.recipeHash + " now");
+    if (differences.isEmpty() && !recipeHash.equals(asked.recipeHash)) {
+      differences.add(phrase("recipe hash", recipeHash, asked.recipeHash));
     }
+  }
+
+  /**
+   * Values by the names of their options. The recipes of algorithm versions before 4 have no
+   * sections, but these names.
+   */
+  private static SortedMap<String, JsonNode> settings(JsonNode recipe) {
+    SortedMap<String, JsonNode> settings = new TreeMap<>();
+    collect("recipe", recipe, settings);
+    return settings;
+  }
+
+  private static void collect(String section, JsonNode node, SortedMap<String, JsonNode> settings) {
+    node.properties()
+        .forEach(
+            entry -> {
+              String key = section + "." + entry.getKey();
+              if (entry.getValue().isObject()) {
+                collect(key, entry.getValue(), settings);
+              } else {
+                settings.put(SettingKey.option(key), entry.getValue());
+              }
+            });
   }
 
   private void sideFileDifferences(ResultIdentity asked, List<String> differences) {
@@ -129,21 +151,18 @@ public record ResultIdentity(
       List<String> there = units.get(id);
       List<String> now = asked.units.get(id);
       if (!Objects.equals(there, now)) {
-        return id
-            + " is "
-            + (there == null ? "absent" : there)
-            + " there, "
-            + (now == null ? "absent" : now)
-            + " now";
+        return "planned unit %s: this folder has %s, the plan has %s"
+            .formatted(id, there == null ? "none" : there, now == null ? "none" : now);
       }
     }
     throw new IllegalStateException("no unit differs");
   }
 
-  private static String text(JsonNode value) {
-    return value.isMissingNode()
-        ? "absent"
-        : value.isTextual() ? value.textValue() : value.toString();
+  private static String text(@Nullable JsonNode value) {
+    if (value == null) {
+      return "no value";
+    }
+    return value.isTextual() ? value.textValue() : value.toString();
   }
 
   private static String describe(List<Shard> shards) {

@@ -69,7 +69,7 @@ final class Clusters {
 
   List<Draft> drafts(ModelFamily.Couplings couplings, Warnings warnings) {
     boolean wanted =
-        recipe.pair().enabled()
+        recipe.pairs().enabled()
             && chosen.values().stream().anyMatch(each -> isPairable(each.settings()));
     if (wanted) {
       couplings.refused().forEach(warnings::add);
@@ -170,7 +170,7 @@ final class Clusters {
     for (Coupling coupling : component) {
       names.add(coupling.left());
       names.add(coupling.right());
-      if (!recipe.pair().reverse()) {
+      if (!recipe.pairs().reverse()) {
         coupling.leftBias().ifPresent(biases::add);
         coupling.rightBias().ifPresent(biases::add);
       }

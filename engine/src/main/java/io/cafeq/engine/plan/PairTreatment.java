@@ -32,9 +32,9 @@ public record PairTreatment(
     return new PairTreatment(
         left,
         right,
-        recipe.pair(),
+        recipe.pairs(),
         learned ? Basis.LEARNED : Basis.ROTATION,
-        recipe.usualTransformStorage(),
+        recipe.transform().usualStorage(),
         recipe.seed(),
         recipe.fallBack() && learned);
   }

@@ -66,13 +66,12 @@ public final class Planner {
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
     Planner planner = of(checkpoint, recipe);
-    return planner.plan(
-        checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
+    return planner.plan(checkpoint.location(), new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe, Cluster.Chooser chooser) {
-    return of(checkpoint, recipe).plan(checkpoint.folder().toString(), chooser);
+    return of(checkpoint, recipe).plan(checkpoint.location(), chooser);
   }
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {
@@ -169,7 +168,7 @@ public final class Planner {
 
   /** Of matrices outside what the family and the structure explain. */
   private void warn(TensorInfo info, Optional<WeightTensor> weight, Role role, KeptReason reason) {
-    if (info.shape().size() < 2 || role != Role.OTHER || !recipe.include().isEmpty()) {
+    if (info.shape().size() < 2 || role != Role.OTHER || !recipe.tensors().include().isEmpty()) {
       return;
     }
     switch (reason) {

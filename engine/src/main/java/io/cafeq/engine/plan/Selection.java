@@ -51,28 +51,31 @@ final class Selection {
    */
   void requireUsedPatterns(List<List<String>> names, String modelName) {
     List<Map.Entry<String, String>> written = new ArrayList<>();
-    recipe.include().forEach(pattern -> written.add(Map.entry("include", pattern)));
-    recipe.exclude().forEach(pattern -> written.add(Map.entry("exclude", pattern)));
-    recipe.overrides().forEach(override -> written.add(Map.entry("override", override.pattern())));
+    recipe.tensors().include().forEach(pattern -> written.add(Map.entry("include", pattern)));
+    recipe.tensors().exclude().forEach(pattern -> written.add(Map.entry("exclude", pattern)));
+    recipe
+        .tensors()
+        .overrides()
+        .forEach(override -> written.add(Map.entry("override", override.pattern())));
     patterns.requireUse(written, names, modelName);
-    withoutEffect.addAll(recipe.include());
-    recipe.overrides().stream()
+    withoutEffect.addAll(recipe.tensors().include());
+    recipe.tensors().overrides().stream()
         .filter(override -> !override.method().equals(Optional.of(Method.NONE)))
         .forEach(override -> withoutEffect.add(override.pattern()));
   }
 
   /** Whether the tensor of these names keeps its bytes whatever it is. */
   boolean isExcluded(List<String> names) {
-    return matchesAny(recipe.exclude(), names);
+    return matchesAny(recipe.tensors().exclude(), names);
   }
 
   /** Says what becomes of a tensor; {@code weight} is empty where it cannot be read as weights. */
   Choice choose(TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
     boolean excluded = isExcluded(names);
-    boolean included = matchesAny(recipe.include(), names);
+    boolean included = matchesAny(recipe.tensors().include(), names);
     boolean asEmbedding =
-        recipe.embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
-    boolean byDefault = recipe.include().isEmpty() && role.isLinear();
+        recipe.tensors().embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
+    boolean byDefault = recipe.tensors().include().isEmpty() && role.isLinear();
     if (excluded || weight.isEmpty()) {
       if (!excluded && (included || byDefault)) {
         warnings.add("No matrix of floats that can be read, so it keeps its bytes", tensor.name());
@@ -95,9 +98,9 @@ final class Selection {
                   settings.scales(),
                   settings.block(),
                   settings.side())
-              .withBits(recipe.embeddings().getAsInt());
+              .withBits(recipe.tensors().embeddings().getAsInt());
     }
-    for (TensorOverride override : recipe.overrides()) {
+    for (TensorOverride override : recipe.tensors().overrides()) {
       if (patterns.matches(override.pattern(), names)) {
         settings = settings.with(override);
       }
@@ -115,7 +118,8 @@ final class Selection {
   /** To be called once all tensors have been asked for. */
   void warnOfPatternsWithoutEffect() {
     Stream.concat(
-            recipe.include().stream(), recipe.overrides().stream().map(TensorOverride::pattern))
+            recipe.tensors().include().stream(),
+            recipe.tensors().overrides().stream().map(TensorOverride::pattern))
         .filter(withoutEffect::contains)
         .forEach(
             pattern ->

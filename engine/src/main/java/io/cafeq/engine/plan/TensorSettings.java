@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.config.GridSettings;
 import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
@@ -23,21 +24,21 @@ public record TensorSettings(
   static TensorSettings of(Recipe recipe) {
     return new TensorSettings(
         recipe.method(),
-        recipe.bits(),
-        recipe.group(),
-        recipe.scales(),
-        recipe.block(),
-        recipe.side());
+        recipe.grid().bits(),
+        recipe.grid().group(),
+        recipe.grid().scales(),
+        recipe.transform().block(),
+        recipe.transform().side());
   }
 
   /** Bits as set, or as usual. */
   public int usualBits() {
-    return bits.orElse(Recipe.USUAL_BITS);
+    return bits.orElse(GridSettings.USUAL_BITS);
   }
 
   /** The group as set, or as usual; 0 for whole rows. */
   public int usualGroup() {
-    return group.orElse(Recipe.USUAL_GROUP);
+    return group.orElse(GridSettings.USUAL_GROUP);
   }
 
   TensorSettings with(TensorOverride override) {

@@ -33,6 +33,12 @@ public record Treatment(
             && settings.method() == Method.CAFEQ
             && recipe.rounding() != Rounding.STOCHASTIC;
     return new Treatment(
-        grid, transform, recipe.loss(), recipe.rounding(), recipe.steps(), recipe.seed(), fallBack);
+        grid,
+        transform,
+        recipe.transform().loss(),
+        recipe.rounding(),
+        recipe.transform().steps(),
+        recipe.seed(),
+        fallBack);
   }
 }

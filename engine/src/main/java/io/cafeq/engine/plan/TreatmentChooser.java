@@ -153,7 +153,7 @@ final class TreatmentChooser implements Cluster.Chooser {
             : TreatmentLimits.LEAST_BLOCK;
     for (int block = largest; block >= least; block /= 2) {
       Option option = option(kind, side, block, rows);
-      if (option.cost() <= recipe.transformBits() * (1 + 1e-12)) {
+      if (option.cost() <= recipe.transform().bits() * (1 + 1e-12)) {
         return Optional.of(option);
       }
     }
@@ -161,7 +161,7 @@ final class TreatmentChooser implements Cluster.Chooser {
   }
 
   private Option option(Kind kind, Side side, int block, List<RowRange> rows) {
-    BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.usualTransformStorage());
+    BlockDiagonal spec = new BlockDiagonal(kind, side, block, recipe.transform().usualStorage());
     double weights = rows.stream().mapToLong(RowRange::weights).sum();
     return new Option(spec, Part.Stack.transformBits(spec, rows) / weights);
   }
@@ -183,8 +183,8 @@ final class TreatmentChooser implements Cluster.Chooser {
         settings.usualBits(),
         group,
         settings.scales().orElse(usual),
-        recipe.scaleBits(),
-        recipe.clip());
+        recipe.grid().scaleBits(),
+        recipe.grid().clip());
   }
 
   private int group(int wanted, List<PlannedTensor> tensors) {

@@ -4,23 +4,27 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** The file of one unit, from {@code units/ID.arrow.part} to {@code units/ID.arrow}. */
+/** The file of one unit, from its first byte to its final name. */
 final class UnitFile {
+  private final String name;
   private final Path folder;
   private final Path target;
   private final Path part;
   private final Path aside;
 
   UnitFile(Path outputFolder, String id) {
-    folder = outputFolder.resolve("units");
-    target = folder.resolve(id + ".arrow");
-    part = folder.resolve(id + ".arrow.part");
-    aside = folder.resolve(id + ".arrow.first.part");
+    ResultLayout layout = new ResultLayout(outputFolder);
+    name = ResultLayout.unitName(id);
+    folder = layout.units();
+    target = layout.unit(id);
+    part = ResultLayout.part(target);
+    aside = layout.unitAside(id);
   }
 
   Path part() {
@@ -50,7 +54,7 @@ final class UnitFile {
 
   /** Below the output folder, with forward slashes. */
   String relativeName() {
-    return "units/" + target.getFileName();
+    return name;
   }
 
   long size() {

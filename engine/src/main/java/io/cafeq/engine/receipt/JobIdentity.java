@@ -7,6 +7,9 @@ package io.cafeq.engine.receipt;
  * @param algorithmVersion raised whenever the same recipe would give other bytes
  */
 public record JobIdentity(String recipeHash, int algorithmVersion) {
-  /** The version of the numerics in this program. */
-  public static final int ALGORITHM_VERSION = 3;
+  /**
+   * The version of what this program writes for a recipe. 4: the canonical recipe, whose hash every
+   * file carries, has sections; codes, grids and transforms are those of 3.
+   */
+  public static final int ALGORITHM_VERSION = 4;
 }

@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -18,9 +19,6 @@ import java.util.Locale;
 
 /** {@code report.json}: snake-case names, indented, whole or absent. */
 public final class ReportFile {
-  /** Its name in the output folder. */
-  public static final String NAME = "report.json";
-
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -43,12 +41,13 @@ public final class ReportFile {
 
   /** Replaces {@code report.json} in {@code folder}. */
   public static void write(Path folder, Report report) {
-    DurableFile.write(folder.resolve(NAME), toJson(report).getBytes(StandardCharsets.UTF_8));
+    DurableFile.write(
+        new ResultLayout(folder).report(), toJson(report).getBytes(StandardCharsets.UTF_8));
   }
 
   /** Throws with kind RESULT where the text is no report. */
   public static Report read(Path folder) {
-    Path file = folder.resolve(NAME);
+    Path file = new ResultLayout(folder).report();
     byte[] bytes;
     try {
       bytes = Files.readAllBytes(file);

@@ -8,6 +8,7 @@ import io.cafeq.engine.memory.MatrixView;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,6 +23,10 @@ import java.util.List;
  * call alone, so that the same calls give the same bits.
  */
 public final class MomentSums {
+  /** Little-endian, wherever this runs. */
+  public static final ValueLayout.OfFloat FLOATS =
+      ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   private static final int BAND = 512;
   private static final int PIECE = 512;
 
@@ -123,9 +128,10 @@ public final class MomentSums {
 
   /**
    * The means of one row of a block's upper triangle, from the diagonal on, into a native segment
-   * of exactly that size. Throws with kind CHECKPOINT where they are not finite.
+   * of exactly that size, as little-endian floats. Throws with kind CHECKPOINT where they are not
+   * finite.
    */
-  void means(int block, int rowOfBlock, MemorySegment target) {
+  public void means(int block, int rowOfBlock, MemorySegment target) {
     FloatMatrix band = bands.get(block).get(rowOfBlock / BAND);
     int inBand = rowOfBlock % BAND;
     int count = band.columns() - inBand;
@@ -146,6 +152,6 @@ public final class MomentSums {
           "Check that the checkpoint is one of a trained model, or quantize it into another folder "
               + "with --statistics none.");
     }
-    MemorySegment.copy(row, 0, target, MomentFile.FLOATS, 0, count);
+    MemorySegment.copy(row, 0, target, FLOATS, 0, count);
   }
 }

@@ -118,7 +118,12 @@ public record BlockTransform(
     return Short.BYTES * (long) k * k + (Float.BYTES + Short.BYTES) * (long) k + 256;
   }
 
-  /** Copies {@link #forward}. */
+  /** Entry (row, column) of {@link #forward()}. */
+  public float forward(int row, int column) {
+    return forward.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * k() + column);
+  }
+
+  /** Copies {@link #forward()}. */
   public void readForward(float[] to) {
     MemorySegment.copy(forward, ValueLayout.JAVA_FLOAT, 0, to, 0, k() * k());
   }

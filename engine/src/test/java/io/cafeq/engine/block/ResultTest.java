@@ -7,6 +7,7 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -147,7 +148,7 @@ class ResultTest {
 
   @Test
   void aResultWithoutManifestIsPartial() throws IOException {
-    Files.delete(sample.result.resolve(Manifest.FILE));
+    Files.delete(sample.result.resolve(ResultLayout.MANIFEST));
     assertThatThrownBy(() -> ResultReader.open(sample.result))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("partial");
@@ -161,14 +162,16 @@ class ResultTest {
     Manifest manifest = Manifest.read(sample.result);
     Path other = Files.createDirectory(folder.resolve("other"));
     manifest.write(other);
-    assertThat(Files.mismatch(sample.result.resolve(Manifest.FILE), other.resolve(Manifest.FILE)))
+    assertThat(
+            Files.mismatch(
+                sample.result.resolve(ResultLayout.MANIFEST), other.resolve(ResultLayout.MANIFEST)))
         .isEqualTo(-1);
     assertThat(Manifest.read(other)).isEqualTo(manifest);
   }
 
   @Test
   void manifestsThatLieAreRefused() throws IOException {
-    String text = Files.readString(sample.result.resolve(Manifest.FILE));
+    String text = Files.readString(sample.result.resolve(ResultLayout.MANIFEST));
     refused(text.replace("\"units/c.plain.arrow\"", "\"../c.plain.arrow\""), "units/ID.arrow");
     refused(text.replace("\"extra/template.txt\"", "\"../../etc/passwd\""), "passwd");
     refused(text.replace("\"extra/template.txt\"", "\"/etc/passwd\""), "passwd");
@@ -179,14 +182,14 @@ class ResultTest {
         "model.safetensors");
     refused(text.substring(0, text.length() / 2), "JSON");
     Files.writeString(
-        sample.result.resolve(Manifest.FILE),
+        sample.result.resolve(ResultLayout.MANIFEST),
         text.replace(
             "\"format_version\" : \"1.0\"", "\"format_version\" : \"1.7\", \"later\" : [ 1 ]"));
     Assertions.assertThat(verify(null).problems()).isEmpty();
   }
 
   private void refused(String text, String named) throws IOException {
-    Files.writeString(sample.result.resolve(Manifest.FILE), text);
+    Files.writeString(sample.result.resolve(ResultLayout.MANIFEST), text);
     assertThatThrownBy(() -> Manifest.read(sample.result))
         .isInstanceOfSatisfying(
             EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.RESULT))

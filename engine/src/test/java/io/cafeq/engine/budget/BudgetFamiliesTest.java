@@ -59,7 +59,7 @@ class BudgetFamiliesTest {
               new UnitQuantizer.Options(true, false, recipe.statistics().damping()));
       BudgetPlan budget =
           BudgetPlan.measure(
-              checkpoint, recipe, InputStatistics.NONE, compute, 1, 256L << 20, stop);
+              checkpoint, recipe, InputStatistics.NONE, compute, new ThreadLanes(1), stop);
       assertThat(PlanEstimate.of(budget.plan()).bitsPerWeight()).isBetween(TARGET - 0.5, TARGET);
 
       Path kept = folder.resolve("plan.json");

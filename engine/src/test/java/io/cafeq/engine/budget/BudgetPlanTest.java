@@ -219,8 +219,7 @@ class BudgetPlanTest {
         recipe(changes),
         InputStatistics.NONE,
         Compute.open("scalar"),
-        threads,
-        256L << 20,
+        new ThreadLanes(threads),
         new StopFlag());
   }
 }

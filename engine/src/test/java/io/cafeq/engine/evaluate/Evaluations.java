@@ -3,7 +3,11 @@ package io.cafeq.engine.evaluate;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.forward.Judge;
+import io.cafeq.engine.forward.Logits;
 import io.cafeq.engine.model.Miniature;
+import io.cafeq.engine.tokens.BeginningToken;
+import io.cafeq.engine.tokens.TextTokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,16 +16,16 @@ import java.util.SplittableRandom;
 import java.util.function.Function;
 
 /** Runs evaluations of small checkpoints. */
-final class Evaluations {
+public final class Evaluations {
   /** Entries of every miniature's vocabulary. */
-  static final int VOCABULARY = 50;
+  public static final int VOCABULARY = 50;
 
-  static final long PLENTY = 512L << 20;
+  public static final long PLENTY = 512L << 20;
 
   private Evaluations() {}
 
   /** Windows of seeded tokens. */
-  static List<int[]> windows(int count, int length) {
+  public static List<int[]> windows(int count, int length) {
     SplittableRandom random = new SplittableRandom(count + 100L * length);
     List<int[]> windows = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -30,7 +34,7 @@ final class Evaluations {
     return windows;
   }
 
-  static <T> T with(Path scratch, long memory, Function<Resources, T> work) {
+  public static <T> T with(Path scratch, long memory, Function<Resources, T> work) {
     try (ComputeLane lane = Backends.open("auto").openLane()) {
       return work.apply(
           new Resources(
@@ -38,13 +42,13 @@ final class Evaluations {
     }
   }
 
-  static TextScore score(Path model, List<int[]> windows, long memory) {
+  public static TextScore score(Path model, List<int[]> windows, long memory) {
     try (EvaluatedModel opened = EvaluatedModel.open(model)) {
       return with(model, memory, resources -> new TextEvaluation(resources, windows).score(opened));
     }
   }
 
-  static Comparison compare(Path model, Path reference, List<int[]> windows, long memory) {
+  public static Comparison compare(Path model, Path reference, List<int[]> windows, long memory) {
     try (EvaluatedModel opened = EvaluatedModel.open(model);
         EvaluatedModel other = EvaluatedModel.open(reference)) {
       return with(
@@ -55,14 +59,15 @@ final class Evaluations {
   }
 
   /** The log-likelihood of each choice of each question. */
-  static double[][] choices(Path model, List<Question> questions, long memory) {
+  public static double[][] choices(Path model, List<Question> questions, long memory) {
     try (EvaluatedModel opened = EvaluatedModel.open(model)) {
       return with(
           model, memory, resources -> choices(model, resources, questions).logLikelihoods(opened));
     }
   }
 
-  static ChoiceEvaluation choices(Path model, Resources resources, List<Question> questions) {
+  public static ChoiceEvaluation choices(
+      Path model, Resources resources, List<Question> questions) {
     try (TextTokenizer tokenizer = TextTokenizer.open(model)) {
       ChoiceQuestions added =
           new ChoiceQuestions(tokenizer, OptionalInt.empty(), BeginningToken.NONE);
@@ -72,7 +77,7 @@ final class Evaluations {
   }
 
   /** log softmax of the logits of all tokens of a window, in double. */
-  static List<double[]> logSoftmax(Miniature miniature, int[] window) {
+  public static List<double[]> logSoftmax(Miniature miniature, int[] window) {
     List<double[]> logits =
         Logits.inDouble(
             miniature, Judge.of(miniature, miniature.config(), List.of(window)).states());

@@ -12,8 +12,15 @@ import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.forward.ForwardPass;
+import io.cafeq.engine.forward.InputObserver;
+import io.cafeq.engine.forward.Logits;
+import io.cafeq.engine.forward.SmallRun;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.StoredTensors.Stored;
+import io.cafeq.engine.tokens.Tokenizers;
+import io.cafeq.engine.weights.CheckpointWeights;
+import io.cafeq.engine.weights.SpilledStates;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -217,7 +224,9 @@ class ForwardFailuresTest {
       long least = ForwardPass.memoryNeeded(weights, 24);
       Path nowhere = folder.resolve("nowhere");
       assertFailure(
-          () -> ForwardPass.open(weights, lane.products(), many, least, nowhere, new StopFlag()),
+          () ->
+              ForwardPass.open(
+                  weights, lane.products(), many, least, SpilledStates.in(nowhere), new StopFlag()),
           FailureKind.ENVIRONMENT,
           nowhere.toString(),
           "folder exists");
@@ -236,7 +245,7 @@ class ForwardFailuresTest {
                 lane.products(),
                 SmallRun.windows(50, 24, 50),
                 ForwardPass.memoryNeeded(weights, 24),
-                folder,
+                SpilledStates.in(folder),
                 stop)) {
       assertFailure(
           () -> pass.layer(0, (input, matrices, x) -> stop.stop()),
@@ -257,7 +266,12 @@ class ForwardFailuresTest {
         ComputeLane lane = Backends.open("auto").openLane();
         ForwardPass pass =
             ForwardPass.open(
-                weights, lane.products(), WINDOWS, SmallRun.PLENTY, folder, new StopFlag())) {
+                weights,
+                lane.products(),
+                WINDOWS,
+                SmallRun.PLENTY,
+                SpilledStates.in(folder),
+                new StopFlag())) {
       assertThatThrownBy(() -> pass.layer(1, InputObserver.NONE))
           .isInstanceOf(IllegalStateException.class);
       assertThatThrownBy(() -> pass.end(0)).isInstanceOf(IllegalStateException.class);

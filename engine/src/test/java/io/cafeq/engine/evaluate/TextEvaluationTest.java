@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.forward.Judge;
 import io.cafeq.engine.model.DoubleTensor;
 import io.cafeq.engine.model.Miniature;
+import io.cafeq.engine.model.Shared;
+import io.cafeq.engine.tokens.TextTokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

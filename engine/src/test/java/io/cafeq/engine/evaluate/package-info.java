@@ -1,5 +1,5 @@
 /**
- * Tests of running models, against the forward passes in double of {@link
+ * Tests of evaluations, against the forward passes in double of {@link
  * io.cafeq.engine.model.ForwardPass}.
  */
 @NullMarked

@@ -27,6 +27,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -404,7 +405,7 @@ class DenseExportTest {
     usage(sample.result, sample.result.resolve("inside"), "one another");
     usage(sample.result, folder, "one another");
     usage(sample.result, sample.source, "not empty");
-    Files.delete(sample.result.resolve(Manifest.FILE));
+    Files.delete(sample.result.resolve(ResultLayout.MANIFEST));
     assertThatThrownBy(
             () ->
                 DenseExport.run(sample.result, folder.resolve("o"), new StopFlag(), Progress.NONE))

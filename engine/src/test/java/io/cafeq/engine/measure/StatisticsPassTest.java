@@ -11,11 +11,10 @@ import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.plan.Planner;
+import io.cafeq.engine.result.ResultLayout;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
-import io.cafeq.engine.statistics.MomentReader;
-import io.cafeq.engine.statistics.StoredStatistics;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -64,7 +63,7 @@ class StatisticsPassTest {
         assertThat(plan.inputs().of(layer)).isNotEmpty();
         try (MomentReader reader =
                 MomentReader.open(
-                    root.resolve("statistics").resolve(StoredStatistics.fileName(layer)));
+                    root.resolve("statistics").resolve(ResultLayout.layerName(layer)));
             Arena arena = Arena.ofConfined()) {
           for (MatrixInput input : plan.inputs().of(layer)) {
             InputMoments moments =
@@ -76,7 +75,7 @@ class StatisticsPassTest {
             }
           }
         }
-        assertThat(Files.size(root.resolve("statistics").resolve(StoredStatistics.fileName(layer))))
+        assertThat(Files.size(root.resolve("statistics").resolve(ResultLayout.layerName(layer))))
             .isLessThanOrEqualTo(plan.fileBytes(layer));
       }
       assertThat(plan.fileBytes(List.of())).isZero();
@@ -90,7 +89,7 @@ class StatisticsPassTest {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       StatisticsPlan plan = plan(checkpoint, TOKENS);
       take(checkpoint, plan, folder, Long.MAX_VALUE / 4);
-      Path file = folder.resolve("statistics").resolve(StoredStatistics.fileName(0));
+      Path file = folder.resolve("statistics").resolve(ResultLayout.layerName(0));
       try (MomentReader reader = MomentReader.open(file)) {
         String all = "model.layers.0.block_sparse_moe.experts";
         long routed =
@@ -120,7 +119,7 @@ class StatisticsPassTest {
       take(checkpoint, plan, least, needed, folder);
 
       for (int layer : plan.inputs().layers()) {
-        Path name = Path.of("statistics", StoredStatistics.fileName(layer));
+        Path name = Path.of("statistics", ResultLayout.layerName(layer));
         assertThat(least.resolve(name)).hasSameBinaryContentAs(plenty.resolve(name));
       }
     }

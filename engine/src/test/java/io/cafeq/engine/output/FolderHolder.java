@@ -8,7 +8,8 @@ final class FolderHolder {
   private FolderHolder() {}
 
   public static void main(String[] arguments) throws IOException {
-    try (OutputFolder folder = OutputFolder.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
+    try (OutputFolder folder =
+        OutputFolder.open(Path.of(arguments[0]), Path.of(arguments[1]), new FolderLocks())) {
       System.out.println("held " + folder.root());
       System.in.read();
     }

@@ -22,6 +22,7 @@ class OutputFolderTest {
 
   @TempDir private Path folder;
 
+  private final FolderLocks locks = new FolderLocks();
   private Path source;
   private Path output;
 
@@ -33,7 +34,7 @@ class OutputFolderTest {
 
   @Test
   void isCreatedWithItsParents() {
-    try (OutputFolder made = OutputFolder.open(folder.resolve("x/y/z"), source)) {
+    try (OutputFolder made = OutputFolder.open(folder.resolve("x/y/z"), source, locks)) {
       assertThat(made.unitFile(UNIT).getParent()).isDirectory();
       assertThat(made.hasManifest()).isFalse();
       assertThat(made.earlierIdentity()).isEmpty();
@@ -42,12 +43,12 @@ class OutputFolderTest {
 
   @Test
   void mayNotBeInOrAboveTheSource() throws Exception {
-    refused(() -> OutputFolder.open(source, source), "is the checkpoint's folder");
-    refused(() -> OutputFolder.open(source.resolve("out"), source), "lies in");
-    refused(() -> OutputFolder.open(folder.resolve("models"), source), "holds");
+    refused(() -> OutputFolder.open(source, source, locks), "is the checkpoint's folder");
+    refused(() -> OutputFolder.open(source.resolve("out"), source, locks), "lies in");
+    refused(() -> OutputFolder.open(folder.resolve("models"), source, locks), "holds");
     Path link = Files.createSymbolicLink(folder.resolve("link"), source);
-    refused(() -> OutputFolder.open(link.resolve("out"), source), "lies in");
-    refused(() -> OutputFolder.open(source.resolve("../source/out"), link), "lies in");
+    refused(() -> OutputFolder.open(link.resolve("out"), source, locks), "lies in");
+    refused(() -> OutputFolder.open(source.resolve("../source/out"), link, locks), "lies in");
     assertThat(source).isEmptyDirectory();
   }
 
@@ -56,7 +57,7 @@ class OutputFolderTest {
     Files.createDirectories(output);
     Files.writeString(output.resolve("letter.txt"), "mine");
 
-    refused(() -> OutputFolder.open(output, source), "letter.txt");
+    refused(() -> OutputFolder.open(output, source, locks), "letter.txt");
     assertThat(output.resolve(".cafeq")).doesNotExist();
   }
 
@@ -64,17 +65,28 @@ class OutputFolderTest {
   void mayNotBeAFile() throws Exception {
     Files.writeString(output, "mine");
 
-    refused(() -> OutputFolder.open(output, source), "is a file");
+    refused(() -> OutputFolder.open(output, source, locks), "is a file");
   }
 
   @Test
   void isHeldByOneJobOfAProcess() {
-    try (OutputFolder held = OutputFolder.open(output, source)) {
-      refused(() -> OutputFolder.open(output, source), "another job of this process");
-      refused(() -> OutputFolder.open(output, source), "another job of this process");
+    try (OutputFolder held = OutputFolder.open(output, source, locks)) {
+      refused(() -> OutputFolder.open(output, source, locks), "another job of this process");
+      refused(() -> OutputFolder.open(output, source, locks), "another job of this process");
       assertThat(held.root()).isDirectory();
     }
-    OutputFolder.open(output, source).close();
+    OutputFolder.open(output, source, locks).close();
+  }
+
+  @Test
+  void isHeldAgainstAnotherHostOfTheProcess() {
+    try (OutputFolder held = OutputFolder.open(output, source, locks)) {
+      refused(
+          () -> OutputFolder.open(output, source, new FolderLocks()),
+          "another job of this process");
+      assertThat(held.root()).isDirectory();
+    }
+    OutputFolder.open(output, source, new FolderLocks()).close();
   }
 
   @Test
@@ -94,16 +106,16 @@ class OutputFolderTest {
             new InputStreamReader(holder.getInputStream(), StandardCharsets.UTF_8))) {
       assertThat(said.readLine()).startsWith("held");
 
-      refused(() -> OutputFolder.open(output, source), "process " + holder.pid() + " on ");
+      refused(() -> OutputFolder.open(output, source, locks), "process " + holder.pid() + " on ");
     } finally {
       holder.destroyForcibly().waitFor();
     }
-    OutputFolder.open(output, source).close();
+    OutputFolder.open(output, source, locks).close();
   }
 
   @Test
   void partsOfPlannedUnitsAreRemovedAndNothingElse() throws Exception {
-    try (OutputFolder open = OutputFolder.open(output, source)) {
+    try (OutputFolder open = OutputFolder.open(output, source, locks)) {
       Path part = open.unitFile(UNIT).resolveSibling("a.arrow.part");
       Path aside =
           Files.writeString(

@@ -1,8 +1,9 @@
 package io.cafeq.tools.bench;
 
-import io.cafeq.actors.job.JobListener;
+import io.cafeq.actors.host.EngineHost;
+import io.cafeq.actors.host.HostSettings;
+import io.cafeq.actors.job.JobRequest;
 import io.cafeq.actors.job.JobResult;
-import io.cafeq.actors.job.QuantizeJob;
 import io.cafeq.config.Settings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -95,16 +96,17 @@ public final class StreamingBench {
   private double quantize(Path source, boolean clip) throws IOException {
     Map<String, String> options = new HashMap<>();
     options.put("recipe.method", "rtn");
-    options.put("recipe.clip", Boolean.toString(clip));
+    options.put("recipe.grid.clip", Boolean.toString(clip));
     options.put("run.verify", "false");
     options.put("recipe.baselines", "off");
-    options.put("recipe.statistics", "none");
+    options.put("recipe.statistics.source", "none");
     Path out = folder.resolve("result");
-    QuantizeJob job =
-        new QuantizeJob(
-            source, out, Settings.load(Optional.empty(), options), version, JobListener.NONE);
+    Settings settings = Settings.load(Optional.empty(), options);
     long start = System.nanoTime();
-    JobResult result = job.run();
+    JobResult result;
+    try (EngineHost host = EngineHost.start(HostSettings.of(settings.run()), version)) {
+      result = host.submit(new JobRequest(source.toString(), out, settings)).result().join();
+    }
     double seconds = (System.nanoTime() - start) / 1e9;
     switch (result) {
       case JobResult.Complete complete -> {}

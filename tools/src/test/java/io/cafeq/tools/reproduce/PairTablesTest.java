@@ -21,6 +21,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The limits of the tables of pairs. */
 @Numerics
 class PairTablesTest {
+  private static final Compute COMPUTE = Compute.open("auto");
+
   /**
    * Table 6 on the serving axes with LogSumExp at the better of its rates alone, and fewer steps
    * for the expected error. The gain is 18.6 to 18.9 % for the student weights over kernels of
@@ -31,12 +33,11 @@ class PairTablesTest {
   @CsvSource({"student, .003, 400, .12", "anisotropic, .001, 800, .36"})
   void expectedErrorAndNearestPlaneAreFarBelowThePaper(
       String name, double rate, int steps, double least) {
-    Compute compute = Compute.open("auto");
     try (Arena arena = Arena.ofConfined();
-        ComputeLane lane = compute.backend().openLane()) {
+        ComputeLane lane = COMPUTE.backend().openLane()) {
       PairSet set =
           name.equals("student") ? PairSet.student(arena, 0) : PairSet.anisotropic(arena, 0);
-      PairTrial trial = new PairTrial(compute.learner(), lane, set, 0, new StopFlag());
+      PairTrial trial = new PairTrial(COMPUTE.learner(), lane, set, 0, new StopFlag());
       double[] logSumExp = trial.paper(PairLoss.LOG_SUM_EXP, PairOptimizer.ADAM, 0, 1500, rate);
       double paper = trial.error(Axis.SERVING, logSumExp, PairRounding.ALGORITHM_1, false);
       double[] expected = trial.expectedError(Axis.SERVING, steps);

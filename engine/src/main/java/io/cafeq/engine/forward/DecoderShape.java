@@ -1,0 +1,92 @@
+package io.cafeq.engine.forward;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a decoder computes, from its config.json; all that the forward pass needs beside weights.
+ *
+ * @param hidden channels of the states
+ * @param epsilon of all norms
+ * @param embeddingScale what embeddings are multiplied by
+ * @param logitCap c in c tanh(logit / c); 0 for none
+ * @param tied what {@code tie_word_embeddings} says; empty where it says nothing
+ * @param layers one for each
+ * @param experts of the layers that have some
+ */
+record DecoderShape(
+    DecoderKind kind,
+    int hidden,
+    double epsilon,
+    Attention attention,
+    double embeddingScale,
+    Activation activation,
+    double logitCap,
+    Optional<Boolean> tied,
+    List<Layer> layers,
+    Optional<Experts> experts) {
+  /** A layer sees all earlier positions. */
+  static final int ALL = Integer.MAX_VALUE;
+
+  DecoderShape {
+    layers = List.copyOf(layers);
+  }
+
+  /** Tokens up to which the rotary frequencies of all layers are known. */
+  int longestWindow() {
+    return layers.stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);
+  }
+
+  /**
+   * softmax(scale q k^T) v with grouped heads.
+   *
+   * @param queries heads
+   * @param keyValues heads, each of them for {@code queries / keyValues} query heads
+   * @param size channels of a head
+   * @param cap c in c tanh(score / c); 0 for none
+   */
+  record Attention(int queries, int keyValues, int size, double scale, double cap) {
+    int queryWidth() {
+      return queries * size;
+    }
+
+    int keyWidth() {
+      return keyValues * size;
+    }
+
+    int group() {
+      return queries / keyValues;
+    }
+  }
+
+  /**
+   * One layer.
+   *
+   * @param window last positions that a query sees, its own among them; {@link #ALL} for all
+   * @param sparse whether it has experts
+   */
+  record Layer(int window, RotaryFrequencies rotary, boolean sparse) {}
+
+  /**
+   * A mixture of experts.
+   *
+   * @param module its name after the layer's number
+   * @param chosen experts that a token is sent to
+   * @param normed whether the weights of the chosen ones are made to add up to 1
+   * @param shared whether there is one that every token passes, behind a gate of its own
+   */
+  record Experts(
+      String module,
+      String gate,
+      String up,
+      String down,
+      int count,
+      int chosen,
+      boolean normed,
+      boolean shared) {
+    /** Name of an expert's matrix after the layer's number. */
+    String matrix(int expert, String name) {
+      return module + ".experts." + expert + "." + name + ".weight";
+    }
+  }
+}

@@ -1,4 +1,0 @@
-@NullMarked
-package io.cafeq.engine.statistics;
-
-import org.jspecify.annotations.NullMarked;
