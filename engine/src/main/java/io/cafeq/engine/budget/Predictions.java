@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what
- * transforms and pairs gain is measured on some blocks of the first two, the middle and the last
+ * Errors of all candidates. Those of round-to-nearest (RTN) are measured on a sample of each
+ * matrix, gains of transforms and pairs on some blocks of the first two, the middle and the last
  * piece of each kind, and interpolated over those between.
  */
 final class Predictions {
