@@ -5,6 +5,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.DecoderTensors;
+import io.cafeq.engine.family.ModelDescription;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -36,11 +37,13 @@ final class SourceChain {
    */
   synchronized String upTo(int layer, StopFlag stop) {
     DecoderTensors names =
-        DecoderTensors.find(checkpoint.config(), checkpoint.weights()::shapes, this::has)
+        ModelDescription.of(checkpoint)
+            .decoderTensors(this::has)
             .orElseThrow(
                 () ->
                     new IllegalStateException(
-                        checkpoint.folder() + " has no layers, and its statistics are asked for"));
+                        checkpoint.location()
+                            + " has no layers, and its statistics are asked for"));
     if (chain.isEmpty()) {
       String embedding = checkpoint.aliases().getOrDefault(names.embedding(), names.embedding());
       // scales beside the weights begin alike

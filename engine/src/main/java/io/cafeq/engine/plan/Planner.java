@@ -10,8 +10,10 @@ import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.KeptReason;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,7 +31,6 @@ import java.util.TreeMap;
  * units of that.
  */
 public final class Planner {
-  private final JsonNode config;
   private final List<TensorInfo> tensors;
   private final WeightTensors layouts;
   private final ModelFamily family;
@@ -39,23 +40,22 @@ public final class Planner {
   private final Map<String, List<String>> aliases = new TreeMap<>();
 
   private Planner(
-      JsonNode config,
+      ModelDescription model,
       List<TensorInfo> tensors,
       WeightTensors layouts,
       Map<String, String> aliasToStored,
       Recipe recipe) {
-    this.config = config;
     this.tensors = List.copyOf(tensors);
     this.layouts = layouts;
     this.recipe = recipe;
-    family = Families.of(config, layouts.shapes());
+    family = model.family();
     selection = new Selection(recipe, warnings);
     new TreeMap<>(aliasToStored)
         .forEach(
             (alias, stored) ->
                 aliases.computeIfAbsent(stored, key -> new ArrayList<>()).add(alias));
     if (!family.isKnown()) {
-      warnings.add(unknownFamily(config));
+      warnings.add(unknownFamily(model.config()));
     }
   }
 
@@ -66,26 +66,24 @@ public final class Planner {
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
     Planner planner = of(checkpoint, recipe);
-    return planner.plan(
-        checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
+    return planner.plan(checkpoint.location(), new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe, Cluster.Chooser chooser) {
-    return of(checkpoint, recipe).plan(checkpoint.folder().toString(), chooser);
+    return of(checkpoint, recipe).plan(checkpoint.location(), chooser);
   }
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {
+    ModelDescription model = ModelDescription.of(checkpoint);
     Planner planner =
         new Planner(
-            checkpoint.config(),
-            checkpoint.tensors(),
-            checkpoint.weights(),
-            checkpoint.aliases(),
-            recipe);
+            model, checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
     List<String> told =
         SourceQuantization.check(
-            checkpoint, info -> planner.selection.isExcluded(planner.names(info)));
+            checkpoint,
+            model::isInLayers,
+            info -> planner.selection.isExcluded(planner.names(info)));
     told.forEach(planner.warnings::add);
     return planner;
   }
@@ -105,8 +103,9 @@ public final class Planner {
       List<TensorInfo> tensors,
       Map<String, String> aliases,
       Recipe recipe) {
-    Planner planner =
-        new Planner(config, tensors, WeightTensors.of(tensors, config), aliases, recipe);
+    WeightTensors layouts = WeightTensors.of(tensors, config);
+    ModelDescription model = ModelDescription.of(ModelConfig.of(config), layouts.shapes());
+    Planner planner = new Planner(model, tensors, layouts, aliases, recipe);
     return planner.plan(modelName, new TreatmentChooser(recipe, planner.warnings));
   }
 
@@ -147,7 +146,7 @@ public final class Planner {
         }
       }
     }
-    ModelFamily.Couplings couplings = family.couplings(config, byName);
+    ModelFamily.Couplings couplings = family.couplings(byName);
     List<Clusters.Draft> drafts =
         new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
@@ -215,9 +214,10 @@ public final class Planner {
         .orElseGet(places::getFirst);
   }
 
-  private static String unknownFamily(JsonNode config) {
+  private static String unknownFamily(ModelConfig config) {
     String found =
-        Families.modelType(config)
+        config
+            .modelType()
             .map(type -> "model_type '" + type + "' is not known")
             .orElse("config.json names no model_type");
     return ("%s (known are %s): each matrix is quantized by itself, no transforms are shared and no"

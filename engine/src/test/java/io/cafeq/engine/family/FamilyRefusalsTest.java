@@ -8,6 +8,7 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.family.Coupling.Kind;
 import io.cafeq.engine.family.ModelFamily.Couplings;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -315,6 +316,8 @@ class FamilyRefusalsTest {
   }
 
   private static Couplings couplings(ObjectNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors);
+    return ModelDescription.of(ModelConfig.of(config), CouplingsBridge.shapes(tensors))
+        .family()
+        .couplings(tensors);
   }
 }

@@ -19,6 +19,7 @@ import io.cafeq.engine.export.LeftBehind;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.export.SideFileCopy;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.store.FolderStore;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -120,7 +121,11 @@ public final class DenseExport implements ExportFormat<NoOptions> {
   private static List<LeftBehind> sideFile(
       ResultReader result, Manifest.SideFileEntry file, boolean descriptionsStay, Path folder) {
     Path from = result.folder().resolve(file.path());
-    Optional<LeftOut.Reason> reason = descriptionsStay ? Optional.empty() : Descriptions.of(from);
+    FolderStore files = FolderStore.open(result.folder());
+    Optional<LeftOut.Reason> reason =
+        descriptionsStay
+            ? Optional.empty()
+            : files.find(file.path()).flatMap(found -> Descriptions.of(files, found));
     if (reason.isPresent()) {
       return List.of(new LeftBehind(file.path(), reason.get().text()));
     }

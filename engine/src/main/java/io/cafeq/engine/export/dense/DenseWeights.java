@@ -33,7 +33,7 @@ record DenseWeights(ResultReader result, WeightEncoder encoder, Path folder, Sto
 
   private void weights(DenseTensors.Outgoing tensor, ResultReader.WeightConsumer consumer) {
     if (tensor.packed() != null) {
-      PackedTensor.forEachSlab(result, tensor.packed(), folder, stop, consumer);
+      PackedTensor.forEachSlab(result, tensor.packed(), stop, consumer);
     } else {
       result.forEachSlab(
           tensor.source(),
