@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.evaluate.Tokenizers;
+import io.cafeq.engine.tokens.Tokenizers;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.sample.SampleCheckpoint;

@@ -221,8 +221,8 @@ public final class Planner {
             .map(type -> "model_type '" + type + "' is not known")
             .orElse("config.json names no model_type");
     return ("%s (known families: %s): each matrix is quantized by itself, no transforms are shared"
-                + " and no matrices are paired. Check the list of \"cafeq plan\"; exclude keeps"
-                + " tensors as they are.")
+            + " and no matrices are paired. Check the list of \"cafeq plan\"; exclude keeps"
+            + " tensors as they are.")
         .formatted(found, Families.names());
   }
 }

@@ -248,8 +248,7 @@ class StackStatisticsTest {
           Compute compute = Compute.open("scalar");
           long without = PartWorks.memoryNeeded(quantized, compute, range -> 0).nativeBytes();
           assertThat(
-                  UnitQuantizer.memoryNeeded(
-                          unit, compute, InputStatistics.NONE, inputs)
+                  UnitQuantizer.memoryNeeded(unit, compute, InputStatistics.NONE, inputs)
                       .nativeBytes())
               .isGreaterThanOrEqualTo(without);
           long moments = 4L * 96 * 96;

@@ -85,8 +85,7 @@ public final class FileServer implements AutoCloseable {
   public synchronized void restart(int turnedAway) {
     server.stop(0);
     threads.shutdownNow();
-    try (ServerSocket broken =
-        new ServerSocket(port, 0, InetAddress.getLoopbackAddress())) {
+    try (ServerSocket broken = new ServerSocket(port, 0, InetAddress.getLoopbackAddress())) {
       for (int i = 0; i < turnedAway; i++) {
         broken.accept().close();
       }
