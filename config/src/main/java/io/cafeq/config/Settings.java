@@ -15,11 +15,12 @@ import java.util.TreeMap;
  * @param origins key such as {@code recipe.grid.bits} to {@code default}, {@code FILE:LINE} or
  *     {@code command line}
  */
-public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String> origins) {
+public record Settings(
+    Recipe recipe, RunSettings run, RemoteSettings remote, SortedMap<String, String> origins) {
 
   /** Settings that a program made: their origins are not known. */
   public Settings(Recipe recipe, RunSettings run) {
-    this(recipe, run, new TreeMap<>());
+    this(recipe, run, RemoteSettings.defaults(), new TreeMap<>());
   }
 
   /**
@@ -52,12 +53,13 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
     SettingsReader reader = new SettingsReader(layers.values(), problems);
     Recipe recipe = reader.recipe();
     RunSettings run = reader.run();
+    RemoteSettings remote = reader.remote();
     if (!problems.isEmpty()) {
       throw new ConfigException(problems);
     }
     SortedMap<String, String> origins = new TreeMap<>();
     layers.values().forEach((key, given) -> origins.put(key, given.origin()));
-    return new Settings(recipe, run, origins);
+    return new Settings(recipe, run, remote, origins);
   }
 
   /** Full key to value, each value as JSON. */
@@ -65,6 +67,7 @@ public record Settings(Recipe recipe, RunSettings run, SortedMap<String, String>
     SortedMap<String, String> entries = new TreeMap<>();
     recipe.entries().forEach((key, value) -> entries.put("recipe." + key, value));
     run.entries().forEach((key, value) -> entries.put("run." + key, value));
+    remote.entries().forEach((key, value) -> entries.put("remote." + key, value));
     return entries;
   }
 

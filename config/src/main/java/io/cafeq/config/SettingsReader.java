@@ -115,6 +115,20 @@ final class SettingsReader {
         reader.decimal("run.minimum-coverage", 0, 1).orElse(0));
   }
 
+  RemoteSettings remote() {
+    long rangeSize = reader.size("remote.range-size", 1 << 20, 8 << 20).orElse(1 << 20);
+    return new RemoteSettings(
+        reader.address("remote.hub").orElse(""),
+        reader.variable("remote.token-variable").orElse(""),
+        reader.integer("remote.parallel-reads", 1, 32).orElse(1),
+        rangeSize,
+        reader.size("remote.range-memory", 2 * rangeSize, 1L << 34).orElse(rangeSize),
+        reader.integer("remote.connect-timeout", 1, 600).orElse(1),
+        reader.integer("remote.stall-timeout", 1, 600).orElse(1),
+        reader.integer("remote.retries", 0, 100).orElse(0),
+        reader.integer("remote.retry-delay", 1, 60_000).orElse(1));
+  }
+
   private List<TensorOverride> overrides() {
     List<TensorOverride> overrides = new ArrayList<>();
     for (Map.Entry<String, Given> element : reader.objects("recipe.tensors.overrides")) {

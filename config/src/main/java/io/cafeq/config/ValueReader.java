@@ -4,6 +4,7 @@ import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueType;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -158,6 +159,47 @@ final class ValueReader {
       wrong(key, quoted(name.get()), word + " or a name");
     }
     return name.filter(given -> !given.equals(word));
+  }
+
+  /** An address of a server: https, or http. */
+  Optional<String> address(String key) {
+    return parsed(
+        key,
+        "an address such as https://HOST",
+        text -> {
+          URI address = URI.create(text);
+          if (address.getHost() == null || !String.valueOf(address.getScheme()).matches("https?")) {
+            throw new IllegalArgumentException(text);
+          }
+          return text;
+        });
+  }
+
+  /** The name of an environment variable. */
+  Optional<String> variable(String key) {
+    return parsed(
+        key,
+        "the name of an environment variable",
+        text -> {
+          if (!text.matches("[A-Za-z_][A-Za-z0-9_]*")) {
+            throw new IllegalArgumentException(text);
+          }
+          return text;
+        });
+  }
+
+  /** A number of bytes. */
+  OptionalLong size(String key, long least, long most) {
+    String expected = "a size from %dm to %dm".formatted(least >> 20, most >> 20);
+    Optional<Long> bytes =
+        parsed(
+            key,
+            expected,
+            text -> ByteSize.parse(text).orElseThrow(() -> new IllegalArgumentException(text)));
+    if (bytes.isPresent() && (bytes.get() < least || bytes.get() > most)) {
+      wrong(key, bytes.get().toString(), expected);
+    }
+    return bytes.map(OptionalLong::of).orElse(OptionalLong.empty());
   }
 
   /** Where the tokens of input statistics come from. */

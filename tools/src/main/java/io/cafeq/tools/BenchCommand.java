@@ -1,7 +1,6 @@
 package io.cafeq.tools;
 
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.tools.bench.LayerBench;
 import io.cafeq.tools.bench.LearningBench;
 import io.cafeq.tools.bench.Measured;
@@ -125,7 +124,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void learn(List<Measured> figures) {
-    ComputeBackend opened = Backends.open(backend);
+    Compute opened = Compute.open(backend);
     int lanes = Runtime.getRuntime().availableProcessors();
     LearningBench bench = new LearningBench(opened, lanes, runs, interruption.stopFlag());
     console.message("measuring matrix products and learning");
@@ -141,14 +140,15 @@ final class BenchCommand implements Callable<Integer> {
 
   private void statistics(List<Measured> figures) throws IOException {
     console.message("measuring a layer's inputs");
-    ComputeBackend opened = Backends.open(backend);
+    Compute opened = Compute.open(backend);
     int lanes = Runtime.getRuntime().availableProcessors();
     LearningBench bench = new LearningBench(opened, lanes, runs, interruption.stopFlag());
     double limit = bench.limit() / lanes;
     double learning = bench.inputSide(64, limit).value() / lanes;
     try (WorkFolder work = WorkFolder.below(folder)) {
       figures.addAll(
-          new StatisticsBench(work.path(), opened, interruption.stopFlag()).run(limit, learning));
+          new StatisticsBench(work.path(), opened.backend(), interruption.stopFlag())
+              .run(limit, learning));
     }
   }
 

@@ -2,10 +2,6 @@ package io.cafeq.tools;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
@@ -55,27 +51,26 @@ record CheckpointSummary(
       dtypes.put(dtype, dtypes.getOrDefault(dtype, new DtypeTotal(0, 0, 0)).plus(tensor));
       tensorsOfShards.merge(tensor.file(), 1L, Long::sum);
     }
-    SortedMap<String, String> leftOut =
-        LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.leftOut());
     List<Shard> shards =
-        checkpoint.shards().stream()
+        checkpoint.shards().entrySet().stream()
             .map(
                 shard ->
                     new Shard(
-                        name(shard), size(shard), tensorsOfShards.getOrDefault(name(shard), 0L)))
+                        shard.getKey(),
+                        shard.getValue(),
+                        tensorsOfShards.getOrDefault(shard.getKey(), 0L)))
             .toList();
     return new CheckpointSummary(
         "checkpoint",
-        checkpoint.folder().toString(),
+        checkpoint.location(),
         checkpoint.config().path("model_type").asText(""),
         checkpoint.tensors().stream().mapToLong(TensorInfo::elements).sum(),
         checkpoint.tensors().stream().mapToLong(TensorInfo::bytes).sum(),
         shards,
         dtypes,
         checkpoint.aliases(),
-        checkpoint.sideFiles().stream()
-            .map(file -> checkpoint.folder().relativize(file).toString())
-            .toList(),
+        checkpoint.sideFiles(),
         List.copyOf(leftOut.keySet()),
         leftOut,
         checkpoint.tensors().stream()
@@ -133,17 +128,5 @@ record CheckpointSummary(
                 tensor.shape().toString(),
                 Amounts.bytes(tensor.bytes())));
     return overview.render() + "\n" + table.render();
-  }
-
-  private static String name(Path path) {
-    return String.valueOf(path.getFileName());
-  }
-
-  private static long size(Path path) {
-    try {
-      return Files.size(path);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -96,7 +96,7 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
       return ExitCode.OK;
     }
     return new QuantizeRun(console, interruption, common.json)
-        .run(model, folder.resolve("quantized"), settings);
+        .run(model.toString(), folder.resolve("quantized"), settings);
   }
 
   private void tell(Path model) {

@@ -4,6 +4,7 @@ import io.cafeq.config.MachineMemory;
 import io.cafeq.config.RunSettings;
 import io.cafeq.engine.compute.Backends;
 import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.ComputeProvider;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.tokens.TokenizerLibrary;
 import java.io.IOException;
@@ -126,9 +127,9 @@ record Diagnosis(
     List<Backend> backends = new ArrayList<>();
     for (ComputeBackend.Provider provider : Backends.providers()) {
       switch (provider.probe()) {
-        case ComputeBackend.Probe.Available(String detail) ->
+        case ComputeProvider.Probe.Available(String detail) ->
             backends.add(new Backend(provider.id(), true, detail));
-        case ComputeBackend.Probe.Unavailable(String reason, String remedy) -> {
+        case ComputeProvider.Probe.Unavailable(String reason, String remedy) -> {
           backends.add(new Backend(provider.id(), false, reason));
           problems.add(
               new Problem(

@@ -30,8 +30,10 @@ import picocli.CommandLine.Spec;
       "Give --text, --choices or both."
     })
 final class EvaluateCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "MODEL", description = "A checkpoint, or the folder of a result.")
-  Path model;
+  @Parameters(
+      paramLabel = "MODEL",
+      description = "The folder of a result, or a checkpoint as quantize takes it.")
+  String model = "";
 
   @Option(
       names = "--text",
@@ -65,7 +67,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description =
           "A reference, such as the checkpoint that a result was made from: how far the model is"
               + " from it.")
-  @Nullable Path reference;
+  @Nullable String reference;
 
   @Option(
       names = "--max-memory",
@@ -80,6 +82,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "Where to compute (default: auto).")
   @Nullable String backend;
 
+  @Mixin RemoteOptions remote = new RemoteOptions();
   @Mixin CommonOptions common = new CommonOptions();
   @Spec CommandSpec spec;
 
@@ -108,11 +111,12 @@ final class EvaluateCommand implements Callable<Integer> {
             Optional.ofNullable(text),
             Optional.ofNullable(choices),
             windows,
-            window);
+            window,
+            remote.settings());
     EvaluationResult result = evaluate(request);
     double seconds = (System.nanoTime() - start) / (double) TimeUnit.SECONDS.toNanos(1);
     EvaluationSummary summary =
-        EvaluationSummary.of(model.toString(), String.valueOf(reference), result, seconds);
+        EvaluationSummary.of(model, String.valueOf(reference), result, seconds);
     if (common.json) {
       console.json(summary);
     } else {

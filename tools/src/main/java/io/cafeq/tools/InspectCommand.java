@@ -1,6 +1,7 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.store.Location;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -15,12 +16,13 @@ import picocli.CommandLine.Parameters;
 final class InspectCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "PATH",
-      description = "A checkpoint's folder or single file, or a result's folder.")
-  Path path;
+      description = "The folder of a result, or a checkpoint as quantize takes it.")
+  String path = "";
 
   @Option(names = "--all", description = "Show every unit and tensor, not only sums.")
   boolean all;
 
+  @Mixin RemoteOptions remote = new RemoteOptions();
   @Mixin CommonOptions common = new CommonOptions();
 
   private final Console console;
@@ -31,12 +33,13 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (ResultSummary.isResult(path)) {
-      ResultSummary summary = ResultSummary.of(path);
+    if (Location.parse(path) instanceof Location.Local(Path folder)
+        && ResultSummary.isResult(folder)) {
+      ResultSummary summary = ResultSummary.of(folder);
       show(summary, summary.text(all));
       return ExitCode.OK;
     }
-    try (Checkpoint checkpoint = Checkpoint.open(path)) {
+    try (Checkpoint checkpoint = Checkpoint.open(path, remote.settings())) {
       CheckpointSummary summary = CheckpointSummary.of(checkpoint);
       show(summary, summary.text(all));
     }

@@ -1,7 +1,6 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.checkpoint.LeftOut;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -13,10 +12,9 @@ final class LeftOutText {
   private LeftOutText() {}
 
   /** From the path in the checkpoint to the reason. */
-  static SortedMap<String, String> reasons(Path folder, List<LeftOut> files) {
+  static SortedMap<String, String> reasons(List<LeftOut> files) {
     SortedMap<String, String> reasons = new TreeMap<>();
-    files.forEach(
-        file -> reasons.put(folder.relativize(file.path()).toString(), file.reason().text()));
+    files.forEach(file -> reasons.put(file.name(), file.reason().text()));
     return Collections.unmodifiableSortedMap(reasons);
   }
 

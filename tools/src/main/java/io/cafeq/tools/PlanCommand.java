@@ -23,10 +23,8 @@ import picocli.CommandLine.Spec;
             + " Reads headers, and with --target-bpw samples of the weights.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class PlanCommand implements Callable<Integer>, TakesSettings {
-  @Parameters(
-      paramLabel = "MODEL",
-      description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
-  Path model;
+  @Parameters(paramLabel = "MODEL", description = ModelText.DESCRIPTION)
+  String model = "";
 
   @Option(
       names = "--out",
@@ -51,7 +49,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
   @Override
   public Integer call() {
     Settings settings = settingOptions.load(spec.commandLine().getParseResult());
-    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+    try (Checkpoint checkpoint = Checkpoint.open(model, settings.remote())) {
       PlanSummary summary = summary(checkpoint, settings);
       if (common.json) {
         console.json(summary);
@@ -68,8 +66,7 @@ final class PlanCommand implements Callable<Integer>, TakesSettings {
 
   private PlanSummary summary(Checkpoint checkpoint, Settings settings) {
     try (EngineHost host = EngineHost.start(HostSettings.of(settings.run()), Version.current())) {
-      JobForecast forecast =
-          host.forecast(checkpoint, new JobRequest(model.toString(), out, settings));
+      JobForecast forecast = host.forecast(checkpoint, new JobRequest(model, out, settings));
       return PlanSummary.of(checkpoint, forecast, host.settings());
     }
   }

@@ -128,11 +128,10 @@ record PlanSummary(
   static PlanSummary of(Checkpoint checkpoint, JobForecast forecast, HostSettings host) {
     Plan plan = forecast.plan();
     PlanEstimate estimate = PlanEstimate.of(plan);
-    SortedMap<String, String> leftOut =
-        LeftOutText.reasons(checkpoint.folder(), checkpoint.leftOut());
+    SortedMap<String, String> leftOut = LeftOutText.reasons(checkpoint.leftOut());
     long sourceBytes = checkpoint.tensors().stream().mapToLong(tensor -> tensor.bytes()).sum();
     return new PlanSummary(
-        checkpoint.folder().toString(),
+        checkpoint.location(),
         plan.family(),
         new Totals(
             estimate.units(),

@@ -17,10 +17,8 @@ import picocli.CommandLine.Spec;
             + " finished result.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class QuantizeCommand implements Callable<Integer>, TakesSettings {
-  @Parameters(
-      paramLabel = "MODEL",
-      description = "A checkpoint's folder in Hugging Face form, or one safetensors file.")
-  Path model;
+  @Parameters(paramLabel = "MODEL", description = ModelText.DESCRIPTION)
+  String model = "";
 
   @Option(
       names = "--out",

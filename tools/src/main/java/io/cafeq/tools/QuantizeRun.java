@@ -36,7 +36,7 @@ final class QuantizeRun {
   }
 
   /** Throws what the job was refused for. */
-  int run(Path model, Path out, Settings settings) {
+  int run(String model, Path out, Settings settings) {
     return switch (result(model, out, settings)) {
       case JobResult.Complete(Report report, boolean already) -> {
         tell(report);
@@ -65,10 +65,10 @@ final class QuantizeRun {
     };
   }
 
-  private JobResult result(Path model, Path out, Settings settings) {
+  private JobResult result(String model, Path out, Settings settings) {
     try (ProgressView view = ProgressView.of(settings.run().progress(), console);
         EngineHost host = EngineHost.start(HostSettings.of(settings.run()), Version.current())) {
-      JobHandle job = host.submit(new JobRequest(model.toString(), out, settings));
+      JobHandle job = host.submit(new JobRequest(model, out, settings));
       CompletionStage<Done> heard = host.listen(job, view::on);
       interruption.onStop(job::stop);
       JobResult result = await(job);
@@ -97,7 +97,7 @@ final class QuantizeRun {
     console.result(json ? ReportFile.toJson(report) : ReportText.of(report));
   }
 
-  private void tellNext(Path model, Path out) {
+  private void tellNext(String model, Path out) {
     if (!json) {
       console.result(
           "\nThe result is in "

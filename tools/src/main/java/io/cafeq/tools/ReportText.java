@@ -85,12 +85,12 @@ final class ReportText {
 
   private static String kept(Report report) {
     long kept = report.units().stream().filter(unit -> unit.status() == UnitStatus.KEPT).count();
-    return kept == 0 ? "" : ", " + kept + " of them kept from an earlier run";
+    return kept == 0 ? "" : ", " + kept + " kept from an earlier run";
   }
 
   private static String fellBack(Report report) {
     long fellBack = report.units().stream().filter(UnitEntry::fellBack).count();
-    return fellBack == 0 ? "" : ", " + fellBack + " fell back to plain rounding";
+    return fellBack == 0 ? "" : ", " + fellBack + " fell back to round-to-nearest";
   }
 
   private static String errors(Totals totals) {
@@ -105,9 +105,9 @@ final class ReportText {
         error(totals.relativeOutputError()),
         Amounts.bits(totals.bitsPerWeight()),
         "");
-    baseline(table, "plain rounding", totals.plain(), totals);
-    baseline(table, "plain, clipped", totals.plainClipped(), totals);
-    baseline(table, "plain, equal bits", totals.plainEqualBits(), totals);
+    baseline(table, "round-to-nearest (RTN)", totals.plain(), totals);
+    baseline(table, "RTN, clipped", totals.plainClipped(), totals);
+    baseline(table, "RTN, equal bits", totals.plainEqualBits(), totals);
     return table.render();
   }
 
@@ -162,10 +162,10 @@ final class ReportText {
     TextTable table = new TextTable(2);
     table.row("pairs", pairs.count() + ", error of the product " + Amounts.error(pairs.result()));
     if (!others.isEmpty()) {
-      table.row("", "by transform, each factor rounded by itself: " + String.join(", ", others));
+      table.row("", "by transform, each matrix rounded by itself: " + String.join(", ", others));
     }
     if (outputs) {
-      table.row("", "where inputs are known each is rounded for its outputs, not for the product");
+      table.row("", "with statistics each matrix is rounded for its outputs, not for the product");
     }
     return table.render();
   }

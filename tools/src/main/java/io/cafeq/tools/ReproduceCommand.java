@@ -1,7 +1,8 @@
 package io.cafeq.tools;
 
-import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.tools.reproduce.BlockSizes;
 import io.cafeq.tools.reproduce.PaperTable;
@@ -62,8 +63,9 @@ final class ReproduceCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     StopFlag stop = interruption.stopFlag();
-    try (ComputeLane lane = Backends.open(backend).openLane()) {
-      PaperTable made = made(lane, stop);
+    Compute compute = Compute.open(backend);
+    try (ComputeLane lane = compute.backend().openLane()) {
+      PaperTable made = made(compute.learner(), lane, stop);
       List<Reproduced> figures = made.run(row -> console.message(row.name() + " done"));
       if (common.json) {
         console.json(figures);
@@ -74,12 +76,12 @@ final class ReproduceCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private PaperTable made(ComputeLane lane, StopFlag stop) {
+  private PaperTable made(Learner learner, ComputeLane lane, StopFlag stop) {
     return switch (table) {
-      case table1 -> new TableOne(lane, seed, stop);
-      case table6 -> new TableSix(lane, seed, stop);
-      case table8 -> new TableEight(lane, seed, stop);
-      case blocksize -> new BlockSizes(lane, seed, stop);
+      case table1 -> new TableOne(learner, seed, stop);
+      case table6 -> new TableSix(learner, lane, seed, stop);
+      case table8 -> new TableEight(learner, lane, seed, stop);
+      case blocksize -> new BlockSizes(learner, lane, seed, stop);
       case toy -> new ToyProduct(stop);
     };
   }

@@ -30,8 +30,9 @@ final class VerifyCommand implements Callable<Integer> {
       names = "--against",
       paramLabel = "MODEL",
       description = "The checkpoint that the result was made from.")
-  @Nullable Path model;
+  @Nullable String model;
 
+  @Mixin RemoteOptions remote = new RemoteOptions();
   @Mixin CommonOptions common = new CommonOptions();
 
   private final Console console;
@@ -65,8 +66,8 @@ final class VerifyCommand implements Callable<Integer> {
     return document.sound() ? ExitCode.OK : ExitCode.FAILURE;
   }
 
-  private Document verifyAgainst(Path path) {
-    try (Checkpoint checkpoint = Checkpoint.open(path)) {
+  private Document verifyAgainst(String path) {
+    try (Checkpoint checkpoint = Checkpoint.open(path, remote.settings())) {
       return verify(checkpoint);
     }
   }

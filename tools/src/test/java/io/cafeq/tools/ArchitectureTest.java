@@ -18,6 +18,7 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.GeneralCodingRules;
 import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.FileFailure;
@@ -63,9 +64,17 @@ class ArchitectureTest {
               "io.cafeq.tools..",
               "org.apache.pekko..",
               "scala..",
-              "java.net.http..",
               "com.sun.net.httpserver..",
               "picocli..");
+
+  @ArchTest
+  static final ArchRule ONLY_REMOTE_STORES_ASK_SERVERS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.cafeq.engine.store.http..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("java.net.http..");
 
   @ArchTest
   static final ArchRule ACTORS_HOLD_NO_NUMERICS =
@@ -83,7 +92,12 @@ class ArchitectureTest {
                       "org.bytedeco..",
                       "org.apache.arrow..")
                   .and(
-                      not(belongToAnyOf(ComputeBackend.class, ComputeLane.class, Backends.class))));
+                      not(
+                          belongToAnyOf(
+                              Compute.class,
+                              ComputeBackend.class,
+                              ComputeLane.class,
+                              Backends.class))));
 
   @ArchTest
   static final ArchRule NOTHING_REACHES_UP_TO_TOOLS =

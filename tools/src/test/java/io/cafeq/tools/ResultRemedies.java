@@ -97,7 +97,8 @@ final class ResultRemedies {
               place.whole();
               try (Checkpoint checkpoint = Checkpoint.open(place.model());
                   OutputFolder held =
-                      OutputFolder.open(place.out(), checkpoint.folder(), new FolderLocks())) {
+                      OutputFolder.open(
+                          place.out(), checkpoint.localPath().orElseThrow(), new FolderLocks())) {
                 assertThat(held.root()).exists();
                 return place.quantize();
               }

@@ -17,8 +17,7 @@ import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.actors.node.Node;
 import io.cafeq.actors.runtime.ActorRuntime;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.evaluate.Evaluation;
 import io.cafeq.engine.evaluate.EvaluationRequest;
@@ -74,14 +73,14 @@ public final class EngineHost implements AutoCloseable {
     this.watcher = MemoryWatcher.start(MemoryMeter.forThisProcess(), settings.maxMemory());
     MemoryBudget budget = MemoryBudget.of(settings.maxMemory());
     LocalTasks tasks = new LocalTasks();
-    Supplier<ComputeBackend> backend = new OpenedOnce(settings.backend());
+    Supplier<Compute> compute = new OpenedOnce(settings.backend());
     ActorRef<LaneHost.Command> lanes =
         runtime.spawnEssential(
-            LaneHost.create(budget, settings.lanes(), new JobSites(engines, backend), tasks),
+            LaneHost.create(budget, settings.lanes(), new JobSites(engines, compute), tasks),
             "lanes");
     this.node =
         new Node(
-            runtime, lanes, tasks, budget, settings.lanes(), watcher, backend, new FolderLocks());
+            runtime, lanes, tasks, budget, settings.lanes(), watcher, compute, new FolderLocks());
     this.ticks =
         runtime
             .actors()
@@ -99,21 +98,26 @@ public final class EngineHost implements AutoCloseable {
   }
 
   /** The backend is opened once, by whoever needs it first; a failure is not kept. */
-  private static final class OpenedOnce implements Supplier<ComputeBackend> {
+  private static final class OpenedOnce implements Supplier<Compute> {
     private final String name;
-    private @Nullable ComputeBackend opened;
+    private @Nullable Compute opened;
 
     private OpenedOnce(String name) {
       this.name = name;
     }
 
     @Override
-    public synchronized ComputeBackend get() {
-      ComputeBackend known = opened;
+    public synchronized Compute get() {
+      Compute known = opened;
       if (known == null) {
-        known = Backends.open(name);
+        known = Compute.open(name);
         opened = known;
-        LOG.info("Backend {}: {}, kernel {}", known.id(), known.description(), known.kernel());
+        LOG.info(
+            "Backend {}, learner {}: {}, kernel {}",
+            known.backend().id(),
+            known.learner().id(),
+            known.backend().description(),
+            known.kernel());
       }
       return known;
     }
@@ -208,7 +212,7 @@ public final class EngineHost implements AutoCloseable {
         "evaluation",
         budget.pool(),
         () -> {
-          try (ComputeLane lane = node.backend().get().openLane()) {
+          try (ComputeLane lane = node.compute().get().backend().openLane()) {
             Resources resources =
                 new Resources(
                     lane.products(),

@@ -1,6 +1,6 @@
 package io.cafeq.actors.job;
 
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
@@ -33,7 +33,7 @@ public final class ArrowJobEngine implements JobEngine {
 
   @Override
   public UnitMemory memoryNeeded(Unit unit) {
-    return UnitQuantizer.memoryNeeded(unit, work.statistics(), inputs);
+    return UnitQuantizer.memoryNeeded(unit, work.compute().get(), work.statistics(), inputs);
   }
 
   @Override
@@ -48,13 +48,13 @@ public final class ArrowJobEngine implements JobEngine {
 
   @Override
   public Names names() {
-    ComputeBackend backend = work.backend().get();
-    return new Names(backend.id(), backend.kernel());
+    Compute compute = work.compute().get();
+    return new Names(compute.backend().id(), compute.kernel());
   }
 
   @Override
   public Lane openLane(Path output, StopFlag stop) {
-    return new ArrowLane(work.backend().get(), output, stop);
+    return new ArrowLane(work.compute().get(), output, stop);
   }
 
   /** A backend's lane with the quantizer on it. */
@@ -64,13 +64,13 @@ public final class ArrowJobEngine implements JobEngine {
     private final Path output;
     private final StopFlag stop;
 
-    private ArrowLane(ComputeBackend backend, Path output, StopFlag stop) {
-      this.lane = backend.openLane();
+    private ArrowLane(Compute compute, Path output, StopFlag stop) {
+      this.lane = compute.backend().openLane();
       this.quantizer =
           new UnitQuantizer(
               work.checkpoint(),
               identity,
-              backend,
+              compute,
               lane,
               work.statistics(),
               new UnitQuantizer.Options(

@@ -39,7 +39,7 @@ record BudgetPlanning(Checkpoint checkpoint, Recipe recipe, Claimant claimant) {
   /** Measures the errors of samples on the node's lanes and chooses by them. */
   BudgetPlan measure(InputStatistics statistics) {
     return BudgetPlan.measure(
-        checkpoint, recipe, statistics, claimant.backend(), claimant.measuring(), claimant.stop());
+        checkpoint, recipe, statistics, claimant.compute(), claimant.measuring(), claimant.stop());
   }
 
   private boolean isSameJob(ResultIdentity earlier) {

@@ -3,7 +3,7 @@ package io.cafeq.actors.job;
 import io.cafeq.actors.lane.LaneHost;
 import io.cafeq.actors.node.Node;
 import io.cafeq.engine.budget.MeasuringLanes;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.StopFlag;
 
 /**
@@ -29,8 +29,8 @@ record Claimant(String job, int priority, Node node, StopFlag stop) {
     return node.budget().pool();
   }
 
-  ComputeBackend backend() {
-    return node.backend().get();
+  Compute compute() {
+    return node.compute().get();
   }
 
   MeasuringLanes measuring() {

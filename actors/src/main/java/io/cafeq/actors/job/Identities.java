@@ -15,11 +15,8 @@ final class Identities {
   static ResultIdentity of(
       JobDefinition definition, List<SideFile> sideFiles, ResultIdentity.Statistics statistics) {
     List<ResultIdentity.Shard> shards =
-        definition.checkpoint().shards().stream()
-            .map(
-                shard ->
-                    new ResultIdentity.Shard(
-                        String.valueOf(shard.getFileName()), ReportMaker.size(shard)))
+        definition.checkpoint().shards().entrySet().stream()
+            .map(shard -> new ResultIdentity.Shard(shard.getKey(), shard.getValue()))
             .toList();
     SortedMap<String, List<String>> units = new TreeMap<>();
     for (Unit unit : definition.plan().units()) {

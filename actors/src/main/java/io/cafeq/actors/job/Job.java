@@ -17,7 +17,6 @@ import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.weights.ModelWarnings;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.NotUsed;
@@ -65,11 +64,10 @@ public final class Job {
   public JobResult run() {
     LOG.info("Quantizing {} to {}", request.model(), request.output());
     try (MemoryWatcher.Span memory = node.watcher().span();
-        Checkpoint checkpoint = Checkpoint.open(Path.of(request.model()))) {
+        Checkpoint checkpoint = Checkpoint.open(request.model(), request.settings().remote())) {
       Recipe recipe = request.settings().recipe();
       Plan plan = Planner.plan(checkpoint, recipe);
-      plan.coverage()
-          .require(request.settings().run().minimumCoverage(), checkpoint.folder().toString());
+      plan.coverage().require(request.settings().run().minimumCoverage(), checkpoint.location());
       // fails where the statistics that are asked for cannot be had, before there is a folder
       StatisticsChoice choice = StatisticsChoice.of(recipe.statistics(), checkpoint);
       if (!Files.exists(request.output())) {
@@ -104,7 +102,11 @@ public final class Job {
    */
   private JobResult run(
       Checkpoint checkpoint, Plan plan, StatisticsChoice choice, MemoryWatcher.Span memory) {
-    OutputFolder folder = OutputFolder.open(request.output(), sourceOf(checkpoint), node.locks());
+    OutputFolder folder =
+        checkpoint
+            .localPath()
+            .map(source -> OutputFolder.open(request.output(), source, node.locks()))
+            .orElseGet(() -> OutputFolder.open(request.output(), node.locks()));
     CompletableFuture<?> unused = CompletableFuture.completedFuture(null);
     try {
       events.emit(new JobEvent.PhaseChanged(Phase.PLANNING));
@@ -151,7 +153,7 @@ public final class Job {
             definition.recipe(),
             statistics.stored(),
             request.settings().run().verify(),
-            node.backend());
+            node.compute());
     return new JobScope(
         definition,
         engines.create(work),
@@ -176,13 +178,6 @@ public final class Job {
     events.emit(new JobEvent.PhaseChanged(Phase.MEASURING));
     return statistics.takeAll(
         (layers, all) -> events.emit(new JobEvent.StatisticsAdvanced(layers, all)));
-  }
-
-  /** A single file without side files is a source by itself: its folder may hold the output. */
-  private Path sourceOf(Checkpoint checkpoint) {
-    boolean alone =
-        Files.isRegularFile(Path.of(request.model())) && checkpoint.sideFiles().isEmpty();
-    return alone ? checkpoint.shards().getFirst() : checkpoint.folder();
   }
 
   private JobDefinition define(

@@ -55,7 +55,8 @@ record JobDefinition(
     return new JobTicket(
         id,
         request.priority(),
-        request.model(),
+        checkpoint.address(),
+        request.settings().remote(),
         output.toString(),
         recipe().canonical(),
         statistics,

@@ -2,7 +2,7 @@ package io.cafeq.actors.job;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.StoredUnits;
 import io.cafeq.engine.plan.Unit;
@@ -46,7 +46,7 @@ public interface JobEngine {
   }
 
   /**
-   * What an engine works with. The checkpoint and the backend are borrowed.
+   * What an engine works with. The checkpoint is borrowed.
    *
    * @param statistics a unit begins when those of its layers can be read
    * @param verify whether each file is read back before it gets its name
@@ -56,7 +56,7 @@ public interface JobEngine {
       Recipe recipe,
       InputStatistics statistics,
       boolean verify,
-      Supplier<ComputeBackend> backend) {}
+      Supplier<Compute> compute) {}
 
   /** Makes the engine of one job. */
   @FunctionalInterface

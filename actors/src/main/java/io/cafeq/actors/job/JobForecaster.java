@@ -5,7 +5,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.measure.StatisticsChoice;
@@ -61,12 +61,12 @@ public final class JobForecaster {
                 recipe,
                 statistics.stored(folder, checkpoint, claimant.stop()),
                 request.settings().run().verify(),
-                claimant.node().backend()));
+                claimant.node().compute()));
     JobNeeds needs =
         JobNeeds.of(
             plan.units(),
             engine,
-            new SideFiles(checkpoint.folder(), checkpoint.sideFiles()).bytes(),
+            new SideFiles(checkpoint.store(), checkpoint.sideFiles()).bytes(),
             statistics.fileBytes());
     long free = DiskSpace.usable(folder);
     return new JobForecast(
@@ -81,10 +81,10 @@ public final class JobForecaster {
   }
 
   private Speed speed() {
-    ComputeBackend backend = claimant.backend();
+    Compute compute = claimant.compute();
     try (Node.HeldMemory memory =
         claimant.claim("a measurement of speed", SPEED_BYTES, SPEED_BYTES)) {
-      return Speed.measure(backend);
+      return Speed.measure(compute);
     }
   }
 
@@ -93,8 +93,7 @@ public final class JobForecaster {
     return thrownBy(
         () ->
             plan.coverage()
-                .require(
-                    request.settings().run().minimumCoverage(), checkpoint.folder().toString()));
+                .require(request.settings().run().minimumCoverage(), checkpoint.location()));
   }
 
   private Optional<EngineException> refusal(

@@ -22,7 +22,7 @@ final class JobRun {
     this.job = job;
     SideFiles sideFiles =
         new SideFiles(
-            job.definition().checkpoint().folder(), job.definition().checkpoint().sideFiles());
+            job.definition().checkpoint().store(), job.definition().checkpoint().sideFiles());
     this.preflight = new Preflight(job, sideFiles);
     this.execution = new Execution(job);
     this.completion = new Completion(job, sideFiles);

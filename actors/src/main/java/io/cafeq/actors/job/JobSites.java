@@ -7,7 +7,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.budget.BudgetPlan;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -33,13 +33,13 @@ import java.util.stream.Collectors;
  * Opens jobs on a node from their tickets: the checkpoint's headers are read and the plan is made
  * again, or read from the result's folder where errors were measured for it.
  *
- * @param backend of this node
+ * @param compute of this node
  */
-public record JobSites(JobEngine.Factory engines, Supplier<ComputeBackend> backend)
+public record JobSites(JobEngine.Factory engines, Supplier<Compute> compute)
     implements JobSite.Opener {
   @Override
   public JobSite open(JobTicket ticket, StopFlag stop) {
-    Checkpoint checkpoint = Checkpoint.open(Path.of(ticket.model()));
+    Checkpoint checkpoint = Checkpoint.open(ticket.model(), ticket.remote());
     try {
       return site(ticket, checkpoint, stop);
     } catch (RuntimeException e) {
@@ -67,7 +67,7 @@ public record JobSites(JobEngine.Factory engines, Supplier<ComputeBackend> backe
             .stored(result.statistics(), checkpoint, stop);
     JobEngine engine =
         engines.create(
-            new JobEngine.Work(checkpoint, recipe, statistics, ticket.verify(), backend));
+            new JobEngine.Work(checkpoint, recipe, statistics, ticket.verify(), compute));
     Map<String, Unit> units =
         plan.units().stream().collect(Collectors.toMap(Unit::id, Function.identity()));
     return new Site(checkpoint, units, engine, result.root());

@@ -148,7 +148,7 @@ final class JobStatistics {
     if (plan.isEmpty() || tokens != null || !isOpen()) {
       return;
     }
-    ComputeBackend opened = claimant.backend();
+    ComputeBackend opened = claimant.compute().backend();
     StatisticsTokens made = makeTokens(opened);
     Optional<ResultIdentity.Statistics> earlier = earlier();
     if (earlier.isPresent() && !earlier.get().tokensSha256().equals(made.sha256())) {
@@ -192,7 +192,7 @@ final class JobStatistics {
       StatisticsPass pass =
           StatisticsPass.open(
               checkpoint,
-              claimant.backend(),
+              claimant.compute().backend(),
               plan,
               prepared,
               folder,

@@ -2,7 +2,6 @@ package io.cafeq.actors.job;
 
 import io.cafeq.actors.job.JobEvent.PhaseChanged;
 import io.cafeq.actors.memory.MemoryBudget;
-import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.ResultIdentity;
@@ -13,7 +12,6 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitResult;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -124,11 +122,10 @@ final class Preflight {
   }
 
   private void warnOfReservedNames() {
-    Checkpoint checkpoint = job.definition().checkpoint();
-    for (Path file : SideFiles.leftOut(checkpoint.folder(), checkpoint.sideFiles())) {
+    for (String file : SideFiles.leftOut(job.definition().checkpoint().sideFiles())) {
       job.warn(
           "The checkpoint's "
-              + checkpoint.folder().relativize(file)
+              + file
               + " is left out: a result has a file of its own by that name.");
     }
   }

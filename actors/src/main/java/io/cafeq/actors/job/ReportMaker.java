@@ -108,11 +108,11 @@ final class ReportMaker {
     SortedMap<String, String> tensors = new TreeMap<>();
     receipts.forEach(receipt -> tensors.putAll(receipt.sources()));
     List<Source.Shard> shards =
-        definition.checkpoint().shards().stream()
-            .map(shard -> new Source.Shard(String.valueOf(shard.getFileName()), size(shard)))
+        definition.checkpoint().shards().entrySet().stream()
+            .map(shard -> new Source.Shard(shard.getKey(), shard.getValue()))
             .toList();
     return new Source(
-        definition.checkpoint().folder().toString(), definition.plan().family(), shards, tensors);
+        definition.checkpoint().location(), definition.plan().family(), shards, tensors);
   }
 
   /** With the whole path of a text, which no other file of the result holds. */

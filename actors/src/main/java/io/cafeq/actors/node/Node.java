@@ -6,7 +6,7 @@ import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.actors.memory.MemoryWatcher;
 import io.cafeq.actors.runtime.ActorRuntime;
 import io.cafeq.engine.budget.MeasuringLanes;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -29,7 +29,7 @@ import org.apache.pekko.actor.typed.javadsl.AskPattern;
  * @param budget how the memory cap is divided
  * @param laneCount units that are worked on at the same time
  * @param locks of the folders that jobs of this process write
- * @param backend opens it with the first call; throws where it does not work here
+ * @param compute opens backend and learner with the first call; throws where they do not work here
  */
 public record Node(
     ActorRuntime runtime,
@@ -38,7 +38,7 @@ public record Node(
     MemoryBudget budget,
     int laneCount,
     MemoryWatcher watcher,
-    Supplier<ComputeBackend> backend,
+    Supplier<Compute> compute,
     FolderLocks locks) {
   /**
    * A claim may wait for hours. If an actor breaks, the system ends, which whoever waits notices.

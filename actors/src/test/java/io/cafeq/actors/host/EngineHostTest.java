@@ -182,7 +182,14 @@ class EngineHostTest {
 
   private JobRequest request(Path model, String out, int seed) {
     Map<String, String> keys =
-        new HashMap<>(Map.of("recipe.steps", "5", "recipe.group", "32", "recipe.pair-steps", "5"));
+        new HashMap<>(
+            Map.of(
+                "recipe.transform.steps",
+                "5",
+                "recipe.grid.group",
+                "32",
+                "recipe.pairs.steps",
+                "5"));
     keys.put("recipe.seed", Integer.toString(seed));
     return new JobRequest(
         model.toString(), folder.resolve(out), Settings.load(Optional.empty(), keys));

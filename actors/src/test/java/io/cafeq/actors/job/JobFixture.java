@@ -62,8 +62,7 @@ final class JobFixture {
   static WeightPlace place(Path source, String name) {
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
       TensorInfo tensor = checkpoint.tensor(name).orElseThrow();
-      return new WeightPlace(
-          checkpoint.folder().resolve(tensor.file()), tensor.position(), tensor.bytes());
+      return new WeightPlace(source.resolve(tensor.file()), tensor.position(), tensor.bytes());
     }
   }
 

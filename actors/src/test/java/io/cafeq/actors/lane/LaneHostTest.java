@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.typesafe.config.ConfigFactory;
 import io.cafeq.actors.memory.MemoryBudget;
 import io.cafeq.actors.runtime.ActorRuntime;
+import io.cafeq.config.RemoteSettings;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -379,7 +380,8 @@ class LaneHostTest {
   }
 
   private static JobTicket ticket(String job, int priority) {
-    return new JobTicket(job, priority, "model", "out", "{}", "none", true, "");
+    return new JobTicket(
+        job, priority, "model", RemoteSettings.defaults(), "out", "{}", "none", true, "");
   }
 
   private void process(String job, String... units) {

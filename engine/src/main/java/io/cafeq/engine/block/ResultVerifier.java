@@ -215,7 +215,7 @@ public final class ResultVerifier {
     if (!expected.isEmpty()) {
       problems.add(
           new Damage(layout.manifest())
-              .disagrees("lacks tensors of " + checkpoint.folder() + ": " + expected));
+              .disagrees("lacks tensors of " + checkpoint.location() + ": " + expected));
     }
     if (!checkpoint.aliases().equals(manifest.aliases())) {
       problems.add(
@@ -224,7 +224,7 @@ public final class ResultVerifier {
                   "has the aliases "
                       + manifest.aliases()
                       + ", "
-                      + checkpoint.folder()
+                      + checkpoint.location()
                       + " has "
                       + checkpoint.aliases()));
     }

@@ -43,7 +43,7 @@ final class SourceTensor implements AutoCloseable {
                         "holds tensor "
                             + header.name()
                             + ", which "
-                            + checkpoint.folder()
+                            + checkpoint.location()
                             + " does not have"));
     if (info.dtype() != header.dtype() || !info.shape().equals(header.shape())) {
       throw damage.disagrees(
@@ -54,7 +54,7 @@ final class SourceTensor implements AutoCloseable {
               + " "
               + header.shape()
               + ", in "
-              + checkpoint.folder()
+              + checkpoint.location()
               + " it is "
               + info.dtype()
               + " "
@@ -75,7 +75,7 @@ final class SourceTensor implements AutoCloseable {
                   + " is "
                   + layout.text()
                   + ", in "
-                  + checkpoint.folder()
+                  + checkpoint.location()
                   + " it is "
                   + weight.layout().kind().text());
       case WeightTensors.Reading.NoWeights(String reason) ->
@@ -83,7 +83,7 @@ final class SourceTensor implements AutoCloseable {
               "tensor "
                   + header.name()
                   + " is quantized, in "
-                  + checkpoint.folder()
+                  + checkpoint.location()
                   + " it "
                   + reason);
     };

@@ -2,7 +2,7 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
@@ -52,13 +52,13 @@ public final class BudgetPlan {
       Checkpoint checkpoint,
       Recipe recipe,
       InputStatistics statistics,
-      ComputeBackend backend,
+      Compute compute,
       MeasuringLanes lanes,
       StopFlag stop) {
     PieceInputs inputs =
         new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
-        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, backend, lanes, stop));
+        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, compute, lanes, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);
@@ -66,7 +66,7 @@ public final class BudgetPlan {
     for (int i = 0; i < recorder.clusters.size(); i++) {
       entries.add(stored.store(recorder.clusters.get(i), chooser.chosen().get(i)));
     }
-    PlanFile file = new PlanFile(identity(recipe), backend.kernel(), entries);
+    PlanFile file = new PlanFile(identity(recipe), compute.kernel(), entries);
     return new BudgetPlan(plan, file, recorder.clusters, chooser.chosen());
   }
 

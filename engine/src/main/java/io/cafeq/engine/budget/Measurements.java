@@ -2,10 +2,14 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.LearnerFailure;
 import io.cafeq.engine.failure.StopFlag;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs measurements, each with a lane and a reader of its own. Borrows checkpoint and backend.
@@ -15,9 +19,11 @@ import java.util.List;
 record Measurements(
     Checkpoint checkpoint,
     PieceInputs inputs,
-    ComputeBackend backend,
+    Compute compute,
     MeasuringLanes lanes,
     StopFlag stop) {
+  private static final Logger LOG = LoggerFactory.getLogger(Measurements.class);
+
   /**
    * One measurement.
    *
@@ -27,7 +33,7 @@ record Measurements(
 
   /** What a measurement does. */
   interface Work<R> {
-    R run(ComputeLane lane, TensorReader reader);
+    R run(Learner learner, ComputeLane lane, TensorReader reader);
   }
 
   /**
@@ -49,9 +55,26 @@ record Measurements(
    */
   private <R> R one(Task<R> task) {
     stop.check();
-    try (ComputeLane lane = backend.openLane();
+    try (ComputeLane lane = compute.backend().openLane();
         TensorReader reader = checkpoint.newReader()) {
-      return task.work().run(lane, reader);
+      return run(task, lane, reader);
+    }
+  }
+
+  /** Does the whole measurement anew on the CPU where the learner fails and allows it. */
+  private <R> R run(Task<R> task, ComputeLane lane, TensorReader reader) {
+    try {
+      return task.work().run(compute.learner(), lane, reader);
+    } catch (LearnerFailure failure) {
+      if (!failure.fallsBack()) {
+        throw failure;
+      }
+      LOG.info(
+          "Learner {} failed while measuring, falling back to {}: {}",
+          compute.learner().id(),
+          compute.fallback().id(),
+          failure.getMessage());
+      return task.work().run(compute.fallback(), lane, reader);
     }
   }
 }

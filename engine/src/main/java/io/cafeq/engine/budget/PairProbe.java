@@ -7,6 +7,8 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.LearningTask;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
@@ -18,7 +20,6 @@ import io.cafeq.engine.rounding.PairHeads;
 import io.cafeq.engine.rounding.PairRounder;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.PairLearner;
-import io.cafeq.engine.transform.PairObjective;
 import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
@@ -39,11 +40,13 @@ final class PairProbe {
   private static final List<Integer> SIZES = List.of(32, 64, 128);
 
   private final Recipe recipe;
+  private final Learner learner;
   private final ComputeLane lane;
   private final TensorReader reader;
   private final StopFlag stop;
 
-  PairProbe(Recipe recipe, ComputeLane lane, TensorReader reader, StopFlag stop) {
+  PairProbe(Recipe recipe, Learner learner, ComputeLane lane, TensorReader reader, StopFlag stop) {
+    this.learner = learner;
     this.recipe = recipe;
     this.lane = lane;
     this.reader = reader;
@@ -163,9 +166,9 @@ final class PairProbe {
             settings.loss(),
             settings.temperature(),
             settings.orthogonality());
-    try (PairObjective objective = lane.pairObjective(problem)) {
-      return PairLearner.learn(objective, start, PairLearner.Schedule.of(settings, h), stop);
-    }
+    return learner
+        .learn(LearningTask.of(problem, start, PairLearner.Schedule.of(settings, h)), stop)
+        .getFirst();
   }
 
   private void measure(

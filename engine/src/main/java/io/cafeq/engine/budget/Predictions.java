@@ -74,8 +74,8 @@ final class Predictions {
             Pieces::kind,
             measurements,
             PairProbe::memoryNeeded,
-            (pair, lane, reader) ->
-                new PairProbe(recipe, lane, reader, measurements.stop()).measure(pair)));
+            (pair, learner, lane, reader) ->
+                new PairProbe(recipe, learner, lane, reader, measurements.stop()).measure(pair)));
   }
 
   private static Map<Piece, PlainErrors> plain(
@@ -88,7 +88,7 @@ final class Predictions {
                     piece ->
                         new Measurements.Task<>(
                             PlainErrors.memoryNeeded(piece, measurements.inputs()),
-                            (lane, reader) ->
+                            (learner, lane, reader) ->
                                 PlainErrors.measure(
                                     piece,
                                     Objects.requireNonNull(grids.get(piece)),
@@ -118,8 +118,9 @@ final class Predictions {
         probed -> Map.entry(probed.piece().kind(), probed.spec()),
         measurements,
         probed -> TransformProbe.memoryNeeded(probed.piece(), probed.spec(), measurements.inputs()),
-        (probed, lane, reader) ->
-            new TransformProbe(recipe, measurements.inputs(), lane, reader, measurements.stop())
+        (probed, learner, lane, reader) ->
+            new TransformProbe(
+                    recipe, measurements.inputs(), learner, lane, reader, measurements.stop())
                 .measure(probed.piece(), probed.spec()));
   }
 

@@ -2,6 +2,7 @@ package io.cafeq.engine.budget;
 
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -30,7 +31,7 @@ final class SampledGains<T> {
 
   /** Measures one thing. */
   interface Probe<T> {
-    Gains measure(T thing, ComputeLane lane, TensorReader reader);
+    Gains measure(T thing, Learner learner, ComputeLane lane, TensorReader reader);
   }
 
   /**
@@ -58,7 +59,7 @@ final class SampledGains<T> {
                     thing ->
                         new Measurements.Task<>(
                             memory.applyAsLong(thing),
-                            (lane, reader) -> probe.measure(thing, lane, reader)))
+                            (learner, lane, reader) -> probe.measure(thing, learner, lane, reader)))
                 .toList());
     SampledGains<T> sampled = new SampledGains<>();
     for (int i = 0; i < gains.size(); i++) {

@@ -7,6 +7,7 @@ import io.cafeq.engine.budget.PieceInputs.Channels;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
@@ -64,12 +65,19 @@ final class TransformProbe {
 
   private final Recipe recipe;
   private final PieceInputs inputs;
+  private final Learner learner;
   private final ComputeLane lane;
   private final TensorReader reader;
   private final StopFlag stop;
 
   TransformProbe(
-      Recipe recipe, PieceInputs inputs, ComputeLane lane, TensorReader reader, StopFlag stop) {
+      Recipe recipe,
+      PieceInputs inputs,
+      Learner learner,
+      ComputeLane lane,
+      TensorReader reader,
+      StopFlag stop) {
+    this.learner = learner;
     this.recipe = recipe;
     this.inputs = inputs;
     this.lane = lane;
@@ -105,7 +113,7 @@ final class TransformProbe {
 
   private BlockMaker maker(Piece piece, BlockDiagonal spec) {
     return new BlockMaker(
-        lane,
+        learner,
         spec,
         recipe.transform().loss(),
         Math.min(recipe.transform().steps(), MOST_STEPS),

@@ -3,8 +3,8 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.text.VisibleText;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -59,8 +59,8 @@ final class Adapter {
   /**
    * @param place the folder, or a file in it
    */
-  static CheckpointException refusal(Path place, Path folder) {
-    JsonNode config = config(folder);
+  static CheckpointException refusal(String place, CheckpointStore store) {
+    JsonNode config = config(store);
     String kind = config.path("peft_type").asText(config.path("fine_tune_type").asText(""));
     String base = config.path("base_model_name_or_path").asText("");
     return new CheckpointException(
@@ -76,9 +76,9 @@ final class Adapter {
                 + " save_pretrained), and give the merged model's folder.");
   }
 
-  private static JsonNode config(Path folder) {
+  private static JsonNode config(CheckpointStore store) {
     try {
-      return ModelConfig.read(folder.resolve(CONFIG));
+      return ModelConfig.read(store, CONFIG);
     } catch (EngineException unreadable) {
       // That it is an adapter is known without; only the sentence says less.
       return MissingNode.getInstance();

@@ -1,9 +1,17 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.config.RemoteSettings;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.CountingStore;
+import io.cafeq.engine.store.FolderStore;
+import io.cafeq.engine.store.Located;
+import io.cafeq.engine.store.Location;
+import io.cafeq.engine.store.StoreException;
+import io.cafeq.engine.store.TracingStore;
+import io.cafeq.engine.store.http.RemoteStores;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -14,16 +22,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 
 /**
- * A checkpoint folder (or a single safetensors file) whose headers are all known to be sound.
- * Thread-safe; the files stay open until it is closed. Closing it while others read makes their
- * reads fail.
+ * A checkpoint in a store (or a single safetensors file of it) whose headers are all known to be
+ * sound. Thread-safe; it owns the store, and the files stay open until it is closed. Closing it
+ * while others read makes their reads fail.
  *
  * <p>Found are, in this order: the index {@code model.safetensors.index.json} with its shards where
  * it names model.safetensors or that does not exist; {@code model.safetensors}; the only
@@ -31,6 +39,9 @@ import java.util.function.Function;
  * says what was made of that.
  */
 public final class Checkpoint implements TensorSource, AutoCloseable {
+  private final CountingStore store;
+  private final long bytesOfHeaders;
+  private final String address;
   private final CheckpointFiles files;
   private final SideFiles sideFiles;
   private final JsonNode config;
@@ -42,14 +53,17 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final SortedMap<String, String> metadata;
   private final SortedMap<String, String> aliases;
   private final List<String> warnings;
-  private final LongAdder bytesRead = new LongAdder();
   private final Map<Class<?>, Object> derived = new ConcurrentHashMap<>();
 
   private Checkpoint(
+      CountingStore store,
+      String address,
       CheckpointFiles files,
       JsonNode config,
       Map<String, ShardFile> shards,
       List<SafetensorsHeader> headers) {
+    this.store = store;
+    this.address = address;
     this.files = files;
     this.config = config;
     this.shards = shards;
@@ -59,14 +73,13 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     List<TensorInfo> stored =
         headers.stream().flatMap(header -> header.tensors().stream()).toList();
     List<String> found = new ArrayList<>();
-    if (!Files.exists(files.folder().resolve(ModelConfig.FILE))) {
+    if (store.find(ModelConfig.FILE).isEmpty()) {
       found.add(
-          files.folder()
+          store.location()
               + " has no config.json, so names and shapes alone tell what the tensors are.");
     }
     if (files.index() != null) {
-      IndexAgreement settled =
-          IndexAgreement.of(files.index(), files.folder(), stored, merged, config);
+      IndexAgreement settled = IndexAgreement.of(files.index(), store, stored, merged, config);
       stored = settled.tensors();
       found.addAll(settled.warnings());
     }
@@ -82,43 +95,100 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
         .removeIf(
             entry -> byName.containsKey(entry.getKey()) || !byName.containsKey(entry.getValue()));
     this.aliases = Collections.unmodifiableSortedMap(tied);
+    this.bytesOfHeaders = store.bytesRead();
   }
 
   /**
-   * Checks the index, every header and every length; reads no tensor data. Throws {@link
+   * Opens a location as people write it, as {@link #open(Located)} does.
+   *
+   * @param location a path or an address, see {@link Location}
+   * @param remote how addresses are read
+   */
+  public static Checkpoint open(String location, RemoteSettings remote) {
+    return switch (Location.parse(location)) {
+      case Location.Local(Path path) -> open(path);
+      case Location.Remote address -> open(RemoteStores.open(address, remote));
+    };
+  }
+
+  /** Opens a folder or a file on this machine, as {@link #open(Located)} does. */
+  public static Checkpoint open(Path path) {
+    try {
+      return open(FolderStore.locate(path, CheckpointFiles.HOW));
+    } catch (StoreException e) {
+      throw CheckpointException.of(e);
+    }
+  }
+
+  /**
+   * Takes a store over and checks the index, every header and every length; reads no tensor data.
+   * The store is closed with the checkpoint, and where this fails. Throws {@link
    * CheckpointException} where the checkpoint is at fault, and an {@link
    * io.cafeq.engine.failure.EngineException} of kind USAGE where nothing has that path, ENVIRONMENT
-   * where the disk fails or access is denied.
+   * where the disk or the network fails or access is denied.
    */
-  public static Checkpoint open(Path path) {
-    CheckpointFiles files = CheckpointFiles.find(path);
-    JsonNode config = ModelConfig.read(files.folder().resolve(ModelConfig.FILE));
+  public static Checkpoint open(Located located) {
+    CountingStore store = new CountingStore(new TracingStore(located.store()));
+    String address = located.file().map(store::place).orElse(store.location());
     Map<String, ShardFile> shards = new LinkedHashMap<>();
     boolean opened = false;
     try {
+      CheckpointFiles files = CheckpointFiles.find(new Located(store, located.file()));
+      JsonNode config = ModelConfig.read(store, ModelConfig.FILE);
       HeaderBudget budget = new HeaderBudget();
       List<SafetensorsHeader> headers = new ArrayList<>();
       for (String name : files.shards()) {
-        ShardFile shard = ShardFile.open(files.folder().resolve(name));
+        ShardFile shard = ShardFile.open(store, name);
         shards.put(name, shard);
         headers.add(HeaderParser.parse(shard, budget));
       }
       if (Adapter.isAll(headers.stream().flatMap(header -> header.tensors().stream()).toList())) {
-        throw Adapter.refusal(path, files.folder());
+        throw Adapter.refusal(address, store);
       }
-      Checkpoint checkpoint = new Checkpoint(files, config, shards, headers);
+      Checkpoint checkpoint = new Checkpoint(store, address, files, config, shards, headers);
       opened = true;
       return checkpoint;
+    } catch (StoreException e) {
+      throw CheckpointException.of(e);
     } finally {
       if (!opened) {
         closeAll(shards.values());
+        store.close();
       }
     }
   }
 
-  /** The folder, real path. */
-  public Path folder() {
-    return files.folder();
+  /** Where the files are, for messages and reports: the folder's real path, or an address. */
+  public String location() {
+    return store.location();
+  }
+
+  /**
+   * What {@link #open(String, RemoteSettings)} takes to open the same files again; of a hub's model
+   * the commit that its revision named.
+   */
+  public String address() {
+    return address;
+  }
+
+  /** Where the file of that name is, for messages. */
+  public String place(String file) {
+    return store.place(file);
+  }
+
+  /** The files, borrowed. */
+  public CheckpointStore store() {
+    return store;
+  }
+
+  /**
+   * The folder on this machine that is the checkpoint, or the file where that alone is, so that its
+   * folder may hold the output; empty where it is elsewhere.
+   */
+  public Optional<Path> localPath() {
+    return store
+        .localFolder()
+        .map(folder -> files.whole() ? folder : folder.resolve(files.shards().getFirst()));
   }
 
   /**
@@ -171,18 +241,20 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     return warnings;
   }
 
-  /** Shard files in order. */
-  public List<Path> shards() {
-    return shards.values().stream().map(ShardFile::path).toList();
+  /** Sizes of the shard files in bytes by name, in order. */
+  public SequencedMap<String, Long> shards() {
+    SequencedMap<String, Long> sizes = new LinkedHashMap<>();
+    shards.forEach((name, shard) -> sizes.put(name, shard.length()));
+    return Collections.unmodifiableSequencedMap(sizes);
   }
 
   /**
-   * Small files that go along byte for byte, as absolute paths under {@link #folder}, sorted:
+   * Small files that go along byte for byte, by their names in the {@link #store}, sorted:
    * everything of at most 64 MiB, in folders too, that is neither hidden nor weights, and describes
    * no weights, unless quantized weights that cannot be read stay. None where a single file was
    * opened in a folder without config.json.
    */
-  public List<Path> sideFiles() {
+  public List<String> sideFiles() {
     return sideFiles.taken();
   }
 
@@ -204,12 +276,11 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   public void read(TensorInfo tensor, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), tensor.bytes());
     shard(tensor).read(tensor.position() + offset, target, "tensor " + names.quoted(tensor.name()));
-    bytesRead.add(target.byteSize());
   }
 
-  /** Bytes of tensors read so far, by all threads; what was read twice counts twice. */
+  /** Bytes read after the headers, by all threads; bytes that were read twice count twice. */
   public long bytesRead() {
-    return bytesRead.sum();
+    return store.bytesRead() - bytesOfHeaders;
   }
 
   /**
@@ -236,7 +307,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
 
   @Override
   public String place(TensorInfo tensor) {
-    return shard(tensor).path() + ": tensor " + names.quoted(tensor.name());
+    return shard(tensor).place() + ": tensor " + names.quoted(tensor.name());
   }
 
   private ShardFile shard(TensorInfo tensor) {
@@ -253,6 +324,10 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
 
   @Override
   public void close() {
-    closeAll(shards.values());
+    try {
+      closeAll(shards.values());
+    } finally {
+      store.close();
+    }
   }
 }

@@ -2,6 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.store.StoreException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,5 +19,12 @@ public final class CheckpointException extends EngineException {
 
   public CheckpointException(String message, String remedy, @Nullable Throwable cause) {
     super(FailureKind.CHECKPOINT, message, remedy, cause);
+  }
+
+  /** A store's failure as one of the checkpoint, where that is at fault; else itself. */
+  static EngineException of(StoreException failure) {
+    return failure.kind() == FailureKind.CHECKPOINT
+        ? new CheckpointException(String.valueOf(failure.getMessage()), failure.remedy(), failure)
+        : failure;
   }
 }

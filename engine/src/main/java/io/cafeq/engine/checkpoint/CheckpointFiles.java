@@ -1,13 +1,10 @@
 package io.cafeq.engine.checkpoint;
 
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.Located;
+import io.cafeq.engine.store.StoredFile;
 import io.cafeq.engine.text.VisibleText;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -15,19 +12,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which files of a folder are the checkpoint.
  *
- * @param folder real path
+ * @param store borrowed
  * @param shards plain names in order
  * @param index null for a single file
  * @param whole whether the folder is the checkpoint; false where a single file was named in a
  *     folder without config.json
  */
 record CheckpointFiles(
-    Path folder, List<String> shards, @Nullable ShardIndex index, boolean whole) {
+    CheckpointStore store, List<String> shards, @Nullable ShardIndex index, boolean whole) {
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
   static final String EXTENSION = ".safetensors";
   private static final Pattern SHARD = Pattern.compile(".*-\\d+-of-(?!0*1\\.)\\d+\\.safetensors");
-  private static final String HOW =
+  static final String HOW =
       "Give the folder of a Hugging Face model with model.safetensors, or the path of one"
           + " .safetensors file.";
 
@@ -39,91 +36,60 @@ record CheckpointFiles(
    * Finds them; reads nothing but names, the index and, where a folder is something else, what it
    * says of itself.
    */
-  static CheckpointFiles find(Path path) {
-    try {
-      refuseLinkToNothing(path);
-      if (!Files.exists(path)) {
-        throw new EngineException(FailureKind.USAGE, path + ": no such file or folder", HOW);
-      }
-      if (Files.isDirectory(path)) {
-        return inFolder(path.toRealPath());
-      }
-      // The folder of the name, not of what a link points to: that is where its neighbours are.
-      Path absolute = path.toAbsolutePath().normalize();
-      String name = Objects.requireNonNull(absolute.getFileName()).toString();
-      if (!name.endsWith(EXTENSION)) {
-        throw new CheckpointException(
-            path + ": expected a .safetensors file, found " + VisibleText.quoted(name),
-            WeightFormat.of(name).map(WeightFormat::remedy).orElse(HOW));
-      }
-      Path folder = Objects.requireNonNull(absolute.getParent()).toRealPath();
-      return new CheckpointFiles(
-          folder, List.of(name), null, Files.isRegularFile(folder.resolve(ModelConfig.FILE)));
-    } catch (IOException e) {
-      throw new EngineException(
-          FailureKind.ENVIRONMENT,
-          path + ": cannot be opened: " + e,
-          "Check the disk and the folder's permissions.",
-          e);
-    }
+  static CheckpointFiles find(Located located) {
+    return located
+        .file()
+        .map(file -> single(located.store(), file))
+        .orElseGet(() -> inRoot(located.store()));
   }
 
-  /**
-   * A download that broke off leaves links to nothing, which must not be taken for files that a
-   * model goes without.
-   */
-  static void refuseLinkToNothing(Path file) {
-    if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      String target;
-      try {
-        target = VisibleText.quoted(Files.readSymbolicLink(file).toString());
-      } catch (IOException e) {
-        target = "a place that cannot be read";
-      }
+  private static CheckpointFiles single(CheckpointStore store, String name) {
+    if (!name.endsWith(EXTENSION)) {
       throw new CheckpointException(
-          file + ": is a link to nothing: there is no " + target,
-          "Download the file again, or copy it in place of the link.");
+          store.place(name) + ": expected a .safetensors file, found " + VisibleText.quoted(name),
+          WeightFormat.of(name).map(WeightFormat::remedy).orElse(HOW));
     }
+    boolean whole = store.find(ModelConfig.FILE).filter(StoredFile::isFile).isPresent();
+    return new CheckpointFiles(store, List.of(name), null, whole);
   }
 
-  private static CheckpointFiles inFolder(Path folder) throws IOException {
-    refuseLinkToNothing(folder.resolve(INDEX));
-    refuseLinkToNothing(folder.resolve(SINGLE));
-    boolean single = Files.exists(folder.resolve(SINGLE));
-    if (Files.exists(folder.resolve(INDEX))) {
-      ShardIndex index = ShardIndex.read(folder.resolve(INDEX));
+  private static CheckpointFiles inRoot(CheckpointStore store) {
+    boolean indexed = store.find(INDEX).isPresent();
+    boolean single = store.find(SINGLE).isPresent();
+    if (indexed) {
+      ShardIndex index = ShardIndex.read(store, INDEX);
       // The common loaders look for model.safetensors first; an index that knows it says more,
       // another one is a
       // leftover.
       if (!single || index.fileNames().contains(SINGLE)) {
-        return new CheckpointFiles(folder, List.copyOf(index.fileNames()), index, true);
+        return new CheckpointFiles(store, List.copyOf(index.fileNames()), index, true);
       }
     }
     if (single) {
-      return new CheckpointFiles(folder, List.of(SINGLE), null, true);
+      return new CheckpointFiles(store, List.of(SINGLE), null, true);
     }
-    FolderNames names = FolderNames.of(folder);
+    FolderNames names = FolderNames.of(store);
     Optional<FolderKind> kind = FolderKind.recognise(names);
     if (kind.isPresent()) {
-      throw kind.get().refusal(folder);
+      throw kind.get().refusal(store);
     }
     List<String> candidates = names.candidates();
     // One shard of several, downloaded without its index and the others, is not the model.
     if (candidates.size() == 1 && !SHARD.matcher(candidates.getFirst()).matches()) {
-      return new CheckpointFiles(folder, candidates, null, true);
+      return new CheckpointFiles(store, candidates, null, true);
     }
     if (!candidates.isEmpty()) {
-      throw withoutIndex(folder, names);
+      throw withoutIndex(store, names);
     }
-    Optional<Path> deeper = names.modelBelow(FolderNames::holdsModel);
+    Optional<String> deeper = names.modelBelow(FolderNames::holdsModel);
     if (deeper.isPresent()) {
       throw new CheckpointException(
-          folder + ": has no weights itself; a model is in " + deeper.get(),
+          store.location() + ": has no weights itself; a model is in " + deeper.get(),
           "Give that folder instead.");
     }
     List<String> others = names.otherWeights();
     throw new CheckpointException(
-        folder
+        store.location()
             + ": expected "
             + SINGLE
             + " or "
@@ -137,7 +103,7 @@ record CheckpointFiles(
         WeightFormat.best(others).map(WeightFormat::remedy).orElse(HOW));
   }
 
-  private static CheckpointException withoutIndex(Path folder, FolderNames names) {
+  private static CheckpointException withoutIndex(CheckpointStore store, FolderNames names) {
     List<String> candidates = names.candidates();
     String found =
         candidates.size() == 1
@@ -149,7 +115,12 @@ record CheckpointFiles(
                 + VisibleText.shortened(candidates.getLast())
                 + ")";
     return new CheckpointException(
-        folder + ": found " + found + ", but no " + INDEX + " that says what belongs together",
+        store.location()
+            + ": found "
+            + found
+            + ", but no "
+            + INDEX
+            + " that says what belongs together",
         names
                 .otherIndex()
                 .map(

@@ -2,12 +2,12 @@ package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.StoredFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -89,8 +89,8 @@ public final class Descriptions {
   private Descriptions() {}
 
   /** Why the file stays behind; empty where it describes no weights, or cannot be read. */
-  public static Optional<LeftOut.Reason> of(Path file) {
-    String name = Objects.requireNonNull(file.getFileName()).toString().toLowerCase(Locale.ROOT);
+  public static Optional<LeftOut.Reason> of(CheckpointStore store, StoredFile file) {
+    String name = file.fileName().toLowerCase(Locale.ROOT);
     if (ADAPTER.matcher(name).matches()) {
       return Optional.of(LeftOut.Reason.ADAPTER);
     }
@@ -104,10 +104,10 @@ public final class Descriptions {
       return Optional.of(LeftOut.Reason.QUANTIZATION);
     }
     try {
-      if (!Files.isRegularFile(file) || Files.size(file) > LARGEST) {
+      if (!file.isFile() || file.size() > LARGEST) {
         return Optional.empty();
       }
-      byte[] content = Files.readAllBytes(file);
+      byte[] content = store.read(file.name(), LARGEST);
       return switch (extension) {
         case "json" -> ofJson(JsonMapper.builder().build().readTree(content));
         case "yaml", "yml" ->
@@ -116,7 +116,7 @@ public final class Descriptions {
                 : Optional.empty();
         default -> Optional.empty();
       };
-    } catch (IOException noJsonOrUnreadable) {
+    } catch (IOException | EngineException noJsonOrUnreadable) {
       return Optional.empty();
     }
   }

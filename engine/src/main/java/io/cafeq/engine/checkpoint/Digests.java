@@ -2,6 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.store.ByteSource;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -53,6 +54,20 @@ public final class Digests {
       return hex(digest);
     } catch (IOException e) {
       throw FileFailure.of("read", file, e);
+    }
+  }
+
+  /** All bytes of a source. */
+  public static String source(ByteSource source, StopFlag stop) {
+    try (Arena arena = Arena.ofConfined()) {
+      MessageDigest digest = sha256();
+      ByteBuffer buffer = arena.allocate(BUFFER_BYTES).asByteBuffer();
+      for (long at = 0; at < source.size(); at += BUFFER_BYTES) {
+        stop.check();
+        source.read(at, buffer.clear().limit((int) Math.min(BUFFER_BYTES, source.size() - at)));
+        digest.update(buffer.flip());
+      }
+      return hex(digest);
     }
   }
 

@@ -1,9 +1,8 @@
 package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.text.Shell;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,20 +15,20 @@ enum FolderKind {
   RESULT {
     @Override
     boolean is(FolderNames names) {
-      return new ResultLayout(names.folder()).isResult();
+      return layout(names.store()).filter(ResultLayout::isResult).isPresent();
     }
 
     @Override
-    CheckpointException refusal(Path folder) {
-      return new ResultLayout(folder).isComplete()
+    CheckpointException refusal(CheckpointStore store) {
+      return layout(store).filter(ResultLayout::isComplete).isPresent()
           ? new CheckpointException(
-              folder + ": is a result of cafeq, which is quantized already",
+              store.location() + ": is a result of cafeq, which is quantized already",
               "Give the checkpoint that it was made from, or make one of it first with \"cafeq"
                   + " export "
-                  + Shell.quoted(folder)
+                  + Shell.quoted(store.location())
                   + " --format dense --out DIR\".")
           : new CheckpointException(
-              folder + ": is an unfinished result of cafeq",
+              store.location() + ": is an unfinished result of cafeq",
               "Give the checkpoint that it is made from; the same quantize command as before"
                   + " finishes the result.");
     }
@@ -41,8 +40,8 @@ enum FolderKind {
     }
 
     @Override
-    CheckpointException refusal(Path folder) {
-      return Adapter.refusal(folder, folder);
+    CheckpointException refusal(CheckpointStore store) {
+      return Adapter.refusal(store.location(), store);
     }
   },
   DIFFUSERS_PIPELINE {
@@ -52,10 +51,11 @@ enum FolderKind {
     }
 
     @Override
-    CheckpointException refusal(Path folder) throws IOException {
+    CheckpointException refusal(CheckpointStore store) {
       return new CheckpointException(
-          folder + ": is a pipeline of diffusers, whose models are in folders of their own",
-          FolderNames.of(folder)
+          store.location()
+              + ": is a pipeline of diffusers, whose models are in folders of their own",
+          FolderNames.of(store)
               .modelBelow(FolderNames::holdsLanguageModel)
               .map(model -> "Give the folder of one of its language models, such as " + model + ".")
               .orElse(
@@ -70,10 +70,10 @@ enum FolderKind {
     }
 
     @Override
-    CheckpointException refusal(Path folder) throws IOException {
-      Optional<Path> model = FolderNames.of(folder).modelBelow(FolderNames::holdsLanguageModel);
+    CheckpointException refusal(CheckpointStore store) {
+      Optional<String> model = FolderNames.of(store).modelBelow(FolderNames::holdsLanguageModel);
       return new CheckpointException(
-          folder
+          store.location()
               + ": is a model of sentence-transformers, whose "
               + MODULES
               + " puts its parts into folders of their own",
@@ -93,9 +93,9 @@ enum FolderKind {
     }
 
     @Override
-    CheckpointException refusal(Path folder) {
+    CheckpointException refusal(CheckpointStore store) {
       return new CheckpointException(
-          folder
+          store.location()
               + ": holds a model in its maker's own form (consolidated files, without config.json)",
           "Take the model in Hugging Face form, with config.json and model.safetensors or its"
               + " shards, or make it so with the conversion script that transformers has for this"
@@ -105,6 +105,11 @@ enum FolderKind {
 
   private static final String MODULES = "modules.json";
 
+  /** Results are on this machine. */
+  private static Optional<ResultLayout> layout(CheckpointStore store) {
+    return store.localFolder().map(ResultLayout::new);
+  }
+
   static Optional<FolderKind> recognise(FolderNames names) {
     return List.of(values()).stream().filter(kind -> kind.is(names)).findFirst();
   }
@@ -112,5 +117,5 @@ enum FolderKind {
   abstract boolean is(FolderNames names);
 
   /** What the folder is, with a remedy that names what is really there. */
-  abstract CheckpointException refusal(Path folder) throws IOException;
+  abstract CheckpointException refusal(CheckpointStore store);
 }

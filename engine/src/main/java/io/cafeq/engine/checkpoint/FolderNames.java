@@ -1,24 +1,20 @@
 package io.cafeq.engine.checkpoint;
 
 import io.cafeq.engine.failure.EngineException;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.StoredFile;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Predicate;
-import java.util.stream.Stream;
+import java.util.function.BiPredicate;
 
 /**
- * The names in a folder, but for hidden ones.
+ * The names in a store's root, but for hidden ones.
  *
  * @param all sorted
  */
-record FolderNames(Path folder, List<String> all) {
+record FolderNames(CheckpointStore store, List<String> all) {
   private static final int DEEPEST = 3;
   private static final int MOST_FOLDERS = 200;
 
@@ -26,20 +22,18 @@ record FolderNames(Path folder, List<String> all) {
     all = List.copyOf(all);
   }
 
-  static FolderNames of(Path folder) throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      return new FolderNames(
-          folder,
-          files.map(FolderNames::name).filter(name -> !name.startsWith(".")).sorted().toList());
-    }
+  static FolderNames of(CheckpointStore store) {
+    return new FolderNames(
+        store,
+        store.list("").stream()
+            .map(StoredFile::name)
+            .filter(name -> !name.startsWith("."))
+            .sorted()
+            .toList());
   }
 
   boolean has(String name) {
     return all.contains(name);
-  }
-
-  Path path(String name) {
-    return folder.resolve(name);
   }
 
   /** Safetensors files that may be a model's: none of an adapter that lies beside it. */
@@ -67,45 +61,52 @@ record FolderNames(Path folder, List<String> all) {
         .toList();
   }
 
-  /** The first folder below, a few levels deep, that is what is looked for. */
-  Optional<Path> modelBelow(Predicate<Path> wanted) throws IOException {
-    Deque<Path> waiting = new ArrayDeque<>(List.of(folder));
+  /** Where the first folder below, a few levels deep, is that is what is looked for. */
+  Optional<String> modelBelow(BiPredicate<CheckpointStore, String> wanted) {
+    Deque<String> waiting = new ArrayDeque<>(List.of(""));
     for (int seen = 0; !waiting.isEmpty() && seen < MOST_FOLDERS; seen++) {
-      Path next = waiting.removeFirst();
-      if (!next.equals(folder) && wanted.test(next)) {
-        return Optional.of(next);
+      String next = waiting.removeFirst();
+      if (!next.isEmpty() && wanted.test(store, next)) {
+        return Optional.of(store.place(next));
       }
-      if (next.getNameCount() - folder.getNameCount() < DEEPEST) {
-        try (Stream<Path> entries = Files.list(next)) {
-          entries
-              .filter(entry -> Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS))
-              .filter(entry -> !name(entry).startsWith("."))
-              .sorted()
-              .limit(MOST_FOLDERS)
-              .forEach(waiting::add);
-        }
+      if (depth(next) < DEEPEST) {
+        store.list(next).stream()
+            .filter(entry -> entry.kind() == StoredFile.Kind.FOLDER)
+            .filter(entry -> !entry.fileName().startsWith("."))
+            .limit(MOST_FOLDERS)
+            .forEach(entry -> waiting.add(entry.name()));
       }
     }
     return Optional.empty();
   }
 
+  private static int depth(String folder) {
+    return folder.isEmpty() ? 0 : folder.split("/").length;
+  }
+
   /** Whether weights are there under their usual names. */
-  static boolean holdsModel(Path folder) {
-    return Files.isRegularFile(folder.resolve(CheckpointFiles.SINGLE))
-        || Files.isRegularFile(folder.resolve(CheckpointFiles.INDEX));
+  static boolean holdsModel(CheckpointStore store, String folder) {
+    return isFile(store, folder + "/" + CheckpointFiles.SINGLE)
+        || isFile(store, folder + "/" + CheckpointFiles.INDEX);
   }
 
   /** The same, and config.json says that it is a model of transformers. */
-  static boolean holdsLanguageModel(Path folder) {
+  static boolean holdsLanguageModel(CheckpointStore store, String folder) {
     try {
-      return holdsModel(folder)
-          && ModelConfig.read(folder.resolve(ModelConfig.FILE)).path("model_type").isTextual();
+      return holdsModel(store, folder)
+          && ModelConfig.read(store, folder + "/" + ModelConfig.FILE)
+              .path("model_type")
+              .isTextual();
     } catch (EngineException unreadable) {
       return false;
     }
   }
 
-  private static String name(Path path) {
-    return Objects.requireNonNull(path.getFileName()).toString();
+  private static boolean isFile(CheckpointStore store, String name) {
+    try {
+      return store.find(name).filter(StoredFile::isFile).isPresent();
+    } catch (EngineException linkToNothing) {
+      return false;
+    }
   }
 }

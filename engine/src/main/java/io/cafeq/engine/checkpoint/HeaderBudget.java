@@ -1,6 +1,5 @@
 package io.cafeq.engine.checkpoint;
 
-import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -26,7 +25,7 @@ final class HeaderBudget {
   private int dimensions;
 
   /** Takes the room for one tensor. */
-  void takeTensor(Path file, String name) {
+  void takeTensor(String file, String name) {
     if (++tensors > TENSORS) {
       throw new CheckpointException(
           file + ": the checkpoint has more than " + TENSORS + " tensors", REMEDY);
@@ -35,7 +34,7 @@ final class HeaderBudget {
   }
 
   /** Takes the room for one tensor's shape. */
-  void takeShape(Path file, List<Long> shape) {
+  void takeShape(String file, List<Long> shape) {
     dimensions += shape.size();
     if (dimensions > DIMENSIONS) {
       throw new CheckpointException(
@@ -48,7 +47,7 @@ final class HeaderBudget {
   }
 
   /** Takes the room for one entry of metadata. */
-  void takeMetadata(Path file, String key, String value) {
+  void takeMetadata(String file, String key, String value) {
     if (++metadata > METADATA) {
       throw new CheckpointException(
           file + ": the checkpoint has more than " + METADATA + " entries in __metadata__", REMEDY);
@@ -58,7 +57,7 @@ final class HeaderBudget {
   }
 
   /** Takes the room for a name or a value. */
-  void takeText(Path file, String text) {
+  void takeText(String file, String text) {
     characters += text.length();
     if (characters > CHARACTERS || characters < 0) {
       throw new CheckpointException(

@@ -57,24 +57,24 @@ final class HeaderParser {
     try (JsonParser json = JsonText.parser(file.stream(LENGTH_BYTES, headerBytes))) {
       return new HeaderParser(file, budget, headerBytes, json).header();
     } catch (CharacterCodingException e) {
-      throw new CheckpointException(file.path() + ": the header is not UTF-8", DAMAGED, e);
+      throw new CheckpointException(file.place() + ": the header is not UTF-8", DAMAGED, e);
     } catch (StreamConstraintsException e) {
       throw new CheckpointException(
-          file.path() + ": the header goes beyond what is read: " + JsonText.fault(e),
+          file.place() + ": the header goes beyond what is read: " + JsonText.fault(e),
           MADE_WRONG,
           e);
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          file.path() + ": the header is not JSON: " + JsonText.fault(e), DAMAGED, e);
+          file.place() + ": the header is not JSON: " + JsonText.fault(e), DAMAGED, e);
     } catch (IOException e) {
-      throw new CheckpointException(file.path() + ": the header cannot be read", DAMAGED, e);
+      throw new CheckpointException(file.place() + ": the header cannot be read", DAMAGED, e);
     }
   }
 
   private static long headerBytes(ShardFile file) {
     if (file.length() < LENGTH_BYTES) {
       throw new CheckpointException(
-          file.path() + ": expected at least 8 bytes, found " + file.length(), DAMAGED);
+          file.place() + ": expected at least 8 bytes, found " + file.length(), DAMAGED);
     }
     long length;
     int first;
@@ -84,7 +84,7 @@ final class HeaderParser {
       length = bytes.get(LENGTH, 0);
       if (length < 0 || length > SafetensorsHeader.LARGEST) {
         throw new CheckpointException(
-            file.path()
+            file.place()
                 + ": the header says it has "
                 + Long.toUnsignedString(length)
                 + " bytes, at most "
@@ -94,7 +94,7 @@ final class HeaderParser {
       }
       if (length > file.length() - LENGTH_BYTES) {
         throw new CheckpointException(
-            file.path()
+            file.place()
                 + ": the header says it has "
                 + length
                 + " bytes, but the file has only "
@@ -103,14 +103,14 @@ final class HeaderParser {
       }
       if (length < 2) {
         throw new CheckpointException(
-            file.path() + ": the header has " + length + " bytes, too few for JSON", DAMAGED);
+            file.place() + ": the header has " + length + " bytes, too few for JSON", DAMAGED);
       }
       file.read(LENGTH_BYTES, bytes.asSlice(0, 1), "the header");
       first = bytes.get(ValueLayout.JAVA_BYTE, 0) & 0xFF;
     }
     if (first != '{') {
       throw new CheckpointException(
-          file.path() + ": the header must begin with \"{\", found byte " + first, DAMAGED);
+          file.place() + ": the header must begin with \"{\", found byte " + first, DAMAGED);
     }
     return length;
   }
@@ -121,7 +121,7 @@ final class HeaderParser {
       String name = json.currentName();
       if (!Names.isWellFormed(name)) {
         throw new CheckpointException(
-            file.path()
+            file.place()
                 + ": tensor "
                 + VisibleText.quoted(name)
                 + ": half a surrogate pair in the name",
@@ -129,20 +129,22 @@ final class HeaderParser {
       }
       if (!names.add(name)) {
         throw new CheckpointException(
-            file.path() + ": duplicate key " + VisibleText.quoted(name) + " in the header",
+            file.place() + ": duplicate key " + VisibleText.quoted(name) + " in the header",
             MADE_WRONG);
       }
       json.nextToken();
       if (name.equals("__metadata__")) {
         metadata();
       } else {
-        budget.takeTensor(file.path(), name);
+        budget.takeTensor(file.place(), name);
         tensors.add(tensor(name));
       }
     }
     if (json.nextToken() != null) {
       throw new CheckpointException(
-          file.path() + ": only spaces may follow the header's JSON, found " + JsonText.found(json),
+          file.place()
+              + ": only spaces may follow the header's JSON, found "
+              + JsonText.found(json),
           MADE_WRONG);
     }
     tensors.sort(
@@ -154,14 +156,14 @@ final class HeaderParser {
   private void metadata() throws IOException {
     if (json.currentToken() != JsonToken.START_OBJECT) {
       throw new CheckpointException(
-          file.path() + ": __metadata__ must be an object, found " + JsonText.found(json),
+          file.place() + ": __metadata__ must be an object, found " + JsonText.found(json),
           MADE_WRONG);
     }
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw new CheckpointException(
-            file.path()
+            file.place()
                 + ": __metadata__ "
                 + VisibleText.quoted(key)
                 + " must be a string, found "
@@ -171,13 +173,13 @@ final class HeaderParser {
       String value = json.getText();
       if (!Names.isWellFormed(key) || !Names.isWellFormed(value)) {
         throw new CheckpointException(
-            file.path() + ": __metadata__ " + VisibleText.quoted(key) + ": half a surrogate pair",
+            file.place() + ": __metadata__ " + VisibleText.quoted(key) + ": half a surrogate pair",
             MADE_WRONG);
       }
-      budget.takeMetadata(file.path(), key, value);
+      budget.takeMetadata(file.place(), key, value);
       if (metadata.put(key, value) != null) {
         throw new CheckpointException(
-            file.path() + ": duplicate key " + VisibleText.quoted(key) + " in __metadata__",
+            file.place() + ": duplicate key " + VisibleText.quoted(key) + " in __metadata__",
             MADE_WRONG);
       }
     }
@@ -206,7 +208,7 @@ final class HeaderParser {
         case "dtype" -> dtype = dtype(name);
         case "shape" -> {
           shape = numbers(name, "shape");
-          budget.takeShape(file.path(), shape);
+          budget.takeShape(file.place(), shape);
         }
         case "data_offsets" -> offsets = numbers(name, "data_offsets");
         // The reference reader ignores keys it does not know, so that the format can grow.
@@ -350,7 +352,7 @@ final class HeaderParser {
     }
     if (covered != file.length()) {
       throw new CheckpointException(
-          file.path()
+          file.place()
               + ": the data should end at byte "
               + covered
               + " of the file, found "
@@ -361,7 +363,7 @@ final class HeaderParser {
   }
 
   private String place(String name) {
-    return file.path() + ": tensor " + VisibleText.quoted(name) + ": ";
+    return file.place() + ": tensor " + VisibleText.quoted(name) + ": ";
   }
 
   private CheckpointException wrong(String name, String what) {

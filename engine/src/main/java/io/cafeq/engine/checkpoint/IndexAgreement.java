@@ -1,8 +1,8 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.text.VisibleText;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -40,7 +40,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
    */
   static IndexAgreement of(
       ShardIndex index,
-      Path folder,
+      CheckpointStore store,
       List<TensorInfo> stored,
       Map<String, String> metadata,
       JsonNode config) {
@@ -52,7 +52,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       TensorInfo other = taken.putIfAbsent(tensor.name(), tensor);
       if (other != null) {
         copies.add(tensor.name());
-        taken.put(tensor.name(), meant(index, folder, other, tensor));
+        taken.put(tensor.name(), meant(index, store, other, tensor));
       }
     }
     List<TensorInfo> kept =
@@ -74,12 +74,12 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
                             && !taken.containsKey(metadata.getOrDefault(name, "")))
                 .toList();
     if (!missing.isEmpty()) {
-      refuseEmptyShards(index, folder, missing);
+      refuseEmptyShards(index, store, missing);
       PresentNames names =
           PresentNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
       List<String> holes = missing.stream().filter(names::leavesHole).toList();
       if (!holes.isEmpty()) {
-        throw hole(index, folder, holes);
+        throw hole(index, store, holes);
       }
     }
     List<String> warnings = new ArrayList<>();
@@ -93,7 +93,8 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
     return new IndexAgreement(kept, warnings);
   }
 
-  private static TensorInfo meant(ShardIndex index, Path folder, TensorInfo one, TensorInfo other) {
+  private static TensorInfo meant(
+      ShardIndex index, CheckpointStore store, TensorInfo one, TensorInfo other) {
     String file = index.files().get(one.name());
     if (one.file().equals(file)) {
       return one;
@@ -102,19 +103,20 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       return other;
     }
     throw new CheckpointException(
-        folder.resolve(other.file())
+        store.place(other.file())
             + ": tensor "
             + VisibleText.quoted(one.name())
             + " is stored in "
             + one.file()
             + " as well, and the index "
-            + index.path()
+            + index.place()
             + (file == null ? " does not name it" : " names neither"),
         "Write into weight_map of the index which of the two files the tensor is to be read from.");
   }
 
   /** A file of which nothing is there belongs to another checkpoint, or its download broke off. */
-  private static void refuseEmptyShards(ShardIndex index, Path folder, List<String> missing) {
+  private static void refuseEmptyShards(
+      ShardIndex index, CheckpointStore store, List<String> missing) {
     Map<String, Long> listed =
         index.files().values().stream()
             .collect(Collectors.groupingBy(file -> file, TreeMap::new, Collectors.counting()));
@@ -129,9 +131,9 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         (file, names) -> {
           if (names.size() == listed.getOrDefault(file, 0L)) {
             throw new CheckpointException(
-                folder.resolve(file)
+                store.place(file)
                     + ": holds none of the tensors that the index "
-                    + index.path()
+                    + index.place()
                     + " gives it ("
                     + names.size()
                     + ", such as "
@@ -142,15 +144,16 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
         });
   }
 
-  private static CheckpointException hole(ShardIndex index, Path folder, List<String> names) {
+  private static CheckpointException hole(
+      ShardIndex index, CheckpointStore store, List<String> names) {
     String name = names.getFirst();
     String file = String.valueOf(index.files().get(name));
     return new CheckpointException(
-        folder.resolve(file)
+        store.place(file)
             + ": tensor "
             + VisibleText.quoted(name)
             + " is missing; the index "
-            + index.path()
+            + index.place()
             + " says it is there"
             + (names.size() > 1 ? ", and " + (names.size() - 1) + " more are missing" : ""),
         remedy(file));

@@ -1,13 +1,11 @@
 package io.cafeq.engine.checkpoint;
 
-import java.nio.file.Path;
-
 /**
  * A file or folder beside the weights that does not travel with other weights.
  *
- * @param path absolute, under the checkpoint's folder
+ * @param name relative to the checkpoint's root
  */
-public record LeftOut(Path path, Reason reason) {
+public record LeftOut(String name, Reason reason) {
   /** Why. The text continues "NAME: ". */
   public enum Reason {
     WEIGHTS("other weights"),

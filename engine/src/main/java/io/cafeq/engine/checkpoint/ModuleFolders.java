@@ -2,11 +2,13 @@ package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.FileNames;
+import io.cafeq.engine.store.StoredFile;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.HashSet;
-import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -24,19 +26,19 @@ final class ModuleFolders {
    * Those that the checkpoint's modules.json names; none where there is no such file, or it is
    * something else.
    */
-  static Set<Path> of(Path folder) {
-    Set<Path> folders = new HashSet<>();
-    Path list = folder.resolve(LIST);
+  static Set<String> of(CheckpointStore store) {
+    Set<String> folders = new HashSet<>();
     try {
-      if (Files.isRegularFile(list) && Files.size(list) <= LARGEST) {
-        for (JsonNode module : JsonMapper.builder().build().readTree(Files.readAllBytes(list))) {
+      Optional<StoredFile> list = store.find(LIST);
+      if (list.isPresent() && list.get().isFile() && list.get().size() <= LARGEST) {
+        for (JsonNode module : JsonMapper.builder().build().readTree(store.read(LIST, LARGEST))) {
           String path = module.path("path").asText();
-          if (Names.isPlainFileName(path)) {
-            folders.add(folder.resolve(path));
+          if (FileNames.isPlain(path)) {
+            folders.add(path);
           }
         }
       }
-    } catch (IOException somethingElse) {
+    } catch (IOException | EngineException somethingElse) {
       return Set.of();
     }
     return folders;
@@ -46,12 +48,14 @@ final class ModuleFolders {
    * Whether the file is the weights of such a module: one file, in the format that loaders look for
    * first.
    */
-  static boolean isWeights(Path file, Set<Path> modules) {
-    Path folder = Objects.requireNonNull(file.getParent());
-    return modules.contains(folder)
-        && switch (String.valueOf(file.getFileName())) {
+  static boolean isWeights(CheckpointStore store, StoredFile file, Set<String> modules) {
+    int end = file.name().lastIndexOf('/');
+    return end > 0
+        && modules.contains(file.name().substring(0, end))
+        && switch (file.fileName()) {
           case CheckpointFiles.SINGLE -> true;
-          case "pytorch_model.bin" -> !Files.exists(folder.resolve(CheckpointFiles.SINGLE));
+          case "pytorch_model.bin" ->
+              store.find(file.name().substring(0, end + 1) + CheckpointFiles.SINGLE).isEmpty();
           default -> false;
         };
   }

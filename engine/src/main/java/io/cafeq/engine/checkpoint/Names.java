@@ -8,13 +8,4 @@ final class Names {
   static boolean isWellFormed(String name) {
     return name.codePoints().noneMatch(c -> Character.getType(c) == Character.SURROGATE);
   }
-
-  /** A file name without any way out of its folder. */
-  static boolean isPlainFileName(String name) {
-    return !name.isEmpty()
-        && !name.equals(".")
-        && !name.equals("..")
-        && name.chars().noneMatch(c -> c == '/' || c == '\\' || c == 0)
-        && isWellFormed(name);
-  }
 }

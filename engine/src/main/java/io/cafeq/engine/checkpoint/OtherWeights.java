@@ -1,15 +1,14 @@
 package io.cafeq.engine.checkpoint;
 
-import java.io.IOException;
-import java.io.InputStream;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.store.ByteSource;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.StoredFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -144,24 +143,33 @@ final class OtherWeights {
    * Whether the file is weights, by its name, the files beside it or its first bytes. One that
    * cannot be read is not.
    */
-  static boolean is(Path file) {
-    String name = Objects.requireNonNull(file.getFileName()).toString();
-    if (isNamed(name) || isDescriptionOf(file, name)) {
+  static boolean is(CheckpointStore store, StoredFile file) {
+    String name = file.fileName();
+    if (isNamed(name) || isDescription(store, file)) {
       return true;
     }
-    try (InputStream in = Files.newInputStream(file)) {
-      return isContent(name.toLowerCase(Locale.ROOT), in.readNBytes(HEAD), Files.size(file));
-    } catch (IOException unreadable) {
+    if (!file.isFile()) {
+      return false;
+    }
+    try (ByteSource source = store.open(file.name())) {
+      byte[] head = new byte[(int) Math.min(HEAD, source.size())];
+      source.read(0, ByteBuffer.wrap(head));
+      return isContent(name.toLowerCase(Locale.ROOT), head, source.size());
+    } catch (EngineException unreadable) {
       // Copying it fails with a message of its own.
       return false;
     }
   }
 
   /** OpenVINO describes weights NAME.bin in NAME.xml. */
-  private static boolean isDescriptionOf(Path file, String name) {
-    return name.toLowerCase(Locale.ROOT).endsWith(".xml")
-        && Files.exists(
-            file.resolveSibling(name.substring(0, name.length() - ".xml".length()) + ".bin"));
+  private static boolean isDescription(CheckpointStore store, StoredFile file) {
+    String name = file.name();
+    try {
+      return name.toLowerCase(Locale.ROOT).endsWith(".xml")
+          && store.find(name.substring(0, name.length() - ".xml".length()) + ".bin").isPresent();
+    } catch (EngineException linkToNothing) {
+      return false;
+    }
   }
 
   private static boolean isContent(String name, byte[] head, long size) {

@@ -2,11 +2,11 @@ package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -36,15 +36,14 @@ record QuantizationOrigin(String method, String place) {
           "(?m)^base_model:[ \\t]*(?:\\R[ \\t]*-[ \\t]*)?[\"']?(" + MODEL + ")[\"']?[ \\t]*$");
 
   /** Empty where no file says that weights are quantized. */
-  static Optional<QuantizationOrigin> find(Path folder, JsonNode config) {
+  static Optional<QuantizationOrigin> find(CheckpointStore store, JsonNode config) {
     Optional<QuantizationOrigin> stated =
         QuantizationConfig.node(config)
             .map(node -> new QuantizationOrigin(method(node).orElse(UNNAMED), CONFIG));
     return stated.or(
         () ->
             SIDE_FILES.stream()
-                .flatMap(
-                    name -> json(folder.resolve(name)).map(node -> ofSideFile(name, node)).stream())
+                .flatMap(name -> json(store, name).map(node -> ofSideFile(name, node)).stream())
                 .findFirst());
   }
 
@@ -89,8 +88,8 @@ record QuantizationOrigin(String method, String place) {
   }
 
   /** Where the weights came from, as far as the files tell: {@code owner/name}. */
-  static Optional<String> baseModel(Path folder, JsonNode config) {
-    return text(folder.resolve("README.md"))
+  static Optional<String> baseModel(CheckpointStore store, JsonNode config) {
+    return text(store, "README.md")
         .map(BASE_MODEL::matcher)
         .filter(Matcher::find)
         .map(found -> found.group(1))
@@ -104,8 +103,8 @@ record QuantizationOrigin(String method, String place) {
                     .findFirst());
   }
 
-  private static Optional<JsonNode> json(Path file) {
-    return text(file)
+  private static Optional<JsonNode> json(CheckpointStore store, String name) {
+    return text(store, name)
         .flatMap(
             content -> {
               try {
@@ -117,12 +116,13 @@ record QuantizationOrigin(String method, String place) {
   }
 
   /** These files only help to say what is wrong: without them less is said. */
-  private static Optional<String> text(Path file) {
+  private static Optional<String> text(CheckpointStore store, String name) {
     try {
-      return Files.isRegularFile(file) && Files.size(file) <= MOST_BYTES
-          ? Optional.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8))
-          : Optional.empty();
-    } catch (IOException e) {
+      return store
+          .find(name)
+          .filter(file -> file.isFile() && file.size() <= MOST_BYTES)
+          .map(file -> new String(store.read(name, MOST_BYTES), StandardCharsets.UTF_8));
+    } catch (EngineException e) {
       return Optional.empty();
     }
   }

@@ -3,10 +3,11 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.FileNames;
 import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,10 +19,10 @@ import java.util.TreeSet;
 /**
  * {@code model.safetensors.index.json}: which tensor lies in which file.
  *
- * @param path where it was read
+ * @param place where it was read, for messages
  * @param files tensor name to plain file name
  */
-record ShardIndex(Path path, Map<String, String> files) {
+record ShardIndex(String place, Map<String, String> files) {
   private static final String RENEW = "Download the index again; it must belong to these files.";
 
   private static final int MOST_KEYS = 64;
@@ -34,11 +35,12 @@ record ShardIndex(Path path, Map<String, String> files) {
    * Reads the index. {@code metadata.total_size} is not held against it: published models often
    * have it wrong.
    */
-  static ShardIndex read(Path path) {
-    try (ShardFile file = ShardFile.open(path)) {
+  static ShardIndex read(CheckpointStore store, String name) {
+    String place = store.place(name);
+    try (ShardFile file = ShardFile.open(store, name)) {
       if (file.length() > SafetensorsHeader.LARGEST) {
         throw new CheckpointException(
-            path
+            place
                 + ": the index has "
                 + file.length()
                 + " bytes, at most "
@@ -47,22 +49,22 @@ record ShardIndex(Path path, Map<String, String> files) {
             RENEW);
       }
       try (JsonParser json = JsonText.parserAsPython(file.stream(0, file.length()))) {
-        return new ShardIndex(path, parse(path, json));
+        return new ShardIndex(place, parse(place, json));
       }
     } catch (CharacterCodingException e) {
-      throw new CheckpointException(path + ": the index is not UTF-8", RENEW, e);
+      throw new CheckpointException(place + ": the index is not UTF-8", RENEW, e);
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          path + ": the index is not JSON: " + JsonText.fault(e), RENEW, e);
+          place + ": the index is not JSON: " + JsonText.fault(e), RENEW, e);
     } catch (IOException e) {
-      throw new CheckpointException(path + ": the index cannot be read", RENEW, e);
+      throw new CheckpointException(place + ": the index cannot be read", RENEW, e);
     }
   }
 
-  private static Map<String, String> parse(Path path, JsonParser json) throws IOException {
+  private static Map<String, String> parse(String place, JsonParser json) throws IOException {
     if (json.nextToken() != JsonToken.START_OBJECT) {
       throw new CheckpointException(
-          path + ": the index must be an object, found " + JsonText.found(json), RENEW);
+          place + ": the index must be an object, found " + JsonText.found(json), RENEW);
     }
     Map<String, String> files = null;
     Set<String> keys = new HashSet<>();
@@ -71,43 +73,43 @@ record ShardIndex(Path path, Map<String, String> files) {
       String key = json.currentName();
       if (keys.size() == MOST_KEYS) {
         throw new CheckpointException(
-            path + ": the index has more than " + MOST_KEYS + " keys", RENEW);
+            place + ": the index has more than " + MOST_KEYS + " keys", RENEW);
       }
       if (!keys.add(key)) {
         throw new CheckpointException(
-            path + ": duplicate key " + VisibleText.quoted(key) + " in the index", RENEW);
+            place + ": duplicate key " + VisibleText.quoted(key) + " in the index", RENEW);
       }
       json.nextToken();
       if (key.equals("weight_map")) {
-        files = weightMap(path, json, budget);
+        files = weightMap(place, json, budget);
       } else {
         json.skipChildren();
       }
     }
     if (json.nextToken() != null) {
       throw new CheckpointException(
-          path + ": nothing may follow the index, found " + JsonText.found(json), RENEW);
+          place + ": nothing may follow the index, found " + JsonText.found(json), RENEW);
     }
     if (files == null || files.isEmpty()) {
-      throw new CheckpointException(path + ": weight_map is missing or empty", RENEW);
+      throw new CheckpointException(place + ": weight_map is missing or empty", RENEW);
     }
     return files;
   }
 
-  private static Map<String, String> weightMap(Path path, JsonParser json, HeaderBudget budget)
+  private static Map<String, String> weightMap(String place, JsonParser json, HeaderBudget budget)
       throws IOException {
     if (json.currentToken() != JsonToken.START_OBJECT) {
       throw new CheckpointException(
-          path + ": weight_map must be an object, found " + JsonText.found(json), RENEW);
+          place + ": weight_map must be an object, found " + JsonText.found(json), RENEW);
     }
     Map<String, String> files = new HashMap<>();
     Map<String, String> known = new HashMap<>();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String tensor = json.currentName();
-      budget.takeTensor(path, tensor);
+      budget.takeTensor(place, tensor);
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw new CheckpointException(
-            path
+            place
                 + ": tensor "
                 + VisibleText.quoted(tensor)
                 + ": expected a file name, found "
@@ -117,23 +119,23 @@ record ShardIndex(Path path, Map<String, String> files) {
       String name = json.getText();
       String file = known.get(name);
       if (file == null) {
-        checkFileName(path, tensor, name);
-        budget.takeText(path, name);
+        checkFileName(place, tensor, name);
+        budget.takeText(place, name);
         known.put(name, name);
         file = name;
       }
       if (files.put(tensor, file) != null) {
         throw new CheckpointException(
-            path + ": duplicate key " + VisibleText.quoted(tensor) + " in weight_map", RENEW);
+            place + ": duplicate key " + VisibleText.quoted(tensor) + " in weight_map", RENEW);
       }
     }
     return files;
   }
 
-  private static void checkFileName(Path path, String tensor, String name) {
-    if (!Names.isPlainFileName(name)) {
+  private static void checkFileName(String place, String tensor, String name) {
+    if (!FileNames.isPlain(name)) {
       throw new CheckpointException(
-          path
+          place
               + ": tensor "
               + VisibleText.quoted(tensor)
               + ": expected the plain name of a file in the same folder, found "
@@ -143,7 +145,7 @@ record ShardIndex(Path path, Map<String, String> files) {
     }
     if (!name.endsWith(".safetensors")) {
       throw new CheckpointException(
-          path
+          place
               + ": tensor "
               + VisibleText.quoted(tensor)
               + ": expected a .safetensors file, found "

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.store.FileNames;
 import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +29,7 @@ public final class ShardedWriter implements AutoCloseable {
   public record Shard(String file, List<Entry> tensors) {
     public Shard {
       tensors = List.copyOf(tensors);
-      if (!Names.isPlainFileName(file)) {
+      if (!FileNames.isPlain(file)) {
         throw new IllegalArgumentException("no plain file name: " + file);
       }
     }

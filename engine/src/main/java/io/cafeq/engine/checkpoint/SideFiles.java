@@ -1,18 +1,12 @@
 package io.cafeq.engine.checkpoint;
 
-import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.failure.FailureKind;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.StoredFile;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /**
  * What lies beside the weights. Along go ordinary files of at most 64 MiB: README, licence, config,
@@ -23,10 +17,10 @@ import java.util.stream.Stream;
  * hidden files and folders, larger files, linked folders (they can lead anywhere), links to
  * nothing, and folders with more than 256 files or 8 levels.
  *
- * @param taken absolute paths under the folder, sorted
- * @param leftOut sorted by path
+ * @param taken names relative to the checkpoint's root, sorted
+ * @param leftOut sorted by name
  */
-record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
+record SideFiles(List<String> taken, List<LeftOut> leftOut) {
   /** The largest tokenizers have about 40 MB. */
   static final long LARGEST = 64L << 20;
 
@@ -35,7 +29,7 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
 
   SideFiles {
     taken = taken.stream().sorted().toList();
-    leftOut = leftOut.stream().sorted(Comparator.comparing(LeftOut::path)).toList();
+    leftOut = leftOut.stream().sorted(Comparator.comparing(LeftOut::name)).toList();
   }
 
   /**
@@ -48,24 +42,16 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
     if (!checkpoint.whole()) {
       return found;
     }
-    try {
-      Search search = new Search(descriptionsStay, ModuleFolders.of(checkpoint.folder()));
-      List<SideFiles> all = new ArrayList<>();
-      for (Path entry : entries(checkpoint.folder())) {
-        String name = name(entry);
-        boolean isIndex = checkpoint.index() != null && name.equals(CheckpointFiles.INDEX);
-        if (!isIndex && !checkpoint.shards().contains(name)) {
-          all.add(search.entry(entry));
-        }
+    CheckpointStore store = checkpoint.store();
+    Search search = new Search(store, descriptionsStay, ModuleFolders.of(store));
+    List<SideFiles> all = new ArrayList<>();
+    for (StoredFile entry : store.list("")) {
+      boolean isIndex = checkpoint.index() != null && entry.name().equals(CheckpointFiles.INDEX);
+      if (!isIndex && !checkpoint.shards().contains(entry.name())) {
+        all.add(search.entry(entry));
       }
-      return together(all);
-    } catch (IOException e) {
-      throw new EngineException(
-          FailureKind.ENVIRONMENT,
-          checkpoint.folder() + ": cannot be listed: " + e,
-          "Check the disk and the folder's permissions.",
-          e);
     }
+    return together(all);
   }
 
   private static SideFiles together(List<SideFiles> parts) {
@@ -74,16 +60,16 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
         parts.stream().flatMap(part -> part.leftOut().stream()).toList());
   }
 
-  private static SideFiles leftOut(Path path, LeftOut.Reason reason) {
-    return new SideFiles(List.of(), List.of(new LeftOut(path, reason)));
+  private static SideFiles leftOut(StoredFile entry, LeftOut.Reason reason) {
+    return new SideFiles(List.of(), List.of(new LeftOut(entry.name(), reason)));
   }
 
   /**
    * {@code modules}: folders of the parts that a model is made of beside the transformer, with
    * weights of their own.
    */
-  private record Search(boolean descriptionsStay, Set<Path> modules) {
-    SideFiles entry(Path entry) throws IOException {
+  private record Search(CheckpointStore store, boolean descriptionsStay, Set<String> modules) {
+    SideFiles entry(StoredFile entry) {
       if (isFolder(entry)) {
         List<SideFiles> inside = new ArrayList<>();
         return walk(entry, 1, inside)
@@ -92,19 +78,19 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
       }
       return reason(entry)
           .map(reason -> SideFiles.leftOut(entry, reason))
-          .orElseGet(() -> new SideFiles(List.of(entry), List.of()));
+          .orElseGet(() -> new SideFiles(List.of(entry.name()), List.of()));
     }
 
-    private boolean walk(Path folder, int depth, List<SideFiles> found) throws IOException {
+    private boolean walk(StoredFile folder, int depth, List<SideFiles> found) {
       if (depth > DEEPEST) {
         return false;
       }
-      List<Path> entries = entries(folder);
+      List<StoredFile> entries = store.list(folder.name());
       if (isOfOtherWeights(folder, entries)) {
         found.add(SideFiles.leftOut(folder, LeftOut.Reason.WEIGHTS));
         return true;
       }
-      for (Path entry : entries) {
+      for (StoredFile entry : entries) {
         if (isFolder(entry)) {
           if (!walk(entry, depth + 1, found)) {
             return false;
@@ -119,46 +105,37 @@ record SideFiles(List<Path> taken, List<LeftOut> leftOut) {
       return true;
     }
 
-    private boolean isOfOtherWeights(Path folder, List<Path> entries) {
-      return OtherWeights.isNamed(name(folder))
-          || !modules.contains(folder)
+    private boolean isOfOtherWeights(StoredFile folder, List<StoredFile> entries) {
+      return OtherWeights.isNamed(folder.fileName())
+          || !modules.contains(folder.name())
               && entries.size() <= MOST_FILES
-              && entries.stream().noneMatch(entry -> name(entry).endsWith(".py"))
+              && entries.stream().noneMatch(entry -> entry.fileName().endsWith(".py"))
               && entries.stream()
-                  .anyMatch(entry -> !name(entry).startsWith(".") && OtherWeights.is(entry));
+                  .anyMatch(
+                      entry -> !entry.fileName().startsWith(".") && OtherWeights.is(store, entry));
     }
 
-    private Optional<LeftOut.Reason> reason(Path entry) throws IOException {
-      String name = name(entry);
+    private Optional<LeftOut.Reason> reason(StoredFile entry) {
+      String name = entry.fileName();
       if (name.startsWith(".")) {
         return Optional.of(LeftOut.Reason.HIDDEN);
       }
       if (OtherWeights.isNamed(name)
-          ? !ModuleFolders.isWeights(entry, modules)
-          : Files.isRegularFile(entry) && OtherWeights.is(entry)) {
+          ? !ModuleFolders.isWeights(store, entry, modules)
+          : entry.isFile() && OtherWeights.is(store, entry)) {
         return Optional.of(LeftOut.Reason.WEIGHTS);
       }
-      if (!Files.isRegularFile(entry)) {
+      if (!entry.isFile()) {
         return Optional.of(LeftOut.Reason.NO_FILE);
       }
-      if (Files.size(entry) > LARGEST) {
+      if (entry.size() > LARGEST) {
         return Optional.of(LeftOut.Reason.LARGE);
       }
-      return descriptionsStay ? Optional.empty() : Descriptions.of(entry);
+      return descriptionsStay ? Optional.empty() : Descriptions.of(store, entry);
     }
   }
 
-  private static boolean isFolder(Path entry) {
-    return Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) && !name(entry).startsWith(".");
-  }
-
-  private static List<Path> entries(Path folder) throws IOException {
-    try (Stream<Path> entries = Files.list(folder)) {
-      return entries.sorted().toList();
-    }
-  }
-
-  private static String name(Path path) {
-    return Objects.requireNonNull(path.getFileName()).toString();
+  private static boolean isFolder(StoredFile entry) {
+    return entry.kind() == StoredFile.Kind.FOLDER && !entry.fileName().startsWith(".");
   }
 }

@@ -42,7 +42,7 @@ public final class SourceQuantization {
     this.checkpoint = checkpoint;
     this.inLayers = inLayers;
     this.config = checkpoint.config();
-    this.origin = QuantizationOrigin.find(checkpoint.folder(), config);
+    this.origin = QuantizationOrigin.find(checkpoint.store(), config);
     Map<String, TensorInfo> byName = new HashMap<>();
     checkpoint.tensors().forEach(info -> byName.put(info.name(), info));
     this.formats = new ForeignFormats(byName);
@@ -172,11 +172,11 @@ public final class SourceQuantization {
 
   private CheckpointException refused(String what, String otherwise) {
     String original =
-        QuantizationOrigin.baseModel(checkpoint.folder(), config)
+        QuantizationOrigin.baseModel(checkpoint.store(), config)
             .map(name -> " (" + VisibleText.shortened(name) + ", by what the files say)")
             .orElse("");
     return new CheckpointException(
-        checkpoint.folder() + ": quantized already " + what,
+        checkpoint.location() + ": quantized already " + what,
         "Take the original checkpoint"
             + original
             + ", as it was before it was quantized."

@@ -2,25 +2,22 @@ package io.cafeq.engine.compute;
 
 import io.cafeq.config.Loss;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.SquareMatrices;
 import io.cafeq.engine.transform.StoredTransform;
 import io.cafeq.engine.transform.StoredTransforms;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.IntToLongFunction;
 
-/**
- * Makes blocks of a transform as they will be stored, learned or at random. Borrows the lane; not
- * thread-safe.
- */
+/** Makes blocks of a transform as they will be stored, learned or at random. Immutable. */
 public final class BlockMaker {
-  private final ComputeLane lane;
+  private final Learner learner;
   private final BlockDiagonal spec;
   private final Loss loss;
   private final int steps;
@@ -31,13 +28,13 @@ public final class BlockMaker {
    * @param seed of the block that begins at a channel
    */
   public BlockMaker(
-      ComputeLane lane,
+      Learner learner,
       BlockDiagonal spec,
       Loss loss,
       int steps,
       IntToLongFunction seed,
       StopFlag stop) {
-    this.lane = lane;
+    this.learner = learner;
     this.spec = spec;
     this.loss = loss;
     this.steps = steps;
@@ -46,9 +43,60 @@ public final class BlockMaker {
   }
 
   /**
-   * The blocks of a problem, the first of which begins at {@code firstChannel}; starts from random
-   * rotations.
+   * Blocks that are to be learned together.
+   *
+   * @param balanced whether they are one block, whose rows are divided by the ranges that they give
+   *     in the end
+   * @param problem reads the weights
    */
+  public record Wanted(
+      int firstChannel,
+      LearningShape.Blocks shape,
+      boolean balanced,
+      Function<Arena, LearnProblem> problem) {}
+
+  /** Asks the learner for all of these; each starts from random rotations. */
+  public Learning submit(List<Wanted> batch) {
+    return learner.submit(batch.stream().map(this::task).toList(), stop);
+  }
+
+  private LearningTask task(Wanted wanted) {
+    return new LearningTask.Blocks(
+        wanted.shape(),
+        loss,
+        steps,
+        wanted.balanced(),
+        arena -> new LearningTask.BlockStart(wanted.problem().apply(arena), starts(wanted)));
+  }
+
+  private List<double[]> starts(Wanted wanted) {
+    List<double[]> starts = new ArrayList<>();
+    int channel = wanted.firstChannel();
+    for (int k : wanted.shape().sizes()) {
+      starts.add(start(channel, k));
+      channel += k;
+    }
+    return starts;
+  }
+
+  private double[] start(int channel, int k) {
+    return Orthogonal.rotation(k, seed.applyAsLong(channel));
+  }
+
+  /** Waits for the next of what was asked for. */
+  public List<BlockTransform> take(Learning learning, Wanted wanted) {
+    List<double[]> learned = learning.next().blocks();
+    List<BlockTransform> blocks = new ArrayList<>();
+    int channel = wanted.firstChannel();
+    for (double[] m : learned) {
+      int k = wanted.shape().sizes().get(blocks.size());
+      blocks.add(finish(channel, k, SquareMatrices.invert(m, k)));
+      channel += k;
+    }
+    return blocks;
+  }
+
+  /** Learns the blocks of a problem, the first of which begins at {@code firstChannel}. */
   public List<BlockTransform> learn(LearnProblem problem, int firstChannel) {
     return learn(problem, firstChannel, false);
   }
@@ -61,38 +109,11 @@ public final class BlockMaker {
     return learn(problem, firstChannel, true);
   }
 
-  private List<BlockTransform> learn(LearnProblem problem, int firstChannel, boolean balance) {
-    List<double[]> starts = new ArrayList<>();
-    int channel = firstChannel;
-    for (int k : problem.blocks()) {
-      starts.add(Orthogonal.rotation(k, seed.applyAsLong(channel)));
-      channel += k;
-    }
-    List<BlockTransform> blocks = new ArrayList<>();
-    try (Objective objective = lane.objective(problem)) {
-      List<double[]> learned =
-          BlockLearner.learn(objective, problem.blocks(), starts, loss, steps, stop);
-      if (balance) {
-        balance(learned.getFirst(), objective.hardShares(learned));
-      }
-      channel = firstChannel;
-      for (int b = 0; b < learned.size(); b++) {
-        int k = problem.blocks().get(b);
-        blocks.add(finish(channel, k, SquareMatrices.invert(learned.get(b), k), starts.get(b)));
-        channel += k;
-      }
-    }
-    return blocks;
-  }
-
-  /** Divides the rows of M by the ranges that they give. */
-  private static void balance(double[] m, double[] shares) {
-    int k = shares.length;
-    for (int j = 0; j < k; j++) {
-      double range = Math.sqrt(shares[j]);
-      for (int i = j * k; range > 0 && i < (j + 1) * k; i++) {
-        m[i] /= range;
-      }
+  private List<BlockTransform> learn(LearnProblem problem, int firstChannel, boolean balanced) {
+    Wanted wanted =
+        new Wanted(firstChannel, LearningShape.Blocks.of(problem), balanced, arena -> problem);
+    try (Learning learning = submit(List.of(wanted))) {
+      return take(learning, wanted);
     }
   }
 
@@ -101,11 +122,12 @@ public final class BlockMaker {
     List<BlockTransform> blocks = new ArrayList<>();
     int channel = firstChannel;
     for (int k : sizes) {
-      long start = seed.applyAsLong(channel);
       blocks.add(
           switch (spec.kind()) {
-            case HADAMARD -> usable(StoredTransforms.hadamard(spec.side(), channel, k, start));
-            case ROTATION, LEARNED -> rotation(channel, k, Orthogonal.rotation(k, start));
+            case HADAMARD ->
+                usable(
+                    StoredTransforms.hadamard(spec.side(), channel, k, seed.applyAsLong(channel)));
+            case ROTATION, LEARNED -> rotation(channel, k);
           });
       channel += k;
     }
@@ -113,19 +135,23 @@ public final class BlockMaker {
   }
 
   /** What was learned, or the start where rounding to the storage made it singular. */
-  private BlockTransform finish(int channel, int k, double[] inverse, double[] start) {
+  private BlockTransform finish(int channel, int k, double[] inverse) {
     if (SquareMatrices.isFinite(inverse)) {
       StoredTransform stored =
           StoredTransforms.store(spec.side(), channel, k, inverse, spec.storage());
-      return BlockTransform.of(stored).orElseGet(() -> rotation(channel, k, start));
+      return BlockTransform.of(stored).orElseGet(() -> rotation(channel, k));
     }
-    return rotation(channel, k, start);
+    return rotation(channel, k);
   }
 
-  private BlockTransform rotation(int channel, int k, double[] rotation) {
+  private BlockTransform rotation(int channel, int k) {
     return usable(
         StoredTransforms.store(
-            spec.side(), channel, k, SquareMatrices.transpose(rotation, k), spec.storage()));
+            spec.side(),
+            channel,
+            k,
+            SquareMatrices.transpose(start(channel, k), k),
+            spec.storage()));
   }
 
   private static BlockTransform usable(StoredTransform stored) {

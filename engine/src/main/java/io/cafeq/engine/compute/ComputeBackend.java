@@ -1,6 +1,6 @@
 package io.cafeq.engine.compute;
 
-/** A way to learn, round and measure. Thread-safe; lanes are not. */
+/** A way to round, measure and multiply. Thread-safe; lanes are not. */
 public interface ComputeBackend {
   /** Short name: {@code scalar}, {@code nd4j}. */
   String id();
@@ -17,28 +17,6 @@ public interface ComputeBackend {
   /** A lane with one thread and its own scratch memory; the caller closes it. */
   ComputeLane openLane();
 
-  /**
-   * Found by ServiceLoader; cheap to load, and touches native code only in {@link #probe} and
-   * {@link #create}.
-   */
-  interface Provider {
-    String id();
-
-    /** The available provider with the highest priority is the default. */
-    int priority();
-
-    Probe probe();
-
-    /** Only after a probe that said available. */
-    ComputeBackend create();
-  }
-
-  /** Whether a backend works on this machine. */
-  sealed interface Probe {
-    /** It does; {@code detail} says with what. */
-    record Available(String detail) implements Probe {}
-
-    /** It does not, why, and what the user can do. */
-    record Unavailable(String reason, String remedy) implements Probe {}
-  }
+  /** Offers a backend. */
+  interface Provider extends ComputeProvider<ComputeBackend> {}
 }

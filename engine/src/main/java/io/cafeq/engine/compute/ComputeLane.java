@@ -2,27 +2,12 @@ package io.cafeq.engine.compute;
 
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
-import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.PairObjective;
-import io.cafeq.engine.transform.PairProblem;
 
 /**
  * One thread's share of a backend, with scratch memory that is reused from call to call. Not
  * thread-safe.
  */
 public interface ComputeLane extends AutoCloseable {
-  /**
-   * The loss of a problem, ready to be evaluated; the caller closes it before it opens the next
-   * one.
-   */
-  Objective objective(LearnProblem problem);
-
-  /**
-   * The loss of a pair, ready to be evaluated; the caller closes it before it opens the next one.
-   */
-  PairObjective pairObjective(PairProblem problem);
-
   /** Products of matrices; owned by the lane. */
   MatrixProducts products();
 

@@ -101,7 +101,7 @@ public final class ChoiceEvaluation {
       if (!Double.isFinite(Arrays.stream(each).sum())) {
         throw new EngineException(
             FailureKind.RESULT,
-            model.folder() + ": its predictions are not numbers",
+            model.location() + ": its predictions are not numbers",
             "The weights are broken or their products overflow: use another copy of the model.");
       }
     }

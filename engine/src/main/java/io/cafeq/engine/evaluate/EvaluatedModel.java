@@ -1,5 +1,6 @@
 package io.cafeq.engine.evaluate;
 
+import io.cafeq.config.RemoteSettings;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.SourceQuantization;
 import io.cafeq.engine.checkpoint.TensorInfo;
@@ -13,6 +14,9 @@ import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.StackedExperts;
 import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.FolderStore;
+import io.cafeq.engine.store.Location;
 import io.cafeq.engine.tokens.BeginningToken;
 import io.cafeq.engine.weights.CheckpointWeights;
 import io.cafeq.engine.weights.ModelWarnings;
@@ -35,7 +39,7 @@ public final class EvaluatedModel implements AutoCloseable {
 
   private static final long USUAL_BLOCK_BYTES = 16L << 20;
 
-  private final Path folder;
+  private final CheckpointStore store;
   private final ModelWeights weights;
   private final Map<String, TensorInfo> tensors;
   private final long memory;
@@ -43,13 +47,13 @@ public final class EvaluatedModel implements AutoCloseable {
   private final Runnable closeFiles;
 
   private EvaluatedModel(
-      Path folder,
+      CheckpointStore store,
       ModelWeights weights,
       List<TensorInfo> tensors,
       long memory,
       List<String> warnings,
       Runnable closeFiles) {
-    this.folder = folder;
+    this.store = store;
     this.weights = weights;
     this.memory = memory;
     this.warnings = warnings;
@@ -67,10 +71,27 @@ public final class EvaluatedModel implements AutoCloseable {
    *     USAGE where there is neither or no forward pass is written for the model
    */
   public static EvaluatedModel open(Path path) {
-    EvaluatedModel model = openFiles(path);
+    ResultLayout layout = new ResultLayout(path);
+    return Files.exists(layout.manifest()) || Files.isDirectory(layout.units())
+        ? predicting(ofResult(path))
+        : predicting(ofCheckpoint(Checkpoint.open(path)));
+  }
+
+  /**
+   * As {@link #open(Path)}, for a location as people write it.
+   *
+   * @param remote how addresses are read
+   */
+  public static EvaluatedModel open(String location, RemoteSettings remote) {
+    return switch (Location.parse(location)) {
+      case Location.Local(Path path) -> open(path);
+      case Location.Remote address -> predicting(ofCheckpoint(Checkpoint.open(location, remote)));
+    };
+  }
+
+  /** All tensors are looked at now, so that no hours are lost for a head that is missing. */
+  private static EvaluatedModel predicting(EvaluatedModel model) {
     try {
-      // All tensors are looked at now, so that hours of layers are not lost for a head that is
-      // missing.
       ForwardModels.requirePredicting(model.weights);
       return model;
     } catch (RuntimeException e) {
@@ -79,20 +100,19 @@ public final class EvaluatedModel implements AutoCloseable {
     }
   }
 
-  private static EvaluatedModel openFiles(Path path) {
-    ResultLayout layout = new ResultLayout(path);
-    if (Files.exists(layout.manifest()) || Files.isDirectory(layout.units())) {
-      ResultWeights weights = ResultWeights.open(path);
-      return new EvaluatedModel(
-          path, weights, weights.tensors(), bytes(weights), List.of(), () -> {});
-    }
-    Checkpoint checkpoint = Checkpoint.open(path);
+  private static EvaluatedModel ofResult(Path folder) {
+    ResultWeights weights = ResultWeights.open(folder);
+    return new EvaluatedModel(
+        FolderStore.open(folder), weights, weights.tensors(), bytes(weights), List.of(), () -> {});
+  }
+
+  private static EvaluatedModel ofCheckpoint(Checkpoint checkpoint) {
     try {
       SourceQuantization.check(
           checkpoint, ModelDescription.of(checkpoint)::isInLayers, info -> false);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
       return new EvaluatedModel(
-          checkpoint.folder(),
+          checkpoint.store(),
           weights,
           weights.tensors(),
           TensorReader.SCRATCH_BYTES,
@@ -112,9 +132,14 @@ public final class EvaluatedModel implements AutoCloseable {
         + Math.min(USUAL_BLOCK_BYTES, matrix);
   }
 
-  /** Where config.json and tokenizer.json lie. */
-  public Path folder() {
-    return folder;
+  /** Where the model is, for messages. */
+  public String location() {
+    return store.location();
+  }
+
+  /** The files beside the weights, such as tokenizer.json; borrowed. */
+  public CheckpointStore store() {
+    return store;
   }
 
   /** With each expert's matrices by names of their own, however they are stored. */
@@ -154,11 +179,11 @@ public final class EvaluatedModel implements AutoCloseable {
           FailureKind.USAGE,
           "%s has %d layers, %d channels and a vocabulary of %d; %s has %d, %d and %d"
               .formatted(
-                  folder,
+                  location(),
                   own.layers(),
                   own.hidden(),
                   own.vocabulary(),
-                  reference.folder,
+                  reference.location(),
                   other.layers(),
                   other.hidden(),
                   other.vocabulary()),

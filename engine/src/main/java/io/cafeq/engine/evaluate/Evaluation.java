@@ -32,7 +32,7 @@ public final class Evaluation {
 
   /** Throws an {@link EngineException} where a model, the text or the questions cannot be used. */
   public EvaluationResult run() {
-    try (EvaluatedModel model = EvaluatedModel.open(request.model());
+    try (EvaluatedModel model = open(request.model());
         @Nullable EvaluatedModel reference = reference()) {
       return run(model, Optional.ofNullable(reference));
     } catch (OutOfMemoryError full) {
@@ -46,8 +46,12 @@ public final class Evaluation {
     }
   }
 
+  private EvaluatedModel open(String location) {
+    return EvaluatedModel.open(location, request.remote());
+  }
+
   private @Nullable EvaluatedModel reference() {
-    return request.reference().map(EvaluatedModel::open).orElse(null);
+    return request.reference().map(this::open).orElse(null);
   }
 
   private EvaluationResult run(EvaluatedModel model, Optional<EvaluatedModel> reference) {
@@ -55,7 +59,7 @@ public final class Evaluation {
     reference.ifPresent(
         other -> {
           model.requireAlike(other);
-          other.warnings().forEach(warning -> warn(other.folder() + ": " + warning));
+          other.warnings().forEach(warning -> warn(other.location() + ": " + warning));
         });
     Inputs inputs = inputs(model);
     inputs.choices().ifPresent(questions -> questions.require(model));
@@ -78,7 +82,7 @@ public final class Evaluation {
       Optional<ChoiceEvaluation> choices) {}
 
   private Inputs inputs(EvaluatedModel model) {
-    try (TextTokenizer tokenizer = TextTokenizer.open(model.folder())) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(model.store())) {
       BeginningToken beginning = model.beginningToken();
       Optional<ChoiceEvaluation> choices =
           request

@@ -50,7 +50,7 @@ public record Resources(
           FailureKind.USAGE,
           "evaluating %s in windows of %d tokens takes %d MiB at once, but %d MiB are left for that"
               .formatted(
-                  model.folder(),
+                  model.location(),
                   Windows.longest(windows),
                   Math.ceilDiv(least, 1L << 20),
                   memory >> 20),

@@ -199,7 +199,7 @@ public final class TextEvaluation {
     if (!Double.isFinite(score.perplexity())) {
       throw new EngineException(
           FailureKind.RESULT,
-          model.folder()
+          model.location()
               + ": its predictions are not numbers: the perplexity would be "
               + score.perplexity(),
           "The weights are broken or their products overflow: use another copy of the model.");

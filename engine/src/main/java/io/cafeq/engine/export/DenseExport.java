@@ -11,6 +11,7 @@ import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.quantize.Progress;
+import io.cafeq.engine.store.FolderStore;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -115,7 +116,11 @@ public final class DenseExport {
   private List<LeftBehind> sideFile(
       Manifest.SideFileEntry file, boolean descriptionsStay, ExportFolder folder) {
     Path from = result.folder().resolve(file.path());
-    Optional<LeftOut.Reason> reason = descriptionsStay ? Optional.empty() : Descriptions.of(from);
+    FolderStore files = FolderStore.open(result.folder());
+    Optional<LeftOut.Reason> reason =
+        descriptionsStay
+            ? Optional.empty()
+            : files.find(file.path()).flatMap(found -> Descriptions.of(files, found));
     if (reason.isPresent()) {
       return List.of(new LeftBehind(file.path(), reason.get().text()));
     }
@@ -143,20 +148,17 @@ public final class DenseExport {
           });
     } else if (DenseForm.isTurned(tensor.layout())) {
       try (TurnedTensor turned = new TurnedTensor(folder, tensor.entry(), encoder, bytes)) {
-        weights(tensor, folder, turned::put);
+        weights(tensor, turned::put);
       }
     } else {
       weights(
-          tensor,
-          folder,
-          (firstRow, weights) -> encoder.encode(tensor.entry(), firstRow, weights, bytes));
+          tensor, (firstRow, weights) -> encoder.encode(tensor.entry(), firstRow, weights, bytes));
     }
   }
 
-  private void weights(
-      DenseTensors.Outgoing tensor, Path folder, ResultReader.WeightConsumer consumer) {
+  private void weights(DenseTensors.Outgoing tensor, ResultReader.WeightConsumer consumer) {
     if (tensor.packed() != null) {
-      PackedTensor.forEachSlab(result, tensor.packed(), folder, stop, consumer);
+      PackedTensor.forEachSlab(result, tensor.packed(), stop, consumer);
     } else {
       result.forEachSlab(
           tensor.source(),

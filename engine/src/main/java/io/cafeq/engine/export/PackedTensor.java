@@ -1,88 +1,79 @@
 package io.cafeq.engine.export;
 
+import io.cafeq.engine.block.RawTensors;
 import io.cafeq.engine.block.ResultReader;
-import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.checkpoint.SafetensorsWriter;
-import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.checkpoint.TensorSource;
 import io.cafeq.engine.checkpoint.WeightTensor;
-import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
-import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Unpacks weights that keep their bytes in a result: they and their scales, which can come from
- * different units, are put into a file of their own and read from there in 4 MiB of floats.
+ * Unpacks weights that keep their bytes in a result, in 4 MiB of floats. A result has one unit open
+ * at a time and scales can be in another unit than their codes, so scales and zero points of usual
+ * size are read once and held outside the heap.
  */
 final class PackedTensor {
   private static final int WEIGHTS = 1 << 20;
 
+  /** Larger companions, which only stacks of experts have, are read from the result each time. */
+  private static final long LARGEST_HELD = 32L << 20;
+
   private PackedTensor() {}
 
-  /** Gives all rows in order, counted through all experts; the folder is as before afterwards. */
+  /** Gives all rows in order, counted through all experts. */
   static void forEachSlab(
       ResultReader result,
       WeightTensor packed,
-      Path folder,
       StopFlag stop,
       ResultReader.WeightConsumer consumer) {
-    Path temporary = folder.resolve("packed.tmp");
-    Path file = temporary.resolve("packed.safetensors");
-    try {
-      Files.createDirectory(temporary);
-      try {
-        copy(result, packed, file, stop);
-        read(packed, file, stop, consumer);
-      } finally {
-        Files.deleteIfExists(file);
-        Files.delete(temporary);
-      }
-    } catch (IOException e) {
-      throw FileFailure.of("write", file, e);
-    }
-  }
-
-  private static void copy(ResultReader result, WeightTensor packed, Path file, StopFlag stop) {
-    try (SafetensorsWriter writer =
-        SafetensorsWriter.create(
-            file, packed.sources().stream().map(Entry::of).toList(), Map.of())) {
-      for (Entry entry : writer.order()) {
-        result.forEachRaw(
-            entry.name(),
-            (offset, bytes) -> {
-              stop.check();
-              writer.append(entry.name(), bytes);
-            });
-      }
-      writer.finish();
-    }
-  }
-
-  private static void read(
-      WeightTensor packed, Path file, StopFlag stop, ResultReader.WeightConsumer consumer) {
-    try (Checkpoint checkpoint = Checkpoint.open(file);
-        TensorReader reader = checkpoint.newReader();
-        Arena arena = Arena.ofConfined()) {
-      WeightTensor weight = packed.moved(info -> in(checkpoint, info));
-      int rows = weight.allRows();
-      int together = Math.clamp(WEIGHTS / weight.columns(), 1, rows);
-      FloatMatrix slab = FloatMatrix.allocate(arena, together, weight.columns());
+    try (Arena arena = Arena.ofConfined();
+        TensorReader reader = new TensorReader(source(result, packed, arena))) {
+      int rows = packed.allRows();
+      int together = Math.clamp(WEIGHTS / packed.columns(), 1, rows);
+      FloatMatrix slab = FloatMatrix.allocate(arena, together, packed.columns());
       for (int row = 0; row < rows; row += together) {
         stop.check();
         FloatMatrix weights = slab.slice(0, Math.min(together, rows - row));
-        reader.readFloats(weight, row, 0, weights);
+        reader.readFloats(packed, row, 0, weights);
         consumer.accept(row, weights);
       }
     }
   }
 
-  private static TensorInfo in(Checkpoint checkpoint, TensorInfo info) {
-    return checkpoint.tensor(info.name()).orElseThrow();
+  private static TensorSource source(ResultReader result, WeightTensor packed, Arena arena) {
+    TensorSource stored = new RawTensors(result);
+    Map<String, MemorySegment> held = new HashMap<>();
+    for (TensorInfo tensor : packed.sources()) {
+      if (!tensor.equals(packed.info()) && tensor.bytes() <= LARGEST_HELD) {
+        MemorySegment bytes = arena.allocate(Math.max(1, tensor.bytes()), 64);
+        stored.read(tensor, 0, bytes.asSlice(0, tensor.bytes()));
+        held.put(tensor.name(), bytes);
+      }
+    }
+    return new WithCompanions(stored, held);
+  }
+
+  private record WithCompanions(TensorSource stored, Map<String, MemorySegment> held)
+      implements TensorSource {
+    @Override
+    public void read(TensorInfo tensor, long offset, MemorySegment target) {
+      MemorySegment bytes = held.get(tensor.name());
+      if (bytes == null) {
+        stored.read(tensor, offset, target);
+      } else {
+        target.copyFrom(bytes.asSlice(offset, target.byteSize()));
+      }
+    }
+
+    @Override
+    public String place(TensorInfo tensor) {
+      return stored.place(tensor);
+    }
   }
 }

@@ -42,7 +42,8 @@ final class SourceChain {
             .orElseThrow(
                 () ->
                     new IllegalStateException(
-                        checkpoint.folder() + " has no layers, and its statistics are asked for"));
+                        checkpoint.location()
+                            + " has no layers, and its statistics are asked for"));
     if (chain.isEmpty()) {
       String embedding = checkpoint.aliases().getOrDefault(names.embedding(), names.embedding());
       // scales beside the weights begin alike

@@ -76,7 +76,7 @@ public record StatisticsChoice(
     } catch (EngineException e) {
       return nothing(auto, String.valueOf(e.getMessage()));
     }
-    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
     } catch (EngineException e) {
       if (e.kind() != FailureKind.CHECKPOINT) {
@@ -110,7 +110,7 @@ public record StatisticsChoice(
       StatisticsSource source, Checkpoint checkpoint, int window) {
     StatisticsChoice choice = running(source, checkpoint, window);
     try {
-      TextTokenizer.open(checkpoint.folder()).close();
+      TextTokenizer.open(checkpoint.store()).close();
     } catch (EngineException e) {
       throw orElse(e, "random or none");
     }

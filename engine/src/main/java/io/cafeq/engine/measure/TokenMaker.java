@@ -19,7 +19,6 @@ import io.cafeq.engine.tokens.BeginningToken;
 import io.cafeq.engine.tokens.TextTokenizer;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.weights.CheckpointWeights;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -97,7 +96,7 @@ public final class TokenMaker {
   private List<int[]> ofText(
       Function<TextTokenizer, int[]> text, String name, StatisticsSettings settings) {
     int[] tokens;
-    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+    try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
       tokens = text.apply(tokenizer);
     }
     requireKnown(tokens);
@@ -157,7 +156,7 @@ public final class TokenMaker {
     for (int token : tokens) {
       if (token >= vocabulary) {
         throw new CheckpointException(
-            checkpoint.folder()
+            checkpoint.location()
                 + ": tokenizer.json has the token "
                 + token
                 + ", but the model knows "
@@ -190,8 +189,8 @@ public final class TokenMaker {
   private IntPredicate special() {
     TreeSet<Integer> special =
         new TreeSet<>(ModelDescription.of(checkpoint).config().text().specialTokens());
-    if (Files.isRegularFile(checkpoint.folder().resolve("tokenizer.json"))) {
-      try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.folder())) {
+    if (checkpoint.store().find(TextTokenizer.FILE).isPresent()) {
+      try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
         special.addAll(tokenizer.specialIds());
       } catch (EngineException unusable) {
         // such tokens are what is left where the tokenizer is of no use
@@ -221,7 +220,7 @@ public final class TokenMaker {
             .orElseThrow(
                 () ->
                     new CheckpointException(
-                        checkpoint.folder() + ": has no embedding of tokens",
+                        checkpoint.location() + ": has no embedding of tokens",
                         "Download the checkpoint again."));
     return (int) Math.min(model.config().text().vocabulary().orElse(Integer.MAX_VALUE), entries);
   }

@@ -27,15 +27,23 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Creates and locks the folder. Throws with kind USAGE where it is, lies in or holds {@code
-   * source} (a folder that exists), where it holds files that are not ours, and where another run
-   * has it; ENVIRONMENT where it cannot be written.
+   * Creates and locks the folder, as {@link #open(Path, FolderLocks)} does. Throws with kind USAGE
+   * as well where it is, is in or holds {@code source}, a folder that exists.
+   */
+  public static OutputFolder open(Path requested, Path source, FolderLocks locks) {
+    requireApart(resolved(requested), resolved(source));
+    return open(requested, locks);
+  }
+
+  /**
+   * Creates and locks the folder for a source that is not on this machine. Throws with kind USAGE
+   * where it holds files that are not ours, and where another run has it; ENVIRONMENT where it
+   * cannot be written.
    *
    * @param locks those of this process
    */
-  public static OutputFolder open(Path requested, Path source, FolderLocks locks) {
+  public static OutputFolder open(Path requested, FolderLocks locks) {
     ResultLayout layout = new ResultLayout(resolved(requested));
-    requireApart(layout.root(), resolved(source));
     requireOurs(layout);
     try {
       Files.createDirectories(layout.own());

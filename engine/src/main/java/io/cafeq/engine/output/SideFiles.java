@@ -5,18 +5,17 @@ import io.cafeq.engine.checkpoint.DurableFile;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.store.ByteSource;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.StoredFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 
@@ -24,25 +23,21 @@ import java.util.Objects;
 public final class SideFiles {
   private static final long BUFFER = 1 << 18;
 
-  private final Path source;
-  private final List<Path> files;
+  private final CheckpointStore source;
+  private final List<String> files;
 
   /**
-   * @param source the checkpoint's folder
-   * @param files files in it; those whose name a result needs for itself are left out
+   * @param source borrowed
+   * @param files names of files in it; those whose name a result needs for itself are left out
    */
-  public SideFiles(Path source, List<Path> files) {
+  public SideFiles(CheckpointStore source, List<String> files) {
     this.source = source;
-    this.files =
-        files.stream()
-            .filter(file -> !isReserved(source, file))
-            .sorted(Comparator.comparing(file -> name(source, file)))
-            .toList();
+    this.files = files.stream().filter(file -> !isReserved(file)).sorted().toList();
   }
 
   /** Files among {@code files} that cannot go along, since a result has files of these names. */
-  public static List<Path> leftOut(Path source, List<Path> files) {
-    return files.stream().filter(file -> isReserved(source, file)).toList();
+  public static List<String> leftOut(List<String> files) {
+    return files.stream().filter(SideFiles::isReserved).toList();
   }
 
   /**
@@ -51,9 +46,9 @@ public final class SideFiles {
    */
   public List<SideFile> copyTo(Path folder, StopFlag stop) {
     List<SideFile> copied = new ArrayList<>();
-    for (Path file : files) {
+    for (String file : files) {
       stop.check();
-      copied.add(copy(file, folder.resolve(name(source, file))));
+      copied.add(copy(file, folder.resolve(file)));
     }
     return copied;
   }
@@ -61,11 +56,9 @@ public final class SideFiles {
   /** What a copy would hold now, without copying. Sorted by name. */
   public List<SideFile> describe(StopFlag stop) {
     List<SideFile> described = new ArrayList<>();
-    for (Path file : files) {
-      try {
-        described.add(new SideFile(name(source, file), Files.size(file), Digests.file(file, stop)));
-      } catch (IOException e) {
-        throw FileFailure.of("read", file, e);
+    for (String file : files) {
+      try (ByteSource content = source.open(file)) {
+        described.add(new SideFile(file, content.size(), Digests.source(content, stop)));
       }
     }
     return described;
@@ -73,11 +66,15 @@ public final class SideFiles {
 
   /** Whether {@code folder} has good copies of all of them. */
   public boolean areIn(Path folder, StopFlag stop) {
-    for (Path file : files) {
-      Path copy = folder.resolve(name(source, file));
-      if (!Files.isRegularFile(copy)
-          || !Digests.file(copy, stop).equals(Digests.file(file, stop))) {
+    for (String file : files) {
+      Path copy = folder.resolve(file);
+      if (!Files.isRegularFile(copy)) {
         return false;
+      }
+      try (ByteSource content = source.open(file)) {
+        if (!Digests.file(copy, stop).equals(Digests.source(content, stop))) {
+          return false;
+        }
       }
     }
     return true;
@@ -86,50 +83,41 @@ public final class SideFiles {
   /** Bytes of all of them. */
   public long bytes() {
     long bytes = 0;
-    for (Path file : files) {
-      try {
-        bytes += Files.size(file);
-      } catch (IOException e) {
-        throw FileFailure.of("read", file, e);
-      }
+    for (String file : files) {
+      bytes += source.find(file).map(StoredFile::size).orElse(0L);
     }
     return bytes;
   }
 
-  private SideFile copy(Path from, Path to) {
+  private SideFile copy(String from, Path to) {
     Path parent = Objects.requireNonNull(to.getParent());
     try {
       Files.createDirectories(parent);
     } catch (IOException e) {
       throw FileFailure.of("create", parent, e);
     }
-    long bytes = 0;
     MessageDigest digest = Digests.sha256();
     try (Arena arena = Arena.ofConfined();
-        FileChannel in = FileChannel.open(from, StandardOpenOption.READ);
+        ByteSource in = source.open(from);
         DurableFile out = DurableFile.create(to)) {
       MemorySegment segment = arena.allocate(BUFFER);
-      ByteBuffer buffer = segment.asByteBuffer();
-      while (in.read(buffer.clear()) >= 0) {
-        digest.update(buffer.flip());
-        bytes += buffer.limit();
-        out.append(segment.asSlice(0, buffer.limit()));
+      for (long at = 0; at < in.size(); at += BUFFER) {
+        MemorySegment piece = segment.asSlice(0, Math.min(BUFFER, in.size() - at));
+        in.read(at, piece.asByteBuffer());
+        digest.update(piece.asByteBuffer());
+        out.append(piece);
       }
       out.publish();
       if (Files.getFileStore(to).supportsFileAttributeView("posix")) {
         Files.setPosixFilePermissions(to, PosixFilePermissions.fromString("rw-r--r--"));
       }
+      return new SideFile(from, in.size(), Digests.hex(digest));
     } catch (IOException e) {
-      throw FileFailure.of("copy", from, e);
+      throw FileFailure.of("write", to, e);
     }
-    return new SideFile(name(source, from), bytes, Digests.hex(digest));
   }
 
-  private static boolean isReserved(Path source, Path file) {
-    return ResultLayout.isReserved(source.relativize(file));
-  }
-
-  private static String name(Path source, Path file) {
-    return source.relativize(file).toString().replace('\\', '/');
+  private static boolean isReserved(String file) {
+    return ResultLayout.isReserved(Path.of(file));
   }
 }

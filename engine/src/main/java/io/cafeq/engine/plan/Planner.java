@@ -66,13 +66,12 @@ public final class Planner {
    */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe) {
     Planner planner = of(checkpoint, recipe);
-    return planner.plan(
-        checkpoint.folder().toString(), new TreatmentChooser(recipe, planner.warnings));
+    return planner.plan(checkpoint.location(), new TreatmentChooser(recipe, planner.warnings));
   }
 
   /** The plan for a checkpoint as the chooser decides. */
   public static Plan plan(Checkpoint checkpoint, Recipe recipe, Cluster.Chooser chooser) {
-    return of(checkpoint, recipe).plan(checkpoint.folder().toString(), chooser);
+    return of(checkpoint, recipe).plan(checkpoint.location(), chooser);
   }
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {

@@ -143,7 +143,7 @@ final class BiasFolds {
 
   private static CheckpointException outOfRange(Checkpoint checkpoint, TensorInfo info) {
     return new CheckpointException(
-        checkpoint.folder().resolve(info.file())
+        checkpoint.place(info.file())
             + ": tensor "
             + info.name()
             + ": its entries leave the range of "

@@ -3,17 +3,21 @@ package io.cafeq.engine.quantize;
 import io.cafeq.config.PairSettings;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.Learning;
+import io.cafeq.engine.compute.LearningShape;
+import io.cafeq.engine.compute.LearningTask;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.LaneLoops;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.Magnitudes;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.transform.Gram;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.PairLearner;
-import io.cafeq.engine.transform.PairObjective;
 import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -60,27 +64,37 @@ final class PairTransforms {
         size, Seeds.of(treatment.seed(), pair.left().name(), head.left(), purpose));
   }
 
-  List<double[]> learned(Progress progress) {
+  /** Asks the learner for all heads. */
+  Learning submit() {
+    return place.learner().submit(shape.heads().stream().map(this::task).toList(), place.stop());
+  }
+
+  private LearningTask.Pair task(Coupling.Head head) {
+    return new LearningTask.Pair(
+        shape(pair, head),
+        PairLearner.Schedule.of(treatment.settings(), size),
+        arena -> new LearningTask.PairStart(problem(arena, head), rotation(head)));
+  }
+
+  /** Takes all heads from the learner, and gives each the size that both factors need. */
+  List<double[]> learned(Learning learning, Progress progress) {
     List<double[]> all = new ArrayList<>();
     double[] ranges = new double[shape.heads().size()];
     for (int i = 0; i < shape.heads().size(); i++) {
       Coupling.Head head = shape.heads().get(i);
+      double[] m = learning.next().blocks().getFirst();
       try (Arena arena = Arena.ofConfined()) {
-        FloatMatrix left = FloatMatrix.allocate(arena, size, pair.left().weight().columns());
-        place.reader().readFloats(pair.left().weight(), head.left(), 0, left);
-        PairProblem.Factor right = right(arena, head);
-        // No map depends on the sizes of the factors, but the learner's floats end at some.
+        FloatMatrix left = left(arena, head);
         Magnitudes.normalise(left);
-        int rightExponent = Magnitudes.normalise(right.weights());
-        double[] m = learn(head, left, right);
         scaleToLeft(m, left);
         if (rightGridSpansHeads()) {
-          ranges[i] =
-              Math.scalb(range(right.weights(), SquareMatrices.invert(m, size)), rightExponent);
+          FloatMatrix right = right(arena, head).weights();
+          int exponent = Magnitudes.normalise(right);
+          ranges[i] = Math.scalb(range(right, SquareMatrices.invert(m, size)), exponent);
         }
-        all.add(m);
-        progress.advanced(left.elements() + right.weights().elements());
       }
+      all.add(m);
+      progress.advanced(shape(pair, head).weights());
     }
     if (rightGridSpansHeads()) {
       balance(all, ranges);
@@ -88,20 +102,26 @@ final class PairTransforms {
     return all;
   }
 
-  private double[] learn(Coupling.Head head, FloatMatrix left, PairProblem.Factor right) {
+  private FloatMatrix left(Arena arena, Coupling.Head head) {
+    FloatMatrix left = FloatMatrix.allocate(arena, size, pair.left().weight().columns());
+    place.reader().readFloats(pair.left().weight(), head.left(), 0, left);
+    return left;
+  }
+
+  private PairProblem problem(Arena arena, Coupling.Head head) {
     PairSettings settings = treatment.settings();
-    PairProblem problem =
-        new PairProblem(
-            new PairProblem.Factor(
-                left, Side.OUTPUT, treatment.left().group(), isSymmetric(treatment.left())),
-            right,
-            settings.loss(),
-            settings.temperature(),
-            settings.orthogonality());
-    try (PairObjective objective = place.lane().pairObjective(problem)) {
-      return PairLearner.learn(
-          objective, rotation(head), PairLearner.Schedule.of(settings, size), place.stop());
-    }
+    FloatMatrix left = left(arena, head);
+    PairProblem.Factor right = right(arena, head);
+    // No map depends on the sizes of the factors, but the learner's floats end at some.
+    Magnitudes.normalise(left);
+    Magnitudes.normalise(right.weights());
+    return new PairProblem(
+        new PairProblem.Factor(
+            left, Side.OUTPUT, treatment.left().group(), isSymmetric(treatment.left())),
+        right,
+        settings.loss(),
+        settings.temperature(),
+        settings.orthogonality());
   }
 
   private static boolean isSymmetric(GridSpec grid) {
@@ -222,23 +242,28 @@ final class PairTransforms {
     }
   }
 
-  /**
-   * Native bytes that learning takes at most: both factors of the largest head, and the objective's
-   * copies.
-   */
-  static long memoryNeeded(Part.Pair pair) {
-    if (pair.treatment().basis() != PairTreatment.Basis.LEARNED) {
-      return 0;
-    }
-    long entries = 0;
-    for (Coupling.Head head : pair.coupling().heads()) {
-      long right =
-          switch (pair.coupling().kind()) {
-            case VALUE_OUTPUT -> (long) head.right().size() * pair.right().weight().allRows();
-            case QUERY_KEY -> (long) (head.right().size() + 1) * pair.right().weight().columns();
-          };
-      entries = Math.max(entries, head.size() * (pair.left().weight().columns() + right));
-    }
-    return 2 * Float.BYTES * entries + (16L << 20);
+  /** The size of what is learned for a head. */
+  private static LearningShape.Pair shape(Part.Pair pair, Coupling.Head head) {
+    long left = pair.left().weight().columns();
+    long one =
+        switch (pair.coupling().kind()) {
+          case VALUE_OUTPUT -> pair.right().weight().allRows();
+          case QUERY_KEY -> pair.right().weight().columns();
+        };
+    long right = one * head.right().size();
+    // Heads that lie side by side are read one by one into room of their own.
+    long room = pair.coupling().kind() == Coupling.Kind.QUERY_KEY ? one : 0;
+    return new LearningShape.Pair(
+        head.size(), left, right, Float.BYTES * head.size() * (left + right + room));
+  }
+
+  /** What learning takes at most, what reading takes included. */
+  static MemoryNeed memoryNeeded(Part.Pair pair, Learner learner) {
+    return pair.treatment().basis() == PairTreatment.Basis.LEARNED
+        ? learner.need(
+            pair.coupling().heads().stream()
+                .map(head -> (LearningShape) shape(pair, head))
+                .toList())
+        : MemoryNeed.NONE;
   }
 }

@@ -3,7 +3,10 @@ package io.cafeq.engine.quantize;
 import io.cafeq.config.PairRounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.Learning;
 import io.cafeq.engine.family.Coupling;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.PairTreatment.Basis;
 import io.cafeq.engine.plan.Part;
@@ -18,9 +21,11 @@ import io.cafeq.engine.transform.StoredTransforms;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.ToLongFunction;
 import java.util.stream.DoubleStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One pass over a pair: M is learned head by head, both factors are rounded, in turns or in the
@@ -38,6 +43,7 @@ final class PairWork implements PartWork {
   private final PairTransforms transforms;
   private final PairRounders rounders;
   private final Progress progress;
+  private @Nullable Learning learning;
 
   /**
    * Reads both factors once.
@@ -53,6 +59,22 @@ final class PairWork implements PartWork {
     shape = PairShape.of(pair, place.reader(), place.stop());
     transforms = new PairTransforms(place, pair, shape);
     rounders = new PairRounders(place, pair, shape);
+  }
+
+  @Override
+  public void begin() {
+    if (treatment.basis() == Basis.LEARNED) {
+      learning = transforms.submit();
+    }
+  }
+
+  @Override
+  public void close() {
+    Learning asked = learning;
+    learning = null;
+    if (asked != null) {
+      asked.close();
+    }
   }
 
   @Override
@@ -88,7 +110,9 @@ final class PairWork implements PartWork {
   private Outcome write(UnitFileWriter writer, Optional<PairInputs> inputs) {
     List<double[]> ms =
         switch (treatment.basis()) {
-          case LEARNED -> transforms.learned(progress);
+          case LEARNED ->
+              transforms.learned(
+                  Objects.requireNonNull(learning, "begin comes before write"), progress);
           case ROTATION -> transforms.rotations();
           case UNCHANGED -> transforms.unchanged();
         };
@@ -183,19 +207,22 @@ final class PairWork implements PartWork {
    * factors and those being summed, those of the originals, in floats the blocks of the present and
    * of the best half step.
    */
-  static long heapNeeded(Part.Pair pair) {
+  private static long heapNeeded(Part.Pair pair) {
     return pair.coupling().heads().stream()
         .mapToLong(head -> HEAP_BYTES_PER_ENTRY * head.size() * head.size())
         .sum();
   }
 
   /**
-   * Native bytes that a pass takes at most.
+   * What a pass takes at most: heads are learned before anything is rounded.
    *
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
-  static long memoryNeeded(Part.Pair pair, ToLongFunction<Part.RowRange> momentBytes) {
-    return Math.max(PairTransforms.memoryNeeded(pair), PairSlabs.memoryNeeded(pair))
-        + PairMetricMemory.needed(pair, momentBytes);
+  static PartMemory memoryNeeded(
+      Part.Pair pair, Learner learner, ToLongFunction<Part.RowRange> momentBytes) {
+    MemoryNeed learning = PairTransforms.memoryNeeded(pair, learner);
+    MemoryNeed rounding = MemoryNeed.host(PairSlabs.memoryNeeded(pair), 0);
+    MemoryNeed kept = MemoryNeed.host(PairMetricMemory.needed(pair, momentBytes), heapNeeded(pair));
+    return new PartMemory(learning, learning.max(rounding).plus(kept));
   }
 }

@@ -8,9 +8,19 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** One part of a unit on its way into the unit's file. */
-interface PartWork {
-  /** Learns, rounds and writes all rows of the part. */
+interface PartWork extends AutoCloseable {
+  /**
+   * Asks the learner for what the part will need, as far as that is known before the parts in front
+   * of it are done. Called once, before {@link #write}.
+   */
+  void begin();
+
+  /** Takes what was learned, rounds and writes all rows of the part. */
   Outcome write(UnitFileWriter writer);
+
+  /** Gives up what was asked of the learner. */
+  @Override
+  void close();
 
   /**
    * What became of a part.

@@ -1,8 +1,11 @@
 package io.cafeq.engine.quantize;
 
+import io.cafeq.config.Loss;
 import io.cafeq.config.ScaleStorage;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.LearningTask;
+import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
@@ -13,7 +16,7 @@ import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
+import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -29,6 +32,10 @@ import java.util.concurrent.TimeUnit;
 public record Speed(double learningOperationsPerSecond, double roundedWeightsPerSecond) {
   private static final int BLOCK = 128;
   private static final int COLUMNS = 1024;
+
+  /** Of one learned block. */
+  private static final int STEPS = 10;
+
   private static final GridSpec GRID = new GridSpec(4, BLOCK, ScaleStorage.ZERO_POINT, 8, true);
   private static final long WARM_UP = TimeUnit.MILLISECONDS.toNanos(300);
   private static final long MEASURED = TimeUnit.MILLISECONDS.toNanos(300);
@@ -40,16 +47,20 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
   private static final int PASSES_OF_LEARNED_UNITS = 4;
 
   /** Works for about a second on the calling thread. */
-  public static Speed measure(ComputeBackend backend) {
+  public static Speed measure(Compute compute) {
     try (Arena arena = Arena.ofConfined();
-        ComputeLane lane = backend.openLane()) {
+        ComputeLane lane = compute.backend().openLane()) {
       FloatMatrix weights = randomWeights(arena);
-      double learning;
-      try (Objective objective =
-          lane.objective(new LearnProblem.Rows(weights, BLOCK, false, false, false))) {
-        List<double[]> blocks = List.of(identity());
-        learning = perSecond(() -> objective.smooth(blocks, 8)) * 4 * BLOCK * BLOCK * COLUMNS;
-      }
+      LearningTask task =
+          LearningTask.of(
+              new LearnProblem.Rows(weights, BLOCK, false, false, false),
+              List.of(SquareMatrices.identity(BLOCK)),
+              Loss.P_NORM,
+              STEPS);
+      StopFlag stop = new StopFlag();
+      double learning =
+          perSecond(() -> compute.learner().learn(task, stop))
+              * (4.0 * BLOCK * BLOCK * COLUMNS * STEPS);
       SlabBuffers buffers = new SlabBuffers(arena, GRID, BLOCK, COLUMNS);
       SlabTransforms none = new SlabTransforms.None();
       RoundingRule nearest = new RoundingRule.Nearest();
@@ -109,13 +120,5 @@ public record Speed(double learningOperationsPerSecond, double roundedWeightsPer
       }
     }
     return weights;
-  }
-
-  private static double[] identity() {
-    double[] block = new double[BLOCK * BLOCK];
-    for (int i = 0; i < BLOCK; i++) {
-      block[i * BLOCK + i] = 1;
-    }
-    return block;
   }
 }

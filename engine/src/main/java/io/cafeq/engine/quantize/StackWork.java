@@ -5,9 +5,11 @@ import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
@@ -22,7 +24,9 @@ import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +47,8 @@ final class StackWork implements PartWork {
   private final Progress progress;
   private final StackBaselines baselines;
   private @Nullable SourceBytes source;
+  private @Nullable TransformLearner asker;
+  private @Nullable BlockQueue queue;
 
   /**
    * @param part the stack's place among the unit's parts
@@ -58,15 +64,30 @@ final class StackWork implements PartWork {
   }
 
   @Override
-  public Outcome write(UnitFileWriter writer) {
-    List<BlockTransform> inputBlocks = List.of();
-    if (treatment.transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT) {
-      inputBlocks =
-          learner(blocks)
-              .inputBlocks(weights -> progress.advanced((long) (weights * LEARNING_SHARE)));
-      String key = Sections.key(unit, part, stack.rows().getFirst(), Side.INPUT);
-      inputBlocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
+  public void begin() {
+    if (treatment.transform() instanceof BlockDiagonal blocks) {
+      TransformLearner made = new TransformLearner(place, stack, blocks);
+      asker = made;
+      RowRange first = stack.rows().getFirst();
+      switch (blocks.side()) {
+        case INPUT -> queue = made.inputBlocks();
+        case OUTPUT -> {
+          // Where inputs are known, how much groups count is known once their metric is made.
+          if (StackInput.of(first, place.inputs()).map(place.statistics()::bytes).orElse(0L) == 0) {
+            queue = made.outputBlocks(first, new double[0]);
+          }
+        }
+      }
     }
+  }
+
+  private TransformLearner asker() {
+    return Objects.requireNonNull(asker, "begin comes before write");
+  }
+
+  @Override
+  public Outcome write(UnitFileWriter writer) {
+    List<BlockTransform> inputBlocks = inputBlocks(writer);
     try (Arena arena = Arena.ofConfined();
         StackMetrics metrics = new StackMetrics(place, inputBlocks)) {
       Room room = new Room(arena, stack);
@@ -77,8 +98,32 @@ final class StackWork implements PartWork {
     return baselines.outcome();
   }
 
-  private TransformLearner learner(BlockDiagonal blocks) {
-    return new TransformLearner(place, stack, blocks);
+  /** Takes all blocks of the input side, writes them, and lets go of what learning held. */
+  private List<BlockTransform> inputBlocks(UnitFileWriter writer) {
+    if (!(treatment.transform() instanceof BlockDiagonal spec) || spec.side() == Side.OUTPUT) {
+      return List.of();
+    }
+    BlockQueue asked = Objects.requireNonNull(queue, "begin comes before write");
+    String key = Sections.key(unit, part, stack.rows().getFirst(), Side.INPUT);
+    List<BlockTransform> blocks = new ArrayList<>();
+    while (!asked.isEmpty()) {
+      List<BlockTransform> next = asked.next();
+      long weights = stack.totalRows() * next.stream().mapToInt(BlockTransform::k).sum();
+      progress.advanced((long) (weights * LEARNING_SHARE));
+      blocks.addAll(next);
+    }
+    close();
+    blocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
+    return blocks;
+  }
+
+  @Override
+  public void close() {
+    try (BlockQueue asked = queue;
+        TransformLearner known = asker) {
+      queue = null;
+      asker = null;
+    }
   }
 
   /** For learning on the output side. */
@@ -131,26 +176,32 @@ final class StackWork implements PartWork {
     long roundingSeed = Seeds.of(treatment.seed(), weight.name(), 0, "rounding");
     int slabRows = SlabShape.rows(treatment.transform(), columns, range.count());
     int expert = weight.isStack() ? range.expert() : -1;
-    double[] groupWeights = groupWeights(metrics.ofWeights());
     int expertRow = weight.isStack() ? range.expert() * weight.rows() : 0;
-    for (int done = 0; done < range.count(); done += slabRows) {
-      place.stop().check();
-      int rows = Math.min(slabRows, range.count() - done);
-      int first = range.first() + done;
-      FloatMatrix slab = room.weights().slice(0, rows);
-      read(weight, first, slab, room);
-      SlabTransforms transforms = transforms(writer, range, inputBlocks, groupWeights, slab, first);
-      RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
-      EncodedSlab encoded =
-          place
-              .lane()
-              .encoder()
-              .encode(slab, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
-      writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
-      baselines.add(done / slabRows, slab, metrics.ofWeights(), rule, encoded);
-      progress.advanced(
-          slab.elements()
-              - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
+    try (SlabBlocks blocks = blocks(writer, range, inputBlocks, metrics.ofWeights())) {
+      for (int done = 0; done < range.count(); done += slabRows) {
+        place.stop().check();
+        int rows = Math.min(slabRows, range.count() - done);
+        int first = range.first() + done;
+        FloatMatrix slab = room.weights().slice(0, rows);
+        read(weight, first, slab, room);
+        RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
+        EncodedSlab encoded =
+            place
+                .lane()
+                .encoder()
+                .encode(
+                    slab,
+                    treatment.grid(),
+                    blocks.of(rows),
+                    metrics.ofValues(),
+                    rule,
+                    room.buffers());
+        writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
+        baselines.add(done / slabRows, slab, metrics.ofWeights(), rule, encoded);
+        progress.advanced(
+            slab.elements()
+                - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
+      }
     }
   }
 
@@ -179,44 +230,86 @@ final class StackWork implements PartWork {
     place.reader().toFloats(info, first, raw, slab);
   }
 
-  private SlabTransforms transforms(
+  /** Gives slab after slab of a range its transforms. */
+  private interface SlabBlocks extends AutoCloseable {
+    SlabTransforms of(int rows);
+
+    @Override
+    default void close() {}
+  }
+
+  private SlabBlocks blocks(
       UnitFileWriter writer,
       RowRange range,
       List<BlockTransform> inputBlocks,
-      double[] groupWeights,
-      FloatMatrix slab,
-      int firstRow) {
+      InputMetric ofWeights) {
     return switch (treatment.transform()) {
-      case TransformSpec.None none -> new SlabTransforms.None();
+      case TransformSpec.None none -> rows -> new SlabTransforms.None();
       case BlockDiagonal blocks ->
           switch (blocks.side()) {
-            case INPUT -> new SlabTransforms.Blocks(Side.INPUT, inputBlocks);
-            case OUTPUT -> {
-              List<BlockTransform> made =
-                  learner(blocks).outputBlocks(slab, firstRow, groupWeights);
-              String key = Sections.key(unit, part, range, Side.OUTPUT);
-              made.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
-              yield new SlabTransforms.Blocks(Side.OUTPUT, made);
-            }
+            case INPUT -> rows -> new SlabTransforms.Blocks(Side.INPUT, inputBlocks);
+            case OUTPUT ->
+                new OutputBlocks(
+                    writer,
+                    Sections.key(unit, part, range, Side.OUTPUT),
+                    outputBlocks(range, groupWeights(ofWeights)));
           };
     };
   }
 
+  /** What was asked for already, or asks for it now that it is known what groups count. */
+  private BlockQueue outputBlocks(RowRange range, double[] groupWeights) {
+    BlockQueue asked = queue;
+    queue = null;
+    return asked != null ? asked : asker().outputBlocks(range, groupWeights);
+  }
+
+  /** Blocks of one range of the output side, written when they are taken. */
+  private record OutputBlocks(UnitFileWriter writer, String key, BlockQueue queue)
+      implements SlabBlocks {
+    @Override
+    public SlabTransforms of(int rows) {
+      List<BlockTransform> blocks = new ArrayList<>();
+      int done = 0;
+      while (done < rows) {
+        for (BlockTransform block : queue.next()) {
+          blocks.add(block);
+          done += block.k();
+        }
+      }
+      blocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
+      return new SlabTransforms.Blocks(Side.OUTPUT, blocks);
+    }
+
+    @Override
+    public void close() {
+      queue.close();
+    }
+  }
+
   /**
-   * Native bytes that a pass takes at most.
+   * What a pass takes at most. Learning on the input side is over before anything is rounded.
    *
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
-  static long memoryNeeded(Part.Stack stack, ToLongFunction<RowRange> momentBytes) {
+  static PartMemory memoryNeeded(
+      Part.Stack stack, Learner learner, ToLongFunction<RowRange> momentBytes) {
     int rows = mostRows(stack);
     int columns = stack.columns();
     long raw =
         stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
     boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
-    return rows * (raw + (long) Float.BYTES * columns)
-        + (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns))
-        + SlabBuffers.bytes(stack.treatment().grid(), rows, columns)
-        + StackMetrics.memoryNeeded(stack, rows, momentBytes)
-        + TransformLearner.memoryNeeded(stack);
+    MemoryNeed rounding =
+        MemoryNeed.host(
+            rows * (raw + (long) Float.BYTES * columns)
+                + (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns))
+                + SlabBuffers.bytes(stack.treatment().grid(), rows, columns)
+                + StackMetrics.memoryNeeded(stack, rows, momentBytes),
+            0);
+    MemoryNeed learning = TransformLearner.memoryNeeded(stack, learner, momentBytes);
+    boolean inTurns =
+        stack.treatment().transform() instanceof BlockDiagonal blocks
+            && blocks.side() == Side.INPUT;
+    return new PartMemory(learning, inTurns ? learning.max(rounding) : learning.plus(rounding));
   }
 }

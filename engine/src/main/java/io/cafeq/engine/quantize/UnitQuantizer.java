@@ -7,10 +7,12 @@ import io.cafeq.engine.block.UnitProof;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.LearnerFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Unit;
@@ -18,6 +20,7 @@ import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.statistics.InputStatistics;
+import io.cafeq.engine.text.VisibleText;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -27,6 +30,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Takes one unit through. Made once a worker; not thread-safe. Owns a reader, borrows the
@@ -37,6 +42,8 @@ import org.jspecify.annotations.Nullable;
  * the file is written again with it in that part.
  */
 public final class UnitQuantizer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(UnitQuantizer.class);
+
   private static final long COPY_BYTES = 8L << 20;
 
   /** What {@link UnitProof} takes beside its reader. */
@@ -44,8 +51,8 @@ public final class UnitQuantizer implements AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final JobIdentity identity;
+  private final Compute compute;
   private final ComputeLane lane;
-  private final String kernel;
   private final TensorReader reader;
   private final InputStatistics statistics;
   private final MatrixInputs inputs;
@@ -59,11 +66,15 @@ public final class UnitQuantizer implements AutoCloseable {
    */
   public record Options(boolean verify, boolean baselines, double damping) {}
 
-  /** Borrows the checkpoint and the lane. */
+  /**
+   * Borrows the checkpoint and the lane.
+   *
+   * @param lane of the backend
+   */
   public UnitQuantizer(
       Checkpoint checkpoint,
       JobIdentity identity,
-      ComputeBackend backend,
+      Compute compute,
       ComputeLane lane,
       InputStatistics statistics,
       Options options) {
@@ -73,40 +84,31 @@ public final class UnitQuantizer implements AutoCloseable {
     this.identity = identity;
     this.lane = lane;
     this.options = options;
-    kernel = backend.kernel();
+    this.compute = compute;
     reader = checkpoint.newReader();
   }
 
-  /** What {@link #quantize} takes at most for a unit without statistics. */
-  public static UnitMemory memoryNeeded(Unit unit) {
-    return memoryNeeded(unit, range -> 0);
-  }
-
   /**
-   * The same with statistics.
+   * What {@link #quantize} takes at most, backend and learner included.
    *
    * @param statistics that it will be given
    * @param inputs of the same checkpoint
    */
   public static UnitMemory memoryNeeded(
-      Unit unit, InputStatistics statistics, MatrixInputs inputs) {
-    return memoryNeeded(
-        unit, range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L));
-  }
-
-  private static UnitMemory memoryNeeded(Unit unit, ToLongFunction<Part.RowRange> momentBytes) {
-    long work =
+      Unit unit, Compute compute, InputStatistics statistics, MatrixInputs inputs) {
+    MemoryNeed work =
         switch (unit) {
-          case Unit.Copied copied -> COPY_BYTES;
-          case Unit.Quantized quantized -> PartWorks.memoryNeeded(quantized, momentBytes);
+          case Unit.Copied copied -> MemoryNeed.host(COPY_BYTES, 0);
+          case Unit.Quantized quantized -> {
+            ToLongFunction<Part.RowRange> moments =
+                range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L);
+            yield PartWorks.memoryNeeded(quantized, compute.learner(), moments)
+                .max(PartWorks.memoryNeeded(quantized, compute.fallback(), moments));
+          }
         };
     // The proof comes after the work has given its memory back.
-    long heap =
-        switch (unit) {
-          case Unit.Copied copied -> 0;
-          case Unit.Quantized quantized -> PartWorks.heapNeeded(quantized);
-        };
-    return new UnitMemory(Math.max(work, PROOF_BYTES) + TensorReader.SCRATCH_BYTES, heap);
+    return new UnitMemory(
+        Math.max(work.nativeBytes(), PROOF_BYTES) + TensorReader.SCRATCH_BYTES, work.heapBytes());
   }
 
   /**
@@ -121,7 +123,7 @@ public final class UnitQuantizer implements AutoCloseable {
     Written written =
         switch (unit) {
           case Unit.Copied copied -> copy(copied, file, stop, progress);
-          case Unit.Quantized quantized -> quantize(quantized, file, stop, progress);
+          case Unit.Quantized quantized -> learned(quantized, file, stop, progress);
         };
     if (options.verify()) {
       UnitProof.check(file.part(), new UnitProof.Against.Source(checkpoint, false), stop).orThrow();
@@ -133,12 +135,13 @@ public final class UnitQuantizer implements AutoCloseable {
         file.size(),
         sha256,
         written.hashes(),
-        kernel,
+        written.kernel(),
         written.figures(),
         (System.nanoTime() - start) / 1e9);
   }
 
-  private record Written(SortedMap<String, String> hashes, @Nullable UnitFigures figures) {}
+  private record Written(
+      SortedMap<String, String> hashes, String kernel, @Nullable UnitFigures figures) {}
 
   private Written copy(Unit.Copied unit, UnitFile file, StopFlag stop, Progress progress) {
     List<TensorHeader> tensors =
@@ -147,7 +150,8 @@ public final class UnitQuantizer implements AutoCloseable {
     try (Arena arena = Arena.ofConfined();
         UnitFileWriter writer =
             UnitFileWriter.open(
-                file.part(), new UnitHeader(unit.id(), identity, kernel, tensors))) {
+                file.part(),
+                new UnitHeader(unit.id(), identity, compute.backend().kernel(), tensors))) {
       MemorySegment room = arena.allocate(COPY_BYTES, 64);
       for (PlannedTensor tensor : unit.tensors()) {
         TensorInfo info = tensor.info();
@@ -163,15 +167,42 @@ public final class UnitQuantizer implements AutoCloseable {
       }
       writer.finish(hashes, null);
     }
-    return new Written(hashes, null);
+    return new Written(hashes, compute.backend().kernel(), null);
   }
 
-  private Written quantize(Unit.Quantized unit, UnitFile file, StopFlag stop, Progress progress) {
+  /**
+   * Where the learner fails and allows it, the whole unit is done anew with the one of the CPU: its
+   * bytes are those of one learner, whenever the other failed.
+   */
+  private Written learned(Unit.Quantized unit, UnitFile file, StopFlag stop, Progress progress) {
+    Replay replay = new Replay(progress);
+    try {
+      return quantize(unit, compute, file, stop, replay);
+    } catch (LearnerFailure failure) {
+      if (!failure.fallsBack()) {
+        throw failure;
+      }
+      Compute cpu = compute.onTheCpu();
+      LOG.info(
+          "Unit {}: learner {} failed, falling back to {}: {}",
+          VisibleText.line(unit.id()),
+          compute.learner().id(),
+          cpu.learner().id(),
+          failure.getMessage());
+      replay.again();
+      return quantize(unit, cpu, file, stop, replay);
+    }
+  }
+
+  private Written quantize(
+      Unit.Quantized unit, Compute using, UnitFile file, StopFlag stop, Progress progress) {
+    String kernel = using.kernel();
     Workplace place =
         new Workplace(
             checkpoint,
             reader,
             lane,
+            using.learner(),
             stop,
             new SourceHashes(),
             new BiasFolds(),
@@ -182,9 +213,7 @@ public final class UnitQuantizer implements AutoCloseable {
     UnitHeader header = Sections.header(unit, identity, kernel);
     List<PartWork.Outcome> outcomes = new ArrayList<>();
     try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
-      for (int i = 0; i < unit.parts().size(); i++) {
-        outcomes.add(PartWorks.of(place, unit, i, progress).write(writer));
-      }
+      outcomes.addAll(PartWorks.write(place, unit, writer, progress));
       place.biases().write(unit, writer, checkpoint, reader);
       SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, stop);
       UnitFigures figures = Outcomes.figures(unit, outcomes);
@@ -194,10 +223,10 @@ public final class UnitQuantizer implements AutoCloseable {
         writer.finish(hashes, figures);
       }
       if (stays) {
-        return new Written(hashes, figures);
+        return new Written(hashes, kernel, figures);
       }
     }
-    return fallBack(place, unit, outcomes, file);
+    return fallBack(place, unit, kernel, outcomes, file);
   }
 
   /**
@@ -205,25 +234,18 @@ public final class UnitQuantizer implements AutoCloseable {
    * others as they are.
    */
   private Written fallBack(
-      Workplace place, Unit.Quantized unit, List<PartWork.Outcome> outcomes, UnitFile file) {
+      Workplace place,
+      Unit.Quantized unit,
+      String kernel,
+      List<PartWork.Outcome> outcomes,
+      UnitFile file) {
     List<Part> parts = new ArrayList<>();
     for (int i = 0; i < outcomes.size(); i++) {
       parts.add(outcomes.get(i).fallBack().orElse(unit.parts().get(i)));
     }
     Unit.Quantized changed = new Unit.Quantized(unit.id(), unit.tensors(), parts);
     boolean mixed = outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
-    Workplace plain =
-        new Workplace(
-            checkpoint,
-            reader,
-            lane,
-            place.stop(),
-            place.hashes(),
-            place.biases(),
-            statistics,
-            options.damping(),
-            inputs,
-            false);
+    Workplace plain = place.withoutBaselines();
     UnitHeader header = Sections.header(changed, identity, kernel);
     if (mixed) {
       file.setAside();
@@ -238,14 +260,13 @@ public final class UnitQuantizer implements AutoCloseable {
         written.add(
             before.fallBack().isEmpty()
                 ? before
-                : Outcomes.replaced(
-                    before, PartWorks.of(plain, changed, i, Progress.NONE).write(writer)));
+                : Outcomes.replaced(before, PartWorks.write(plain, changed, i, writer)));
       }
       place.biases().write(changed, writer, checkpoint, reader);
       SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, place.stop());
       UnitFigures figures = Outcomes.figures(changed, written);
       writer.finish(hashes, figures);
-      return new Written(hashes, figures);
+      return new Written(hashes, kernel, figures);
     } finally {
       if (mixed) {
         file.deleteAside();

@@ -3,6 +3,7 @@ package io.cafeq.engine.quantize;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.statistics.InputStatistics;
@@ -22,10 +23,27 @@ record Workplace(
     Checkpoint checkpoint,
     TensorReader reader,
     ComputeLane lane,
+    Learner learner,
     StopFlag stop,
     SourceHashes hashes,
     BiasFolds biases,
     InputStatistics statistics,
     double damping,
     MatrixInputs inputs,
-    boolean baselines) {}
+    boolean baselines) {
+  /** The same where plain rounding is measured only as the result needs it. */
+  Workplace withoutBaselines() {
+    return new Workplace(
+        checkpoint,
+        reader,
+        lane,
+        learner,
+        stop,
+        hashes,
+        biases,
+        statistics,
+        damping,
+        inputs,
+        false);
+  }
+}

@@ -11,14 +11,18 @@ public final class Shell {
    * As it is where a shell reads it as one plain word, else in single quotes; in those of bash and
    * zsh, byte by byte, where it holds what a terminal does not show.
    */
-  public static String quoted(Path path) {
-    String text = path.toString();
+  public static String quoted(String text) {
     if (text.matches("[A-Za-z0-9_./:@%+=,-]+")) {
       return text;
     }
     return VisibleText.line(text).equals(text)
         ? "'" + text.replace("'", "'\\''") + "'"
         : "$'" + bytes(text) + "'";
+  }
+
+  /** The same for a path. */
+  public static String quoted(Path path) {
+    return quoted(path.toString());
   }
 
   private static String bytes(String text) {

@@ -6,9 +6,13 @@ import io.cafeq.engine.checkpoint.JsonText;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
+import io.cafeq.engine.store.CheckpointStore;
+import io.cafeq.engine.store.FolderStore;
+import io.cafeq.engine.store.StoredFile;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +28,11 @@ import java.util.SortedSet;
  * it is closed; used by one thread at a time.
  */
 public final class TextTokenizer implements AutoCloseable {
-  private static final String FILE = "tokenizer.json";
+  /** Its name in a checkpoint and in a result. */
+  public static final String FILE = "tokenizer.json";
+
+  /** The largest known ones have about 40 MB. */
+  private static final long LARGEST = 128L << 20;
 
   private final TokenizersLibrary library;
   private final TokenizerFile file;
@@ -37,38 +45,44 @@ public final class TextTokenizer implements AutoCloseable {
   }
 
   /**
-   * The tokenizer of a checkpoint.
+   * The tokenizer of a checkpoint, or of a result, which has its source's tokenizer.json.
    *
-   * @param folder of the checkpoint, or of a result, which has its source's tokenizer.json
    * @throws EngineException with kind CHECKPOINT where there is no tokenizer.json or it is damaged,
    *     ENVIRONMENT where the library does not work here
    */
-  public static TextTokenizer open(Path folder) {
-    Path path = folder.resolve(FILE);
-    if (!Files.isRegularFile(path)) {
+  public static TextTokenizer open(CheckpointStore store) {
+    if (store.find(FILE).filter(StoredFile::isFile).isEmpty()) {
       throw new CheckpointException(
-          folder + ": has no " + FILE + ", which says how text becomes the model's tokens",
+          store.location()
+              + ": has no "
+              + FILE
+              + ", which says how text becomes the model's tokens",
           "Put the model's "
               + FILE
               + " into that folder; a tokenizer.model or vocab.json does not do.");
     }
-    TokenizerFile file = TokenizerFile.read(path);
+    byte[] content = store.read(FILE, LARGEST);
+    TokenizerFile file = TokenizerFile.read(content, store.place(FILE));
     TokenizerLibrary.load();
     TokenizersLibrary library = TokenizerLibrary.entryPoints();
-    long handle = create(library, path);
+    long handle = create(library, content, store.place(FILE));
     library.disableTruncation(handle);
     library.disablePadding(handle);
     return new TextTokenizer(library, file, handle);
   }
 
-  private static long create(TokenizersLibrary library, Path path) {
+  /** The tokenizer of a folder. */
+  public static TextTokenizer open(Path folder) {
+    return open(FolderStore.open(folder));
+  }
+
+  private static long create(TokenizersLibrary library, byte[] content, String place) {
     try {
-      return library.createTokenizerFromString(JsonText.withoutMark(Files.readString(path)));
-    } catch (IOException e) {
-      throw FileFailure.of("read", path, e);
+      return library.createTokenizerFromString(
+          JsonText.withoutMark(new String(content, StandardCharsets.UTF_8)));
     } catch (RuntimeException e) {
       throw new CheckpointException(
-          path + ": the tokenizers library cannot use it: " + e.getMessage(),
+          place + ": the tokenizers library cannot use it: " + e.getMessage(),
           "Download "
               + FILE
               + " again; one that is newer than this program may need a newer version of it.",

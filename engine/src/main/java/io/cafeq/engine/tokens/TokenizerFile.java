@@ -6,9 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.cafeq.engine.checkpoint.CheckpointException;
 import io.cafeq.engine.checkpoint.JsonText;
-import io.cafeq.engine.failure.FileFailure;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -21,25 +19,30 @@ import java.util.TreeSet;
  * @param special ids of the added tokens that are marked as special
  */
 record TokenizerFile(int vocabulary, SortedSet<Integer> special) {
-  /** Kind CHECKPOINT where the file is no tokenizer. */
-  static TokenizerFile read(Path file) {
-    try (JsonParser parser = new JsonFactory().createParser(file.toFile())) {
+  /**
+   * Kind CHECKPOINT where the content is no tokenizer.
+   *
+   * @param place where it is, for messages
+   */
+  static TokenizerFile read(byte[] content, String place) {
+    try (JsonParser parser = new JsonFactory().createParser(content)) {
       Reading reading = new Reading(parser);
       reading.document();
       if (reading.largest < 0) {
         throw new CheckpointException(
-            file + ": has no tokens, neither in model.vocab nor in added_tokens",
+            place + ": has no tokens, neither in model.vocab nor in added_tokens",
             "Download tokenizer.json again.");
       }
       return new TokenizerFile(
           reading.largest + 1, Collections.unmodifiableSortedSet(reading.special));
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          file + ": is not JSON as a tokenizer has it: " + JsonText.fault(e),
+          place + ": is not JSON as a tokenizer has it: " + JsonText.fault(e),
           "Download tokenizer.json again.",
           e);
     } catch (IOException e) {
-      throw FileFailure.of("read", file, e);
+      throw new CheckpointException(
+          place + ": cannot be read as JSON", "Download tokenizer.json again.", e);
     }
   }
 

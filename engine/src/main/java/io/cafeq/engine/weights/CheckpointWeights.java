@@ -145,7 +145,7 @@ public final class CheckpointWeights implements ModelWeights {
 
   private CheckpointException failure(String tensor, String what) {
     return new CheckpointException(
-        checkpoint.folder() + ": tensor \"" + tensor + "\": " + what, REMEDY);
+        checkpoint.location() + ": tensor \"" + tensor + "\": " + what, REMEDY);
   }
 
   @Override

@@ -182,11 +182,8 @@ public final class SampleResult {
               new Manifest.Source(
                   "sample",
                   Digests.file(source.resolve("config.json"), new StopFlag()),
-                  checkpoint.shards().stream()
-                      .map(
-                          shard ->
-                              new Manifest.ShardEntry(
-                                  shard.getFileName().toString(), shard.toFile().length()))
+                  checkpoint.shards().entrySet().stream()
+                      .map(shard -> new Manifest.ShardEntry(shard.getKey(), shard.getValue()))
                       .toList()),
               units,
               tensors,
@@ -335,16 +332,13 @@ public final class SampleResult {
               new Manifest.Source(
                   "sample",
                   config,
-                  checkpoint.shards().stream()
-                      .map(
-                          shard ->
-                              new Manifest.ShardEntry(
-                                  shard.getFileName().toString(), shard.toFile().length()))
+                  checkpoint.shards().entrySet().stream()
+                      .map(shard -> new Manifest.ShardEntry(shard.getKey(), shard.getValue()))
                       .toList()),
               units,
               tensors,
               checkpoint.aliases(),
-              new SideFiles(checkpoint.folder(), checkpoint.sideFiles())
+              new SideFiles(checkpoint.store(), checkpoint.sideFiles())
                   .copyTo(result, new StopFlag()).stream()
                       .map(
                           file ->

@@ -4,8 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
@@ -49,21 +48,21 @@ class BudgetFamiliesTest {
                 "10",
                 "baselines",
                 "off"));
-    ComputeBackend backend = Backends.open("auto");
+    Compute compute = Compute.open("auto");
     StopFlag stop = new StopFlag();
     try (Checkpoint checkpoint = Checkpoint.open(folder.resolve("model"));
-        ComputeLane lane = backend.openLane();
+        ComputeLane lane = compute.backend().openLane();
         UnitQuantizer quantizer =
             new UnitQuantizer(
                 checkpoint,
                 new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
-                backend,
+                compute,
                 lane,
                 InputStatistics.NONE,
                 new UnitQuantizer.Options(true, false, recipe.statistics().damping()))) {
       BudgetPlan budget =
           BudgetPlan.measure(
-              checkpoint, recipe, InputStatistics.NONE, backend, new ThreadLanes(1), stop);
+              checkpoint, recipe, InputStatistics.NONE, compute, new ThreadLanes(1), stop);
       assertThat(PlanEstimate.of(budget.plan()).bitsPerWeight()).isBetween(TARGET - 0.5, TARGET);
 
       Path kept = folder.resolve("plan.json");

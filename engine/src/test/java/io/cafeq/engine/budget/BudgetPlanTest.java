@@ -9,7 +9,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -218,7 +218,7 @@ class BudgetPlanTest {
         checkpoint,
         recipe(changes),
         InputStatistics.NONE,
-        Backends.open("scalar"),
+        Compute.open("scalar"),
         new ThreadLanes(threads),
         new StopFlag());
   }

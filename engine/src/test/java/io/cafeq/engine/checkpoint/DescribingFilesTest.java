@@ -184,16 +184,14 @@ class DescribingFilesTest {
         "[{\"path\": \"\"}, {\"path\": \"2_Dense\"}, {\"path\": \"3_Dense\"}, {\"path\":"
             + " \"../4_Dense\"}]");
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      Path root = checkpoint.folder();
       assertThat(checkpoint.leftOut())
-          .extracting(file -> root.relativize(file.path()).toString())
+          .extracting(LeftOut::name)
           .containsExactly(
               "2_Dense/openvino", "4_Dense", "code/weights.pt", "coreml", "onnx/int4", "original");
       assertThat(checkpoint.leftOut())
           .extracting(LeftOut::reason)
           .containsOnly(LeftOut.Reason.WEIGHTS);
       assertThat(checkpoint.sideFiles())
-          .extracting(file -> root.relativize(file).toString())
           .contains(
               "2_Dense/model.safetensors",
               "3_Dense/pytorch_model.bin",
@@ -240,13 +238,12 @@ class DescribingFilesTest {
 
   private Optional<LeftOut.Reason> reason(String name) {
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      Path file = checkpoint.folder().resolve(name);
       Optional<LeftOut.Reason> found =
           checkpoint.leftOut().stream()
-              .filter(left -> file.startsWith(left.path()))
+              .filter(left -> (name + "/").startsWith(left.name() + "/"))
               .map(LeftOut::reason)
               .findFirst();
-      assertThat(checkpoint.sideFiles().contains(file)).isEqualTo(found.isEmpty());
+      assertThat(checkpoint.sideFiles().contains(name)).isEqualTo(found.isEmpty());
       return found;
     }
   }

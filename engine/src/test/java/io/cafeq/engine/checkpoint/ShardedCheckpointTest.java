@@ -61,8 +61,7 @@ class ShardedCheckpointTest {
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors().stream().map(TensorInfo::name))
           .containsExactly("a", "b", "c");
-      assertThat(checkpoint.shards().stream().map(p -> p.getFileName().toString()))
-          .containsExactly(FIRST, SECOND);
+      assertThat(checkpoint.shards().sequencedKeySet()).containsExactly(FIRST, SECOND);
       assertThat(value(checkpoint, "b")).isEqualTo((byte) 2);
       assertThat(value(checkpoint, "c")).isEqualTo((byte) 3);
       assertThat(checkpoint.sideFiles()).isEmpty();
@@ -79,11 +78,11 @@ class ShardedCheckpointTest {
       Files.createSymbolicLink(snapshot.resolve(file), Path.of("../../blobs/0" + file.hashCode()));
     }
     try (Checkpoint checkpoint = Checkpoint.open(snapshot)) {
-      assertThat(checkpoint.folder()).isEqualTo(snapshot.toRealPath());
+      assertThat(checkpoint.location()).isEqualTo(snapshot.toRealPath().toString());
       assertThat(value(checkpoint, "c")).isEqualTo((byte) 3);
     }
     try (Checkpoint checkpoint = Checkpoint.open(snapshot.resolve(SECOND))) {
-      assertThat(checkpoint.folder()).isEqualTo(snapshot.toRealPath());
+      assertThat(checkpoint.location()).isEqualTo(snapshot.toRealPath().toString());
       assertThat(checkpoint.tensors()).hasSize(1);
     }
   }

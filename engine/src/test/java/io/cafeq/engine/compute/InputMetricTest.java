@@ -36,12 +36,8 @@ class InputMetricTest {
     arena.close();
   }
 
-  static Stream<String> backends() {
-    return Stream.concat(Stream.of("scalar"), BackendParityTest.backends());
-  }
-
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void theFactorGivesTheDampedMoments(String backend) {
     InputMoments moments = SampleMoments.of(arena, List.of(300, 40, 5), 200, 1);
     try (ComputeLane lane = Backends.open(backend).openLane()) {
@@ -77,7 +73,7 @@ class InputMetricTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void fewTokensWithoutDampingAreRaisedUntilThereIsAFactor(String backend) {
     InputMoments moments = SampleMoments.of(arena, List.of(200), 20, 3);
     try (ComputeLane lane = Backends.open(backend).openLane()) {
@@ -90,7 +86,7 @@ class InputMetricTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void momentsOfZeroCountNothing(String backend) {
     InputMoments moments = SampleMoments.identity(arena, 24, 0);
     try (ComputeLane lane = Backends.open(backend).openLane()) {
@@ -107,7 +103,7 @@ class InputMetricTest {
   }
 
   static Stream<Arguments> transforms() {
-    return backends()
+    return WorkingBackends.all()
         .flatMap(
             backend ->
                 Stream.of("skewed", "hadamard", "measured")

@@ -17,7 +17,6 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,12 +34,6 @@ class LearningMetricTest {
   @AfterEach
   void close() {
     arena.close();
-  }
-
-  static Stream<String> backends() {
-    return Backends.providers().stream()
-        .filter(provider -> provider.probe() instanceof ComputeBackend.Probe.Available)
-        .map(ComputeBackend.Provider::id);
   }
 
   @ParameterizedTest
@@ -63,8 +56,7 @@ class LearningMetricTest {
           default -> throw new IllegalArgumentException(name);
         };
     List<double[]> blocks = rotations(problem.blocks());
-    try (ComputeLane lane = Backends.open("scalar").openLane();
-        Objective objective = lane.objective(problem)) {
+    try (Objective objective = CpuObjectives.of("scalar").of(problem)) {
       for (int p : new int[] {8, 32}) {
         List<double[]> gradients = objective.smooth(blocks, p).gradients();
         for (int b = 0; b < blocks.size(); b++) {
@@ -87,7 +79,7 @@ class LearningMetricTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void theMetricOfWhiteInputsIsTheLossWithoutOne(String backend) {
     List<Integer> sizes = List.of(16, 8);
     double[] large = SquareMatrices.identity(16);
@@ -104,31 +96,28 @@ class LearningMetricTest {
         new LearnProblem.Stripe(
             weights, sizes, 24, true, ChannelMetric.normalised(List.of(large, small)));
     List<double[]> blocks = rotations(sizes);
-    try (ComputeLane lane = Backends.open(backend).openLane()) {
-      Objective.Evaluation expected = evaluate(lane, plain, blocks);
-      Objective.Evaluation found = evaluate(lane, white, blocks);
-      assertThat(found.loss()).isCloseTo(expected.loss(), within(1e-6 * expected.loss()));
-      assertThat(found.hardLoss())
-          .isCloseTo(expected.hardLoss(), within(1e-6 * expected.hardLoss()));
-      for (int b = 0; b < 2; b++) {
-        double[] gradient = expected.gradients().get(b);
-        double scale = Math.sqrt(SquareMatrices.dot(gradient, gradient));
-        for (int i = 0; i < gradient.length; i++) {
-          assertThat(found.gradients().get(b)[i]).isCloseTo(gradient[i], within(1e-5 * scale));
-        }
+    Objective.Evaluation expected = evaluate(backend, plain, blocks);
+    Objective.Evaluation found = evaluate(backend, white, blocks);
+    assertThat(found.loss()).isCloseTo(expected.loss(), within(1e-6 * expected.loss()));
+    assertThat(found.hardLoss()).isCloseTo(expected.hardLoss(), within(1e-6 * expected.hardLoss()));
+    for (int b = 0; b < 2; b++) {
+      double[] gradient = expected.gradients().get(b);
+      double scale = Math.sqrt(SquareMatrices.dot(gradient, gradient));
+      for (int i = 0; i < gradient.length; i++) {
+        assertThat(found.gradients().get(b)[i]).isCloseTo(gradient[i], within(1e-5 * scale));
       }
     }
   }
 
   private static Objective.Evaluation evaluate(
-      ComputeLane lane, LearnProblem problem, List<double[]> blocks) {
-    try (Objective objective = lane.objective(problem)) {
+      String backend, LearnProblem problem, List<double[]> blocks) {
+    try (Objective objective = CpuObjectives.of(backend).of(problem)) {
       return objective.smooth(blocks, 16);
     }
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void blocksThatKnowTheInputsHaveTheSmallerExpectedOutputError(String backend) {
     FloatMatrix columns = weights(400, 32);
     ChannelMetric two = UnevenMetric.of(List.of(16, 16), 7);
@@ -155,14 +144,12 @@ class LearningMetricTest {
    */
   private static double outputError(String backend, LearnProblem learned, LearnProblem asked) {
     List<double[]> blocks;
-    try (ComputeLane lane = Backends.open(backend).openLane();
-        Objective objective = lane.objective(learned)) {
+    try (Objective objective = CpuObjectives.of(backend).of(learned)) {
       blocks =
           BlockLearner.learn(
               objective, learned.blocks(), rotations(learned.blocks()), 100, new StopFlag());
     }
-    try (ComputeLane lane = Backends.open("scalar").openLane();
-        Objective objective = lane.objective(asked)) {
+    try (Objective objective = CpuObjectives.of("scalar").of(asked)) {
       return objective.hard(blocks);
     }
   }

@@ -32,7 +32,7 @@ class MatrixProductsTest {
   @ParameterizedTest
   @CsvSource({"false,false,0", "true,false,0", "false,true,1", "true,true,0.5"})
   void rectangles(boolean transposeA, boolean transposeB, float keep) {
-    BackendParityTest.backends()
+    WorkingBackends.withoutReference()
         .forEach(
             backend -> {
               FloatMatrix a = matrix(40, 50, 1);
@@ -78,7 +78,7 @@ class MatrixProductsTest {
 
   @Test
   void whatIsNotKeptHasNoMeaning() {
-    BackendParityTest.backends()
+    WorkingBackends.withoutReference()
         .forEach(
             backend -> {
               FloatMatrix result = FloatMatrix.allocate(arena, 5, 6);

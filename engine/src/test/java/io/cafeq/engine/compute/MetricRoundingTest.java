@@ -45,10 +45,6 @@ class MetricRoundingTest {
     arena.close();
   }
 
-  static Stream<String> backends() {
-    return InputMetricTest.backends();
-  }
-
   /** What is rounded how, in which metric. */
   private record Case(
       FloatMatrix weights,
@@ -58,7 +54,7 @@ class MetricRoundingTest {
       InputMetric metric) {}
 
   static Stream<Arguments> cases() {
-    return backends()
+    return WorkingBackends.all()
         .flatMap(
             backend ->
                 Stream.of(
@@ -335,7 +331,7 @@ class MetricRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void withoutCorrelationsPlainCodesAreTheNearest(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       FloatMatrix weights = weights(600, 160, 8);
@@ -368,7 +364,7 @@ class MetricRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void withoutCorrelationsTheOutputSideIsAsBefore(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       FloatMatrix weights = weights(600, 96, 9);
@@ -399,7 +395,7 @@ class MetricRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void plainErrorsAreMeasuredInTheMetric(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       for (String name : List.of("none", "none whole rows", "none in blocks")) {
@@ -425,7 +421,7 @@ class MetricRoundingTest {
 
   /** Clipping by the channels' energies helps nearest codes as well. */
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void clippingKnowsWhichChannelsCount(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       Case one = make("none", lane);
@@ -436,7 +432,7 @@ class MetricRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void zerosStayZeros(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       for (ScaleStorage storage : ScaleStorage.values()) {
@@ -475,7 +471,7 @@ class MetricRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void theSameBytesEachTime(String backend) {
     List<byte[]> codes = new ArrayList<>();
     for (int run = 0; run < 2; run++) {

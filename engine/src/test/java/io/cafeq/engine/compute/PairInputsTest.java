@@ -67,14 +67,8 @@ class PairInputsTest {
     arena.close();
   }
 
-  static Stream<String> backends() {
-    return Backends.providers().stream()
-        .filter(provider -> provider.probe() instanceof ComputeBackend.Probe.Available)
-        .map(ComputeBackend.Provider::id);
-  }
-
   static Stream<Arguments> methods() {
-    return backends()
+    return WorkingBackends.all()
         .flatMap(
             backend ->
                 Stream.of(PairRounding.values())
@@ -96,7 +90,7 @@ class PairInputsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void knowingTheInputsLowersTheErrorOfTheOutputs(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       RoundedPair inTurns = round(lane, PairRounding.NEAREST_PLANE, Optional.empty());
@@ -109,7 +103,7 @@ class PairInputsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void theSameCodesAndErrorsEachTime(String backend) {
     try (ComputeLane lane = Backends.open(backend).openLane()) {
       RoundedPair one = round(lane, PairRounding.NEAREST_PLANE, Optional.of(inputs(lane, 1)));
@@ -122,7 +116,7 @@ class PairInputsTest {
 
   @Test
   void deadHeadsAndInputsDoNotFail() {
-    backends()
+    WorkingBackends.all()
         .forEach(
             backend -> {
               try (ComputeLane lane = Backends.open(backend).openLane()) {

@@ -48,17 +48,6 @@ class PairRounderTest {
     arena.close();
   }
 
-  private static Stream<String> backends() {
-    return Stream.of("scalar", "nd4j")
-        .filter(
-            id ->
-                Backends.providers().stream()
-                    .anyMatch(
-                        p ->
-                            p.id().equals(id)
-                                && p.probe() instanceof ComputeBackend.Probe.Available));
-  }
-
   /**
    * f16 scales and minimums stand in for the doubles of Eq. (1), which moves some codes at the
    * edges.
@@ -92,7 +81,7 @@ class PairRounderTest {
   }
 
   static Stream<Arguments> shapes() {
-    return backends()
+    return WorkingBackends.all()
         .flatMap(
             backend ->
                 Stream.of(PairRounding.values())
@@ -138,7 +127,7 @@ class PairRounderTest {
   void adaptingHelpsAndBackendsAgree() {
     Factors factors = factors(Side.OUTPUT, Side.INPUT, 16, List.of(0, 0, 1));
     double[] scalar = new double[3];
-    backends()
+    WorkingBackends.all()
         .forEach(
             backend -> {
               double none =
@@ -165,7 +154,7 @@ class PairRounderTest {
 
   @Test
   void deadHeadsAndTooFewPositionsDoNotFail() {
-    backends()
+    WorkingBackends.all()
         .forEach(
             backend -> {
               for (PairRounding method : PairRounding.values()) {

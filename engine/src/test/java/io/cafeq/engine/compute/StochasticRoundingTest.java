@@ -23,7 +23,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,14 +42,8 @@ class StochasticRoundingTest {
     arena.close();
   }
 
-  static Stream<String> backends() {
-    return Backends.providers().stream()
-        .filter(provider -> provider.probe() instanceof ComputeBackend.Probe.Available)
-        .map(ComputeBackend.Provider::id);
-  }
-
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void theErrorIsRootTwoOfThatOfNearestRounding(String backend) {
     FloatMatrix weights = weights(40, 600);
     GridSpec grid = grid(8, 100);
@@ -63,7 +56,7 @@ class StochasticRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void theMeanOverSeedsIsTheWeightItself(String backend) {
     FloatMatrix weights = weights(2, 64);
     GridSpec grid = grid(3, 64);
@@ -106,7 +99,7 @@ class StochasticRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void whatLiesOnALevelStays(String backend) {
     FloatMatrix weights = FloatMatrix.allocate(arena, 1, 256);
     for (int c = 0; c < 256; c++) {
@@ -120,7 +113,7 @@ class StochasticRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void slabsOfAnySizeDrawTheSame(String backend) {
     FloatMatrix weights = weights(48, 600);
     GridSpec grid = grid(4, 100);
@@ -173,7 +166,7 @@ class StochasticRoundingTest {
               new SlabTransforms.Blocks(Side.INPUT, blocks(Side.INPUT, 600)),
               new SlabTransforms.Blocks(Side.OUTPUT, blocks(Side.OUTPUT, 48)))) {
         List<Encoded> all =
-            backends()
+            WorkingBackends.all()
                 .map(
                     backend ->
                         encode(
@@ -192,7 +185,7 @@ class StochasticRoundingTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void anotherSeedDrawsOtherCodes(String backend) {
     FloatMatrix weights = weights(48, 600);
     Encoded one = drawn(backend, weights, 1, 0);

@@ -16,7 +16,6 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,12 +32,6 @@ class TrueLossTest {
   @AfterEach
   void close() {
     arena.close();
-  }
-
-  static Stream<String> backends() {
-    return Backends.providers().stream()
-        .filter(provider -> provider.probe() instanceof ComputeBackend.Probe.Available)
-        .map(ComputeBackend.Provider::id);
   }
 
   @ParameterizedTest
@@ -77,8 +70,7 @@ class TrueLossTest {
         };
     List<double[]> blocks = starts(problem);
     double step = 1e-7;
-    try (ComputeLane lane = Backends.open("scalar").openLane();
-        Objective objective = lane.objective(problem)) {
+    try (Objective objective = CpuObjectives.of("scalar").of(problem)) {
       List<double[]> gradients = objective.subgradient(blocks).gradients();
       for (int b = 0; b < blocks.size(); b++) {
         double[] m = blocks.get(b);
@@ -99,7 +91,7 @@ class TrueLossTest {
   }
 
   @ParameterizedTest
-  @MethodSource("backends")
+  @MethodSource("io.cafeq.engine.compute.WorkingBackends#all")
   void learningByTheTrueLossGainsLessThanByTheSmoothedOne(String backend) {
     LearnProblem rows = new LearnProblem.Rows(weights(32, 768), 0, false, false, false);
     LearnProblem stripe = new LearnProblem.Stripe(weights(384, 32), List.of(32), 32, true);
@@ -111,7 +103,7 @@ class TrueLossTest {
 
   @Test
   void onLargeBlocksTheGapIsWide() {
-    assumeTrue(backends().anyMatch("nd4j"::equals));
+    assumeTrue(WorkingBackends.all().anyMatch("nd4j"::equals));
     LearnProblem rows = new LearnProblem.Rows(weights(128, 2304), 0, false, false, false);
 
     assertThat(smoothedByTrue("nd4j", rows)).isLessThan(0.92);
@@ -122,8 +114,7 @@ class TrueLossTest {
    * true one.
    */
   private static double smoothedByTrue(String backend, LearnProblem problem) {
-    try (ComputeLane lane = Backends.open(backend).openLane();
-        Objective objective = lane.objective(problem)) {
+    try (Objective objective = CpuObjectives.of(backend).of(problem)) {
       double hard = learned(objective, problem, Loss.HARD);
       assertThat(hard).isLessThan(0.9 * objective.hard(starts(problem)));
       return Math.sqrt(learned(objective, problem, Loss.P_NORM) / hard);

@@ -3,8 +3,7 @@ package io.cafeq.engine.model;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
-import io.cafeq.engine.compute.Backends;
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.FolderLocks;
@@ -24,7 +23,6 @@ import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,20 +55,21 @@ public final class QuantizedFolder {
     Recipe recipe = Recipe.of(recipeKeys);
     StopFlag stop = new StopFlag();
     JobIdentity job = new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION);
-    ComputeBackend backend = Backends.open("scalar");
+    Compute compute = Compute.open("scalar");
     try (Checkpoint checkpoint = Checkpoint.open(source);
-        OutputFolder folder = OutputFolder.open(target, checkpoint.folder(), new FolderLocks());
-        ComputeLane lane = backend.openLane();
+        OutputFolder folder =
+            OutputFolder.open(target, checkpoint.localPath().orElseThrow(), new FolderLocks());
+        ComputeLane lane = compute.backend().openLane();
         UnitQuantizer quantizer =
             new UnitQuantizer(
                 checkpoint,
                 job,
-                backend,
+                compute,
                 lane,
                 statistics,
                 new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
       Plan plan = Planner.plan(checkpoint, recipe);
-      SideFiles sideFiles = new SideFiles(checkpoint.folder(), checkpoint.sideFiles());
+      SideFiles sideFiles = new SideFiles(checkpoint.store(), checkpoint.sideFiles());
       ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));
       folder.begin(identity);
       List<UnitReceipt> receipts = new ArrayList<>();
@@ -89,9 +88,7 @@ public final class QuantizedFolder {
       Checkpoint checkpoint, Plan plan, Recipe recipe, List<SideFile> sideFiles)
       throws IOException {
     List<ResultIdentity.Shard> shards = new ArrayList<>();
-    for (Path shard : checkpoint.shards()) {
-      shards.add(new ResultIdentity.Shard(String.valueOf(shard.getFileName()), Files.size(shard)));
-    }
+    checkpoint.shards().forEach((name, bytes) -> shards.add(new ResultIdentity.Shard(name, bytes)));
     SortedMap<String, List<String>> units = new TreeMap<>();
     for (Unit unit : plan.units()) {
       units.put(unit.id(), unit.tensors().stream().map(PlannedTensor::name).toList());

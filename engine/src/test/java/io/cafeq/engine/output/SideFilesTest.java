@@ -3,6 +3,7 @@ package io.cafeq.engine.output;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.store.FolderStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -22,8 +23,8 @@ class SideFilesTest {
     bytes[599_999] = 7;
     Files.write(nested, bytes);
     Files.setPosixFilePermissions(nested, PosixFilePermissions.fromString("r-x------"));
-    Path empty = Files.createFile(source.resolve("empty"));
-    SideFiles files = new SideFiles(source, List.of(nested, empty));
+    Files.createFile(source.resolve("empty"));
+    SideFiles files = new SideFiles(FolderStore.open(source), List.of("docs/a.bin", "empty"));
 
     assertThat(files.areIn(target, stop)).isFalse();
     List<SideFile> copied = files.copyTo(target, stop);
@@ -41,15 +42,15 @@ class SideFilesTest {
 
   @Test
   void namesThatAResultNeedsStayBehind(@TempDir Path source) throws Exception {
-    Path report = Files.createFile(source.resolve("report.json"));
+    Files.createFile(source.resolve("report.json"));
     Path unit = Files.createDirectories(source.resolve("units")).resolve("a.arrow");
     Files.createFile(unit);
-    Path config = Files.createFile(source.resolve("config.json"));
-    List<Path> all = List.of(report, unit, config);
+    Files.createFile(source.resolve("config.json"));
+    List<String> all = List.of("report.json", "units/a.arrow", "config.json");
 
-    assertThat(new SideFiles(source, all).describe(stop))
+    assertThat(new SideFiles(FolderStore.open(source), all).describe(stop))
         .extracting(SideFile::name)
         .containsExactly("config.json");
-    assertThat(SideFiles.leftOut(source, all)).containsExactly(report, unit);
+    assertThat(SideFiles.leftOut(all)).containsExactly("report.json", "units/a.arrow");
   }
 }

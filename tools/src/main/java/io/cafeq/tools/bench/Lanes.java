@@ -1,6 +1,6 @@
 package io.cafeq.tools.bench;
 
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Does the same on all lanes of a backend at once, each on a thread of its own, begun together. */
-record Lanes(ComputeBackend backend, int count) {
+record Lanes(Compute compute, int count) {
   /** What a lane does; {@code index} is 0 to count - 1. */
   interface Work<T> {
     T run(ComputeLane lane, int index) throws Exception;
@@ -27,7 +27,7 @@ record Lanes(ComputeBackend backend, int count) {
         results.add(
             threads.submit(
                 () -> {
-                  try (ComputeLane lane = backend.openLane()) {
+                  try (ComputeLane lane = compute.backend().openLane()) {
                     together.await();
                     return work.run(lane, index);
                   }

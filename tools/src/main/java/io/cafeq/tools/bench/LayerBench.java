@@ -1,17 +1,15 @@
 package io.cafeq.tools.bench;
 
+import io.cafeq.config.Loss;
 import io.cafeq.config.PairLoss;
 import io.cafeq.config.Side;
-import io.cafeq.engine.compute.ComputeBackend;
-import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Compute;
+import io.cafeq.engine.compute.LearningTask;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.PairLearner;
-import io.cafeq.engine.transform.PairObjective;
 import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
@@ -19,14 +17,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.function.IntFunction;
 
 /**
  * Learning the value-output pair of a layer of 4096 channels (8 key-value heads of 128 channels,
  * each with 4 query heads; 200 steps), and beside it learning the gate and up projections of the
  * same layer (2 x 14336 rows, input side, k = 128; 100 steps). One head and one stripe are
- * measured, with a tenth of the steps; setting up is measured by itself and not multiplied by
- * steps. Operations are counted as in {@link LearningBench}: two products a step with all the
- * weights.
+ * measured, with a tenth of the steps; learning without a step is measured by itself and not
+ * multiplied by steps. Operations are counted as in {@link LearningBench}: two products a step with
+ * all the weights.
  */
 public final class LayerBench {
   private static final int CHANNELS = 4096;
@@ -48,8 +47,8 @@ public final class LayerBench {
   /**
    * @param runs how often each figure is taken; the best counts
    */
-  public LayerBench(ComputeBackend backend, int lanes, int runs, StopFlag stop) {
-    this.lanes = new Lanes(backend, lanes);
+  public LayerBench(Compute compute, int lanes, int runs, StopFlag stop) {
+    this.lanes = new Lanes(compute, lanes);
     this.runs = runs;
     this.stop = stop;
   }
@@ -62,7 +61,7 @@ public final class LayerBench {
   }
 
   private interface Part {
-    Times learn(ComputeLane lane, Arena arena, int index);
+    Times learn(Arena arena, int index);
   }
 
   public Measured valueOutput(double limit) {
@@ -84,7 +83,7 @@ public final class LayerBench {
               .run(
                   (lane, index) -> {
                     try (Arena arena = Arena.ofConfined()) {
-                      return work.learn(lane, arena, index).layer(parts);
+                      return work.learn(arena, index).layer(parts);
                     }
                   })
               .stream()
@@ -100,7 +99,7 @@ public final class LayerBench {
     return Measured.of(name, rate, "GFLOP/s", limit).with(new Measured.Layer(seconds, measured));
   }
 
-  private Times head(ComputeLane lane, Arena arena, int index) {
+  private Times head(Arena arena, int index) {
     FloatMatrix values = random(arena, SIZE, CHANNELS, 2 * index);
     FloatMatrix outputs = random(arena, QUERY_HEADS * CHANNELS, SIZE, 2 * index + 1);
     PairProblem problem =
@@ -110,31 +109,32 @@ public final class LayerBench {
             PairLoss.EXPECTED_ERROR,
             1,
             0);
-    PairLearner.Schedule schedule =
-        PairLearner.Schedule.falling(PAIR_STEPS / SHARE, 0.1 / Math.sqrt(SIZE));
     double[] start = Orthogonal.rotation(SIZE, index);
-    long begin = System.nanoTime();
-    try (PairObjective objective = lane.pairObjective(problem)) {
-      long ready = System.nanoTime();
-      PairLearner.learn(objective, start, schedule, stop);
-      return times(begin, ready);
-    }
+    return times(
+        PAIR_STEPS / SHARE,
+        steps ->
+            LearningTask.of(
+                problem, start, PairLearner.Schedule.falling(steps, 0.1 / Math.sqrt(SIZE))));
   }
 
-  private Times stripe(ComputeLane lane, Arena arena, int index) {
+  private Times stripe(Arena arena, int index) {
     FloatMatrix weights = random(arena, GATE_AND_UP_ROWS, SIZE, index);
     LearnProblem problem = new LearnProblem.Stripe(weights, List.of(SIZE), SIZE, true);
     double[] start = Orthogonal.rotation(SIZE, index);
-    long begin = System.nanoTime();
-    try (Objective objective = lane.objective(problem)) {
-      long ready = System.nanoTime();
-      BlockLearner.learn(objective, List.of(SIZE), List.of(start), STRIPE_STEPS / SHARE, stop);
-      return times(begin, ready);
-    }
+    return times(
+        STRIPE_STEPS / SHARE,
+        steps -> LearningTask.of(problem, List.of(start), Loss.P_NORM, steps));
   }
 
-  private static Times times(long begin, long ready) {
-    return new Times((ready - begin) / 1e9, (System.nanoTime() - ready) / 1e9);
+  private Times times(int steps, IntFunction<LearningTask> task) {
+    double setUp = seconds(task.apply(0));
+    return new Times(setUp, Math.max(0, seconds(task.apply(steps)) - setUp));
+  }
+
+  private double seconds(LearningTask task) {
+    long begin = System.nanoTime();
+    lanes.compute().learner().learn(task, stop);
+    return (System.nanoTime() - begin) / 1e9;
   }
 
   private static FloatMatrix random(Arena arena, int rows, int columns, int seed) {

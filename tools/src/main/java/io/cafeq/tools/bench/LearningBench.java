@@ -1,11 +1,11 @@
 package io.cafeq.tools.bench;
 
-import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.config.Loss;
+import io.cafeq.engine.compute.Compute;
+import io.cafeq.engine.compute.LearningTask;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
@@ -33,8 +33,8 @@ public final class LearningBench {
   /**
    * @param runs how often each figure is taken; the best counts
    */
-  public LearningBench(ComputeBackend backend, int lanes, int runs, StopFlag stop) {
-    this.lanes = new Lanes(backend, lanes);
+  public LearningBench(Compute compute, int lanes, int runs, StopFlag stop) {
+    this.lanes = new Lanes(compute, lanes);
     this.runs = runs;
     this.stop = stop;
   }
@@ -94,9 +94,13 @@ public final class LearningBench {
                   }
                   double[] start = Orthogonal.rotation(k, at);
                   long begin = System.nanoTime();
-                  try (Objective objective = lane.objective(problem.apply(weights))) {
-                    BlockLearner.learn(objective, List.of(k), List.of(start), STEPS, stop);
-                  }
+                  lanes
+                      .compute()
+                      .learner()
+                      .learn(
+                          LearningTask.of(
+                              problem.apply(weights), List.of(start), Loss.P_NORM, STEPS),
+                          stop);
                   return (System.nanoTime() - begin) / 1e9;
                 }
               });

@@ -6,6 +6,7 @@ import io.cafeq.config.Side;
 import io.cafeq.config.TransformStorage;
 import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
@@ -37,12 +38,14 @@ public final class BlockSizes implements PaperTable {
   /** Learned blocks are independent and alike, so a part of the rows is enough. */
   private static final int LEARNED_ROWS = 256;
 
+  private final Learner learner;
   private final ComputeLane lane;
   private final long seed;
   private final StopFlag stop;
 
   /** Borrows the lane. */
-  public BlockSizes(ComputeLane lane, long seed, StopFlag stop) {
+  public BlockSizes(Learner learner, ComputeLane lane, long seed, StopFlag stop) {
+    this.learner = learner;
     this.lane = lane;
     this.seed = seed;
     this.stop = stop;
@@ -117,7 +120,7 @@ public final class BlockSizes implements PaperTable {
   private BlockMaker maker(BlockDiagonal.Kind kind, int k, String purpose) {
     BlockDiagonal spec = new BlockDiagonal(kind, Side.OUTPUT, k, TransformStorage.INT8);
     return new BlockMaker(
-        lane,
+        learner,
         spec,
         Loss.P_NORM,
         STEPS,

@@ -6,15 +6,15 @@ import io.cafeq.config.PairRounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.LearningTask;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.rounding.PairFactor;
 import io.cafeq.engine.rounding.PairHeads;
 import io.cafeq.engine.rounding.PairRounder;
 import io.cafeq.engine.transform.Orthogonal;
-import io.cafeq.engine.transform.PairLearner;
 import io.cafeq.engine.transform.PairLearner.Schedule;
-import io.cafeq.engine.transform.PairObjective;
 import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.PairProblem.Factor;
 import io.cafeq.engine.transform.Seeds;
@@ -30,12 +30,14 @@ final class PairTrial {
   private static final int ITERATIONS = 3;
   private static final double TEMPERATURE = 5;
 
+  private final Learner learner;
   private final ComputeLane lane;
   private final PairSet set;
   private final long seed;
   private final StopFlag stop;
 
-  PairTrial(ComputeLane lane, PairSet set, long seed, StopFlag stop) {
+  PairTrial(Learner learner, ComputeLane lane, PairSet set, long seed, StopFlag stop) {
+    this.learner = learner;
     this.lane = lane;
     this.set = set;
     this.seed = seed;
@@ -68,9 +70,7 @@ final class PairTrial {
             loss,
             TEMPERATURE,
             orthogonality);
-    try (PairObjective objective = lane.pairObjective(problem)) {
-      return PairLearner.learn(objective, rotation(), schedule, stop);
-    }
+    return learner.learn(LearningTask.of(problem, rotation(), schedule), stop).getFirst();
   }
 
   /** PQE relative to the product, Eq. (5). */

@@ -4,6 +4,7 @@ import io.cafeq.config.PairLoss;
 import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairRounding;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.tools.reproduce.PairSet.Axis;
 import java.lang.foreign.Arena;
@@ -19,12 +20,14 @@ import java.util.function.Consumer;
 public final class TableEight implements PaperTable {
   private static final int STEPS = 2000;
 
+  private final Learner learner;
   private final ComputeLane lane;
   private final long seed;
   private final StopFlag stop;
 
   /** Borrows the lane. */
-  public TableEight(ComputeLane lane, long seed, StopFlag stop) {
+  public TableEight(Learner learner, ComputeLane lane, long seed, StopFlag stop) {
+    this.learner = learner;
     this.lane = lane;
     this.seed = seed;
     this.stop = stop;
@@ -88,7 +91,7 @@ public final class TableEight implements PaperTable {
   public List<Reproduced> run(Consumer<Reproduced> each) {
     List<Reproduced> figures = new ArrayList<>();
     try (Arena arena = Arena.ofConfined()) {
-      PairTrial trial = new PairTrial(lane, PairSet.anisotropic(arena, seed), seed, stop);
+      PairTrial trial = new PairTrial(learner, lane, PairSet.anisotropic(arena, seed), seed, stop);
       for (Row row : rows()) {
         List<double[]> learned =
             row.rates().stream()

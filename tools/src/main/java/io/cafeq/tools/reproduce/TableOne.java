@@ -1,12 +1,12 @@
 package io.cafeq.tools.reproduce;
 
-import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.config.Loss;
+import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.LearningTask;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EquationOne;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.transform.BlockLearner;
 import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -34,13 +34,13 @@ public final class TableOne implements PaperTable {
    */
   private static final int LEARNED_ROWS = 256;
 
-  private final ComputeLane lane;
+  private final Learner learner;
   private final long seed;
   private final StopFlag stop;
 
-  /** Borrows the lane. */
-  public TableOne(ComputeLane lane, long seed, StopFlag stop) {
-    this.lane = lane;
+  /** Borrows the learner. */
+  public TableOne(Learner learner, long seed, StopFlag stop) {
+    this.learner = learner;
     this.seed = seed;
     this.stop = stop;
   }
@@ -138,13 +138,9 @@ public final class TableOne implements PaperTable {
           sums.norm += squares(w[j]);
         }
         LearnProblem problem = new LearnProblem.Rows(block, 0, false, false, false);
-        try (Objective objective = lane.objective(problem)) {
-          double[] start = Orthogonal.rotation(k, Seeds.of(seed, "table1", first, "start"));
-          double[] m =
-              BlockLearner.learn(objective, problem.blocks(), List.of(start), STEPS, stop)
-                  .getFirst();
-          sums.error += squaredError(m, w, k);
-        }
+        double[] start = Orthogonal.rotation(k, Seeds.of(seed, "table1", first, "start"));
+        LearningTask task = LearningTask.of(problem, List.of(start), Loss.P_NORM, STEPS);
+        sums.error += squaredError(learner.learn(task, stop).getFirst(), w, k);
       }
     }
     return sums.relative();

@@ -4,6 +4,7 @@ import io.cafeq.config.PairLoss;
 import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairRounding;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.transform.SquareMatrices;
 import io.cafeq.tools.reproduce.PairSet.Axis;
@@ -31,12 +32,14 @@ public final class TableSix implements PaperTable {
   /** About what this program takes by default. */
   private static final int FEW_STEPS = 200;
 
+  private final Learner learner;
   private final ComputeLane lane;
   private final long seed;
   private final StopFlag stop;
 
   /** Borrows the lane. */
-  public TableSix(ComputeLane lane, long seed, StopFlag stop) {
+  public TableSix(Learner learner, ComputeLane lane, long seed, StopFlag stop) {
+    this.learner = learner;
     this.lane = lane;
     this.seed = seed;
     this.stop = stop;
@@ -66,7 +69,7 @@ public final class TableSix implements PaperTable {
         };
     try (Arena arena = Arena.ofConfined()) {
       for (PairSet set : List.of(PairSet.student(arena, seed), PairSet.anisotropic(arena, seed))) {
-        new Rows(new PairTrial(lane, set, seed, stop), set.name(), keep).all();
+        new Rows(new PairTrial(learner, lane, set, seed, stop), set.name(), keep).all();
       }
     }
     return figures;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.cafeq.config.PairLoss;
 import io.cafeq.config.PairOptimizer;
 import io.cafeq.config.PairRounding;
-import io.cafeq.engine.compute.Backends;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
@@ -21,6 +21,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The limits of the tables of pairs. */
 @Numerics
 class PairTablesTest {
+  private static final Compute COMPUTE = Compute.open("auto");
+
   /**
    * Table 6 on the serving axes with LogSumExp at the better of its rates alone, and fewer steps
    * for the expected error. The gain is 18.6 to 18.9 % for the student weights over kernels of
@@ -32,10 +34,10 @@ class PairTablesTest {
   void expectedErrorAndNearestPlaneAreFarBelowThePaper(
       String name, double rate, int steps, double least) {
     try (Arena arena = Arena.ofConfined();
-        ComputeLane lane = Backends.open("auto").openLane()) {
+        ComputeLane lane = COMPUTE.backend().openLane()) {
       PairSet set =
           name.equals("student") ? PairSet.student(arena, 0) : PairSet.anisotropic(arena, 0);
-      PairTrial trial = new PairTrial(lane, set, 0, new StopFlag());
+      PairTrial trial = new PairTrial(COMPUTE.learner(), lane, set, 0, new StopFlag());
       double[] logSumExp = trial.paper(PairLoss.LOG_SUM_EXP, PairOptimizer.ADAM, 0, 1500, rate);
       double paper = trial.error(Axis.SERVING, logSumExp, PairRounding.ALGORITHM_1, false);
       double[] expected = trial.expectedError(Axis.SERVING, steps);

@@ -2,12 +2,9 @@ package io.cafeq.engine.compute.nd4j;
 
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.ComputeProvider;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
-import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.PairObjective;
-import io.cafeq.engine.transform.PairProblem;
 import java.util.Locale;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -47,22 +44,6 @@ public final class Nd4jBackend implements ComputeBackend {
 
   private record Lane(MatrixProducts products, SlabEncoder encoder) implements ComputeLane {
     @Override
-    public Objective objective(LearnProblem problem) {
-      return switch (problem) {
-        case LearnProblem.Rows rows -> new BlockObjective(new RowRanges(rows), rows);
-        case LearnProblem.Stripe stripe -> new BlockObjective(new StripeRanges(stripe), stripe);
-      };
-    }
-
-    @Override
-    public PairObjective pairObjective(PairProblem problem) {
-      return switch (problem.loss()) {
-        case EXPECTED_ERROR -> new ExpectedErrorObjective(problem);
-        case LOG_SUM_EXP, SUM_OF_SQUARES, WEIGHTED_SUM_OF_SQUARES -> new PeakObjective(problem);
-      };
-    }
-
-    @Override
     public double secondsOfProduct(int size) {
       try (NativeMatrix a = new NativeMatrix(size, size);
           NativeMatrix b = new NativeMatrix(size, size);
@@ -82,6 +63,25 @@ public final class Nd4jBackend implements ComputeBackend {
     }
   }
 
+  /** Whether the native library loads here. */
+  static ComputeProvider.Probe probe() {
+    String os = System.getProperty("os.name", "");
+    String architecture = System.getProperty("os.arch", "").toLowerCase(Locale.ROOT);
+    if (!os.equals("Linux") || !architecture.equals("amd64")) {
+      return new ComputeProvider.Probe.Unavailable(
+          "its native library is for Linux on x86-64, this is " + os + " on " + architecture,
+          "Use --backend scalar here, or run on Linux x86-64.");
+    }
+    try {
+      return new ComputeProvider.Probe.Available(new Nd4jBackend().description());
+    } catch (LinkageError | RuntimeException e) {
+      return new ComputeProvider.Probe.Unavailable(
+          "its native library does not load (" + e + ")",
+          "Check that the cache folder of the launcher can be written and that libgomp1 is"
+              + " installed, or use --backend scalar.");
+    }
+  }
+
   /** Found by ServiceLoader. */
   public static final class Nd4jProvider implements Provider {
     @Override
@@ -96,21 +96,7 @@ public final class Nd4jBackend implements ComputeBackend {
 
     @Override
     public Probe probe() {
-      String os = System.getProperty("os.name", "");
-      String architecture = System.getProperty("os.arch", "").toLowerCase(Locale.ROOT);
-      if (!os.equals("Linux") || !architecture.equals("amd64")) {
-        return new Probe.Unavailable(
-            "its native library is for Linux on x86-64, this is " + os + " on " + architecture,
-            "Use --backend scalar here, or run on Linux x86-64.");
-      }
-      try {
-        return new Probe.Available(new Nd4jBackend().description());
-      } catch (LinkageError | RuntimeException e) {
-        return new Probe.Unavailable(
-            "its native library does not load (" + e + ")",
-            "Check that the cache folder of the launcher can be written and that libgomp1 is"
-                + " installed, or use --backend scalar.");
-      }
+      return Nd4jBackend.probe();
     }
 
     @Override

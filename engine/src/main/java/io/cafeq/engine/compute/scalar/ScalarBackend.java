@@ -4,10 +4,6 @@ import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
-import io.cafeq.engine.transform.LearnProblem;
-import io.cafeq.engine.transform.Objective;
-import io.cafeq.engine.transform.PairObjective;
-import io.cafeq.engine.transform.PairProblem;
 import io.cafeq.engine.transform.SquareMatrices;
 
 /** Works everywhere. */
@@ -33,16 +29,6 @@ public final class ScalarBackend implements ComputeBackend {
   }
 
   private record Lane(MatrixProducts products, SlabEncoder encoder) implements ComputeLane {
-    @Override
-    public Objective objective(LearnProblem problem) {
-      return new ScalarObjective(problem);
-    }
-
-    @Override
-    public PairObjective pairObjective(PairProblem problem) {
-      return new ScalarPairObjective(problem);
-    }
-
     @Override
     public double secondsOfProduct(int size) {
       double[] a = SquareMatrices.identity(size);

@@ -1,0 +1,3 @@
+/** Stores behind addresses, against a server that lies, stalls, redirects, expires and cuts off. */
+@org.jspecify.annotations.NullMarked
+package io.cafeq.engine.store.http;

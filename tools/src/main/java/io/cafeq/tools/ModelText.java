@@ -1,0 +1,10 @@
+package io.cafeq.tools;
+
+/** What the help says of parameters that name a checkpoint. */
+final class ModelText {
+  static final String DESCRIPTION =
+      "A checkpoint in Hugging Face form: a folder, a .safetensors file, https://HOST/PATH/, or"
+          + " hf://ORGANIZATION/MODEL with @REVISION where it is not main.";
+
+  private ModelText() {}
+}
