@@ -7,11 +7,11 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.checkpoint.Dtype;
-import io.cafeq.engine.evaluate.Tokenizers;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
+import io.cafeq.engine.tokens.Tokenizers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.classfile.ClassFile;
@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 class DistributionTest {
   private static final Path DISTRIBUTION =
       Path.of(Objects.requireNonNullElse(System.getProperty("cafeq.distribution"), ""));
-  private static final long LARGEST_LIB_BYTES = 150_000_000;
+  private static final long LARGEST_LIB_BYTES = 152_000_000;
   private static final JsonMapper ONE_DOCUMENT =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
 

@@ -44,10 +44,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
 /** Whole units with a learner that only the tests' package knows. */
 @Timeout(120)
+@Isolated("reads what the unit logs")
 class DeviceUnitTest {
   private static final Recipe RECIPE =
       Recipe.of(
@@ -121,8 +123,7 @@ class DeviceUnitTest {
                 lane,
                 InputStatistics.NONE,
                 new UnitQuantizer.Options(true, false, 0))) {
-      UnitReceipt receipt =
-          quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
+      UnitReceipt receipt = quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
       return new Made(receipt, out.resolve(receipt.file()), progress.get(), compute);
     }
   }
@@ -197,8 +198,7 @@ class DeviceUnitTest {
 
   @Test
   void onlyWhatIsAskedForOrWorksIsUsed() throws IOException {
-    try (OnClassPath added =
-        OnClassPath.put(folder.resolve("path"), DeviceLearner.Well.class)) {
+    try (OnClassPath added = OnClassPath.put(folder.resolve("path"), DeviceLearner.Well.class)) {
       assertThat(Compute.open("device").learner().id()).isEqualTo("device");
       assertThat(Compute.open("device").backend().id())
           .isEqualTo(Compute.open("auto").backend().id());
@@ -220,8 +220,7 @@ class DeviceUnitTest {
     Compute cpu = Compute.open("scalar");
     Learner device = new DeviceLearner(DeviceLearner.Behaviour.WELL);
     MatrixInputs inputs = MatrixInputs.of(checkpoint);
-    UnitMemory alone =
-        UnitQuantizer.memoryNeeded(unit(), cpu, InputStatistics.NONE, inputs);
+    UnitMemory alone = UnitQuantizer.memoryNeeded(unit(), cpu, InputStatistics.NONE, inputs);
     UnitMemory ahead =
         UnitQuantizer.memoryNeeded(
             unit(),
