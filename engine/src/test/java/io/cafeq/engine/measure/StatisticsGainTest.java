@@ -13,13 +13,15 @@ import io.cafeq.engine.evaluate.EvaluationWatcher;
 import io.cafeq.engine.evaluate.OutputError;
 import io.cafeq.engine.evaluate.Resources;
 import io.cafeq.engine.evaluate.TextEvaluation;
-import io.cafeq.engine.export.DenseExport;
+import io.cafeq.engine.export.ExportProgress;
+import io.cafeq.engine.export.ExportRequest;
+import io.cafeq.engine.export.Exports;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.QuantizedFolder;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.plan.Planner;
-import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,7 +73,7 @@ class StatisticsGainTest {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       Recipe recipe = Recipe.of(QUICK);
       StatisticsPlan plan = StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
-      if (!ForwardModels.supports(checkpoint.config()).supported()) {
+      if (!ForwardModels.supports(ModelConfig.of(checkpoint.config())).supported()) {
         assertThat(plan.choice().used()).isInstanceOf(StatisticsSource.None.class);
         assertThat(plan.choice().note()).isPresent();
         QuantizedFolder.make(model, usual, QUICK, false, plan.stored(folder, checkpoint, STOP));
@@ -122,7 +124,7 @@ class StatisticsGainTest {
 
   private static Path dense(Path result) {
     Path export = result.resolveSibling(result.getFileName() + "-dense");
-    DenseExport.run(result, export, STOP, Progress.NONE);
+    Exports.run(new ExportRequest(result, "dense", export, Map.of()), STOP, ExportProgress.NONE);
     return export;
   }
 
