@@ -43,7 +43,9 @@ class FlowTest {
         "--method",
         "rtn",
         "--backend",
-        "scalar");
+        "scalar",
+        "--statistics",
+        "none");
     Path unit;
     try (var files = Files.list(out.resolve("units"))) {
       unit = files.sorted().findFirst().orElseThrow();

@@ -26,9 +26,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
 /** Two jobs at once can be told apart in the log, with the memory that each holds. */
+@Isolated("reads what jobs log")
 class HostLogTest {
   private static final Logger OURS = (Logger) LoggerFactory.getLogger("io.cafeq");
 

@@ -10,10 +10,10 @@ import java.util.Objects;
 import java.util.Properties;
 
 /**
- * The native tokenizers, which DJL's jar has for Linux (x86-64, aarch64), macOS (aarch64) and
- * Windows (x86-64); glibc 2.17 or newer. They are unpacked once into the folder that the property
- * ENGINE_CACHE_DIR names. Their entry points are called directly: DJL's own classes report their
- * use to its makers, and these do not.
+ * The native tokenizers. DJL's jar has them for Linux (x86-64, aarch64), macOS (aarch64) and
+ * Windows (x86-64), the distribution for Linux on x86-64 alone; glibc 2.17 or newer. They are
+ * unpacked once into the folder that the property ENGINE_CACHE_DIR names. Their entry points are
+ * called directly: DJL's own classes report their use to its makers, and these do not.
  */
 public final class TokenizerLibrary {
   private static final String OFFLINE = "ai.djl.offline";
@@ -38,7 +38,7 @@ public final class TokenizerLibrary {
       throw new EngineException(
           FailureKind.ENVIRONMENT,
           "the tokenizers library cannot be loaded: " + reason(e),
-          "Use Linux with glibc on x86-64 or aarch64, and see that the cache folder"
+          "Use Linux with glibc on x86-64, and check that the cache folder"
               + " (XDG_CACHE_HOME, or .cache in the home folder) can be written and has 20 MB"
               + " free.",
           e);

@@ -43,10 +43,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.slf4j.LoggerFactory;
 
 /** Whole units with a learner that only the tests' package knows. */
 @Timeout(120)
+@Isolated("reads what a unit logs")
 class DeviceUnitTest {
   private static final Recipe RECIPE =
       Recipe.of(
