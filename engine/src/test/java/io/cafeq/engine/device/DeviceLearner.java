@@ -25,8 +25,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A learner as a device would be: it reads a whole batch at once, works on a thread of its own while
- * the lane does something else, and may fail. What it learns is what the reference learns.
+ * A learner as a device would be: it reads a whole batch at once, works on a thread of its own
+ * while the lane does something else, and may fail. What it learns is what the reference learns.
  */
 public final class DeviceLearner implements Learner {
   private final Learner reference = Learners.open("scalar");
@@ -184,7 +184,10 @@ public final class DeviceLearner implements Learner {
     return new LearningAnswer.Learned(reference.learn(task, stop));
   }
 
-  private record Batch(Arena memory, List<CompletableFuture<LearningAnswer>> all, Iterator<CompletableFuture<LearningAnswer>> answers)
+  private record Batch(
+      Arena memory,
+      List<CompletableFuture<LearningAnswer>> all,
+      Iterator<CompletableFuture<LearningAnswer>> answers)
       implements Learning {
     private Batch(Arena memory, List<CompletableFuture<LearningAnswer>> all) {
       this(memory, all, all.iterator());

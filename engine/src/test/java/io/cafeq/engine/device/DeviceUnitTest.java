@@ -121,8 +121,7 @@ class DeviceUnitTest {
                 lane,
                 InputStatistics.NONE,
                 new UnitQuantizer.Options(true, false, 0))) {
-      UnitReceipt receipt =
-          quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
+      UnitReceipt receipt = quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
       return new Made(receipt, out.resolve(receipt.file()), progress.get(), compute);
     }
   }
@@ -197,8 +196,7 @@ class DeviceUnitTest {
 
   @Test
   void onlyWhatIsAskedForOrWorksIsUsed() throws IOException {
-    try (OnClassPath added =
-        OnClassPath.put(folder.resolve("path"), DeviceLearner.Well.class)) {
+    try (OnClassPath added = OnClassPath.put(folder.resolve("path"), DeviceLearner.Well.class)) {
       assertThat(Compute.open("device").learner().id()).isEqualTo("device");
       assertThat(Compute.open("device").backend().id())
           .isEqualTo(Compute.open("auto").backend().id());
@@ -220,8 +218,7 @@ class DeviceUnitTest {
     Compute cpu = Compute.open("scalar");
     Learner device = new DeviceLearner(DeviceLearner.Behaviour.WELL);
     MatrixInputs inputs = MatrixInputs.of(checkpoint);
-    UnitMemory alone =
-        UnitQuantizer.memoryNeeded(unit(), cpu, InputStatistics.NONE, inputs);
+    UnitMemory alone = UnitQuantizer.memoryNeeded(unit(), cpu, InputStatistics.NONE, inputs);
     UnitMemory ahead =
         UnitQuantizer.memoryNeeded(
             unit(),

@@ -3,14 +3,14 @@ package io.cafeq.engine.export;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Side;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.GridSpec;
-import io.cafeq.config.ScaleStorage;
-import io.cafeq.config.Side;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -33,8 +33,7 @@ class ExportCheckTest {
     ExportCheck second =
         new ExportCheck(
             List.of(),
-            List.of(
-                new ExportCheck.Verdict("v\nx", MIXED), new ExportCheck.Verdict("u", MIXED)));
+            List.of(new ExportCheck.Verdict("v\nx", MIXED), new ExportCheck.Verdict("u", MIXED)));
 
     assertThatThrownBy(() -> first.and(second).require("tiny"))
         .isInstanceOfSatisfying(
@@ -49,8 +48,7 @@ class ExportCheckTest {
               it is a bird
               schemes differ: "q", "k" and 2 more tensors\
             """);
-    assertThatThrownBy(() -> second.require("tiny"))
-        .hasMessageContaining("\"v\\nx\", \"u\"");
+    assertThatThrownBy(() -> second.require("tiny")).hasMessageContaining("\"v\\nx\", \"u\"");
     new ExportCheck(List.of(), first.verdicts().subList(2, 3)).require("tiny");
   }
 
@@ -77,7 +75,8 @@ class ExportCheckTest {
     }
     refused(Limit.bits(8, 2), plain, "codes have 4 bits, expected 2, 8", "--bits 8");
     refused(Limit.groups(0), plain, "groups have 32 input channels, expected all", "channel");
-    refused(Limit.transforms(output), online, "of the input side, expected output", "--side output");
+    refused(
+        Limit.transforms(output), online, "of the input side, expected output", "--side output");
     refused(Limit.matrices(), experts, "several experts", "--exclude");
     refused(
         Limit.layouts(Set.of(LayoutKind.TILED)), plain, "as plain, expected tiled", "--exclude");
