@@ -53,8 +53,7 @@ class RemoteSettingsTest {
     "retries, 101"
   })
   void refusesTheRest(String key, String value) {
-    assertThatThrownBy(
-            () -> Settings.load(Optional.empty(), Map.of("remote." + key, value)))
+    assertThatThrownBy(() -> Settings.load(Optional.empty(), Map.of("remote." + key, value)))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("remote." + key)
         .hasMessageContaining(value);

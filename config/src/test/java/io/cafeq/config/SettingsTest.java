@@ -244,7 +244,8 @@ class SettingsTest {
             problem ->
                 assertThat(problem.remedy())
                     .startsWith(
-                        "The keys are backend, baselines, cafeq, connect-timeout, fall-back, grid,"));
+                        "The keys are backend, baselines, cafeq, connect-timeout, fall-back,"
+                            + " grid,"));
   }
 
   @Test

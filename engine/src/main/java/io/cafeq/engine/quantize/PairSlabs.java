@@ -342,12 +342,7 @@ final class PairSlabs {
   static MemoryNeed memoryNeeded(Part.Pair pair, ComputeBackend backend, boolean inMetric) {
     int head = pair.coupling().heads().getFirst().size();
     return need(
-            backend,
-            inMetric,
-            head,
-            head,
-            pair.left().weight().columns(),
-            pair.treatment().left())
+            backend, inMetric, head, head, pair.left().weight().columns(), pair.treatment().left())
         .max(
             need(
                 backend,
@@ -361,7 +356,12 @@ final class PairSlabs {
   }
 
   private static MemoryNeed need(
-      ComputeBackend backend, boolean inMetric, int head, int mostRows, int columns, GridSpec grid) {
+      ComputeBackend backend,
+      boolean inMetric,
+      int head,
+      int mostRows,
+      int columns,
+      GridSpec grid) {
     int rows = Math.min(Math.max(head, SlabRows.of(columns)), mostRows);
     return MemoryNeed.host(
             2L * Float.BYTES * rows * columns + SlabBuffers.bytes(grid, rows, columns), 0)

@@ -1,6 +1,8 @@
 package io.cafeq.engine.rounding;
 
-/** How many rows make a slab. Depends on shapes alone, so that the same unit gives the same bytes. */
+/**
+ * How many rows make a slab. Depends on shapes alone, so that the same unit gives the same bytes.
+ */
 public final class SlabRows {
   /** Weights of a slab, about. */
   private static final int WEIGHTS = 1 << 20;

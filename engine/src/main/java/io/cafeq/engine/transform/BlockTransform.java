@@ -7,8 +7,8 @@ import java.util.Optional;
 
 /**
  * One finished block as the rounding needs it: what is quantized is V = {@link #forward} W_b, and
- * the error of codes is measured by ||T (codes' values - V)||_F. Its maps are floats on the heap, or
- * in an arena after {@link #in}.
+ * the error of codes is measured by ||T (codes' values - V)||_F. Its maps are floats on the heap,
+ * or in an arena after {@link #in}.
  *
  * @param source where the block comes from
  * @param forward row-major [k, k]

@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -168,6 +169,7 @@ class StackStatisticsTest {
   }
 
   /** Queries lie on plain levels and lose by any transform; keys are larger and gain. */
+  @Tag("slow")
   @Test
   void unlikeMatricesOfAStackDecideTogether() {
     Random random = new Random(5);
@@ -246,8 +248,7 @@ class StackStatisticsTest {
           Compute compute = Compute.open("scalar");
           long without = PartWorks.memoryNeeded(quantized, compute, range -> 0).nativeBytes();
           assertThat(
-                  UnitQuantizer.memoryNeeded(
-                          unit, compute, InputStatistics.NONE, inputs)
+                  UnitQuantizer.memoryNeeded(unit, compute, InputStatistics.NONE, inputs)
                       .nativeBytes())
               .isGreaterThanOrEqualTo(without);
           long moments = 4L * 96 * 96;

@@ -54,9 +54,7 @@ final class WideRangeEncoder implements SlabEncoder {
             && Double.isFinite(slab.outputError())
             && Double.isFinite(slab.outputNorm())
             && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
-    return inRange
-        ? slab
-        : reference().encode(weights, grid, transforms, metric, rule, buffers);
+    return inRange ? slab : reference().encode(weights, grid, transforms, metric, rule, buffers);
   }
 
   /** Instead of the fast one, whose room is given back first. */
@@ -89,7 +87,9 @@ final class WideRangeEncoder implements SlabEncoder {
   public RoundingErrors metricError(
       FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
     RoundingErrors errors = fast.metricError(weights, grid, metric, rule);
-    return isTrusted(errors, weights) ? errors : reference().metricError(weights, grid, metric, rule);
+    return isTrusted(errors, weights)
+        ? errors
+        : reference().metricError(weights, grid, metric, rule);
   }
 
   private boolean isTrusted(RoundingErrors errors, FloatMatrix weights) {

@@ -52,7 +52,9 @@ final class ScalarObjective implements Objective {
     return new Pass(blocks, OptionalInt.empty()).hardShares;
   }
 
-  /** One pass over W at some blocks. V is never held: a row, or a group of a position, at a time. */
+  /**
+   * One pass over W at some blocks. V is never held: a row, or a group of a position, at a time.
+   */
   private final class Pass {
     private final List<double[]> ms;
     private final List<Integer> sizes = problem.blocks();

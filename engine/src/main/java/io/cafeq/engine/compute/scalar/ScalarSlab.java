@@ -18,8 +18,7 @@ import java.lang.foreign.ValueLayout;
  * @param values V; a metric puts deviations in its place
  * @param codes one byte a weight
  */
-record ScalarSlab(
-    DoubleMatrix values, MemorySegment codes, ScalarGrid[][] grids, GridSpec grid) {
+record ScalarSlab(DoubleMatrix values, MemorySegment codes, ScalarGrid[][] grids, GridSpec grid) {
   /** V and codes, for each weight. */
   private static final long BYTES_PER_WEIGHT = Double.BYTES + 1;
 
@@ -100,8 +99,7 @@ record ScalarSlab(
           carried += t[j * k + i] / t[j * k + j] * deviation[i];
         }
         deviation[j] =
-            round(
-                row(side, first + j, position), column(side, first + j, position), carried, rule);
+            round(row(side, first + j, position), column(side, first + j, position), carried, rule);
         double difference = t[j * k + j] * (deviation[j] + carried);
         error += difference * difference;
       }

@@ -6,7 +6,9 @@ interface ScalarWeights {
 
   int positions();
 
-  /** Whether the channels of a position lie together in memory, rather than a channel's positions. */
+  /**
+   * Whether the channels of a position lie together in memory, rather than a channel's positions.
+   */
   boolean byPosition();
 
   /** Reads all positions of a channel. */

@@ -43,8 +43,7 @@ class ScalarGoldenTest {
     LearnProblem problem =
         new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
     try (Objective objective =
-        new ScalarObjective(
-            problem, new DenseWeights(rows(golden.doubles("block.w"), 16, 96)))) {
+        new ScalarObjective(problem, new DenseWeights(rows(golden.doubles("block.w"), 16, 96)))) {
       Objective.Evaluation evaluation = objective.smooth(List.of(golden.doubles("block.m")), p);
       String name = "block.group" + group + ".p" + p;
       double expected = golden.doubles(name + ".loss")[0];
@@ -63,8 +62,7 @@ class ScalarGoldenTest {
     LearnProblem problem =
         new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
     try (Objective objective =
-        new ScalarObjective(
-            problem, new DenseWeights(rows(golden.doubles("block.w"), 16, 96)))) {
+        new ScalarObjective(problem, new DenseWeights(rows(golden.doubles("block.w"), 16, 96)))) {
       Objective.Evaluation evaluation = objective.subgradient(List.of(golden.doubles("block.m")));
       double expected = golden.doubles("block.group" + group + ".hard.loss")[0];
       assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
@@ -191,8 +189,7 @@ class ScalarGoldenTest {
     double[] triangle =
         SquareMatrices.upperTriangular(SquareMatrices.invert(golden.doubles("block.m"), 16), 16);
     MemorySegment codes = arena.allocate(16 * 96);
-    new ScalarSlab(
-            values, codes, grids, new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false))
+    new ScalarSlab(values, codes, grids, new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false))
         .round(Side.OUTPUT, triangle, 16, 0, new RoundingRule.NearestPlane());
     double[] expected = golden.doubles("grid" + bits + ".nearest_plane");
     for (int i = 0; i < expected.length; i++) {
