@@ -112,10 +112,7 @@ final class MeasuredUnits {
         .map(
             unit ->
                 new Planned(
-                    checkpoint,
-                    recipe,
-                    unit,
-                    UnitQuantizer.workNeeded(unit, compute, range -> 0)))
+                    checkpoint, recipe, unit, UnitQuantizer.workNeeded(unit, compute, range -> 0)))
         .toList();
   }
 
