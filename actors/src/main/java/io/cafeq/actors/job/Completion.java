@@ -7,7 +7,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.SideFile;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
@@ -19,9 +19,9 @@ import java.util.Optional;
 /** What comes after the last unit: side files, the manifest, and the report whatever happened. */
 final class Completion {
   private final JobScope job;
-  private final SideFiles sideFiles;
+  private final SideFileCopier sideFiles;
 
-  Completion(JobScope job, SideFiles sideFiles) {
+  Completion(JobScope job, SideFileCopier sideFiles) {
     this.job = job;
     this.sideFiles = sideFiles;
   }
