@@ -20,8 +20,8 @@ import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 
 /**
- * Reads typed values and notes everything that is wrong with them. After a problem the answer is
- * empty or false, and means nothing: the caller looks at the problems before it uses what it read.
+ * Reads typed values and records every problem. After a problem the answer is empty or false: check
+ * the problems before you use what was read.
  */
 final class ValueReader {
   private final Map<String, Given> values;
@@ -190,16 +190,17 @@ final class ValueReader {
 
   /** A number of bytes. */
   OptionalLong size(String key, long least, long most) {
-    String expected = "a size from %dm to %dm".formatted(least >> 20, most >> 20);
-    Optional<Long> bytes =
-        parsed(
+    return parsed(
             key,
-            expected,
-            text -> ByteSize.parse(text).orElseThrow(() -> new IllegalArgumentException(text)));
-    if (bytes.isPresent() && (bytes.get() < least || bytes.get() > most)) {
-      wrong(key, bytes.get().toString(), expected);
-    }
-    return bytes.map(OptionalLong::of).orElse(OptionalLong.empty());
+            "a size from %dm to %dm".formatted(least >> 20, most >> 20),
+            text -> {
+              OptionalLong bytes = ByteSize.parse(text);
+              if (bytes.isEmpty() || bytes.getAsLong() < least || bytes.getAsLong() > most) {
+                throw new IllegalArgumentException(text);
+              }
+              return bytes;
+            })
+        .orElse(OptionalLong.empty());
   }
 
   /** Where the tokens of input statistics come from. */

@@ -261,6 +261,13 @@ class CommandLineTest {
   }
 
   @Test
+  void helpOfExportListsTheInstalledFormatsWithTheirOptions() {
+    assertThat(run("export", "--help")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("dense: an ordinary safetensors checkpoint", "toy: codes", "--option rows=1 to");
+  }
+
+  @Test
   void everyCommandTakesJson() {
     commandLine()
         .getSubcommands()

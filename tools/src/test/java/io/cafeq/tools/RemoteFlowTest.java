@@ -128,9 +128,10 @@ class RemoteFlowTest {
             Thread.ofPlatform()
                 .start(
                     () -> {
-                      server.restart();
+                      server.restart(4);
                       restarted.countDown();
                     });
+            return server.silent().answer(exchange, content);
           }
           return false;
         });
@@ -139,7 +140,8 @@ class RemoteFlowTest {
     CommandRun run = quantize(MODEL, streamed, "--statistics", "random");
 
     assertThat(run).matches(one -> one.exitCode() == ExitCode.OK);
-    assertThat(restarted.getCount()).as("restarts to come").isZero();
+    restarted.await();
+    assertThat(requests).hasValueGreaterThan(12);
     assertThat(FolderContent.of(streamed)).isEqualTo(FolderContent.of(local));
     assertThat(json(streamed.resolve("report.json")).at("/source/path").asText())
         .isEqualTo(MODEL + "@" + hub.commit());

@@ -40,6 +40,22 @@ final class ResultRemedies {
     return Place.run("export", place.out().toString(), "--format", "dense", "--out", to.toString());
   }
 
+  private static CommandRun export(Place place, String format, String... more) {
+    List<String> export =
+        List.of(
+            "export",
+            place.out().toString(),
+            "--format",
+            format,
+            "--out",
+            place.another().toString());
+    return Place.run(Place.with(export, more));
+  }
+
+  private static String[] grid(String... more) {
+    return Place.with(List.of("--no-fall-back", "--scales", "symmetric"), more);
+  }
+
   private static CommandRun again(Place place, CommandRun failed) {
     CommandRun quantized = place.quantize();
     return quantized.exitCode() == 0 ? verify(place) : quantized;
@@ -331,6 +347,56 @@ final class ResultRemedies {
             ExitCode.USAGE,
             List.of("Choose a folder outside the result"),
             (place, failed) -> export(place)),
+        new Remedy(
+            "an export to a format that there is not",
+            place -> export(place.quantized(), "densest"),
+            ExitCode.USAGE,
+            List.of("no export format is called \"densest\"", "with --format: dense, "),
+            (place, failed) -> export(place, "dense")),
+        new Remedy(
+            "an export with an option that the format does not have",
+            place -> export(place.quantized(), "toy", "--option", "wide=1"),
+            ExitCode.USAGE,
+            List.of("Its options are: rows, strict"),
+            (place, failed) -> export(place, "toy", "--option", "rows=1")),
+        new Remedy(
+            "an export with an option that the format does not take so",
+            place -> export(place.quantized(), "toy", "--option", "rows=none"),
+            ExitCode.USAGE,
+            List.of("Give it a whole number from 1 to 1000"),
+            (place, failed) -> export(place, "toy", "--option", "rows=1000")),
+        new Remedy(
+            "an export with an option to a format without any",
+            place -> export(place.quantized(), "dense", "--option", "rows=1"),
+            ExitCode.USAGE,
+            List.of("Leave it out"),
+            (place, failed) -> export(place, "dense")),
+        new Remedy(
+            "an export of a grid that the format cannot hold",
+            place -> {
+              place.whole().quantize("--bits", "3", "--scales", "offset");
+              return export(place, "toy", "--option", "strict=true");
+            },
+            ExitCode.USAGE,
+            List.of("--bits 8", "--scales symmetric"),
+            (place, failed) -> {
+              Place.delete(place.out());
+              place.quantize("--bits", "8", "--scales", "symmetric");
+              return export(place, "toy", "--option", "strict=true");
+            }),
+        new Remedy(
+            "an export of transforms that the format cannot hold",
+            place -> {
+              place.whole().cafeq(place.out(), grid("--transform-bits", "16"));
+              return export(place, "toy", "--option", "strict=true");
+            },
+            ExitCode.USAGE,
+            List.of("--transform-bits 0", "--no-pairs"),
+            (place, failed) -> {
+              Place.delete(place.out());
+              place.cafeq(place.out(), grid("--transform-bits", "0", "--no-pairs"));
+              return export(place, "toy", "--option", "strict=true");
+            }),
         occupied(
             "an export into a folder that is not empty, and another",
             (place, failed) -> export(place, place.folder().resolve("free"))),

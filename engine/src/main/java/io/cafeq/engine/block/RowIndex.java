@@ -7,9 +7,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,7 +39,7 @@ final class RowIndex {
   private final Damage damage;
   private final UnitHeader header;
   private final Map<String, List<Entry>> rows = new HashMap<>();
-  private final Map<String, NavigableMap<Long, Entry>> blocks = new HashMap<>();
+  private final BlockIndex blocks;
   private final Map<SlabPlace, Entry> exponents = new HashMap<>();
 
   /** What a slab and the exponents of its rows have in common. */
@@ -54,13 +52,14 @@ final class RowIndex {
   private RowIndex(Damage damage, UnitHeader header) {
     this.damage = damage;
     this.header = header;
+    this.blocks = new BlockIndex(damage);
   }
 
   static RowIndex of(Damage damage, UnitHeader header, List<Entry> entries) {
     RowIndex index = new RowIndex(damage, header);
     for (Entry entry : entries) {
       switch (entry.kind()) {
-        case TRANSFORM -> index.addBlock(entry);
+        case TRANSFORM -> index.blocks.add(entry);
         case SLAB, RAW ->
             index.rows.computeIfAbsent(entry.name(), name -> new ArrayList<>()).add(entry);
         case EXPONENTS -> index.addExponents(entry);
@@ -95,40 +94,19 @@ final class RowIndex {
     return low < entries.size() ? entries.get(low) : null;
   }
 
-  /** The first channel of the block that a channel belongs to; -1 where there is none. */
-  long blockAt(String key, int channel) {
-    Long first = blocks(key).floorKey((long) channel);
-    return first == null ? -1 : first;
+  /** The blocks of the file's transforms. */
+  BlockIndex blocks() {
+    return blocks;
   }
 
-  /** The block that begins at that channel. */
-  @Nullable Entry block(String key, int firstChannel) {
-    return blocks(key).get((long) firstChannel);
+  /** Whether some row of the tensor has an exponent. */
+  boolean hasExponents(String tensor) {
+    return exponents.keySet().stream().anyMatch(place -> place.tensor().equals(tensor));
   }
 
   /** The exponents of a slab's rows; null where they are all 0. */
   @Nullable Entry exponents(Entry slab) {
     return exponents.get(SlabPlace.of(slab));
-  }
-
-  private NavigableMap<Long, Entry> blocks(String key) {
-    return blocks.getOrDefault(key, new TreeMap<>());
-  }
-
-  private void addBlock(Entry entry) {
-    Entry other =
-        blocks
-            .computeIfAbsent(entry.name(), key -> new TreeMap<>())
-            .put(entry.get(Column.FIRST_CHANNEL), entry);
-    if (other != null) {
-      throw damage.of(
-          entry.name(),
-          entry.number(),
-          "the block at channel "
-              + entry.get(Column.FIRST_CHANNEL)
-              + " stands there already in row "
-              + other.number());
-    }
   }
 
   private void addExponents(Entry entry) {
@@ -173,7 +151,7 @@ final class RowIndex {
         case TensorHeader.Content.Quantized quantized -> checkSlabs(tensor);
       }
     }
-    checkTransforms();
+    blocks.check(header);
     checkExponents();
     for (String name : rows.keySet()) {
       if (header.tensors().stream().noneMatch(tensor -> tensor.name().equals(name))) {
@@ -208,7 +186,7 @@ final class RowIndex {
 
   /** The row that a slab begins with, counted through all experts. */
   static long firstRow(TensorHeader tensor, Entry entry) {
-    return Math.max(0, entry.get(Column.EXPERT)) * tensor.rows() + entry.get(Column.FIRST_ROW);
+    return tensor.overall(entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW));
   }
 
   private void checkSlabs(TensorHeader tensor) {
@@ -269,83 +247,11 @@ final class RowIndex {
           tensor.name(), entry.number(), "its rows are not coded alike, says the header");
     }
     TensorHeader.TransformUse transform = section.coding().transform();
-    if (transform != null && transform.side() == Side.OUTPUT && !isBoundary(transform.key(), end)) {
+    if (transform != null
+        && transform.side() == Side.OUTPUT
+        && !blocks.isBoundary(transform.key(), end)) {
       throw damage.of(
           tensor.name(), entry.number(), "ends inside a block of its output-side transform");
-    }
-  }
-
-  private boolean isBoundary(String key, long channel) {
-    NavigableMap<Long, Entry> starts = blocks(key);
-    Map.Entry<Long, Entry> last = starts.lowerEntry(channel);
-    return last != null && last.getKey() + last.getValue().get(Column.K) == channel;
-  }
-
-  /** Each transform has exactly the blocks for the channels of the sections that use it. */
-  private void checkTransforms() {
-    Map<String, TensorHeader.TransformUse> uses = new TreeMap<>();
-    Map<String, List<long[]>> channels = new TreeMap<>();
-    for (TensorHeader tensor : header.tensors()) {
-      for (TensorHeader.Section section : tensor.sections()) {
-        TensorHeader.TransformUse use = section.coding().transform();
-        if (use == null) {
-          continue;
-        }
-        TensorHeader.TransformUse other = uses.putIfAbsent(use.key(), use);
-        List<long[]> ranges = channels.computeIfAbsent(use.key(), key -> new ArrayList<>());
-        switch (use.side()) {
-          case INPUT -> {
-            if (other == null) {
-              ranges.add(new long[] {0, tensor.columns()});
-            } else if (other.side() != Side.INPUT || ranges.getFirst()[1] != tensor.columns()) {
-              throw damage.of("tensor " + tensor.name() + " cannot use the transform " + use.key());
-            }
-          }
-          case OUTPUT -> {
-            if (other != null && other.side() != Side.OUTPUT) {
-              throw damage.of("tensor " + tensor.name() + " cannot use the transform " + use.key());
-            }
-            ranges.add(new long[] {section.firstRow(), section.end()});
-          }
-        }
-      }
-    }
-    Set<String> unused = new HashSet<>(blocks.keySet());
-    unused.removeAll(uses.keySet());
-    if (!unused.isEmpty()) {
-      throw damage.of("has transforms that no tensor of its header uses: " + unused);
-    }
-    uses.values().forEach(use -> checkBlocks(use, channels.getOrDefault(use.key(), List.of())));
-  }
-
-  private void checkBlocks(TensorHeader.TransformUse use, List<long[]> ranges) {
-    ranges.sort(Comparator.comparingLong(range -> range[0]));
-    List<Entry> all = List.copyOf(blocks(use.key()).values());
-    int at = 0;
-    for (long[] range : ranges) {
-      long next = range[0];
-      while (next < range[1]) {
-        Entry entry = at < all.size() ? all.get(at++) : null;
-        if (entry == null
-            || entry.get(Column.FIRST_CHANNEL) != next
-            || entry.get(Column.K) > range[1] - next
-            || entry.get(Column.SIDE) != StoredNumbers.of(use.side())) {
-          throw damage.of(
-              "transform "
-                  + use.key()
-                  + ": a block of the "
-                  + use.side()
-                  + " side at channel "
-                  + next
-                  + " should follow, found "
-                  + (entry == null ? "none" : "channel " + entry.get(Column.FIRST_CHANNEL)));
-        }
-        next += entry.get(Column.K);
-      }
-    }
-    if (at != all.size()) {
-      throw damage.of(
-          "transform " + use.key() + " has " + all.size() + " blocks, only " + at + " are used");
     }
   }
 }

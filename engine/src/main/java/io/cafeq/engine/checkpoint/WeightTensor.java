@@ -2,7 +2,6 @@ package io.cafeq.engine.checkpoint;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.UnaryOperator;
 
 /**
  * A tensor of the checkpoint as what it means: one matrix [out, in], or one for each expert of a
@@ -87,41 +86,6 @@ public record WeightTensor(TensorInfo info, WeightLayout layout) {
     Dtype dtype = denseDtype();
     return new TensorInfo(
         info.name(), dtype, shape, info.file(), info.position(), elements() * dtype.bytes());
-  }
-
-  /** The same weights with their tensors at other places, such as in another file. */
-  public WeightTensor moved(UnaryOperator<TensorInfo> places) {
-    return new WeightTensor(
-        places.apply(info),
-        switch (layout) {
-          case WeightLayout.Plain plain -> plain;
-          case WeightLayout.Transposed transposed -> transposed;
-          case WeightLayout.Quantized quantized -> moved(quantized, places);
-        });
-  }
-
-  private static WeightLayout moved(
-      WeightLayout.Quantized quantized, UnaryOperator<TensorInfo> places) {
-    WeightLayout.Scales scales = quantized.scales();
-    return new WeightLayout.Quantized(
-        quantized.kind(),
-        quantized.weights(),
-        quantized.codes(),
-        new WeightLayout.Scales(
-            places.apply(scales.tensor()),
-            scales.dtype(),
-            scales.tiles(),
-            scales
-                .global()
-                .map(
-                    global ->
-                        new WeightLayout.GlobalScale(
-                            places.apply(global.tensor()), global.divides())),
-            scales.groupIndex().map(places)),
-        quantized
-            .zeroPoints()
-            .map(zero -> new WeightLayout.ZeroPoints(places.apply(zero.tensor()), zero.packed())),
-        quantized.extent().map(places));
   }
 
   /**

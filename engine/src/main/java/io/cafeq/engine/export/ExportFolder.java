@@ -1,21 +1,12 @@
 package io.cafeq.engine.export;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import io.cafeq.engine.block.Manifest;
-import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.DurableFile;
-import io.cafeq.engine.checkpoint.LeftOut;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -28,7 +19,6 @@ import java.util.stream.Stream;
  */
 final class ExportFolder implements AutoCloseable {
   private static final String SUFFIX = ".export-part";
-  private static final int PIECE = 1 << 18;
 
   private final Path target;
   private final Path part;
@@ -68,83 +58,6 @@ final class ExportFolder implements AutoCloseable {
   /** Where to write. */
   Path path() {
     return part;
-  }
-
-  /** Copies a side file; kind RESULT where it is not the one that the manifest speaks of. */
-  void copy(Path from, Manifest.SideFileEntry entry) {
-    Path to = part.resolve(entry.path());
-    MessageDigest digest = Digests.sha256();
-    try {
-      Files.createDirectories(Objects.requireNonNull(to.getParent()));
-      try (FileChannel in = FileChannel.open(from, StandardOpenOption.READ);
-          DurableFile out = DurableFile.create(to)) {
-        ByteBuffer piece = ByteBuffer.allocateDirect(PIECE);
-        while (in.read(piece.clear()) >= 0) {
-          digest.update(piece.flip());
-          out.append(piece.rewind());
-        }
-        check(from, digest, entry);
-        out.publish();
-      }
-    } catch (IOException e) {
-      throw failed(from, e);
-    }
-  }
-
-  /**
-   * As {@link #copy}, of a file that describes a model, as {@link DenseConfig} makes it; what is no
-   * JSON is copied as it is.
-   *
-   * @return what was changed
-   */
-  List<LeftBehind> copyConfig(Path from, Manifest.SideFileEntry entry) {
-    try {
-      byte[] config = Files.readAllBytes(from);
-      MessageDigest digest = Digests.sha256();
-      digest.update(config);
-      check(from, digest, entry);
-      Path to = part.resolve(entry.path());
-      Files.createDirectories(Objects.requireNonNull(to.getParent()));
-      DenseConfig.Cleaned cleaned = cleaned(config);
-      DurableFile.write(to, cleaned.bytes());
-      List<LeftBehind> changes = new ArrayList<>();
-      cleaned
-          .removed()
-          .forEach(
-              field ->
-                  changes.add(
-                      new LeftBehind(
-                          entry.path() + ": " + field, LeftOut.Reason.QUANTIZATION.text())));
-      cleaned
-          .retyped()
-          .forEach(
-              field ->
-                  changes.add(
-                      new LeftBehind(
-                          entry.path() + ": " + field, "names BF16, which the weights are now")));
-      return changes;
-    } catch (IOException e) {
-      throw failed(from, e);
-    }
-  }
-
-  private static DenseConfig.Cleaned cleaned(byte[] config) throws IOException {
-    try {
-      return DenseConfig.of(config);
-    } catch (JsonProcessingException noJson) {
-      return new DenseConfig.Cleaned(config, List.of(), List.of());
-    }
-  }
-
-  private static void check(Path from, MessageDigest digest, Manifest.SideFileEntry entry) {
-    if (!Digests.hex(digest).equals(entry.sha256())) {
-      throw new EngineException(
-          FailureKind.RESULT,
-          from
-              + " is not the file that the manifest speaks of: its SHA-256 should be "
-              + entry.sha256(),
-          "Copy it again from the checkpoint, or run the same quantize command again.");
-    }
   }
 
   /** Gives the folder its name. */
@@ -207,7 +120,7 @@ final class ExportFolder implements AutoCloseable {
     return absolute;
   }
 
-  private static EngineException failed(Path path, IOException cause) {
+  static EngineException failed(Path path, IOException cause) {
     return new EngineException(
         FailureKind.ENVIRONMENT,
         path + ": " + cause,

@@ -57,6 +57,29 @@ public final class GridValues {
     }
   }
 
+  /** Codes of columns [column, column + count) of a row, unsigned, to out[0, count). */
+  public void readCodes(int row, int column, int count, byte[] out) {
+    grow(count, 0);
+    int from = unpack(slab.codes(), row * codeBytes, column, count, grid.bits(), codes);
+    System.arraycopy(codes, from, out, 0, count);
+  }
+
+  /**
+   * The grid of each group of a row.
+   *
+   * @param scaleOut takes the scales, exponents included
+   * @param zeroOut takes the zero points, in codes and possibly fractions of one, or the minimums
+   *     of {@link ScaleStorage#F16_MINIMUM}
+   */
+  public void readGrid(int row, float[] scaleOut, float[] zeroOut) {
+    int groups = grid.groups(slab.columns());
+    grow(0, groups);
+    readScales(row, 0, groups);
+    readZeros(row, 0, groups);
+    System.arraycopy(scales, 0, scaleOut, 0, groups);
+    System.arraycopy(zeros, 0, zeroOut, 0, groups);
+  }
+
   private static void subtractZero(
       byte[] codes, int from, float[] out, int to, int count, float scale, float zero) {
     for (int i = 0; i < count; i++) {

@@ -25,7 +25,7 @@ import java.util.TreeMap;
  * checkpoint and recipe give the same plan.
  *
  * <p>Quantized are the linear layers that the model's family names, or what {@code include} asks
- * for; all other tensors keep their bytes, gathered into one unit a shard. {@link Clusters} says
+ * for; all other tensors keep their bytes, gathered into one unit per shard. {@link Clusters} says
  * about which rows one decision is made, a {@link Cluster.Chooser} decides, {@link Units} makes
  * units of that.
  */
@@ -176,7 +176,7 @@ public final class Planner {
               "Of another modality, so it keeps its bytes" + unlessIncluded(weight), info.name());
       case UNREADABLE ->
           warnings.add(
-              "A tensor in a layer that is no matrix and no stack of experts that is known keeps"
+              "A tensor in a layer that is neither a matrix nor a known stack of experts keeps"
                   + " its bytes",
               info.name());
       case OUTSIDE ->
@@ -219,9 +219,9 @@ public final class Planner {
             .modelType()
             .map(type -> "model_type '" + type + "' is not known")
             .orElse("config.json names no model_type");
-    return ("%s (known are %s): each matrix is quantized by itself, no transforms are shared and no"
-            + " matrices are paired. Look at the list of \"cafeq plan\"; exclude leaves tensors"
-            + " as they are.")
+    return ("%s (known families: %s): each matrix is quantized by itself, no transforms are shared"
+            + " and no matrices are paired. Check the list of \"cafeq plan\"; exclude keeps"
+            + " tensors as they are.")
         .formatted(found, Families.names());
   }
 }

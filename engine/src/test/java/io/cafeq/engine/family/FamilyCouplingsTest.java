@@ -268,7 +268,7 @@ class FamilyCouplingsTest {
                 GROUPS_OF_TWO));
     assertThat(couplings.refused())
         .containsExactly(
-            "Layer 0 has no query-key pair: rotary embedding stands between queries and keys.");
+            "Layer 0 has no query-key pair: there is rotary embedding between queries and keys.");
   }
 
   /** 1 says that rotary embedding is used; nothing said, every fourth layer goes without. */

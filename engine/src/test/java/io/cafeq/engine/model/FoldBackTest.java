@@ -2,9 +2,10 @@ package io.cafeq.engine.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cafeq.engine.export.DenseExport;
+import io.cafeq.engine.export.ExportProgress;
+import io.cafeq.engine.export.ExportRequest;
+import io.cafeq.engine.export.Exports;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.quantize.Progress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +51,10 @@ class FoldBackTest {
           Map.of("bits", bits, "group", "16", "method", "rtn", "pairs", "false"));
     }
     Path export = folder.resolve("export");
-    DenseExport.run(folder.resolve("4"), export, new StopFlag(), Progress.NONE);
+    Exports.run(
+        new ExportRequest(folder.resolve("4"), "dense", export, Map.of()),
+        new StopFlag(),
+        ExportProgress.NONE);
     assertThat(FoldBack.compare(folder.resolve("4"), export, TOKENS).distance()).isLessThan(1e-5);
     assertThat(FoldBack.compare(folder.resolve("3"), export, TOKENS).distance())
         .isGreaterThan(0.01);
@@ -85,7 +89,8 @@ class FoldBackTest {
             pairs,
             "pair-steps",
             "10"));
-    DenseExport.run(result, export, new StopFlag(), Progress.NONE);
+    Exports.run(
+        new ExportRequest(result, "dense", export, Map.of()), new StopFlag(), ExportProgress.NONE);
     FoldBack compared = FoldBack.compare(result, export, TOKENS);
     assertThat(compared.kept()).isEmpty();
     assertThat(compared.transformed()).isPositive();
@@ -128,7 +133,8 @@ class FoldBackTest {
             "true",
             "pair-steps",
             "10"));
-    DenseExport.run(result, export, new StopFlag(), Progress.NONE);
+    Exports.run(
+        new ExportRequest(result, "dense", export, Map.of()), new StopFlag(), ExportProgress.NONE);
     assertThat(FoldBack.compare(result, export, TOKENS).coupled()).isGreaterThanOrEqualTo(4);
     Trace found =
         ForwardPass.of(Model.of(miniature.config(), StoredTensors.read(export))).run(TOKENS);

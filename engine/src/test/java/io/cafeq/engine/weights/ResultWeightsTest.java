@@ -10,7 +10,9 @@ import io.cafeq.engine.evaluate.Comparison;
 import io.cafeq.engine.evaluate.EvaluatedModel;
 import io.cafeq.engine.evaluate.Evaluations;
 import io.cafeq.engine.evaluate.OutputError;
-import io.cafeq.engine.export.DenseExport;
+import io.cafeq.engine.export.ExportProgress;
+import io.cafeq.engine.export.ExportRequest;
+import io.cafeq.engine.export.Exports;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
@@ -18,7 +20,6 @@ import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.QuantizedFolder;
-import io.cafeq.engine.quantize.Progress;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -172,7 +173,10 @@ class ResultWeightsTest {
     all.put("embeddings", "8");
     all.put("pair-steps", STEPS);
     QuantizedFolder.make(source(), result(), all);
-    DenseExport.run(result(), dense(), new StopFlag(), Progress.NONE);
+    Exports.run(
+        new ExportRequest(result(), "dense", dense(), Map.of()),
+        new StopFlag(),
+        ExportProgress.NONE);
   }
 
   private static void compare(

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -118,10 +119,30 @@ class FaultyServerTest {
   }
 
   @Test
-  void aServerMayBeRestarted() {
-    read(0, 10);
-    server.restart();
+  void aServerMayBeRestarted() throws Exception {
+    CountDownLatch asked = new CountDownLatch(1);
+    server.next(
+        (exchange, bytes) -> {
+          asked.countDown();
+          return server.silent().answer(exchange, bytes);
+        });
+    Thread restart =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  awaitUnchecked(asked);
+                  server.restart(2);
+                });
     assertReadsAll();
+    restart.join();
+  }
+
+  private static void awaitUnchecked(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test

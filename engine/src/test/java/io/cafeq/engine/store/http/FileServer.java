@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.security.MessageDigest;
 import java.util.Deque;
@@ -77,10 +78,20 @@ public final class FileServer implements AutoCloseable {
     return executor;
   }
 
-  /** Stops, cutting off all answers, and starts again at the same address. */
-  public synchronized void restart() {
+  /**
+   * Stops, cutting off all answers, and starts again at the same address once some more connections
+   * were turned away.
+   */
+  public synchronized void restart(int turnedAway) {
     server.stop(0);
     threads.shutdownNow();
+    try (ServerSocket broken = new ServerSocket(port, 0, InetAddress.getLoopbackAddress())) {
+      for (int i = 0; i < turnedAway; i++) {
+        broken.accept().close();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
     server = bound(port);
     threads = begin(server);
   }
@@ -223,7 +234,7 @@ public final class FileServer implements AutoCloseable {
   }
 
   /** Not even a head comes, until the server is closed. */
-  Fault silent() {
+  public Fault silent() {
     return (exchange, content) -> {
       awaitClose();
       return true;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -22,11 +22,15 @@ import io.cafeq.engine.checkpoint.TensorSource;
 import io.cafeq.engine.checkpoint.WeightLayout;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.export.ExportProgress;
+import io.cafeq.engine.export.ExportRequest;
+import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.Exports;
+import io.cafeq.engine.export.LeftBehind;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.result.ResultLayout;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -62,7 +66,7 @@ class DenseExportTest {
   void theExportIsAnOrdinaryCheckpointOfTheEffectiveWeights() throws IOException {
     SampleResult sample = SampleResult.make(folder);
     Path out = folder.resolve("out");
-    DenseExport.run(sample.result, out, new StopFlag(), Progress.NONE);
+    export(sample.result, out);
     try (Checkpoint exported = Checkpoint.open(out);
         Checkpoint source = Checkpoint.open(sample.source);
         ResultReader result = ResultReader.open(sample.result)) {
@@ -100,13 +104,12 @@ class DenseExportTest {
             LayoutKind.MICRO_SCALED);
     Path usual = folder.resolve("usual");
     Path out = folder.resolve("out");
-    DenseExport.run(sample.result, usual, new StopFlag(), Progress.NONE);
-    DenseExport.run(
-        sample.result,
-        header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN),
-        out,
+    export(sample.result, usual);
+    Exports.run(
+        new DenseExport(header -> layouts.getOrDefault(header.name(), LayoutKind.PLAIN)),
+        new ExportRequest(sample.result, "dense", out, Map.of()),
         new StopFlag(),
-        Progress.NONE);
+        ExportProgress.NONE);
     try (Checkpoint expected = Checkpoint.open(usual);
         Checkpoint exported = Checkpoint.open(out);
         Arena arena = Arena.ofConfined();
@@ -243,7 +246,7 @@ class DenseExportTest {
         "{\"a\": 1e-06, \"quantization_config\": {\"weight_block_size\": [64, 16]}}");
     Path result = SampleResult.copy(source, folder.resolve("result"));
     Path out = folder.resolve("out");
-    DenseExport.run(result, out, new StopFlag(), Progress.NONE);
+    export(result, out);
     assertThat(out.resolve("config.json")).hasContent("{\"a\": 1e-06}");
     try (Stream<Path> files = Files.list(out)) {
       assertThat(files.map(file -> file.getFileName().toString()))
@@ -343,7 +346,7 @@ class DenseExportTest {
     assertThat(result.resolve("config.json")).hasSameBinaryContentAs(source.resolve("config.json"));
     assertThat(result.resolve("params.json")).hasSameBinaryContentAs(source.resolve("params.json"));
     Path out = folder.resolve("out");
-    Exported done = DenseExport.run(result, out, new StopFlag(), Progress.NONE);
+    Exported done = export(result, out);
     try (Checkpoint exported = Checkpoint.open(out)) {
       assertThat(exported.tensors())
           .extracting(TensorInfo::name)
@@ -388,7 +391,7 @@ class DenseExportTest {
     Files.writeString(source.resolve("quantize_config.json"), "{\"bits\": 4}");
     Path result = SampleResult.copy(source, folder.resolve("result"));
     Path out = folder.resolve("out");
-    Exported done = DenseExport.run(result, out, new StopFlag(), Progress.NONE);
+    Exported done = export(result, out);
     assertThat(out.resolve("config.json")).hasSameBinaryContentAs(source.resolve("config.json"));
     assertThat(out.resolve("quantize_config.json")).hasContent("{\"bits\": 4}");
     assertThat(done.tensors()).isEqualTo(3);
@@ -406,9 +409,7 @@ class DenseExportTest {
     usage(sample.result, folder, "one another");
     usage(sample.result, sample.source, "not empty");
     Files.delete(sample.result.resolve(ResultLayout.MANIFEST));
-    assertThatThrownBy(
-            () ->
-                DenseExport.run(sample.result, folder.resolve("o"), new StopFlag(), Progress.NONE))
+    assertThatThrownBy(() -> export(sample.result, folder.resolve("o")))
         .hasMessageContaining("partial");
     assertThat(folder.resolve("o")).doesNotExist();
   }
@@ -418,12 +419,22 @@ class DenseExportTest {
     SampleResult sample = SampleResult.make(folder);
     Path out = Files.createDirectory(folder.resolve("out"));
     StopFlag stop = new StopFlag();
-    assertThatThrownBy(() -> DenseExport.run(sample.result, out, stop, weights -> stop.stop()))
+    assertThatThrownBy(
+            () ->
+                Exports.run(
+                    new ExportRequest(sample.result, "dense", out, Map.of()),
+                    stop,
+                    new Counted() {
+                      @Override
+                      public void advanced(long weights) {
+                        stop.stop();
+                      }
+                    }))
         .isInstanceOfSatisfying(
             EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.STOPPED));
     assertThat(out).isEmptyDirectory();
     assertThat(folder.resolve("out.export-part")).doesNotExist();
-    DenseExport.run(sample.result, out, new StopFlag(), Progress.NONE);
+    export(sample.result, out);
     assertThat(out.resolve("model.safetensors.index.json")).exists();
   }
 
@@ -447,8 +458,39 @@ class DenseExportTest {
     }
   }
 
+  private static Exported export(Path result, Path out) {
+    Counted counted = new Counted();
+    Exported exported =
+        Exports.run(new ExportRequest(result, "dense", out, Map.of()), new StopFlag(), counted);
+    try (Checkpoint checkpoint = Checkpoint.open(out)) {
+      List<TensorInfo> tensors = checkpoint.tensors();
+      assertThat(exported.tensors()).isEqualTo(tensors.size());
+      assertThat(exported.bytes()).isEqualTo(tensors.stream().mapToLong(TensorInfo::bytes).sum());
+      assertThat(counted.all)
+          .isEqualTo(tensors.stream().mapToLong(TensorInfo::elements).sum())
+          .isEqualTo(counted.done);
+    }
+    return exported;
+  }
+
+  private static class Counted implements ExportProgress {
+    private long all = -1;
+    private long done;
+
+    @Override
+    public void begin(long weights) {
+      assertThat(all).as("begins once").isEqualTo(-1);
+      all = weights;
+    }
+
+    @Override
+    public void advanced(long weights) {
+      done += weights;
+    }
+  }
+
   private static void usage(Path result, Path out, String message) {
-    assertThatThrownBy(() -> DenseExport.run(result, out, new StopFlag(), Progress.NONE))
+    assertThatThrownBy(() -> export(result, out))
         .isInstanceOfSatisfying(
             EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE))
         .hasMessageContaining(message);

@@ -1,16 +1,24 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.cafeq.engine.block.Manifest;
+import io.cafeq.engine.block.ResultReader;
+import io.cafeq.engine.checkpoint.LeftOut;
 import io.cafeq.engine.checkpoint.QuantizationKeys;
+import io.cafeq.engine.export.LeftBehind;
+import io.cafeq.engine.export.SideFileCopy;
+import io.cafeq.engine.failure.FileFailure;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -47,6 +55,41 @@ final class DenseConfig {
 
   private DenseConfig(JsonParser json) {
     this.json = json;
+  }
+
+  /**
+   * Writes the cleaned text of a side file into an export, or the file as it is where it is no
+   * JSON.
+   *
+   * @return what was changed
+   */
+  static List<LeftBehind> write(ResultReader result, Manifest.SideFileEntry entry, Path folder) {
+    byte[] config = SideFileCopy.read(result, entry);
+    Cleaned cleaned;
+    try {
+      cleaned = of(config);
+    } catch (JsonProcessingException noJson) {
+      cleaned = new Cleaned(config, List.of(), List.of());
+    } catch (IOException e) {
+      throw FileFailure.of("read", result.folder().resolve(entry.path()), e);
+    }
+    SideFileCopy.write(folder, entry.path(), cleaned.bytes());
+    List<LeftBehind> changes = new ArrayList<>();
+    cleaned
+        .removed()
+        .forEach(
+            field ->
+                changes.add(
+                    new LeftBehind(
+                        entry.path() + ": " + field, LeftOut.Reason.QUANTIZATION.text())));
+    cleaned
+        .retyped()
+        .forEach(
+            field ->
+                changes.add(
+                    new LeftBehind(
+                        entry.path() + ": " + field, "names BF16, which the weights are now")));
+    return changes;
   }
 
   /**

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.FloatConversion;

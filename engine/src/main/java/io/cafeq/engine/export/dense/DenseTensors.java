@@ -1,4 +1,4 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;

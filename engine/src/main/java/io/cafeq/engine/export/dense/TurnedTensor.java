@@ -1,4 +1,4 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import io.cafeq.engine.checkpoint.ElementTransposer;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;

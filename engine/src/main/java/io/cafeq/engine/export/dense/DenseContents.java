@@ -1,4 +1,4 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;
@@ -9,6 +9,7 @@ import io.cafeq.engine.checkpoint.PackedTensors;
 import io.cafeq.engine.checkpoint.QuantizationKeys;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.TensorSource;
+import io.cafeq.engine.export.LeftBehind;
 import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export;
+package io.cafeq.engine.export.dense;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
