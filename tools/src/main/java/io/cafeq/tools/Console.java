@@ -52,7 +52,7 @@ final class Console {
 
   /** The one JSON document of a {@code --json} run. */
   void json(Object document) {
-    result(Json.text(document));
+    result(JsonPrinter.text(document));
   }
 
   /** One line for the person who watches; it takes the place of a live line. */

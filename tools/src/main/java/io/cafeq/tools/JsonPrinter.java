@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /** JSON as commands print it: records in snake case, indented, enums by their names for people. */
-final class Json {
+final class JsonPrinter {
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -14,7 +14,7 @@ final class Json {
           .enable(SerializationFeature.WRITE_ENUMS_USING_TO_STRING)
           .build();
 
-  private Json() {}
+  private JsonPrinter() {}
 
   /** One document, ending in a newline. */
   static String text(Object document) {
