@@ -6,10 +6,7 @@ import com.typesafe.config.ConfigValueFactory;
 import java.math.BigInteger;
 import java.util.OptionalLong;
 
-/**
- * Numbers of bytes as people write them: {@code 768m} and {@code 1g} in powers of 1024, {@code 12
- * GB} in powers of 1000.
- */
+/** Parses sizes: {@code 768m} and {@code 1g} in powers of 1024, {@code 12 GB} in powers of 1000. */
 public final class ByteSize {
   private ByteSize() {}
 

@@ -3,7 +3,7 @@ package io.cafeq.config;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Everything that is wrong with the settings, all at once. */
+/** All problems with the settings together. */
 public final class ConfigException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

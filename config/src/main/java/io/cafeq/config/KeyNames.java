@@ -11,7 +11,7 @@ import java.util.TreeSet;
 /**
  * Finds a setting by the name that a file or a program gives it. Keys are full, such as {@code
  * recipe.pairs.steps}; in a file the first section may be left out, as in {@code pairs.steps}.
- * Option names ({@code pair-steps}) are unique, so that they tell which key somebody means.
+ * Option names ({@code pair-steps}) are unique and identify a key.
  */
 final class KeyNames {
   private final Set<String> keys;
@@ -80,9 +80,7 @@ final class KeyNames {
         .orElseGet(() -> "The keys are " + String.join(", ", keys) + ".");
   }
 
-  /**
-   * What somebody may have meant to write within {@code scope}, to the name that is right there.
-   */
+  /** Candidates for suggestions within {@code scope}, each with the correct name there. */
   private SortedMap<String, String> candidates(String scope) {
     SortedMap<String, String> candidates = new TreeMap<>();
     for (Map.Entry<String, String> entry : keysByOption.entrySet()) {

@@ -1,6 +1,6 @@
 package io.cafeq.config;
 
-/** How the half range of a group enters the loss that a transform is learned by. */
+/** How the half range of a group enters the loss of a learned transform. */
 public enum Loss {
   /** A p-norm mean of the magnitudes, p rising from 8 to 128 while it is learned. */
   P_NORM("p-norm"),

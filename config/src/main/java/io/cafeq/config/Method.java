@@ -1,10 +1,10 @@
 package io.cafeq.config;
 
-/** How the weights of a tensor are treated. */
+/** Quantization method of a tensor. */
 public enum Method {
-  /** Learned block-diagonal transform, falling back to plain rounding where it does not pay. */
+  /** Learned block-diagonal transform, replaced by round-to-nearest (RTN) where it does not pay. */
   CAFEQ("cafeq"),
-  /** Rounding without a transform. */
+  /** Round-to-nearest without a transform; GPTQ-style under statistics. */
   RTN("rtn"),
   /** Random rotation of each block. */
   ROTATION("rotation"),

@@ -1,8 +1,8 @@
 package io.cafeq.config;
 
 /**
- * What the transform of a pair is learned by. The channels' maxima are the largest magnitudes among
- * the mixed entries of one input column or one output row.
+ * Loss of the transform of a pair. The channels' maxima are the largest magnitudes among the mixed
+ * entries of one input column or one output row.
  */
 public enum PairLoss {
   /** The expected squared error of the product, up to a constant; free of scale. */

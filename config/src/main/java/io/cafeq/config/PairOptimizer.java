@@ -1,6 +1,6 @@
 package io.cafeq.config;
 
-/** How the transform of a pair is learned. */
+/** Optimizer of the transform of a pair. */
 public enum PairOptimizer {
   /** Adam over all invertible matrices. */
   ADAM("adam"),

@@ -1,7 +1,7 @@
 package io.cafeq.config;
 
 /**
- * One thing that is wrong with the settings.
+ * One problem with the settings.
  *
  * @param key the setting, such as {@code recipe.bits}
  * @param origin where it was given: {@code FILE:LINE} or {@code command line}

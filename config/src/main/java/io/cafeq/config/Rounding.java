@@ -1,12 +1,12 @@
 package io.cafeq.config;
 
-/** How codes are chosen once the grid stands. */
+/** How codes are chosen on a given grid. */
 public enum Rounding {
   /** Each entry to its nearest level. */
   NEAREST("nearest"),
   /**
-   * Rows last to first, each corrected for the rows already rounded, in the metric of the inverse
-   * transform.
+   * GPTQ-style (Babai nearest plane): rows last to first, each corrected for the errors of those
+   * already rounded, in the metric of the inverse transform and of the inputs.
    */
   NEAREST_PLANE("nearest-plane"),
   /**

@@ -7,8 +7,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What does not change the bytes of a result. {@code reference.conf} says what each key means; an
- * empty optional is {@code auto}.
+ * Settings that do not change the bytes of a result: the keys of {@code run} in {@code
+ * reference.conf}, which explains each. An empty optional is {@code auto}.
  *
  * @param maxMemory bytes, at least {@link #LEAST_MEMORY}
  * @param backend the name of a compute backend
@@ -22,7 +22,7 @@ public record RunSettings(
     Optional<ProgressStyle> progress,
     double minimumCoverage) {
 
-  /** The heap, the libraries and one lane need this many bytes. */
+  /** Bytes that the heap, the libraries and one lane need. */
   public static final long LEAST_MEMORY = 768L << 20;
 
   /** The settings of {@code reference.conf}. */

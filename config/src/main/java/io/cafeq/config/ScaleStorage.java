@@ -6,8 +6,8 @@ package io.cafeq.config;
  */
 public enum ScaleStorage {
   /**
-   * Zero is (2^bits - 1) / 2 and is not stored. Scales of scale-bits bits are relative to one f16 a
-   * row.
+   * Zero is (2^bits - 1) / 2 and is not stored. Scales of scale-bits bits are relative to one f16
+   * per row.
    */
   SYMMETRIC("symmetric"),
   /** Integer zero point of bits bits, 0 inside the range. Scales as in symmetric. */

@@ -4,7 +4,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.Optional;
 
-/** Finds what somebody probably meant to write. */
+/** Suggests the name that was probably meant. */
 public final class Spelling {
   private Spelling() {}
 

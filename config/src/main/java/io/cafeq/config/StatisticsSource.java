@@ -3,9 +3,9 @@ package io.cafeq.config;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Where the tokens come from whose way through the model tells the inputs of its matrices. */
+/** Source of the calibration tokens. */
 public sealed interface StatisticsSource {
-  /** Nothing: rounding counts every input channel alike. */
+  /** Calibration-free: every input channel counts alike. */
   record None() implements StatisticsSource {}
 
   /**
@@ -17,10 +17,10 @@ public sealed interface StatisticsSource {
   /** Random tokens. */
   record Random() implements StatisticsSource {}
 
-  /** The text that comes with the program. */
+  /** The built-in text. */
   record BuiltInText() implements StatisticsSource {}
 
-  /** Text that the model writes. */
+  /** Self-generated calibration: text that the model generates. */
   record Self() implements StatisticsSource {}
 
   /**
@@ -34,10 +34,7 @@ public sealed interface StatisticsSource {
     }
   }
 
-  /**
-   * As it stands in results: of a text's path the name alone, since a result must not depend on
-   * where it was made.
-   */
+  /** The text in results: only the name of a file, since a result must not depend on folders. */
   default String text() {
     return switch (this) {
       case TextFile file -> "file:" + file.name();
@@ -49,7 +46,7 @@ public sealed interface StatisticsSource {
     };
   }
 
-  /** As it stands in options. */
+  /** The text in options. */
   default String given() {
     return switch (this) {
       case None none -> "none";
@@ -62,8 +59,8 @@ public sealed interface StatisticsSource {
   }
 
   /**
-   * Back from {@link #given()}, and as far as that goes from {@link #text()}; empty where it is
-   * none of them.
+   * Back from {@link #given()}, and as far as that goes from {@link #text()}; empty for any other
+   * text.
    */
   static Optional<StatisticsSource> parse(String text) {
     return switch (text) {

@@ -2,7 +2,7 @@ package io.cafeq.config;
 
 /** How the inverse transform P is stored. */
 public enum TransformStorage {
-  /** 8-bit integers with one f16 scale a column. */
+  /** 8-bit integers with one f16 scale per column. */
   INT8("int8"),
   /** bfloat16 entries. */
   BF16("bf16");

@@ -20,8 +20,8 @@ import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 
 /**
- * Reads typed values and notes everything that is wrong with them. After a problem the answer is
- * empty or false, and means nothing: the caller looks at the problems before it uses what it read.
+ * Reads typed values and records every problem. After a problem the answer is empty or false: check
+ * the problems before you use what was read.
  */
 final class ValueReader {
   private final Map<String, Given> values;

@@ -2,6 +2,7 @@ package io.cafeq.tools;
 
 import io.cafeq.config.ConfigException;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FullHeap;
 import io.cafeq.engine.text.VisibleText;
 import java.util.Arrays;
 import java.util.Objects;
@@ -73,7 +74,7 @@ final class Failures
           new Failure(
               ExitCode.FAILURE,
               "the program ran out of memory: " + full.getMessage(),
-              "Run again with more Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g.");
+              "Run again with a larger Java heap, such as " + FullHeap.larger() + ".");
       default ->
           new Failure(
               ExitCode.FAILURE,

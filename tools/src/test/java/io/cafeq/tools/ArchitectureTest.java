@@ -25,19 +25,11 @@ import io.cafeq.engine.failure.FileFailure;
 import java.io.File;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
-import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
-import org.junit.jupiter.api.Test;
 
 /** The module table and the rules of ARCHITECTURE.md. */
 @AnalyzeClasses(packages = "io.cafeq", importOptions = ArchitectureTest.ProductionClasses.class)
@@ -222,30 +214,6 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule ONE_LOGGING_API =
       GeneralCodingRules.NO_CLASSES_SHOULD_USE_JAVA_UTIL_LOGGING;
-
-  /** Names of a result's files as literals, which only {@code ResultLayout} may have. */
-  private static final Pattern NAMES_OF_RESULTS =
-      Pattern.compile(
-          "\"[^\"\\n]*(\\b(manifest|report|plan|identity|tokens)\\.json|\\.arrow\\b|\\.part\\b"
-              + "|\\.scratch\\b|layer-%|units/|statistics/|\\.cafeq\\b)[^\"\\n]*\""
-              + "|resolve\\(\"(units|statistics|lock)\"\\)");
-
-  @Test
-  void onlyTheLayoutKnowsTheNamesOfAResult() throws IOException {
-    List<String> found = new ArrayList<>();
-    for (String module : List.of("config", "engine", "actors", "tools")) {
-      try (Stream<Path> files =
-          Files.walk(Repository.root().resolve(module).resolve("src/main/java"))) {
-        for (Path file : files.filter(name -> name.toString().endsWith(".java")).toList()) {
-          NAMES_OF_RESULTS
-              .matcher(Files.readString(file))
-              .results()
-              .forEach(match -> found.add(file.getFileName() + ": " + match.group()));
-        }
-      }
-    }
-    assertThat(found).isNotEmpty().allMatch(name -> name.startsWith("ResultLayout.java"));
-  }
 
   @ArchTest
   static void everyPackageIsDescribedAndNullMarked(JavaClasses classes) {

@@ -16,9 +16,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * A small model through every command, each a process of its own whose stdout is one JSON document.
- */
+/** Damage on the way: of a result, and of a checkpoint. DistributionTest has the way itself. */
 class FlowTest {
   private static final JsonMapper ONE_DOCUMENT =
       JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
@@ -31,85 +29,6 @@ class FlowTest {
   static void writeModel() {
     model = folder.resolve("model");
     SampleCheckpoint.write(shape(), 1, model, new StopFlag());
-  }
-
-  @Test
-  void everyCommandPrintsOneJsonDocument() throws Exception {
-    Path out = folder.resolve("out");
-
-    JsonNode plan = json(ExitCode.OK, "plan", model.toString(), "--out", out.toString());
-    assertThat(plan.at("/totals/weights").asLong()).isPositive();
-    assertThat(plan.get("seconds").asDouble()).isPositive();
-    assertThat(out).doesNotExist();
-
-    JsonNode report =
-        json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--steps", "20");
-    assertThat(report).isEqualTo(ONE_DOCUMENT.readTree(out.resolve("report.json").toFile()));
-    assertThat(report.get("status").asText()).isEqualTo("complete");
-    for (String name :
-        new String[] {
-          "weights",
-          "bits_per_weight",
-          "model_bits_per_weight",
-          "model_bytes",
-          "relative_error",
-          "plain",
-          "plain_clipped",
-          "plain_equal_bits",
-          "seconds",
-          "bytes_read",
-          "bytes_written",
-          "peak_memory_bytes"
-        }) {
-      assertThat(report.get("totals").hasNonNull(name)).as(name).isTrue();
-    }
-    assertThat(report.at("/totals/weights")).isEqualTo(plan.at("/totals/weights"));
-    assertThat(report.at("/statistics/source").asText()).isEqualTo("random");
-    assertThat(report.at("/totals/relative_output_error").asDouble())
-        .isPositive()
-        .isLessThanOrEqualTo(
-            report.at("/totals/plain_equal_bits/relative_output_error").asDouble());
-
-    JsonNode again =
-        json(ExitCode.OK, "quantize", model.toString(), "--out", out.toString(), "--steps", "20");
-    assertThat(again).isEqualTo(report);
-
-    JsonNode checkpoint = json(ExitCode.OK, "inspect", model.toString());
-    assertThat(checkpoint.get("kind").asText()).isEqualTo("checkpoint");
-    JsonNode result = json(ExitCode.OK, "inspect", out.toString());
-    assertThat(result.get("kind").asText()).isEqualTo("result");
-    assertThat(result.get("quantized_weights")).isEqualTo(report.at("/totals/weights"));
-    int pairs = report.at("/totals/pairs/count").asInt();
-    assertThat(pairs).isPositive();
-    assertThat(result.get("pairs")).hasSize(pairs);
-    assertThat(result.at("/pairs/0/kind").asText()).isEqualTo("value-output");
-    for (JsonNode tensor : result.get("tensors")) {
-      boolean coupled = tensor.get("name").asText().matches(".*[vo]_proj\\.weight");
-      assertThat(tensor.get("coupled").asBoolean()).as(tensor.toString()).isEqualTo(coupled);
-      assertThat(tensor.get("stored").asText().endsWith("factor of a pair")).isEqualTo(coupled);
-    }
-
-    JsonNode verdict = json(ExitCode.OK, "verify", out.toString(), "--against", model.toString());
-    assertThat(verdict.get("sound").asBoolean()).isTrue();
-    assertThat(verdict.get("relative_error").asDouble())
-        .isCloseTo(
-            report.at("/totals/relative_error").asDouble(),
-            org.assertj.core.data.Percentage.withPercentage(0.1));
-
-    Path dense = folder.resolve("dense");
-    JsonNode export =
-        json(ExitCode.OK, "export", out.toString(), "--format", "dense", "--out", dense.toString());
-    assertThat(export.get("tensors").asInt()).isEqualTo(checkpoint.get("tensors").size());
-    assertThat(json(ExitCode.OK, "inspect", dense.toString()).get("tensors"))
-        .isEqualTo(checkpoint.get("tensors"));
-
-    JsonNode doctor = json(ExitCode.OK, "doctor");
-    assertThat(doctor.get("usable").asBoolean()).isTrue();
-    assertThat(doctor.at("/tokenizers/detail").asText()).contains("tokenizers");
-    assertThat(json(ExitCode.OK, "config").get("settings")).isNotEmpty();
-    JsonNode demo =
-        json(ExitCode.OK, "demo", "--out", folder.resolve("demo").toString(), "--method", "rtn");
-    assertThat(demo.get("status").asText()).isEqualTo("complete");
   }
 
   @Test
@@ -207,10 +126,8 @@ class FlowTest {
   private static JsonNode json(int exitCode, String... arguments) throws Exception {
     String[] all = java.util.Arrays.copyOf(arguments, arguments.length + 1);
     all[arguments.length] = "--json";
-    RunningProgram.Result result = RunningProgram.cafeq(all);
-    assertThat(result.exitCode())
-        .as(String.join(" ", all) + "\n" + result.err())
-        .isEqualTo(exitCode);
+    CommandRun result = CommandRun.of(all);
+    assertThat(result.exitCode()).as(String.join(" ", all) + "\n" + result).isEqualTo(exitCode);
     return ONE_DOCUMENT.readTree(result.out());
   }
 }

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.SortedMap;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * the result is there. It must have the bytes of a run that nobody disturbed. {@code
  * -Dcafeq.test.kills=200} kills more often.
  */
+@Tag("slow")
 class KillTest {
   private static final int KILLS = Integer.getInteger("cafeq.test.kills", 8);
   private static final long SEED = Long.getLong("cafeq.test.seed", 20260101);

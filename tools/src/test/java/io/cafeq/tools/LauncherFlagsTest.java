@@ -23,7 +23,7 @@ class LauncherFlagsTest {
     String launcher = Files.readString(Repository.distributionSources().resolve("bin/cafeq"));
     assertThat(launcher.split("\\s+"))
         .contains(
-            "-Xmx384m",
+            "-Xmx\"${heap}m\"",
             "-XX:+UseSerialGC",
             "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
             "MALLOC_ARENA_MAX=2",

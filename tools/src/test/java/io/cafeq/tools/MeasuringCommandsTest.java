@@ -10,6 +10,7 @@ import io.cafeq.engine.compute.Numerics;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,6 +21,7 @@ class MeasuringCommandsTest {
 
   @TempDir Path folder;
 
+  @Tag("slow")
   @Numerics
   @Test
   void tableOneIsReproduced() throws Exception {
@@ -55,6 +57,7 @@ class MeasuringCommandsTest {
     }
   }
 
+  @Tag("slow")
   @Test
   void benchPrintsEveryFigureWithItsLimit() throws Exception {
     RunningProgram.Result result =

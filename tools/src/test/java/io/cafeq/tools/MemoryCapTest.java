@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Models larger than the memory that a run may take, under the launcher's own heap. CONTRIBUTING
  * tells of larger ones.
  */
+@Tag("slow")
 class MemoryCapTest {
   private static final long BYTES = 1_300_000_000;
   private static final long CAP = 768L << 20;

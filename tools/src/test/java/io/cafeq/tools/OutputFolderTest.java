@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -82,6 +83,7 @@ class OutputFolderTest {
     }
   }
 
+  @Tag("slow")
   @Test
   void aDiskThatFillsUpWhileUnitsLearn() throws Exception {
     try (MountedFolder small = MountedFolder.tmpfs(folder.resolve("disk"), "size=8m")) {

@@ -8,10 +8,12 @@ import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The heap has one size whatever the machine, so that many processors must get along with it. */
+@Tag("slow")
 class PlanningHeapTest {
   @TempDir Path folder;
 

@@ -145,7 +145,7 @@ final class RecipeRemedies {
                     "--bits",
                     "4",
                     "--target-bpw",
-                    Place.found(failed, "the least that is possible is ([0-9.]+)"))),
+                    Place.found(failed, "the least possible is ([0-9.]+)"))),
         new Remedy(
             "fewer bits than are possible, with more to be chosen",
             place ->

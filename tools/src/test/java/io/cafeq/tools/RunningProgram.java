@@ -69,6 +69,20 @@ final class RunningProgram {
     return start(builder);
   }
 
+  /**
+   * Runs {@code cafeq} from the built distribution by its own launcher. Native libraries are
+   * unpacked beside it.
+   */
+  static Result distribution(Path distribution, String... arguments) throws Exception {
+    List<String> command = new ArrayList<>(DefaultSignals.launcher());
+    command.add(distribution.resolve("bin/cafeq").toString());
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().put("CAFEQ_JAVA_HOME", System.getProperty("java.home"));
+    builder.environment().put("XDG_CACHE_HOME", distribution.resolveSibling("cache").toString());
+    return start(builder).await();
+  }
+
   static Result cafeq(String... arguments) throws Exception {
     return cafeq(List.of(), List.of(arguments)).await();
   }

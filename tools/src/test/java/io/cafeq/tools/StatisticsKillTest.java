@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.SortedMap;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Processes that are killed or stopped while they take statistics, and go on to the bytes of an
  * undisturbed run.
  */
+@Tag("slow")
 class StatisticsKillTest {
   private static final int KILLS = Integer.getInteger("cafeq.test.kills", 5);
   private static final long SEED = Long.getLong("cafeq.test.seed", 20260202);

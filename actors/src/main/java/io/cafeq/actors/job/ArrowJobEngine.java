@@ -1,7 +1,6 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.output.ArrowUnits;
@@ -57,21 +56,18 @@ public final class ArrowJobEngine implements JobEngine {
     return new ArrowLane(work.compute().get(), output, stop);
   }
 
-  /** A backend's lane with the quantizer on it. */
+  /** Quantizes into a folder. A unit gives back all that it took when it ends. */
   private final class ArrowLane implements Lane {
-    private final ComputeLane lane;
     private final UnitQuantizer quantizer;
     private final Path output;
     private final StopFlag stop;
 
     private ArrowLane(Compute compute, Path output, StopFlag stop) {
-      this.lane = compute.backend().openLane();
       this.quantizer =
           new UnitQuantizer(
               work.checkpoint(),
               identity,
               compute,
-              lane,
               work.statistics(),
               new UnitQuantizer.Options(
                   work.verify(),
@@ -90,11 +86,6 @@ public final class ArrowJobEngine implements JobEngine {
     }
 
     @Override
-    public void close() {
-      try (lane;
-          quantizer) {
-        // both are closed, the quantizer first, and one that throws does not keep the other open
-      }
-    }
+    public void close() {}
   }
 }

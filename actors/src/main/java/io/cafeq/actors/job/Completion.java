@@ -8,6 +8,7 @@ import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.SideFile;
 import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
 import io.cafeq.engine.report.ReportFile;
@@ -15,9 +16,13 @@ import io.cafeq.engine.report.UnitFailure;
 import io.cafeq.engine.result.ResultLayout;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What comes after the last unit: side files, the manifest, and the report whatever happened. */
 final class Completion {
+  private static final Logger LOG = LoggerFactory.getLogger(Completion.class);
+
   private final JobScope job;
   private final SideFiles sideFiles;
 
@@ -60,6 +65,7 @@ final class Completion {
    */
   JobResult finish(ResultIdentity identity, Optional<UnitFailure> failure) {
     job.events().emit(new PhaseChanged(Phase.FINISHING));
+    logFallbacks();
     UnitFailure cause = job.ledger().cause().or(() -> failure).orElse(null);
     if (cause == null) {
       try {
@@ -78,6 +84,18 @@ final class Completion {
       }
     }
     return new JobResult.Partial(report(JobStatus.PARTIAL), cause);
+  }
+
+  private void logFallbacks() {
+    List<UnitReceipt> receipts = job.ledger().receipts();
+    long fellBack =
+        receipts.stream()
+            .filter(receipt -> receipt.figures() != null && receipt.figures().fellBack())
+            .count();
+    LOG.info(
+        "{} of {} units fell back to round-to-nearest, since no transform was better there",
+        fellBack,
+        receipts.size());
   }
 
   /** The job was stopped; what is finished stays. */

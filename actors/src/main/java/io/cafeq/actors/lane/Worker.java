@@ -2,6 +2,7 @@ package io.cafeq.actors.lane;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FullHeap;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.quantize.Progress;
 import io.cafeq.engine.report.UnitFailure;
@@ -160,8 +161,9 @@ final class Worker extends AbstractBehavior<Worker.Command> {
     return new UnitFailure(
         FailureKind.ENVIRONMENT,
         "unit " + unit + ": the process ran out of memory (" + error.getMessage() + ")",
-        "Run the same command again with fewer --lanes, or with a larger Java heap, such as"
-            + " CAFEQ_JAVA_OPTS=-Xmx1g.");
+        "Run the same command again with fewer --lanes, or with a larger Java heap, such as "
+            + FullHeap.larger()
+            + ".");
   }
 
   private Behavior<Command> end() {

@@ -3,6 +3,7 @@ package io.cafeq.actors.measure;
 import io.cafeq.actors.lane.NodeLocal;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FullHeap;
 import io.cafeq.engine.report.UnitFailure;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -66,8 +67,9 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
           new UnitFailure(
               FailureKind.ENVIRONMENT,
               "the process ran out of memory while it took statistics (" + error.getMessage() + ")",
-              "Run the same command again with a larger Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g,"
-                  + " or into another folder with a smaller --statistics-width."));
+              "Run the same command again with a larger Java heap, such as "
+                  + FullHeap.larger()
+                  + ", or into another folder with a smaller --statistics-width."));
     } catch (Throwable broken) {
       // Pekko takes some errors for the end of the whole system; wrapped, they end the statistics
       // alone.

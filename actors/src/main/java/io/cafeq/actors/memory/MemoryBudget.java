@@ -72,8 +72,7 @@ public record MemoryBudget(long cap, long heap) {
           FailureKind.USAGE,
           String.format(
               Locale.ROOT,
-              "unit %s needs %d MiB of the Java heap at once for its heads, but %d MiB are left of"
-                  + " %d MiB",
+              "unit %s needs %d MiB of the Java heap at once, but %d MiB are left of %d MiB",
               unit.id(),
               Math.ceilDiv(memory.heapBytes(), 1L << 20),
               heapPool() >> 20,

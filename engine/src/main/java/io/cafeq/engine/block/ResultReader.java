@@ -163,8 +163,7 @@ public final class ResultReader implements AutoCloseable {
     long end = firstRow + rows;
     for (long row = firstRow; row < end; ) {
       UnitRow.Slab stored = reader.slab(entry.name(), row);
-      int within =
-          Math.toIntExact(row - Math.max(0, stored.expert()) * header.rows() - stored.firstRow());
+      int within = Math.toIntExact(row - header.overall(stored.expert(), stored.firstRow()));
       int count = (int) Math.min(stored.slab().rows() - within, end - row);
       consumer.accept(
           row, header.sectionOf(row).orElseThrow().coding(), stored.slab().slice(within, count));

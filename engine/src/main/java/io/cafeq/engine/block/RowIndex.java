@@ -186,7 +186,7 @@ final class RowIndex {
 
   /** The row that a slab begins with, counted through all experts. */
   static long firstRow(TensorHeader tensor, Entry entry) {
-    return Math.max(0, entry.get(Column.EXPERT)) * tensor.rows() + entry.get(Column.FIRST_ROW);
+    return tensor.overall(entry.get(Column.EXPERT), entry.get(Column.FIRST_ROW));
   }
 
   private void checkSlabs(TensorHeader tensor) {

@@ -255,6 +255,15 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     return layout().rows(counted());
   }
 
+  /**
+   * A row of an expert as it is counted through all experts.
+   *
+   * @param expert -1 for a plain matrix
+   */
+  public long overall(long expert, long row) {
+    return Math.max(0, expert) * rows() + row;
+  }
+
   /** Output channels of all experts together. */
   public long allRows() {
     return Math.multiplyExact(experts(), rows());

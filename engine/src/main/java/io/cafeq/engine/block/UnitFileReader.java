@@ -171,6 +171,11 @@ public final class UnitFileReader implements AutoCloseable {
     return payloads.transform(entry);
   }
 
+  /** All blocks of a transform, for a decoder. */
+  SlabDecoder.Blocks blocks(TensorHeader.TransformUse use) {
+    return new SlabDecoder.Blocks(use.side(), channel -> transform(use.key(), channel));
+  }
+
   /** Channels of the block that begins at {@code firstChannel}. */
   public int blockLength(String key, int firstChannel) {
     RowIndex.Entry entry = index.blocks().block(key, firstChannel);

@@ -110,7 +110,7 @@ public final class UnitFileWriter implements AutoCloseable {
    */
   public void writeSlab(String tensor, int expert, long firstRow, EncodedSlab slab) {
     TensorHeader described = tensor(tensor);
-    long first = Math.max(0, expert) * described.rows() + firstRow;
+    long first = described.overall(expert, firstRow);
     TensorHeader.Section section = described.sectionOf(first).orElse(null);
     if (section == null
         || first + slab.rows() > section.end()

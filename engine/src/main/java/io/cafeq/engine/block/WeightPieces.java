@@ -38,14 +38,10 @@ final class WeightPieces {
     reader.forEachSlab(
         tensor,
         slab -> {
-          long first = Math.max(0, slab.expert()) * header.rows() + slab.firstRow();
+          long first = header.overall(slab.expert(), slab.firstRow());
           TensorHeader.TransformUse transform =
               header.sectionOf(first).orElseThrow().coding().transform();
-          SlabDecoder.Blocks blocks =
-              transform == null
-                  ? null
-                  : new SlabDecoder.Blocks(
-                      transform.side(), channel -> reader.transform(transform.key(), channel));
+          SlabDecoder.Blocks blocks = transform == null ? null : reader.blocks(transform);
           boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
           int rows = slab.slab().rows();
           int done = 0;

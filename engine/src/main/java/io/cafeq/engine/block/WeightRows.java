@@ -32,22 +32,18 @@ final class WeightRows {
     while (done < target.rows()) {
       long row = firstRow + done;
       UnitRow.Slab slab = reader.slab(tensor, row);
-      long start = Math.max(0, slab.expert()) * header.rows() + slab.firstRow();
+      long start = header.overall(slab.expert(), slab.firstRow());
       int within = Math.toIntExact(row - start);
       int count = Math.min(slab.slab().rows() - within, target.rows() - done);
       TensorHeader.TransformUse use = header.sectionOf(row).orElseThrow().coding().transform();
       if (use != null && use.side() == Side.OUTPUT) {
         count = blocks(slab, use, start, within, target.slice(done, count));
       } else {
-        SlabDecoder.Blocks blocks = use == null ? null : blocks(use);
+        SlabDecoder.Blocks blocks = use == null ? null : reader.blocks(use);
         decoder.decode(slab.slab(), within, blocks, 0, target.slice(done, count));
       }
       done += count;
     }
-  }
-
-  private SlabDecoder.Blocks blocks(TensorHeader.TransformUse use) {
-    return new SlabDecoder.Blocks(use.side(), channel -> reader.transform(use.key(), channel));
   }
 
   /**
@@ -71,7 +67,7 @@ final class WeightRows {
       whole += length;
     }
     if (whole > 0) {
-      decoder.decode(slab.slab(), within, blocks(use), channel, target.slice(0, whole));
+      decoder.decode(slab.slab(), within, reader.blocks(use), channel, target.slice(0, whole));
       return whole;
     }
     FloatMatrix block = block(slab, use, first, within - (channel - first));
@@ -92,7 +88,7 @@ final class WeightRows {
     FloatMatrix block = new FloatMatrix(buffer.asSlice(0, bytes), rows, columns);
     if (heldRow != first || !heldTensor.equals(slab.tensor())) {
       heldRow = -1;
-      decoder.decode(slab.slab(), within, blocks(use), first, block);
+      decoder.decode(slab.slab(), within, reader.blocks(use), first, block);
       heldTensor = slab.tensor();
       heldRow = first;
     }

@@ -118,7 +118,7 @@ final class BudgetChooser implements Cluster.Chooser {
           FailureKind.USAGE,
           String.format(
               Locale.ROOT,
-              "target-bpw allows %.4f bits a weight, and the least that is possible is %.4f",
+              "target-bpw allows %.4f bits per weight; the least possible is %.4f",
               (double) budget / weights,
               Math.ceil(1e4 * least / weights) / 1e4),
           "Ask for at least that, or leave more to be chosen: bits, group, scales, side and block"

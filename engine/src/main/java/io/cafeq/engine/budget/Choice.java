@@ -4,7 +4,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 
 /**
- * What would be done to a piece, or to a factor of a pair, whose transform costs nothing and is not
- * named here.
+ * A candidate treatment of a piece, or of a factor of a pair, whose folded transform is not named
+ * here.
  */
 record Choice(GridSpec grid, TransformSpec transform) {}

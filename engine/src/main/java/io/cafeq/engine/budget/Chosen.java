@@ -7,7 +7,7 @@ import io.cafeq.engine.plan.Treatment;
 import java.util.List;
 
 /**
- * What was chosen for a cluster.
+ * The choice for a cluster.
  *
  * @param parts for TOGETHER one, for APART one for each matrix, for PAIRED the left and the right
  *     matrix

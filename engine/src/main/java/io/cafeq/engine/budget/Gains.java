@@ -7,9 +7,9 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * What a transform leaves of the squared error of plain rounding with the same bits and groups, as
- * measured for some sizes of groups. Between them the logarithm is interpolated over the logarithm
- * of the size; beyond them it stays.
+ * Squared error under a transform relative to round-to-nearest (RTN) at the same bits and group
+ * size, measured for some group sizes. Between them the logarithm is interpolated over the
+ * logarithm of the size; beyond them it stays.
  */
 final class Gains {
   private final Map<Key, NavigableMap<Integer, Double>> ratios;

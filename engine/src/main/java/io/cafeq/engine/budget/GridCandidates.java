@@ -30,7 +30,7 @@ final class GridCandidates {
   }
 
   /**
-   * Bits of a code: as fixed, or from one below the target to two above it. An error four times the
+   * Bits per code: as fixed, or from one below the target to two above it. An error four times the
    * mean, which one bit more makes up for, is rare among the matrices of one model, sixteen times
    * is not seen.
    */
@@ -49,8 +49,8 @@ final class GridCandidates {
   }
 
   /**
-   * Columns a group: as fixed, or all multiples of 8 that kernels like and that divide the columns,
-   * and whole rows (0).
+   * Columns per group: as fixed, or all multiples of 8 that kernels like and that divide the
+   * columns, and whole rows (0).
    */
   List<Integer> groups() {
     if (settings.group().isPresent()) {
@@ -84,14 +84,14 @@ final class GridCandidates {
     return all(storages(side), transformedGroups());
   }
 
-  /** The storage of plain rounding that gains are relative to. */
+  /** The storage of RTN that gains are relative to. */
   ScaleStorage reference() {
     return settings.scales().orElse(ScaleStorage.ZERO_POINT);
   }
 
   /**
-   * By what rule plain rounding is measured where the inputs are known: that of the recipe, nearest
-   * for one that draws.
+   * The rounding rule of the baseline under statistics: that of the recipe, nearest for a
+   * stochastic one.
    */
   static RoundingRule plainRule(Recipe recipe) {
     return switch (recipe.rounding()) {
@@ -100,7 +100,7 @@ final class GridCandidates {
     };
   }
 
-  /** What plain rounding by the recipe's rule has of the squared error that is measured. */
+  /** Share of the measured squared error that the baseline has under the recipe's rule. */
   double plainShare() {
     return switch (recipe.rounding()) {
       case NEAREST, NEAREST_PLANE -> 1;
@@ -121,7 +121,7 @@ final class GridCandidates {
   }
 
   /**
-   * Smaller groups leave nothing for a transform to gain; whole rows are nearly as dear as the
+   * Smaller groups leave nothing for a transform to gain; whole rows cost nearly as much as the
    * largest group.
    */
   private List<Integer> transformedGroups() {

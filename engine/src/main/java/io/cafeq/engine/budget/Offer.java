@@ -8,7 +8,7 @@ import java.util.List;
  * One way to treat something, with its price.
  *
  * @param bits everything that is stored
- * @param error what it adds to the sum that is minimised: weights times squared relative error
+ * @param error its share of the minimized sum: weights times squared relative error
  */
 public record Offer<T>(T what, long bits, double error) {
   public Offer {

@@ -64,7 +64,7 @@ final class Offers {
 
   /**
    * Methods that are named after a transform have it wherever it is possible; a stack without one
-   * is better taken apart.
+   * is better split.
    */
   private static boolean plainIsAllowed(Piece piece, List<BlockDiagonal> transforms) {
     return !piece.isStack()

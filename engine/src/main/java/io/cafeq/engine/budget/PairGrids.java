@@ -110,7 +110,7 @@ final class PairGrids {
     return candidates.grid(bits, group, storage());
   }
 
-  /** The plain grid that gains are relative to. */
+  /** The grid of RTN that gains are relative to. */
   GridSpec reference(int bits, int group) {
     return candidates.grid(bits, group, candidates.reference());
   }

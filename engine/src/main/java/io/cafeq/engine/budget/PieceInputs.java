@@ -12,9 +12,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What is known of the inputs of pieces. Borrows the statistics.
+ * The input Hessians of pieces. Borrows the statistics.
  *
- * @param damping part of the mean diagonal of second moments that is added to it
+ * @param damping added to the diagonal of H, as a part of its mean
  */
 record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double damping) {
   /** What all of a piece's rows read, damped; empty where nothing is known of it. */

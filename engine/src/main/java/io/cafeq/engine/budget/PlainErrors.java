@@ -19,19 +19,19 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * Relative squared errors of plain rounding on a sample of a piece's rows: one at random from each
- * of equal ranges of rows. Where the piece's inputs are known, these are errors of the outputs,
- * rounded by the recipe's rule in the metric of the inputs.
+ * Relative squared errors of round-to-nearest (RTN) on a sample of a piece's rows: one at random
+ * from each of equal ranges of rows. Where the piece's inputs are known, these are errors of the
+ * outputs, rounded by the recipe's rule in the metric of the inputs.
  */
 final class PlainErrors {
-  /** A part of the piece within these bounds: more is dear in small models, less is noise. */
+  /** Bounds of the sample: more is slow on small models, less is noise. */
   private static final int FEWEST_WEIGHTS = 1 << 14;
 
   private static final int MOST_WEIGHTS = 1 << 17;
   private static final int SAMPLED_PART = 64;
   private static final int FEWEST_ROWS = 16;
 
-  /** Consecutive rows where single ones are dear to read. */
+  /** Consecutive rows where single ones are slow to read. */
   private static final int TOGETHER = 16;
 
   private final long weights;

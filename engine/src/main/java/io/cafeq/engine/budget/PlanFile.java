@@ -26,8 +26,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was chosen for a job as it is kept beside its result, so that a resume goes on with it
- * whatever the CPU.
+ * The choices of a job, kept beside its result so that a resume on another CPU uses them.
  *
  * @param kernel of the backend that measured
  * @param clusters in the order of the plan
@@ -74,7 +73,7 @@ record PlanFile(JobIdentity identity, String kernel, List<Entry> clusters) {
   }
 
   /**
-   * What is done to some rows, and what was predicted of it.
+   * Treatment of some rows, with its prediction.
    *
    * @param group 0 for whole rows
    * @param bitsPerWeight everything that is stored; for people, never read back

@@ -1,7 +1,7 @@
 package io.cafeq.engine.budget;
 
 /**
- * What is expected of some rows.
+ * Predicted bits and error of some rows.
  *
  * @param bits everything that is stored
  * @param error weights times squared relative error; of a pair, times squared PQE / 2

@@ -15,12 +15,12 @@ import java.util.Optional;
  * takes twice the bits for less than what a larger block in int8 gains.
  */
 final class TransformCandidates {
-  /** No transform saves as much as this many bits a weight. */
+  /** No transform saves this many bits per weight. */
   private static final double MOST_BITS = 0.7;
 
   private TransformCandidates() {}
 
-  /** Empty where only plain rounding is possible. */
+  /** Empty where no transform is possible. */
   static List<BlockDiagonal> of(Piece piece, Recipe recipe) {
     List<BlockDiagonal> specs = new ArrayList<>();
     Optional<Kind> kind =
@@ -34,8 +34,8 @@ final class TransformCandidates {
   }
 
   /**
-   * The output side would take a stack apart; on the input side a stack pays once for what its
-   * members pay each.
+   * The output side would split a stack; on the input side a stack pays once for what its members
+   * pay each.
    */
   private static List<Side> sides(Piece piece) {
     if (piece.settings().side().isPresent()) {

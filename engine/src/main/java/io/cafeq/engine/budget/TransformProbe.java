@@ -23,6 +23,7 @@ import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ChannelMetric;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Seeds;
+import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -283,13 +284,9 @@ final class TransformProbe {
     if (wanted == 0) {
       return Math.min(most, 4 * k);
     }
-    long together = (long) wanted / greatestCommonDivisor(wanted, k) * k;
+    long together = TransformSpec.channelsTogether(wanted, k);
     boolean fits = together <= Math.min(most, WIDEST_STRIPE);
     return fits ? (int) together : Math.min(most, Math.max(k, usual / k * k));
-  }
-
-  private static int greatestCommonDivisor(int a, int b) {
-    return b == 0 ? a : greatestCommonDivisor(b, a % b);
   }
 
   private static int fixedGroup(Piece piece, GridCandidates candidates, int otherwise) {

@@ -25,6 +25,8 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 
 /**
  * A checkpoint in a store (or a single safetensors file of it) whose headers are all known to be
@@ -51,6 +53,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final SortedMap<String, String> metadata;
   private final SortedMap<String, String> aliases;
   private final List<String> warnings;
+  private final Map<Class<?>, Object> derived = new ConcurrentHashMap<>();
 
   private Checkpoint(
       CountingStore store,
@@ -222,6 +225,15 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   /** config.json, or an empty object. */
   public JsonNode config() {
     return config.deepCopy();
+  }
+
+  /**
+   * What others make of names, shapes and config.json, made once for each type.
+   *
+   * @param make reads headers only, and asks for nothing derived itself
+   */
+  public <T> T derived(Class<T> type, Function<Checkpoint, T> make) {
+    return type.cast(derived.computeIfAbsent(type, key -> make.apply(this)));
   }
 
   /** What the user should know of files that do not agree, each a sentence. */

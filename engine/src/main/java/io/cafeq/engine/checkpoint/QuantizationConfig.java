@@ -1,8 +1,9 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.text.VisibleText;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -27,8 +28,8 @@ record QuantizationConfig(
   }
 
   /** {@link CheckpointException} where {@code weight_block_size} is there and makes no sense. */
-  static QuantizationConfig of(JsonNode config) {
-    JsonNode quantization = node(config).orElse(config.path("quantization_config"));
+  static QuantizationConfig of(ModelConfig config) {
+    JsonNode quantization = node(config).orElseGet(MissingNode::getInstance);
     int[] tile = tile(quantization);
     TreeSet<Integer> groups = new TreeSet<>();
     TreeSet<Integer> bits = new TreeSet<>();
@@ -37,20 +38,20 @@ record QuantizationConfig(
       number(weights.path("num_bits")).ifPresent(bits::add);
     }
     number(quantization.path("group_size")).ifPresent(groups::add);
-    JsonNode text = config.path("text_config").isObject() ? config.path("text_config") : config;
-    JsonNode heads = text.path("num_attention_heads");
-    JsonNode keyHeads = text.path("num_key_value_heads");
-    boolean equalHeads = keyHeads.isMissingNode() || keyHeads.isNull() || keyHeads.equals(heads);
+    boolean equalHeads =
+        config.text().keyHeads().isEmpty()
+            || config.text().keyHeads().equals(config.text().heads());
     return new QuantizationConfig(
         tile[0], tile[1], List.copyOf(groups), List.copyOf(bits), equalHeads);
   }
 
   /** {@code quantization_config}, or what else it is called, wherever in config.json. */
   static Optional<JsonNode> node(JsonNode config) {
-    List<JsonNode> places = new ArrayList<>(List.of(config, config.path("text_config")));
-    config.properties().stream()
-        .filter(entry -> entry.getKey().endsWith("_config"))
-        .forEach(entry -> places.add(entry.getValue()));
+    return node(ModelConfig.of(config));
+  }
+
+  private static Optional<JsonNode> node(ModelConfig config) {
+    List<JsonNode> places = config.sections();
     return List.of("quantization_config", "compression_config", "quantization").stream()
         .flatMap(key -> places.stream().map(place -> place.path(key)))
         .filter(JsonNode::isObject)

@@ -22,17 +22,13 @@ import java.util.stream.Collectors;
  */
 public final class SourceQuantization {
   private static final int LOW_BITS = 4;
-  private static final Pattern LAYER = Pattern.compile("(.*[._])?\\d+[._].*");
-  private static final Pattern TOWER =
-      Pattern.compile(
-          "(?i)(.*[._])?(vision|visual|audio|image|speech|vit|clip|siglip|mm)"
-              + "([._].*|\\w*(tower|model|encoder|projector)\\w*\\..*)");
   private static final Pattern CACHE_SCALE = Pattern.compile("(.*\\.)?(k|v|kv)_(cache_)?scale");
 
   /** Where a transform is part of the model's work, not of its weights. */
   private static final Set<String> WITHIN_WEIGHTS = Set.of("weight_input", "weight_output");
 
   private final Checkpoint checkpoint;
+  private final Predicate<String> inLayers;
   private final JsonNode config;
   private final Optional<QuantizationOrigin> origin;
   private final Map<String, String> unreadable = new LinkedHashMap<>();
@@ -41,8 +37,10 @@ public final class SourceQuantization {
   private long unreadableBytes;
   private final ForeignFormats formats;
 
-  private SourceQuantization(Checkpoint checkpoint, Predicate<TensorInfo> excluded) {
+  private SourceQuantization(
+      Checkpoint checkpoint, Predicate<String> inLayers, Predicate<TensorInfo> excluded) {
     this.checkpoint = checkpoint;
+    this.inLayers = inLayers;
     this.config = checkpoint.config();
     this.origin = QuantizationOrigin.find(checkpoint.store(), config);
     Map<String, TensorInfo> byName = new HashMap<>();
@@ -65,15 +63,15 @@ public final class SourceQuantization {
 
   /** Integers that are most of the layers, whatever they are called; none where most are floats. */
   private List<TensorInfo> unnamed(List<TensorInfo> wanted) {
-    List<TensorInfo> inLayers =
+    List<TensorInfo> layers =
         wanted.stream()
             .filter(
                 info ->
-                    isInLayer(info.name())
+                    inLayers.test(info.name())
                         && !checkpoint.weights().companions().containsKey(info.name()))
             .toList();
-    List<TensorInfo> integers = inLayers.stream().filter(PackedTensors::mayHoldCodes).toList();
-    return 2 * bytes(integers) > bytes(inLayers) ? integers : List.of();
+    List<TensorInfo> integers = layers.stream().filter(PackedTensors::mayHoldCodes).toList();
+    return 2 * bytes(integers) > bytes(layers) ? integers : List.of();
   }
 
   private static long bytes(List<TensorInfo> tensors) {
@@ -83,15 +81,13 @@ public final class SourceQuantization {
   /**
    * Sentences for the user on weights that were quantized before.
    *
+   * @param inLayers whether a tensor of that name is one of the model's layers
+   * @param excluded tensors that keep their bytes whatever they are
    * @throws CheckpointException if layers hold quantized weights that cannot be dequantized here
    */
-  public static List<String> check(Checkpoint checkpoint) {
-    return check(checkpoint, info -> false);
-  }
-
-  /** The same where some tensors keep their bytes whatever they are. */
-  public static List<String> check(Checkpoint checkpoint, Predicate<TensorInfo> excluded) {
-    SourceQuantization found = new SourceQuantization(checkpoint, excluded);
+  public static List<String> check(
+      Checkpoint checkpoint, Predicate<String> inLayers, Predicate<TensorInfo> excluded) {
+    SourceQuantization found = new SourceQuantization(checkpoint, inLayers, excluded);
     found.refuse();
     return found.sentences();
   }
@@ -122,15 +118,14 @@ public final class SourceQuantization {
   }
 
   private void refuse() {
-    List<String> inLayers =
-        unreadable.keySet().stream().filter(SourceQuantization::isInLayer).toList();
-    if (!inLayers.isEmpty()) {
-      String first = inLayers.getFirst();
-      String others = inLayers.size() == 1 ? "" : " and %d others".formatted(inLayers.size() - 1);
+    List<String> refused = unreadable.keySet().stream().filter(inLayers).toList();
+    if (!refused.isEmpty()) {
+      String first = refused.getFirst();
+      String others = refused.size() == 1 ? "" : " and %d others".formatted(refused.size() - 1);
       throw refused(
           "%s: expected weights that can be dequantized, but tensor %s%s cannot be read: it %s"
               .formatted(method(first), VisibleText.quoted(first), others, unreadable.get(first)),
-          rest(inLayers));
+          rest(refused));
     }
     onlineTransform()
         .ifPresent(
@@ -159,22 +154,18 @@ public final class SourceQuantization {
         .orElse("by another program (by the tensors' types)");
   }
 
-  private static boolean isInLayer(String name) {
-    return LAYER.matcher(name).matches() && !TOWER.matcher(name).matches();
-  }
-
   private void count(TensorInfo info, boolean isReadable) {
-    if (isInLayer(info.name())) {
+    if (inLayers.test(info.name())) {
       readableBytes += isReadable ? info.bytes() : 0;
       unreadableBytes += isReadable ? 0 : info.bytes();
     }
   }
 
   /** Where most of the layers can be read, that can be quantized beside tensors that stay. */
-  private String rest(List<String> inLayers) {
+  private String rest(List<String> refused) {
     return readableBytes > unreadableBytes
         ? " Or leave what cannot be read as it is, with --exclude '"
-            + NamePattern.ofKinds(inLayers)
+            + NamePattern.ofKinds(refused)
             + "'."
         : "";
   }

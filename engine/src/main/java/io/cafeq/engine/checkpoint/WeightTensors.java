@@ -1,6 +1,7 @@
 package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.text.VisibleText;
 import java.util.Collection;
 import java.util.Collections;
@@ -34,6 +35,7 @@ public final class WeightTensors {
   private final Map<String, TensorInfo> byName;
   private final List<QuantizedWeights> conventions;
   private final SortedMap<String, String> companions;
+  private final Map<String, List<Long>> shapes;
 
   private WeightTensors(
       Map<String, TensorInfo> byName,
@@ -52,6 +54,7 @@ public final class WeightTensors {
         .values()
         .forEach(info -> companionsOf(info).forEach(each -> found.put(each.name(), info.name())));
     this.companions = Collections.unmodifiableSortedMap(found);
+    this.shapes = Collections.unmodifiableMap(unquantizedShapes());
   }
 
   /**
@@ -74,7 +77,7 @@ public final class WeightTensors {
       Function<TensorInfo, Optional<List<Long>>> extents) {
     Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
-    return new WeightTensors(byName, QuantizationConfig.of(config), extents);
+    return new WeightTensors(byName, QuantizationConfig.of(ModelConfig.of(config)), extents);
   }
 
   /**
@@ -90,14 +93,18 @@ public final class WeightTensors {
    * floats; without what goes into other weights.
    */
   public Map<String, List<Long>> shapes() {
-    Map<String, List<Long>> shapes = HashMap.newHashMap(byName.size());
+    return shapes;
+  }
+
+  private Map<String, List<Long>> unquantizedShapes() {
+    Map<String, List<Long>> unquantized = HashMap.newHashMap(byName.size());
     byName.forEach(
         (name, info) -> {
           if (!companions.containsKey(name)) {
-            shapes.put(name, info.dtype().isWeight() ? info.shape() : unquantizedShape(info));
+            unquantized.put(name, info.dtype().isWeight() ? info.shape() : unquantizedShape(info));
           }
         });
-    return shapes;
+    return unquantized;
   }
 
   private List<Long> unquantizedShape(TensorInfo info) {

@@ -1,5 +1,7 @@
 package io.cafeq.engine.compute;
 
+import io.cafeq.engine.memory.MemoryNeed;
+
 /** A way to round, measure and multiply. Thread-safe; lanes are not. */
 public interface ComputeBackend {
   /** Short name: {@code scalar}, {@code nd4j}. */
@@ -13,6 +15,12 @@ public interface ComputeBackend {
 
   /** One line for people: library and version. */
   String description();
+
+  /**
+   * What a lane takes at most to round such slabs and to measure plain rounding of them, the slab
+   * and its codes not counted. A lane gives it back when it is closed.
+   */
+  MemoryNeed roundingNeed(RoundingShape slab);
 
   /** A lane with one thread and its own scratch memory; the caller closes it. */
   ComputeLane openLane();

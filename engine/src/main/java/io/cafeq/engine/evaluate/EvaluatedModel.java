@@ -8,8 +8,7 @@ import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.Coupling;
-import io.cafeq.engine.family.Families;
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.forward.DecoderSize;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.forward.ModelWeights;
@@ -109,7 +108,8 @@ public final class EvaluatedModel implements AutoCloseable {
 
   private static EvaluatedModel ofCheckpoint(Checkpoint checkpoint) {
     try {
-      SourceQuantization.check(checkpoint);
+      SourceQuantization.check(
+          checkpoint, ModelDescription.of(checkpoint)::isInLayers, info -> false);
       CheckpointWeights weights = CheckpointWeights.of(checkpoint);
       return new EvaluatedModel(
           checkpoint.store(),
@@ -156,7 +156,7 @@ public final class EvaluatedModel implements AutoCloseable {
 
   /** The most tokens that the model takes at once; empty where config.json does not say. */
   public OptionalInt longestInput() {
-    return TextConfig.of(weights.config()).longestInput();
+    return weights.model().config().text().longestInput();
   }
 
   /**
@@ -199,10 +199,7 @@ public final class EvaluatedModel implements AutoCloseable {
   /** Values and outputs of which only the product counts, whether or not use was made of that. */
   Map<String, Coupling> couplingsByValues() {
     Map<String, Coupling> byValues = new HashMap<>();
-    Families.of(weights.config(), weights.shapes())
-        .couplings(weights.config(), tensors)
-        .legal()
-        .stream()
+    weights.model().family().couplings(tensors).legal().stream()
         .filter(coupling -> coupling.kind() == Coupling.Kind.VALUE_OUTPUT)
         .forEach(coupling -> byValues.put(coupling.left(), coupling));
     return byValues;

@@ -2,6 +2,7 @@ package io.cafeq.engine.evaluate;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.failure.FullHeap;
 import io.cafeq.engine.tokens.BeginningToken;
 import io.cafeq.engine.tokens.TextTokenizer;
 import java.nio.file.Path;
@@ -41,7 +42,9 @@ public final class Evaluation {
           FailureKind.ENVIRONMENT,
           "the program ran out of memory: " + full.getMessage(),
           "Split the file of --choices and evaluate its parts, take fewer --windows, or run with a"
-              + " larger Java heap, such as CAFEQ_JAVA_OPTS=-Xmx1g.",
+              + " larger Java heap, such as "
+              + FullHeap.larger()
+              + ".",
           full);
     }
   }

@@ -89,13 +89,12 @@ public record ExportCheck(List<Answer.Refuses> whole, List<Verdict> verdicts) {
     if (refusals.isEmpty()) {
       return;
     }
-    StringBuilder message = new StringBuilder("format " + format + " cannot hold this result:");
-    refusals.forEach(
-        (refusal, tensors) ->
-            message.append("\n  ").append(refusal.reason()).append(": ").append(named(tensors)));
     throw new EngineException(
         FailureKind.USAGE,
-        message.toString(),
+        refusals.entrySet().stream()
+            .map(refusal -> refusal.getKey().reason() + named(refusal.getValue()))
+            .collect(
+                Collectors.joining("; ", "format " + format + " cannot hold this result: ", "")),
         refusals.keySet().stream()
             .map(Answer.Refuses::remedy)
             .distinct()
@@ -103,10 +102,12 @@ public record ExportCheck(List<Answer.Refuses> whole, List<Verdict> verdicts) {
   }
 
   private static String named(List<String> tensors) {
+    if (tensors.isEmpty()) {
+      return "";
+    }
     String first =
         tensors.stream().limit(NAMED).map(VisibleText::quoted).collect(Collectors.joining(", "));
-    return tensors.size() <= NAMED
-        ? first
-        : first + " and " + (tensors.size() - NAMED) + " more tensors";
+    int more = tensors.size() - NAMED;
+    return " (" + first + (more > 0 ? " and " + more + " more tensors)" : ")");
   }
 }

@@ -5,8 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A failure of a known kind. The message names the file and the tensor, what was expected and what
- * was found. Message and remedy are one line each: names and values from files are escaped here, so
- * that no caller has to.
+ * was found. Message and remedy are one line each; this class escapes names and values from files.
  */
 public class EngineException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -1,17 +1,15 @@
 package io.cafeq.engine.failure;
 
-/** Who has to act on a failure. */
+/** What is at fault, which decides the exit code. */
 public enum FailureKind {
   /** The request itself: options, recipe, folders that overlap. */
   USAGE,
   /** The checkpoint is at fault: damaged, inconsistent, or with NaN or infinite weights. */
   CHECKPOINT,
-  /**
-   * Something around the program: a full disk, a folder that cannot be written, too little memory.
-   */
+  /** The machine: a full disk, a folder without write permission, too little memory. */
   ENVIRONMENT,
-  /** The written result is not what it should be. */
+  /** The written result is damaged or incomplete. */
   RESULT,
-  /** The run was asked to stop. */
+  /** A stop was requested. */
   STOPPED
 }

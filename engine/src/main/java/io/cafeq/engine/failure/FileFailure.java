@@ -10,7 +10,7 @@ import java.nio.file.ReadOnlyFileSystemException;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** What went wrong with a file, in words for the user. */
+/** Turns I/O errors into failures that name the file. */
 public final class FileFailure {
   private FileFailure() {}
 

@@ -1,6 +1,6 @@
 package io.cafeq.engine.failure;
 
-/** Asked often by long work; safe to set from any thread. */
+/** Stops long work, which polls it. Any thread may set it. */
 public final class StopFlag {
   private volatile boolean stopped;
 

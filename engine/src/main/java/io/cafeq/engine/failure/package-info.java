@@ -1,7 +1,7 @@
 /**
- * What can go wrong, as values that say what to do. Start at {@link
- * io.cafeq.engine.failure.EngineException}: each one has a {@link
- * io.cafeq.engine.failure.FailureKind} from which the exit code follows, and a remedy.
+ * Failures as values, each with a remedy for the user. Start at {@link
+ * io.cafeq.engine.failure.EngineException}: its {@link io.cafeq.engine.failure.FailureKind} decides
+ * the exit code.
  */
 @NullMarked
 package io.cafeq.engine.failure;

@@ -35,8 +35,8 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
     AVERAGED(Optional.empty()),
     NORMALISED(
         Optional.of("values are normalised by themselves, so only rotations could be moved")),
-    NORM_AFTER(Optional.of("a norm stands between the attention and o_proj")),
-    GATED(Optional.of("a gate stands between the attention and o_proj"));
+    NORM_AFTER(Optional.of("there is a norm between the attention and o_proj")),
+    GATED(Optional.of("there is a gate between the attention and o_proj"));
 
     private final Optional<String> obstacle;
 
@@ -47,7 +47,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
 
   /** How positions come in. */
   enum Positions {
-    /** Queries and keys are rotated: no map can be moved between them, and nobody expects it. */
+    /** Queries and keys are rotated: no map can be moved between them, and none is expected. */
     ROTARY,
     /** Some layers are not rotated, as {@code no_rope_layers} tells. */
     ROTARY_IN_SOME_LAYERS,
@@ -57,7 +57,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
     ADDED
   }
 
-  /** Why a layer has no V and O pair; empty where nothing speaks against one. */
+  /** Why a layer has no V and O pair; empty if it may have one. */
   Optional<String> valueObstacle(Layer layer) {
     return values
         .obstacle
@@ -80,7 +80,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
     return positions != Positions.ROTARY && values == Values.AVERAGED;
   }
 
-  /** Why a layer has no Q and K pair; empty where nothing speaks against one. */
+  /** Why a layer has no Q and K pair; empty if it may have one. */
   Optional<String> queryKeyObstacle(Layer layer) {
     Optional<String> position =
         switch (positions) {
@@ -93,7 +93,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
         .or(
             () ->
                 layer.tensors().keySet().stream().anyMatch(name -> inModule(name, HEAD_NORM))
-                    ? Optional.of("a norm stands between queries and keys")
+                    ? Optional.of("there is a norm between queries and keys")
                     : Optional.empty())
         .or(
             () ->
@@ -120,7 +120,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
   }
 
   private static Optional<String> rotary() {
-    return Optional.of("rotary embedding stands between queries and keys");
+    return Optional.of("there is rotary embedding between queries and keys");
   }
 
   private static Optional<String> relativeObstacle(Layer layer) {
@@ -130,7 +130,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
         : Optional.of("positions of type " + type + " act between queries and keys");
   }
 
-  /** A tensor in the attention that nobody has looked at could be a norm or a gate. */
+  /** An unknown tensor in the attention could be a norm or a gate. */
   private Optional<String> stranger(Layer layer) {
     return layer.tensors().keySet().stream()
         .filter(
@@ -141,7 +141,7 @@ record AttentionKind(String module, AttentionLayout layout, Values values, Posit
         .filter(
             name -> layer.names().matrix(OF_MATRIX.matcher(name).replaceFirst(".weight")).isEmpty())
         .findFirst()
-        .map(name -> "what " + name + " does in the attention is not known");
+        .map(name -> "what " + name + " does in the attention is unknown");
   }
 
   private boolean isScaleOfHeads(Layer layer, String name) {

@@ -1,6 +1,7 @@
 package io.cafeq.engine.family;
 
 import io.cafeq.engine.family.Heads.Part;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.Optional;
 import java.util.OptionalInt;
 

@@ -4,9 +4,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Two matrices of one layer between which, head by head, an invertible map can be moved without
- * changing the model: left' = M left on the rows of a head, and its inverse on what meets those
- * rows. Nothing runs for it at inference.
+ * Two matrices of one layer that allow a pair: head by head, an invertible map can be moved between
+ * them without changing the model: left' = M left on the rows of a head, and its inverse on what
+ * meets those rows. Nothing runs for it at inference.
  *
  * @param left tensor name: values (rows [head] of V, perhaps within a fused tensor), or keys
  * @param leftBias 1-D tensor with an entry for every row of the left tensor, transformed with it

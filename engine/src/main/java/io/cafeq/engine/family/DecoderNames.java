@@ -12,7 +12,7 @@ import java.util.stream.Stream;
  * prefixes of their own and are no part of it.
  */
 final class DecoderNames {
-  /** What may stand before the names of a text model. */
+  /** Prefixes of a text model's names. */
   static final List<String> PREFIXES =
       List.of("model.", "language_model.", "language_model.model.", "model.language_model.", "");
 

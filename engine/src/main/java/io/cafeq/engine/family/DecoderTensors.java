@@ -1,13 +1,10 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -27,12 +24,10 @@ public record DecoderTensors(String prefix, String embedding, Optional<String> h
    * Empty where no prefix leads to both a first layer and embeddings. Those of the text model's
    * layers, found by structure, are tried after the usual ones.
    *
-   * @param shapes of all tensors, by name; asked for only where the usual prefixes lead nowhere
    * @param has whether there is a tensor of that name, tied ones included
    */
-  public static Optional<DecoderTensors> find(
-      JsonNode config, Supplier<Map<String, List<Long>>> shapes, Predicate<String> has) {
-    return find(DecoderNames.PREFIXES, has).or(() -> find(prefixes(config, shapes.get()), has));
+  static Optional<DecoderTensors> find(ModelStructure structure, Predicate<String> has) {
+    return find(DecoderNames.PREFIXES, has).or(() -> find(prefixes(structure), has));
   }
 
   private static Optional<DecoderTensors> find(List<String> prefixes, Predicate<String> has) {
@@ -47,9 +42,9 @@ public record DecoderTensors(String prefix, String embedding, Optional<String> h
                     .map(embedding -> new DecoderTensors(prefix, embedding, head)));
   }
 
-  private static List<String> prefixes(JsonNode config, Map<String, List<Long>> shapes) {
+  private static List<String> prefixes(ModelStructure structure) {
     Set<String> prefixes = new LinkedHashSet<>(DecoderNames.PREFIXES);
-    for (LayerStack stack : ModelStructure.of(config, shapes).layers()) {
+    for (LayerStack stack : structure.layers()) {
       if (stack.start().endsWith(LAYERS)) {
         String prefix = stack.start().substring(0, stack.start().length() - LAYERS.length());
         prefixes.add(prefix);

@@ -3,27 +3,30 @@ package io.cafeq.engine.family;
 import static io.cafeq.engine.family.DecoderNames.ATTENTION;
 import static io.cafeq.engine.family.DecoderNames.FEED_FORWARD;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.family.AttentionKind.Positions;
 import io.cafeq.engine.family.AttentionKind.Values;
 import io.cafeq.engine.family.LayerNames.Matrix;
+import io.cafeq.engine.modelconfig.ModelConfig;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** All families that are known, found by config.json. */
 public final class Families {
   private static final List<NamedFamily> KNOWN =
       List.of(
-          plain("llama", "llama"),
-          plain("mistral", "mistral"),
-          plain("qwen2", "qwen2", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"),
-          plain("qwen3", "qwen3"),
-          plain("gemma", "gemma"),
-          plain("gemma2", "gemma2"),
-          plain("gemma3", "gemma3", "gemma3_text"),
+          plain("llama", "llama").computing(KnownDecoders.LLAMA),
+          plain("mistral", "mistral").computing(KnownDecoders.MISTRAL),
+          plain("qwen2", "qwen2", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text")
+              .computing(KnownDecoders.QWEN2),
+          plain("qwen3", "qwen3").computing(KnownDecoders.QWEN3),
+          plain("gemma", "gemma").computing(KnownDecoders.GEMMA),
+          plain("gemma2", "gemma2").computing(KnownDecoders.GEMMA2),
+          plain("gemma3", "gemma3", "gemma3_text").computing(KnownDecoders.GEMMA3),
           decoder(
               "gemma3n",
               attention(Values.NORMALISED, Positions.ROTARY),
@@ -49,22 +52,25 @@ public final class Families {
               DecoderNames.layers(DecoderNames.fusedAttention(), DecoderNames.fusedGated()),
               "phi3"),
           decoder(
-              "mixtral",
-              attention(Values.AVERAGED, Positions.ROTARY),
-              DecoderNames.layers(
-                  DecoderNames.attention(),
-                  DecoderNames.experts("block_sparse_moe.experts", "w1", "w3", "w2")),
-              "mixtral"),
+                  "mixtral",
+                  attention(Values.AVERAGED, Positions.ROTARY),
+                  DecoderNames.layers(
+                      DecoderNames.attention(),
+                      DecoderNames.experts("block_sparse_moe.experts", "w1", "w3", "w2")),
+                  "mixtral")
+              .computing(KnownDecoders.MIXTRAL),
           decoder(
-              "qwen2_moe",
-              attention(Values.AVERAGED, Positions.ROTARY),
-              DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")),
-              "qwen2_moe"),
+                  "qwen2_moe",
+                  attention(Values.AVERAGED, Positions.ROTARY),
+                  DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")),
+                  "qwen2_moe")
+              .computing(KnownDecoders.QWEN2_MOE),
           decoder(
-              "qwen3_moe",
-              attention(Values.AVERAGED, Positions.ROTARY),
-              DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")),
-              "qwen3_moe"),
+                  "qwen3_moe",
+                  attention(Values.AVERAGED, Positions.ROTARY),
+                  DecoderNames.layers(DecoderNames.attention(), mixture("shared_expert")),
+                  "qwen3_moe")
+              .computing(KnownDecoders.QWEN3_MOE),
           decoder(
               "qwen3_next",
               attention(Values.GATED, Positions.ROTARY),
@@ -106,17 +112,35 @@ public final class Families {
    *
    * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
    */
-  public static ModelFamily of(JsonNode config, Map<String, List<Long>> shapes) {
-    return TextConfig.of(config).modelTypes().stream()
+  static ModelFamily of(
+      ModelConfig config, Map<String, List<Long>> shapes, ModelStructure structure) {
+    return config.text().modelTypes().stream()
         .flatMap(type -> KNOWN.stream().filter(family -> family.accepts(type)))
         .findFirst()
-        .map(family -> family.forModel(config, shapes))
-        .orElseGet(() -> new UnknownFamily(config, shapes));
+        .<ModelFamily>map(family -> new KnownModel(family, config.text(), structure))
+        .orElseGet(() -> new UnknownFamily(structure, shapes));
   }
 
-  /** What config.json calls the model, for messages. */
-  public static Optional<String> modelType(JsonNode config) {
-    return TextConfig.of(config).modelTypes().stream().findFirst();
+  /**
+   * What is known of the computation of a model of that description, by {@code model_type} of the
+   * model or of the text model in it; empty where nothing is.
+   */
+  public static Optional<DecoderTraits> decoder(TextConfig config) {
+    return config.modelTypes().stream()
+        .flatMap(
+            type ->
+                KNOWN.stream()
+                    .flatMap(family -> family.decoder().stream())
+                    .filter(decoder -> decoder.modelTypes().contains(type)))
+        .findFirst();
+  }
+
+  /** The families whose computation is known, for messages. */
+  public static String decoders() {
+    return KNOWN.stream()
+        .filter(family -> family.decoder().isPresent())
+        .map(NamedFamily::name)
+        .collect(Collectors.joining(", "));
   }
 
   public static String names() {

@@ -22,10 +22,7 @@ public enum KeptReason {
     return text;
   }
 
-  /**
-   * Whether the matrix stands in a layer of the text model, and whoever ran the program did not ask
-   * for it to stay.
-   */
+  /** Whether the matrix is in a layer of the text model and the recipe did not ask to keep it. */
   public boolean isLoss() {
     return switch (this) {
       case STEERING, FAMILY, UNREADABLE -> true;

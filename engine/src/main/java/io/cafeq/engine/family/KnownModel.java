@@ -1,7 +1,7 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -14,17 +14,17 @@ import java.util.OptionalInt;
  */
 final class KnownModel implements ModelFamily {
   private final NamedFamily family;
-  private final OptionalInt layerCount;
+  private final TextConfig config;
   private final ModelStructure structure;
   private final LayerRoles roles;
   private final LayerNames layers;
   private final Wrapping wrapping;
   private final LayerShapes layerShapes;
 
-  KnownModel(NamedFamily family, JsonNode config, Map<String, List<Long>> shapes) {
+  KnownModel(NamedFamily family, TextConfig config, ModelStructure structure) {
     this.family = family;
-    this.layerCount = TextConfig.of(config).layers();
-    this.structure = ModelStructure.of(config, shapes);
+    this.config = config;
+    this.structure = structure;
     this.wrapping = Wrapping.of(structure.layers(), family.layers());
     this.layers = family.layers().wrapped(wrapping);
     this.layerShapes = new LayerShapes(structure.layers(), structure.hidden());
@@ -89,12 +89,12 @@ final class KnownModel implements ModelFamily {
   }
 
   private boolean isUsed(int layer) {
-    return layerCount.isEmpty() || layer < layerCount.getAsInt();
+    return layer < config.layers().orElse(Integer.MAX_VALUE);
   }
 
   @Override
-  public Couplings couplings(JsonNode config, Map<String, TensorInfo> tensors) {
-    return PairFinder.find(TextConfig.of(config), layers, layerShapes, family.attention(), tensors);
+  public Couplings couplings(Map<String, TensorInfo> tensors) {
+    return PairFinder.find(config, layers, layerShapes, family.attention(), tensors);
   }
 
   private Place place(LayerNames.InLayer found, LayerNames.Matrix matrix) {

@@ -1,6 +1,7 @@
 package io.cafeq.engine.family;
 
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;

@@ -8,7 +8,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** What the matrices in the layers of a family are called, and what they are. */
+/** Names and roles of the matrices in the layers of a family. */
 final class LayerNames {
   private static final Pattern EXPERT = Pattern.compile("\\.\\d+\\.");
 
@@ -63,7 +63,7 @@ final class LayerNames {
   private final Map<String, Matrix> matrices;
 
   /**
-   * @param start regular expression of what stands before the layer's number
+   * @param start regular expression of the name before the layer's number
    */
   LayerNames(String start, List<Matrix> matrices) {
     this(
@@ -78,7 +78,7 @@ final class LayerNames {
     this.matrices = matrices;
   }
 
-  /** The same names where something may stand before them. */
+  /** The same names with an optional prefix. */
   LayerNames wrapped(Wrapping wrapping) {
     return wrapping.prefix().isEmpty()
         ? this
@@ -86,7 +86,7 @@ final class LayerNames {
             "(?:" + Pattern.quote(wrapping.prefix()) + ")?" + "(?:" + start + ")", matrices);
   }
 
-  /** Whether that may stand before a layer's number. */
+  /** Whether a layer's number may follow that text. */
   boolean isStart(String text) {
     return startPattern.matcher(text).matches();
   }

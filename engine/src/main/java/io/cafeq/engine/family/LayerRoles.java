@@ -79,7 +79,7 @@ final class LayerRoles {
     };
   }
 
-  /** A norm itself, or what stands right within one. */
+  /** A norm itself, or a tensor directly within one. */
   private static boolean isNorm(NameWords words) {
     return isNorm(words.last()) || isNorm(words.outer());
   }

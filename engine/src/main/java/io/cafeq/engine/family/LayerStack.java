@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -14,39 +15,54 @@ import java.util.stream.Stream;
  * its tensors. A stack has at least two matrices in some layer; a list of single matrices, as
  * adapters and mergers have it, is none.
  *
- * @param start the names' beginning up to the layer's number, full stop included
+ * @param start the names' beginning up to the layer's number
  * @param layers by number: what follows the number in a name, and the shape
  */
 record LayerStack(String start, SortedMap<Integer, SortedMap<String, List<Long>>> layers) {
   private static final int MOST_DIGITS = 6;
+  private static final Pattern CALLED_LAYER = Pattern.compile("(?i).*(layer|block)s?[_-]");
 
   /**
    * A name that counts something.
    *
-   * @param start the name up to the outermost number, full stop included
+   * @param start the name up to the outermost number
    * @param rest what follows the number
    */
   record Numbered(String start, int number, String rest) {}
 
   /**
-   * Empty for a name without a number between full stops. One that a name begins with counts
-   * modules of a pipeline, as in {@code 0.auto_model.}, and no layers.
+   * Empty for a name without a number that counts. A number is a module between full stops, or ends
+   * one that is called a layer or a block, as in {@code layer_0}. One that a name begins with
+   * counts modules of a pipeline, as in {@code 0.auto_model.}, and no layers.
    */
   static Optional<Numbered> locate(String name) {
     int from = 0;
     for (int stop = name.indexOf('.'); stop >= 0; stop = name.indexOf('.', from)) {
-      String module = name.substring(from, stop);
-      if (from > 0
-          && !module.isEmpty()
-          && module.length() <= MOST_DIGITS
-          && module.chars().allMatch(c -> c >= '0' && c <= '9')) {
+      int digits = firstDigit(name, from, stop);
+      boolean counts = digits == from ? from > 0 : isCalledLayer(name.substring(from, digits));
+      if (counts && digits < stop && stop - digits <= MOST_DIGITS) {
         return Optional.of(
             new Numbered(
-                name.substring(0, from), Integer.parseInt(module), name.substring(stop + 1)));
+                name.substring(0, digits),
+                Integer.parseInt(name.substring(digits, stop)),
+                name.substring(stop + 1)));
       }
       from = stop + 1;
     }
     return Optional.empty();
+  }
+
+  /** Where the digits begin that end a module; its end where there are none. */
+  private static int firstDigit(String name, int from, int stop) {
+    int first = stop;
+    while (first > from && name.charAt(first - 1) >= '0' && name.charAt(first - 1) <= '9') {
+      first--;
+    }
+    return first;
+  }
+
+  private static boolean isCalledLayer(String beforeNumber) {
+    return CALLED_LAYER.matcher(beforeNumber).matches();
   }
 
   /**

@@ -1,11 +1,8 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.statistics.MatrixInput;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -15,20 +12,13 @@ public final class MatrixInputs {
 
   private final ModelFamily family;
 
-  private MatrixInputs(ModelFamily family) {
+  MatrixInputs(ModelFamily family) {
     this.family = family;
-  }
-
-  /**
-   * @param shapes as in {@link Families#of}
-   */
-  public static MatrixInputs of(JsonNode config, Map<String, List<Long>> shapes) {
-    return new MatrixInputs(Families.of(config, shapes));
   }
 
   /** Of a checkpoint's tensors. */
   public static MatrixInputs of(Checkpoint checkpoint) {
-    return of(checkpoint.config(), checkpoint.weights().shapes());
+    return ModelDescription.of(checkpoint).inputs();
   }
 
   /** The layer of a tensor, from 0; empty for what is in no layer that the model uses. */

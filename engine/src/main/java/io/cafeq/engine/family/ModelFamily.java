@@ -1,6 +1,5 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import java.util.List;
 import java.util.Map;
@@ -8,8 +7,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * What the tensors of one model are, by its family's names or by structure. {@link Families} finds
- * it.
+ * What the tensors of one model are, by its family's names or by structure. {@link
+ * ModelDescription} finds it.
  */
 public interface ModelFamily {
   /** As it stands in plans and manifests. */
@@ -43,7 +42,7 @@ public interface ModelFamily {
    *
    * @param tensors the stored tensors by name
    */
-  default Couplings couplings(JsonNode config, Map<String, TensorInfo> tensors) {
+  default Couplings couplings(Map<String, TensorInfo> tensors) {
     return new Couplings(List.of(), List.of());
   }
 

@@ -1,6 +1,8 @@
 package io.cafeq.engine.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.modelconfig.ModelConfig;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -94,8 +96,9 @@ record ModelSections(
       Set.of("max_position_embeddings", "rope_theta", "bos_token_id");
   private static final int DEEPEST = 4;
 
-  static ModelSections of(JsonNode config) {
-    TextConfig text = TextConfig.of(config);
+  static ModelSections of(ModelConfig model) {
+    JsonNode config = model.json();
+    TextConfig text = model.text();
     Set<Long> vocabularies = new HashSet<>();
     Set<Long> heads = new HashSet<>();
     Set<Long> experts = new HashSet<>();
@@ -137,7 +140,7 @@ record ModelSections(
   }
 
   private static boolean isUsual(String section) {
-    return ConfigKeys.SECTIONS.contains(section.substring(section.lastIndexOf('.') + 1));
+    return TextConfig.isUsualSection(section.substring(section.lastIndexOf('.') + 1));
   }
 
   boolean encoderDecoder() {

@@ -1,6 +1,6 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +64,7 @@ final class ModelStructure {
   /**
    * @param shapes of all tensors, by name; [out, in] or [experts, out, in] where they are packed
    */
-  static ModelStructure of(JsonNode config, Map<String, List<Long>> shapes) {
+  static ModelStructure of(ModelConfig config, Map<String, List<Long>> shapes) {
     ModelSections sections = ModelSections.of(config);
     List<LayerStack> stacks = LayerStack.find(shapes);
     List<LayerStack> drafts =
@@ -196,6 +196,21 @@ final class ModelStructure {
       return Region.OTHER_MODALITY;
     }
     return isOfVocabulary(shape) ? Region.VOCABULARY : Region.OUTSIDE;
+  }
+
+  /**
+   * Whether a tensor is numbered as those of layers are and in no tower of another modality, used
+   * by the model or not. Names decide where too little is there to see a structure in.
+   *
+   * @param shape as in {@link #of}
+   */
+  boolean isInLayers(String name, List<Long> shape) {
+    return LayerStack.locate(name).isPresent()
+        && switch (region(name, shape)) {
+          case LAYER, UNUSED_LAYER -> true;
+          case OTHER_MODALITY -> false;
+          case VOCABULARY, OUTSIDE -> !isCalledTower(sections, name);
+        };
   }
 
   private boolean hasTowers() {

@@ -1,8 +1,6 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** The description of a family whose names have been looked at. */
@@ -11,18 +9,29 @@ record NamedFamily(
     Set<String> modelTypes,
     LayerNames layers,
     OuterNames outer,
-    AttentionKind attention) {
+    AttentionKind attention,
+    Optional<DecoderTraits> decoder) {
   NamedFamily {
     modelTypes = Set.copyOf(modelTypes);
+  }
+
+  /** A family of which names alone are known. */
+  NamedFamily(
+      String name,
+      Set<String> modelTypes,
+      LayerNames layers,
+      OuterNames outer,
+      AttentionKind attention) {
+    this(name, modelTypes, layers, outer, attention, Optional.empty());
+  }
+
+  /** The same where it is known what its models compute. */
+  NamedFamily computing(DecoderTraits traits) {
+    return new NamedFamily(name, modelTypes, layers, outer, attention, Optional.of(traits));
   }
 
   /** Whether config.json's {@code model_type} is of this family. */
   boolean accepts(String modelType) {
     return modelTypes.contains(modelType);
-  }
-
-  /** The family's view of one model. */
-  ModelFamily forModel(JsonNode config, Map<String, List<Long>> shapes) {
-    return new KnownModel(this, config, shapes);
   }
 }

@@ -5,6 +5,7 @@ import io.cafeq.engine.family.Coupling.Head;
 import io.cafeq.engine.family.Coupling.Kind;
 import io.cafeq.engine.family.Heads.Part;
 import io.cafeq.engine.family.ModelFamily.Couplings;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -1,8 +1,8 @@
 package io.cafeq.engine.family;
 
 /**
- * The part that a tensor plays in its model. Matrices that share an input are stacked in this
- * order, so that their unit's ID reads qkv, q_a_kv_a or gate_up.
+ * Role of a tensor in its model. Matrices that share an input are stacked in this order, so that
+ * their unit's ID reads qkv, q_a_kv_a or gate_up.
  */
 public enum Role {
   QUERY("q_proj", true),
@@ -43,7 +43,7 @@ public enum Role {
   ROUTER("router", false),
   /** What the elements of another stored tensor are to be multiplied by. */
   SCALE("scale", false),
-  /** Nothing that the family names. */
+  /** Anything that the family does not name. */
   OTHER("other", false);
 
   private final String text;

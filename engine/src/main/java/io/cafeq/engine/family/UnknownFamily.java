@@ -1,6 +1,5 @@
 package io.cafeq.engine.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,8 +14,8 @@ final class UnknownFamily implements ModelFamily {
   private final LayerRoles roles;
   private final Map<String, List<Long>> shapes;
 
-  UnknownFamily(JsonNode config, Map<String, List<Long>> shapes) {
-    this.structure = ModelStructure.of(config, shapes);
+  UnknownFamily(ModelStructure structure, Map<String, List<Long>> shapes) {
+    this.structure = structure;
     this.roles = new LayerRoles(structure, new LayerShapes(structure.layers(), structure.hidden()));
     this.shapes = shapes;
   }

@@ -5,8 +5,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * What stands before a family's own names in one model, as {@code model.text_model.} does before
- * those of a Llama.
+ * The prefix of a family's own names in one model, such as {@code model.text_model.} for a Llama.
  *
  * @param prefix with its full stop; empty where nothing does, or what the family's own names allow
  *     for

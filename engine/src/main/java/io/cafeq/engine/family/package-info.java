@@ -1,8 +1,7 @@
 /**
- * What is known of the common kinds of models: names and roles of tensors, shared inputs, experts,
- * layouts, and which matrices may be coupled or why not. Start at {@link
- * io.cafeq.engine.family.Families}, which finds the {@link io.cafeq.engine.family.ModelFamily} of a
- * config.json; a new family is mostly a line there.
+ * Model families: names and roles of tensors, shared inputs, experts, layouts, and which matrices
+ * may be paired or why not. Start at {@link io.cafeq.engine.family.Families}, which finds the
+ * {@link io.cafeq.engine.family.ModelFamily} of a config.json; a new family is mostly a line there.
  */
 @NullMarked
 package io.cafeq.engine.family;

@@ -33,12 +33,7 @@ record AttentionPart(
   }
 
   private static Optional<RootMeanSquare> headNorm(Decoder decoder, String tensor) {
-    boolean normed =
-        switch (decoder.shape().kind()) {
-          case QWEN3, QWEN3_MOE, GEMMA3 -> true;
-          case LLAMA, MISTRAL, QWEN2, GEMMA, GEMMA2, MIXTRAL, QWEN2_MOE -> false;
-        };
-    return normed
+    return decoder.shape().norms().ofHeads()
         ? Optional.of(decoder.norm(tensor, decoder.shape().attention().size()))
         : Optional.empty();
   }

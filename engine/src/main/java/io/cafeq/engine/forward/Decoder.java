@@ -4,7 +4,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.DecoderTensors;
 import io.cafeq.engine.family.MatrixInputs;
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
 import io.cafeq.engine.tokens.BeginningToken;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -17,15 +17,11 @@ record Decoder(
     ModelWeights weights, DecoderShape shape, DecoderTensors names, MatrixInputs inputs) {
   private static final String BEGINNING = "bos_token_id";
 
-  /** Of all Gemma models that do not say. */
-  private static final int USUAL_BEGINNING = 2;
-
   /** Throws an {@link EngineException} where no forward pass is written for the model. */
   static Decoder of(ModelWeights stored) {
     ModelWeights weights = StackedExperts.over(stored);
-    DecoderShape shape = DecoderShapes.of(weights.config());
-    Optional<DecoderTensors> found =
-        DecoderTensors.find(weights.config(), weights::shapes, weights::has);
+    DecoderShape shape = DecoderShapes.of(weights.model().config());
+    Optional<DecoderTensors> found = weights.model().decoderTensors(weights::has);
     DecoderTensors names =
         found.orElseThrow(
             () ->
@@ -35,7 +31,7 @@ record Decoder(
                         + " \"embed_tokens.weight\" or \"lm_head.weight\" to go with it, under any"
                         + " prefix of a text model that is known",
                     "Download the checkpoint again; a forward pass needs all of it."));
-    return new Decoder(weights, shape, names, MatrixInputs.of(weights.config(), weights.shapes()));
+    return new Decoder(weights, shape, names, weights.model().inputs());
   }
 
   /** Entries of the vocabulary. */
@@ -51,12 +47,12 @@ record Decoder(
    *     have, or the model has no embedding
    */
   BeginningToken beginningToken() {
-    if (!shape.kind().beginsWithToken()) {
+    if (shape.vocabulary().beginning().isEmpty()) {
       return BeginningToken.NONE;
     }
     int vocabulary = vocabulary();
-    ConfigNumbers config = ConfigNumbers.of(TextConfig.of(weights.config()));
-    int token = config.index(BEGINNING, USUAL_BEGINNING);
+    ConfigNumbers config = ConfigNumbers.of(weights.model().config().text());
+    int token = config.index(BEGINNING, shape.vocabulary().beginning().getAsInt());
     if (token < vocabulary) {
       return new BeginningToken(OptionalInt.of(token));
     }
@@ -76,7 +72,7 @@ record Decoder(
             .head()
             .filter(head -> !weights.stored(head).equals(weights.stored(names.embedding())));
     // Files that do not say are taken as tied; one that says no has lost its head.
-    if (own.isEmpty() && names.head().isEmpty() && !shape.tied().orElse(true)) {
+    if (own.isEmpty() && names.head().isEmpty() && !shape.vocabulary().tied().orElse(true)) {
       throw new EngineException(
           FailureKind.CHECKPOINT,
           "config.json: tie_word_embeddings is false, but there is no tensor \"lm_head.weight\"",
@@ -108,6 +104,6 @@ record Decoder(
 
   RootMeanSquare norm(String tensor, int channels) {
     return new RootMeanSquare(
-        weights.vector(tensor, channels), shape.kind().isGemma(), shape.epsilon());
+        weights.vector(tensor, channels), shape.norms().storedMinusOne(), shape.epsilon());
   }
 }

@@ -19,7 +19,7 @@ final class DecoderLayer {
       Decoder decoder, int number, AttentionPart attention, FeedForwardPart feedForward) {
     String prefix = decoder.names().layer(number);
     int hidden = decoder.shape().hidden();
-    boolean sandwich = decoder.shape().kind().normsAfterParts();
+    boolean sandwich = decoder.shape().norms().afterParts();
     beforeAttention = decoder.norm(prefix + "input_layernorm.weight", hidden);
     RootMeanSquare between = decoder.norm(prefix + "post_attention_layernorm.weight", hidden);
     afterAttention = sandwich ? Optional.of(between) : Optional.empty();

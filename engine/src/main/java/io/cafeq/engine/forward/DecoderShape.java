@@ -1,28 +1,25 @@
 package io.cafeq.engine.forward;
 
+import io.cafeq.engine.family.DecoderTraits.Norms;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What a decoder computes, from its config.json; all that the forward pass needs beside weights.
  *
  * @param hidden channels of the states
  * @param epsilon of all norms
- * @param embeddingScale what embeddings are multiplied by
- * @param logitCap c in c tanh(logit / c); 0 for none
- * @param tied what {@code tie_word_embeddings} says; empty where it says nothing
  * @param layers one for each
  * @param experts of the layers that have some
  */
 record DecoderShape(
-    DecoderKind kind,
     int hidden,
     double epsilon,
+    Norms norms,
     Attention attention,
-    double embeddingScale,
     Activation activation,
-    double logitCap,
-    Optional<Boolean> tied,
+    Vocabulary vocabulary,
     List<Layer> layers,
     Optional<Experts> experts) {
   /** A layer sees all earlier positions. */
@@ -36,6 +33,17 @@ record DecoderShape(
   int longestWindow() {
     return layers.stream().mapToInt(layer -> layer.rotary().longest()).min().orElse(0);
   }
+
+  /**
+   * Embeddings and head.
+   *
+   * @param scale what embeddings are multiplied by
+   * @param logitCap c in c tanh(logit / c); 0 for none
+   * @param tied what {@code tie_word_embeddings} says; empty where it says nothing
+   * @param beginning the token that all texts begin with where config.json names no other; empty
+   *     where they begin with their own
+   */
+  record Vocabulary(double scale, double logitCap, Optional<Boolean> tied, OptionalInt beginning) {}
 
   /**
    * softmax(scale q k^T) v with grouped heads.

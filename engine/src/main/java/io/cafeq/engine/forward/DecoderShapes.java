@@ -2,9 +2,13 @@ package io.cafeq.engine.forward;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.family.DecoderTraits;
+import io.cafeq.engine.family.Families;
 import io.cafeq.engine.forward.DecoderShape.Experts;
 import io.cafeq.engine.forward.DecoderShape.Layer;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
+import io.cafeq.engine.modelconfig.ModelConfig;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,19 +23,16 @@ import java.util.Optional;
 final class DecoderShapes {
   private static final int MOST_LAYERS = 1 << 14;
 
-  /** Gemma 2 and 3, where config.json does not say. */
-  private static final int GEMMA_HEAD = 256;
+  /** {@code max_window_layers} where config.json does not say. */
+  private static final int USUAL_WINDOW_LIMIT = 28;
 
-  /** Every so many layers of Gemma 3 one sees all positions. */
-  private static final int USUAL_PATTERN = 6;
-
-  private final DecoderKind kind;
+  private final DecoderTraits traits;
   private final TextConfig text;
   private final ConfigNumbers config;
   private final Optional<List<String>> layerTypes;
 
-  private DecoderShapes(DecoderKind kind, TextConfig text) {
-    this.kind = kind;
+  private DecoderShapes(DecoderTraits traits, TextConfig text) {
+    this.traits = traits;
     this.text = text;
     this.config = ConfigNumbers.of(text);
     this.layerTypes = text.layerTypes();
@@ -41,10 +42,10 @@ final class DecoderShapes {
    * Throws an {@link EngineException}: USAGE for what no forward pass is written for, CHECKPOINT
    * for nonsense.
    */
-  static DecoderShape of(JsonNode config) {
-    TextConfig text = TextConfig.of(config);
-    DecoderKind kind =
-        DecoderKind.find(text)
+  static DecoderShape of(ModelConfig config) {
+    TextConfig text = config.text();
+    DecoderTraits traits =
+        Families.decoder(text)
             .orElseThrow(
                 () ->
                     ConfigNumbers.of(text)
@@ -52,8 +53,8 @@ final class DecoderShapes {
                             "model_type",
                             "",
                             text.modelTypes().stream().findFirst().orElse("(none)"),
-                            DecoderKind.names()));
-    return new DecoderShapes(kind, text).read();
+                            Families.decoders()));
+    return new DecoderShapes(traits, text).read();
   }
 
   private DecoderShape read() {
@@ -64,7 +65,7 @@ final class DecoderShapes {
     if (count > MOST_LAYERS) {
       throw config.wrong("num_hidden_layers", "at most " + MOST_LAYERS);
     }
-    RotaryConfig rotary = new RotaryConfig(config, kind);
+    RotaryConfig rotary = new RotaryConfig(config, traits.rotary());
     Map<String, RotaryFrequencies> byType = new HashMap<>();
     Optional<Experts> experts = experts();
     List<Layer> layers = new ArrayList<>();
@@ -76,24 +77,26 @@ final class DecoderShapes {
               type -> rotary.of(type, attention.size()));
       layers.add(new Layer(window, frequencies, experts.isPresent() && isSparse(layer)));
     }
-    boolean gemma2 = kind == DecoderKind.GEMMA2;
     return new DecoderShape(
-        kind,
         hidden,
         config.positive("rms_norm_eps", 1e-6),
+        traits.norms(),
         attention,
-        kind.isGemma() ? Math.sqrt(hidden) : 1,
         activation(),
-        config.switchable("final_logit_softcapping", gemma2 ? 30 : 0),
-        tied(),
+        vocabulary(hidden),
         layers,
         experts);
   }
 
-  private Optional<Boolean> tied() {
-    return config.has("tie_word_embeddings") || kind.isGemma()
-        ? Optional.of(config.flag("tie_word_embeddings", true))
-        : Optional.empty();
+  private DecoderShape.Vocabulary vocabulary(int hidden) {
+    DecoderTraits.Vocabulary assumed = traits.vocabulary();
+    return new DecoderShape.Vocabulary(
+        assumed.rootScaled() ? Math.sqrt(hidden) : 1,
+        config.switchable("final_logit_softcapping", assumed.logitCap()),
+        config.has("tie_word_embeddings")
+            ? Optional.of(config.flag("tie_word_embeddings", true))
+            : assumed.tied(),
+        assumed.beginning());
   }
 
   private void refuseStrangers() {
@@ -114,11 +117,14 @@ final class DecoderShapes {
   }
 
   private DecoderShape.Attention attention(int hidden) {
-    boolean gemma3 = kind == DecoderKind.GEMMA3;
+    DecoderTraits.Attention assumed = traits.attention();
     int heads =
-        gemma3 ? config.count("num_attention_heads", 8) : config.count("num_attention_heads");
-    int keyValues = config.count("num_key_value_heads", gemma3 ? 4 : heads);
-    int size = config.count("head_dim", kind.isGemma() ? GEMMA_HEAD : Math.max(1, hidden / heads));
+        assumed.heads().isPresent()
+            ? config.count("num_attention_heads", assumed.heads().getAsInt())
+            : config.count("num_attention_heads");
+    int keyValues = config.count("num_key_value_heads", assumed.keyHeads().orElse(heads));
+    int size =
+        config.count("head_dim", assumed.headSize().orElseGet(() -> Math.max(1, hidden / heads)));
     if (heads % keyValues != 0) {
       throw config.wrong("num_key_value_heads", "a divisor of " + heads + " attention heads");
     }
@@ -126,26 +132,27 @@ final class DecoderShapes {
       throw config.wrong("head_dim", "an even number that " + heads + " attention heads can have");
     }
     double scaled =
-        kind.normsAfterParts() ? config.positive("query_pre_attn_scalar", GEMMA_HEAD) : size;
+        assumed.scaledBy().isPresent()
+            ? config.positive("query_pre_attn_scalar", assumed.scaledBy().getAsInt())
+            : size;
     return new DecoderShape.Attention(
         heads,
         keyValues,
         size,
         1 / Math.sqrt(scaled),
-        kind.normsAfterParts()
-            ? config.switchable("attn_logit_softcapping", kind == DecoderKind.GEMMA2 ? 50 : 0)
+        assumed.cap().isPresent()
+            ? config.switchable("attn_logit_softcapping", assumed.cap().getAsDouble())
             : 0);
   }
 
   private Activation activation() {
     String key = config.has("hidden_activation") ? "hidden_activation" : "hidden_act";
-    String name = config.text(key, kind.isGemma() ? "gelu" : "silu");
+    String name = config.text(key, traits.activation().assumed());
     return switch (name.toLowerCase(Locale.ROOT)) {
       case "silu", "swish" -> Activation.SILU;
       case "gelu_pytorch_tanh", "gelu_new", "gelu_fast" -> Activation.GELU_TANH;
-      // Gemma's first files say gelu and mean its approximation.
       case "gelu" -> {
-        if (!kind.isGemma()) {
+        if (!traits.activation().geluIsTanh()) {
           throw config.unknown(key, "silu and gelu_pytorch_tanh");
         }
         yield Activation.GELU_TANH;
@@ -158,12 +165,11 @@ final class DecoderShapes {
   private int window(int layer) {
     JsonNode size = config.node().path("sliding_window");
     boolean slides =
-        switch (kind) {
-          case LLAMA, GEMMA -> false;
-          case MISTRAL, GEMMA2, GEMMA3 -> !size.isNull();
-          case MIXTRAL -> config.has("sliding_window");
-          case QWEN2, QWEN3, QWEN2_MOE, QWEN3_MOE ->
-              config.flag("use_sliding_window", false) && !size.isNull();
+        switch (traits.window().on()) {
+          case NEVER -> false;
+          case UNLESS_NULL -> !size.isNull();
+          case WHERE_GIVEN -> config.has("sliding_window");
+          case WHERE_SWITCHED_ON -> config.flag("use_sliding_window", false) && !size.isNull();
         };
     return slides && isLocal(layer) ? config.count("sliding_window", 4096) : DecoderShape.ALL;
   }
@@ -185,49 +191,40 @@ final class DecoderShapes {
     if (config.has("sliding_window_pattern")) {
       throw config.wrong("sliding_window_pattern", "a whole number above 0, or letters L and G");
     }
-    return switch (kind) {
-      case LLAMA, MISTRAL, GEMMA, MIXTRAL, QWEN3_MOE -> true;
-      case GEMMA2 -> layer % 2 == 0;
-      case GEMMA3 -> (layer + 1) % USUAL_PATTERN != 0;
-      case QWEN2, QWEN3 -> layer >= config.index("max_window_layers", 28);
-      // Every other layer, up to the one from which on the dense kinds slide.
-      case QWEN2_MOE -> layer % 2 == 0 && layer < config.index("max_window_layers", 28);
-    };
+    DecoderTraits.LocalLayers local = traits.window().local();
+    return layer % local.period() != local.full()
+        && switch (local.limit()) {
+          case NONE -> true;
+          case FROM -> layer >= windowLimit();
+          case BELOW -> layer < windowLimit();
+        };
+  }
+
+  private int windowLimit() {
+    return config.index("max_window_layers", USUAL_WINDOW_LIMIT);
   }
 
   private Optional<Experts> experts() {
-    Experts experts =
-        switch (kind) {
-          case LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA, GEMMA2, GEMMA3 -> null;
-          case MIXTRAL ->
-              new Experts(
-                  "block_sparse_moe",
-                  "w1",
-                  "w3",
-                  "w2",
-                  config.count("num_experts"),
-                  config.count("num_experts_per_tok", 2),
-                  true,
-                  false);
-          case QWEN2_MOE -> mixture(4, true);
-          case QWEN3_MOE -> mixture(8, false);
-        };
-    if (experts != null && experts.chosen() > experts.count()) {
-      throw config.wrong("num_experts_per_tok", "at most " + experts.count() + " experts");
-    }
-    return Optional.ofNullable(experts);
+    Optional<Experts> experts = traits.experts().map(this::experts);
+    experts
+        .filter(found -> found.chosen() > found.count())
+        .ifPresent(
+            found -> {
+              throw config.wrong("num_experts_per_tok", "at most " + found.count() + " experts");
+            });
+    return experts;
   }
 
-  private Experts mixture(int chosen, boolean shared) {
+  private Experts experts(DecoderTraits.Experts assumed) {
     return new Experts(
-        "mlp",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
+        assumed.module(),
+        assumed.gate(),
+        assumed.up(),
+        assumed.down(),
         config.count("num_experts"),
-        config.count("num_experts_per_tok", chosen),
-        config.flag("norm_topk_prob", false),
-        shared);
+        config.count("num_experts_per_tok", assumed.chosen()),
+        assumed.normed().orElseGet(() -> config.flag("norm_topk_prob", false)),
+        assumed.shared());
   }
 
   private boolean isSparse(int layer) {
@@ -242,7 +239,7 @@ final class DecoderShapes {
                 "mlp_layer_types", "layer " + layer + " of type", type, "sparse and dense");
       };
     }
-    if (kind == DecoderKind.MIXTRAL) {
+    if (traits.experts().filter(DecoderTraits.Experts::everywhere).isPresent()) {
       return true;
     }
     for (JsonNode dense : config.node().path("mlp_only_layers")) {

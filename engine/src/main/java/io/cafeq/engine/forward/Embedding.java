@@ -47,8 +47,8 @@ final class Embedding {
       }
       previous = place;
     }
-    if (decoder.shape().embeddingScale() != 1) {
-      Rows.scale(states, (float) decoder.shape().embeddingScale());
+    if (decoder.shape().vocabulary().scale() != 1) {
+      Rows.scale(states, (float) decoder.shape().vocabulary().scale());
     }
   }
 }

@@ -1,7 +1,7 @@
 package io.cafeq.engine.forward;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.tokens.BeginningToken;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -75,12 +75,12 @@ public final class ForwardModels {
   }
 
   /** Looks at config.json alone. */
-  public static Support supports(JsonNode config) {
+  public static Support supports(ModelConfig config) {
     return supports(config, 1);
   }
 
   /** The same for windows of so many tokens. */
-  public static Support supports(JsonNode config, int window) {
+  public static Support supports(ModelConfig config, int window) {
     try {
       int most = DecoderShapes.of(config).longestWindow();
       if (window > most) {

@@ -1,9 +1,7 @@
 package io.cafeq.engine.forward;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.memory.FloatMatrix;
-import java.util.List;
-import java.util.Map;
 
 /**
  * The weights of a model as a forward pass reads them. Owned by whoever made it; not thread-safe.
@@ -12,16 +10,13 @@ import java.util.Map;
  * method is for.
  */
 public interface ModelWeights extends AutoCloseable {
-  /** config.json. */
-  JsonNode config();
+  /** What config.json, names and shapes say of the model. */
+  ModelDescription model();
 
   boolean has(String tensor);
 
   /** The name under which a tensor is stored: another one for a tied tensor. */
   String stored(String tensor);
-
-  /** The shape of each stored tensor by its name. */
-  Map<String, List<Long>> shapes();
 
   /** Output channels of a matrix [out, in]. */
   int rows(String tensor);

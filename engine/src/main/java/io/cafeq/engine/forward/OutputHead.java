@@ -45,7 +45,7 @@ public final class OutputHead implements AutoCloseable {
     tensor = decoder.head();
     hidden = decoder.shape().hidden();
     vocabulary = decoder.vocabulary();
-    cap = decoder.shape().logitCap();
+    cap = decoder.shape().vocabulary().logitCap();
     slabs = new WeightSlabs(decoder.weights(), arena, hidden, room, stop);
     memory = arena.allocate(logitBytes(tokens, hidden), 64);
   }

@@ -2,6 +2,8 @@ package io.cafeq.engine.forward;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.cafeq.engine.family.DecoderTraits;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
 
 /**
  * The rotary embedding of each kind of layer, as config.json says it: all of it in {@code
@@ -9,13 +11,14 @@ import com.fasterxml.jackson.databind.node.MissingNode;
  * {@code rope_theta}, {@code rope_scaling} and, for Gemma's local layers, {@code
  * rope_local_base_freq}.
  */
-record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
+record RotaryConfig(ConfigNumbers config, DecoderTraits.Rotary assumed) {
   static final String LOCAL = "sliding_attention";
   static final String GLOBAL = "full_attention";
 
   private static final String NEW = "rope_parameters";
   private static final String SCALING = "rope_scaling";
   private static final String BASE = "rope_theta";
+  private static final String LOCAL_BASE = "rope_local_base_freq";
 
   /**
    * @param layerType {@link #LOCAL} or {@link #GLOBAL}
@@ -25,9 +28,12 @@ record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
     if (all.node().properties().stream().anyMatch(entry -> entry.getValue().isObject())) {
       return byType(all, layerType, headSize);
     }
-    if (layerType.equals(LOCAL) && kind == DecoderKind.GEMMA3) {
+    if (layerType.equals(LOCAL) && assumed.localBase().isPresent()) {
       return RotaryFrequencies.of(
-          headSize, config.positive("rope_local_base_freq", 1e4), nothing(), trained());
+          headSize,
+          config.positive(LOCAL_BASE, assumed.localBase().getAsDouble()),
+          nothing(),
+          trained());
     }
     JsonNode scaling = config.node().path(SCALING);
     if (all.isObject() && !repeats(scaling, all.node())) {
@@ -35,7 +41,7 @@ record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
     }
     return RotaryFrequencies.of(
         headSize,
-        all.positive(BASE, config.positive(BASE, assumedBase())),
+        all.positive(BASE, config.positive(BASE, assumed.base())),
         all.isObject() ? all : config.inside(SCALING),
         trained());
   }
@@ -43,7 +49,7 @@ record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
   private RotaryFrequencies byType(ConfigNumbers all, String layerType, int headSize) {
     ConfigNumbers own = all.inside(layerType);
     JsonNode scaling = config.node().path(SCALING);
-    if (!own.isObject() && kind != DecoderKind.GEMMA3) {
+    if (!own.isObject() && assumed.localBase().isEmpty()) {
       throw config.unknown(
           NEW, "parameters of other kinds of layers, none of", layerType, "those with that kind");
     }
@@ -52,9 +58,8 @@ record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
     }
     double older =
         layerType.equals(LOCAL)
-            ? config.positive(
-                "rope_local_base_freq", kind == DecoderKind.GEMMA3 ? 1e4 : assumedBase())
-            : config.positive(BASE, assumedBase());
+            ? config.positive(LOCAL_BASE, assumed.localBase().orElse(assumed.base()))
+            : config.positive(BASE, assumed.base());
     return RotaryFrequencies.of(headSize, own.positive(BASE, older), own, trained());
   }
 
@@ -81,10 +86,6 @@ record RotaryConfig(ConfigNumbers config, DecoderKind kind) {
         "beside rope_parameters that say something else,",
         config.node().path(SCALING).toString(),
         "only one of both");
-  }
-
-  private double assumedBase() {
-    return kind == DecoderKind.GEMMA3 || kind == DecoderKind.MIXTRAL ? 1e6 : 1e4;
   }
 
   private int trained() {

@@ -1,6 +1,7 @@
 package io.cafeq.engine.forward;
 
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.stream.IntStream;

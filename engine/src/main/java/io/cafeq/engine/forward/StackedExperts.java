@@ -1,6 +1,6 @@
 package io.cafeq.engine.forward;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.util.HashMap;
 import java.util.List;
@@ -36,7 +36,7 @@ public final class StackedExperts implements ModelWeights {
     if (weights instanceof StackedExperts) {
       return weights;
     }
-    Map<String, List<Long>> shapes = weights.shapes();
+    Map<String, List<Long>> shapes = weights.model().shapes();
     return shapes.values().stream().anyMatch(shape -> shape.size() == 3)
         ? new StackedExperts(weights, shapes)
         : weights;
@@ -80,8 +80,8 @@ public final class StackedExperts implements ModelWeights {
   }
 
   @Override
-  public JsonNode config() {
-    return weights.config();
+  public ModelDescription model() {
+    return weights.model();
   }
 
   @Override
@@ -92,11 +92,6 @@ public final class StackedExperts implements ModelWeights {
   @Override
   public String stored(String tensor) {
     return slice(tensor).map(Slice::stack).orElseGet(() -> weights.stored(tensor));
-  }
-
-  @Override
-  public Map<String, List<Long>> shapes() {
-    return shapes;
   }
 
   @Override

@@ -1,7 +1,7 @@
 package io.cafeq.engine.forward;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.modelconfig.TextConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;

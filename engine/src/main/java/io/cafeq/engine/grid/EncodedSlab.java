@@ -4,25 +4,26 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Codes and grids of some consecutive rows of one tensor, exactly as stored. Code (r, c) stands for
- * (code - zero) * scale of its row and group, or code * scale + minimum (see {@link
- * io.cafeq.config.ScaleStorage}). The segments are borrowed from whoever made the slab and hold
- * little-endian values; those that the storage does not have are empty.
+ * Codes and grids of a slab: consecutive rows of one tensor that are quantized and stored together
+ * (a tile of whole rows), exactly as stored. Code (r, c) stands for (code - zero) * scale of its
+ * row and group, or code * scale + minimum (see {@link io.cafeq.config.ScaleStorage}). The segments
+ * are borrowed from the maker of the slab and hold little-endian values; those that the storage
+ * does not have are empty.
  *
  * <p>f16 covers 40 powers of two only. A row that needs others has an exponent e: its row scale, or
  * its f16 scales and f16 minimums, stand for 2^e times themselves. Ordinary rows have the exponent
  * 0, and a slab of such rows stores none.
  *
- * <p>What a slab means, to the bit, is: scale = (float) ((double) scale code * row scale /
+ * <p>The value of a code, to the bit: scale = (float) ((double) scale code * row scale /
  * (2^scaleBits - 1)), or the stored f16; zero = (2^bits - 1) / 2f, the zero point's code, or
  * (offset) that code / 2^(8 - bits), all exact floats; value = (code - zero) * scale, one float
  * product, or (f16-minimum) code * scale + minimum, a float product and a float sum that are not
  * fused.
  *
  * @param codes packed by {@link Packing} row by row, each row padded to whole bytes
- * @param rowScales compact storages: one f16 a row
+ * @param rowScales compact storages: one f16 per row
  * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code /
- *     (2^scaleBits - 1) * row scale; else one f16 a group
+ *     (2^scaleBits - 1) * row scale; else one f16 per group
  * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each),
  *     or f16 minimums
  * @param exponents one signed byte per row; empty where all rows have 0
@@ -73,8 +74,8 @@ public record EncodedSlab(
   }
 
   /**
-   * The same slab as rows of a pair have it: only the product is the source's, so they have no
-   * error of their own.
+   * Returns the slab of a pair, which has no error of its own: only the product is compared with
+   * the source.
    */
   public EncodedSlab withoutErrors() {
     return new EncodedSlab(

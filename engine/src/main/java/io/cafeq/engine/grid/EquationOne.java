@@ -9,8 +9,8 @@ package io.cafeq.engine.grid;
  */
 public record EquationOne(double minimum, double step, int top) {
   /**
-   * Of {@code size} entries from {@code first} on, with both ends pulled in to {@code shrink} of
-   * the range.
+   * Of {@code size} entries from {@code first} on, with the range clipped to {@code shrink} of its
+   * width.
    */
   public static EquationOne of(double[] x, int first, int size, int bits, double shrink) {
     double low = Double.POSITIVE_INFINITY;

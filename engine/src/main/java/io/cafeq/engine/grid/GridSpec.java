@@ -7,10 +7,10 @@ import io.cafeq.config.ScaleStorage;
  * {@code group} consecutive columns of a row.
  *
  * @param bits 2 to 8
- * @param group columns a group, a divisor of the columns; 0 for the whole row
+ * @param group columns per group, a divisor of the columns; 0 for the whole row
  * @param scaleBits bits of a compact scale, 8 or 6; no meaning for the f16 storages and for whole
  *     rows
- * @param clip whether each group's ends are pulled in to the least squared error
+ * @param clip whether each group's range is clipped to the least squared error
  */
 public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits, boolean clip) {
   public GridSpec {
@@ -34,7 +34,7 @@ public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits,
     return group == 0;
   }
 
-  /** Columns a group of a matrix with that many columns. */
+  /** Columns per group of a matrix with that many columns. */
   public int groupSize(int columns) {
     return wholeRow() ? columns : group;
   }

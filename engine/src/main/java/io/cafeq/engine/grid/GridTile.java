@@ -5,10 +5,11 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Grids for some whole rows at a time. Each group of each row is a lane, a long group several (lane
- * = (row * groups + group) * parts + part), and entry e of all lanes is one array, so that all
- * loops run over lanes, of which there are enough even for grids of whole rows. The arrays lie on
- * the heap and are reused; a tile holds at most some 100,000 weights, or one row. Not thread-safe.
+ * Chooses grids and codes for some whole rows at a time. Each group of each row is a lane, a long
+ * group several (lane = (row * groups + group) * parts + part), and entry e of all lanes is one
+ * array, so that all loops run over lanes, of which there are enough even for grids of whole rows.
+ * The arrays are on the heap and are reused; a tile holds at most some 100,000 weights, or one row.
+ * Not thread-safe.
  *
  * <p>The order of use is {@link #load}, {@link #choose}, then any of the others.
  */
@@ -95,7 +96,7 @@ public final class GridTile {
     return maximumRows;
   }
 
-  /** Takes rows that lie one after the other in {@code weights}. */
+  /** Loads consecutive rows of {@code weights}. */
   public void load(float[] weights, int rowCount) {
     rows = rowCount;
     count = rows * groups;
@@ -128,7 +129,7 @@ public final class GridTile {
     chooseGrids(null);
   }
 
-  /** The same where the squared errors of each column count as much as told. */
+  /** The same with a weight for the squared errors of each column. */
   public void choose(float[] weightsOfColumns) {
     chooseGrids(laneWeights.of(weightsOfColumns));
   }
@@ -188,7 +189,7 @@ public final class GridTile {
     }
   }
 
-  /** One value a lane from one a group. */
+  /** Spreads one value per group to one per lane. */
   private float[] spread(float[] values, float[] room) {
     if (parts == 1) {
       return values;
@@ -371,7 +372,7 @@ public final class GridTile {
 
   /**
    * Copies steps, their inverses and zeros of the loaded rows to {@code at} of the given arrays,
-   * one a group.
+   * one per group.
    */
   public void copyGrids(float[] steps, float[] inverses, float[] zeros, int at) {
     System.arraycopy(step, 0, steps, at, count);

@@ -2,10 +2,7 @@ package io.cafeq.engine.grid;
 
 import org.jspecify.annotations.Nullable;
 
-/**
- * How much errors count in the lanes of a {@link GridTile}: those of its columns, the same for all
- * rows.
- */
+/** Weights of errors in the lanes of a {@link GridTile}: one per column, the same for all rows. */
 final class LaneWeights {
   private final int laneLength;
   private final int lanes;

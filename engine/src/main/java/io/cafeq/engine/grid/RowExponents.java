@@ -15,8 +15,8 @@ public final class RowExponents {
   private static final double LARGEST_ORDINARY = 0x1p15;
 
   /**
-   * A minimum in f16 has eleven digits, so a step below this share of it could not be told from 0
-   * beside it.
+   * A minimum in f16 has eleven digits, so a step below this share of it is indistinguishable from
+   * 0 beside it.
    */
   private static final double SHARE_OF_MINIMUM = 0x1p-6;
 
@@ -29,8 +29,7 @@ public final class RowExponents {
   private static final int MOST = 112;
 
   /**
-   * Floats are multiples of 2^-149: levels below this could not be told apart once they are
-   * decoded.
+   * Floats are multiples of 2^-149: levels below this are indistinguishable once they are decoded.
    */
   private static final double NOTHING = 0x1p-134;
 

@@ -1,9 +1,6 @@
 package io.cafeq.engine.grid;
 
-/**
- * What all groups of a row have in common as stored, for some rows: a compact scale, and an
- * exponent. Reused.
- */
+/** Per row, what its groups share as stored: a compact scale and an exponent. Reused. */
 final class RowScales {
   private final float[] scales;
   private final short[] bits;

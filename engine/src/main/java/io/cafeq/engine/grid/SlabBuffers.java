@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** Native room for one encoded slab, filled row by row and reused. The arena owns it. */
+/** Native memory for one encoded slab, filled row by row and reused. The arena owns it. */
 public final class SlabBuffers {
   private static final ValueLayout.OfShort HALF =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

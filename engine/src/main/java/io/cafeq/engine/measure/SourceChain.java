@@ -5,6 +5,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.DecoderTensors;
+import io.cafeq.engine.family.ModelDescription;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -36,7 +37,8 @@ final class SourceChain {
    */
   synchronized String upTo(int layer, StopFlag stop) {
     DecoderTensors names =
-        DecoderTensors.find(checkpoint.config(), checkpoint.weights()::shapes, this::has)
+        ModelDescription.of(checkpoint)
+            .decoderTensors(this::has)
             .orElseThrow(
                 () ->
                     new IllegalStateException(

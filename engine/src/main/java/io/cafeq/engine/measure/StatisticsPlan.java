@@ -8,7 +8,7 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
-import io.cafeq.engine.family.TextConfig;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.statistics.InputStatistics;
@@ -48,12 +48,8 @@ public record StatisticsPlan(
     MeasuredInputs inputs =
         none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
     int experts =
-        TextConfig.of(checkpoint.config())
-            .node()
-            .path("num_experts_per_tok")
-            .asInt(Integer.MAX_VALUE);
-    return new StatisticsPlan(
-        choice, recipe.statistics(), recipe.seed(), inputs, experts < 1 ? 1 : experts);
+        ModelDescription.of(checkpoint).config().text().chosenExperts().orElse(Integer.MAX_VALUE);
+    return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts);
   }
 
   /** Whether anything is measured. */

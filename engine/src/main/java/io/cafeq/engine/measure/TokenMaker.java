@@ -1,6 +1,5 @@
 package io.cafeq.engine.measure;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.StatisticsSettings;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
@@ -12,10 +11,8 @@ import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
-import io.cafeq.engine.family.Families;
-import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.Role;
-import io.cafeq.engine.family.TextConfig;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.forward.SelfText;
 import io.cafeq.engine.tokens.BeginningToken;
@@ -190,13 +187,8 @@ public final class TokenMaker {
    * Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say.
    */
   private IntPredicate special() {
-    TreeSet<Integer> special = new TreeSet<>();
-    JsonNode config = TextConfig.of(checkpoint.config()).node();
-    for (String key : List.of("bos_token_id", "eos_token_id", "pad_token_id")) {
-      JsonNode ids = config.path(key);
-      special.add(ids.asInt(-1));
-      ids.forEach(id -> special.add(id.asInt(-1)));
-    }
+    TreeSet<Integer> special =
+        new TreeSet<>(ModelDescription.of(checkpoint).config().text().specialTokens());
     if (checkpoint.store().find(TextTokenizer.FILE).isPresent()) {
       try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
         special.addAll(tokenizer.specialIds());
@@ -213,13 +205,13 @@ public final class TokenMaker {
    * vocab_size} have none.
    */
   private int vocabulary() {
-    ModelFamily family = Families.of(checkpoint.config(), checkpoint.weights().shapes());
+    ModelDescription model = ModelDescription.of(checkpoint);
     // a tied embedding may be stored under the name of the head alone
     long entries =
         Stream.concat(
                 checkpoint.tensors().stream().map(TensorInfo::name),
                 checkpoint.aliases().keySet().stream())
-            .filter(name -> family.place(name).role() == Role.EMBEDDING)
+            .filter(name -> model.family().place(name).role() == Role.EMBEDDING)
             .map(name -> checkpoint.aliases().getOrDefault(name, name))
             .flatMap(name -> checkpoint.tensor(name).stream())
             .filter(TensorInfo::isMatrix)
@@ -230,8 +222,7 @@ public final class TokenMaker {
                     new CheckpointException(
                         checkpoint.location() + ": has no embedding of tokens",
                         "Download the checkpoint again."));
-    int size = TextConfig.of(checkpoint.config()).node().path("vocab_size").asInt(0);
-    return (int) (size < 1 ? entries : Math.min(size, entries));
+    return (int) Math.min(model.config().text().vocabulary().orElse(Integer.MAX_VALUE), entries);
   }
 
   private List<int[]> write(StatisticsPlan plan) {

@@ -41,7 +41,7 @@ public sealed interface Cluster {
       TensorSettings rightSettings)
       implements Cluster {
 
-    /** The part, once it is known what is done to it. */
+    /** Returns the part under a treatment. */
     public Part.Pair treated(PairTreatment treatment) {
       return new Part.Pair(coupling, left, leftBias, right, rightBias, treatment);
     }
@@ -85,7 +85,7 @@ public sealed interface Cluster {
     }
   }
 
-  /** What is to be done to a cluster. */
+  /** Decision about a cluster. */
   sealed interface Decision {
     /** All matrices stacked, with one input-side transform or none. */
     record Together(Treatment treatment) implements Decision {}

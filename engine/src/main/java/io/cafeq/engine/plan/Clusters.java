@@ -18,8 +18,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Finds what belongs together: pairs with whatever else stands in their tensors, matrices that read
- * the same input, the experts of a layer.
+ * Finds what belongs together: pairs and the other rows of their tensors, matrices that read the
+ * same input, the experts of a layer.
  */
 final class Clusters {
   /**
@@ -58,7 +58,7 @@ final class Clusters {
   }
 
   /**
-   * @param tied tensors that stand in the model under other names too
+   * @param tied tensors that the model also has under other names
    */
   Clusters(Recipe recipe, List<PlannedTensor> planned, List<Chosen> chosen, Set<String> tied) {
     this.recipe = recipe;

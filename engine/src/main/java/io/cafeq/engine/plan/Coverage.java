@@ -86,8 +86,7 @@ public record Coverage(
   }
 
   /**
-   * A part of all weights for people; less than all is never rounded up to that, and something
-   * never down to nothing.
+   * Formats a share of all weights; less than all is never shown as all, nor something as nothing.
    */
   public static String percent(double share) {
     double percent = 100 * share;

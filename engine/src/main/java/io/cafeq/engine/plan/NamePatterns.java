@@ -26,7 +26,7 @@ final class NamePatterns {
   }
 
   /**
-   * @param patterns what the user wrote, with the key it stands under
+   * @param patterns what the user wrote, with its key
    * @throws EngineException naming every pattern that matches none of the names
    */
   void requireUse(

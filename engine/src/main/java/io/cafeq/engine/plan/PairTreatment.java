@@ -7,14 +7,14 @@ import io.cafeq.config.TransformStorage;
 import io.cafeq.engine.grid.GridSpec;
 
 /**
- * What is done to a pair.
+ * How a pair is quantized.
  *
  * @param left grid of the left matrix's rows
  * @param right grid of the right matrix
  * @param reverseStorage how the inverses are stored where the settings undo the transform before
  *     saving
- * @param fallBack whether plain rounding of both that takes no more bits takes over where its
- *     product is closer
+ * @param fallBack whether round-to-nearest (RTN) of both at no more bits replaces the pair where
+ *     its product is closer
  */
 public record PairTreatment(
     GridSpec left,
@@ -25,7 +25,7 @@ public record PairTreatment(
     long seed,
     boolean fallBack) {
 
-  /** Two grids with all that the recipe says besides. */
+  /** Combines two grids with the recipe. */
   public static PairTreatment of(
       Recipe recipe, TensorSettings settings, GridSpec left, GridSpec right) {
     boolean learned = settings.method() == Method.CAFEQ;
@@ -52,7 +52,7 @@ public record PairTreatment(
     LEARNED,
     /** A random rotation. */
     ROTATION,
-    /** M is the identity: plain rounding of both factors. */
+    /** M is the identity: both factors are rounded without a transform. */
     UNCHANGED
   }
 }

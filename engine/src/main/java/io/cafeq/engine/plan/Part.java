@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
-/** What is treated together within a unit. */
+/**
+ * What is quantized together within a unit: a stack or a pair. The nearest word of the field is a
+ * module.
+ */
 public sealed interface Part {
   /** Weights of all its rows. */
   long weights();
@@ -17,7 +20,8 @@ public sealed interface Part {
   List<PlannedTensor> matrices();
 
   /**
-   * Rows of the same length, stacked.
+   * A stack: rows that read the same input and share one transform, such as a fused QKV or gate+up
+   * projection.
    *
    * @param rows of one tensor, or of several that read the same input; each range lies within one
    *     expert's matrix
@@ -72,8 +76,9 @@ public sealed interface Part {
   }
 
   /**
-   * Two coupled matrices, head by head. Of the left one these are the rows of the coupling's heads,
-   * of the right one all (VALUE_OUTPUT), or the rows of the heads (QUERY_KEY).
+   * A pair: two matrices of which only the product counts, head by head. Its transform is folded
+   * into both, as a mergeable rotation is. Of the left one these are the rows of the coupling's
+   * heads, of the right one all (VALUE_OUTPUT), or the rows of the heads (QUERY_KEY).
    */
   record Pair(
       Coupling coupling,
@@ -89,14 +94,14 @@ public sealed interface Part {
       return List.of(left, right);
     }
 
-    /** Rows of the left matrix, one range a head. */
+    /** Rows of the left matrix, one range per head. */
     public List<RowRange> leftRows() {
       return coupling.heads().stream()
           .map(head -> new RowRange(left, head.left(), head.size()))
           .toList();
     }
 
-    /** Rows of the right matrix: all, or one range a query head. */
+    /** Rows of the right matrix: all, or one range per query head. */
     public List<RowRange> rightRows() {
       return switch (coupling.kind()) {
         case VALUE_OUTPUT -> List.of(new RowRange(right, 0, right.weight().allRows()));
@@ -117,7 +122,7 @@ public sealed interface Part {
       return rightRows().stream().mapToLong(RowRange::weights).sum();
     }
 
-    /** Everything stored; a transform that is folded away costs nothing. */
+    /** Everything stored; a folded transform takes no bits. */
     public long bits() {
       return bits(treatment.left(), treatment.right()) + reverseBits();
     }

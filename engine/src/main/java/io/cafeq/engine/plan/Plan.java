@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Everything a job will do, in disk order.
+ * The units of a job, in disk order.
  *
  * @param family the model family by which roles were found, or {@code unknown}
  * @param units quantized and copied units in the order of their first tensor on disk
@@ -18,7 +18,7 @@ public record Plan(String family, List<Unit> units, Coverage coverage, List<Stri
     warnings = warnings.stream().map(VisibleText::message).toList();
   }
 
-  /** The same with something more for the user to know. */
+  /** The same with one more warning. */
   public Plan warning(String sentence) {
     return warning(List.of(sentence));
   }

@@ -1,7 +1,7 @@
 package io.cafeq.engine.plan;
 
 /**
- * What a whole plan will take, known before any weight is read.
+ * Estimates a whole plan before any weight is read.
  *
  * @param quantized all quantized units together
  * @param copied all copied units together
@@ -29,12 +29,12 @@ public record PlanEstimate(UnitEstimate quantized, UnitEstimate copied, int unit
     return new PlanEstimate(quantized, copied, plan.units().size(), tensors);
   }
 
-  /** Bits a weight of the quantized tensors: codes, scales, zero points, transforms. */
+  /** Bits per weight of the quantized tensors: codes, scales, zero points, transforms. */
   public double bitsPerWeight() {
     return quantized.bitsPerWeight();
   }
 
-  /** Bits a weight of all tensors. */
+  /** Bits per weight of all tensors. */
   public double modelBitsPerWeight() {
     return quantized.plus(copied).bitsPerWeight();
   }

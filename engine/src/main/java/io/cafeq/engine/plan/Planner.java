@@ -10,8 +10,10 @@ import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.KeptReason;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,12 +26,11 @@ import java.util.TreeMap;
  * checkpoint and recipe give the same plan.
  *
  * <p>Quantized are the linear layers that the model's family names, or what {@code include} asks
- * for; all other tensors keep their bytes, gathered into one unit a shard. {@link Clusters} says
+ * for; all other tensors keep their bytes, gathered into one unit per shard. {@link Clusters} says
  * about which rows one decision is made, a {@link Cluster.Chooser} decides, {@link Units} makes
  * units of that.
  */
 public final class Planner {
-  private final JsonNode config;
   private final List<TensorInfo> tensors;
   private final WeightTensors layouts;
   private final ModelFamily family;
@@ -39,23 +40,22 @@ public final class Planner {
   private final Map<String, List<String>> aliases = new TreeMap<>();
 
   private Planner(
-      JsonNode config,
+      ModelDescription model,
       List<TensorInfo> tensors,
       WeightTensors layouts,
       Map<String, String> aliasToStored,
       Recipe recipe) {
-    this.config = config;
     this.tensors = List.copyOf(tensors);
     this.layouts = layouts;
     this.recipe = recipe;
-    family = Families.of(config, layouts.shapes());
+    family = model.family();
     selection = new Selection(recipe, warnings);
     new TreeMap<>(aliasToStored)
         .forEach(
             (alias, stored) ->
                 aliases.computeIfAbsent(stored, key -> new ArrayList<>()).add(alias));
     if (!family.isKnown()) {
-      warnings.add(unknownFamily(config));
+      warnings.add(unknownFamily(model.config()));
     }
   }
 
@@ -75,16 +75,15 @@ public final class Planner {
   }
 
   private static Planner of(Checkpoint checkpoint, Recipe recipe) {
+    ModelDescription model = ModelDescription.of(checkpoint);
     Planner planner =
         new Planner(
-            checkpoint.config(),
-            checkpoint.tensors(),
-            checkpoint.weights(),
-            checkpoint.aliases(),
-            recipe);
+            model, checkpoint.tensors(), checkpoint.weights(), checkpoint.aliases(), recipe);
     List<String> told =
         SourceQuantization.check(
-            checkpoint, info -> planner.selection.isExcluded(planner.names(info)));
+            checkpoint,
+            model::isInLayers,
+            info -> planner.selection.isExcluded(planner.names(info)));
     told.forEach(planner.warnings::add);
     return planner;
   }
@@ -104,8 +103,9 @@ public final class Planner {
       List<TensorInfo> tensors,
       Map<String, String> aliases,
       Recipe recipe) {
-    Planner planner =
-        new Planner(config, tensors, WeightTensors.of(tensors, config), aliases, recipe);
+    WeightTensors layouts = WeightTensors.of(tensors, config);
+    ModelDescription model = ModelDescription.of(ModelConfig.of(config), layouts.shapes());
+    Planner planner = new Planner(model, tensors, layouts, aliases, recipe);
     return planner.plan(modelName, new TreatmentChooser(recipe, planner.warnings));
   }
 
@@ -146,7 +146,7 @@ public final class Planner {
         }
       }
     }
-    ModelFamily.Couplings couplings = family.couplings(config, byName);
+    ModelFamily.Couplings couplings = family.couplings(byName);
     List<Clusters.Draft> drafts =
         new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
@@ -177,7 +177,7 @@ public final class Planner {
               "Of another modality, so it keeps its bytes" + unlessIncluded(weight), info.name());
       case UNREADABLE ->
           warnings.add(
-              "A tensor in a layer that is no matrix and no stack of experts that is known keeps"
+              "A tensor in a layer that is neither a matrix nor a known stack of experts keeps"
                   + " its bytes",
               info.name());
       case OUTSIDE ->
@@ -214,14 +214,15 @@ public final class Planner {
         .orElseGet(places::getFirst);
   }
 
-  private static String unknownFamily(JsonNode config) {
+  private static String unknownFamily(ModelConfig config) {
     String found =
-        Families.modelType(config)
+        config
+            .modelType()
             .map(type -> "model_type '" + type + "' is not known")
             .orElse("config.json names no model_type");
-    return ("%s (known are %s): each matrix is quantized by itself, no transforms are shared and no"
-            + " matrices are paired. Look at the list of \"cafeq plan\"; exclude leaves tensors"
-            + " as they are.")
+    return ("%s (known families: %s): each matrix is quantized by itself, no transforms are shared"
+            + " and no matrices are paired. Check the list of \"cafeq plan\"; exclude keeps"
+            + " tensors as they are.")
         .formatted(found, Families.names());
   }
 }

@@ -22,7 +22,7 @@ import java.util.stream.Stream;
  * that {@code embeddings} asks for.
  */
 final class Selection {
-  /** What becomes of a tensor. */
+  /** Fate of a tensor. */
   sealed interface Choice {
     record Quantized(TensorSettings settings) implements Choice {}
 
@@ -69,7 +69,7 @@ final class Selection {
     return matchesAny(recipe.tensors().exclude(), names);
   }
 
-  /** Says what becomes of a tensor; {@code weight} is empty where it cannot be read as weights. */
+  /** Selects a tensor; {@code weight} is empty where it cannot be read as weights. */
   Choice choose(TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
     boolean excluded = isExcluded(names);
     boolean included = matchesAny(recipe.tensors().include(), names);
@@ -78,7 +78,7 @@ final class Selection {
     boolean byDefault = recipe.tensors().include().isEmpty() && role.isLinear();
     if (excluded || weight.isEmpty()) {
       if (!excluded && (included || byDefault)) {
-        warnings.add("No matrix of floats that can be read, so it keeps its bytes", tensor.name());
+        warnings.add("Not a readable matrix of floats, so it keeps its bytes", tensor.name());
         return new Choice.Unreadable();
       }
       return role.isLinear() ? new Choice.LeftByRecipe() : new Choice.Kept();

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * What the recipe and its overrides say about one tensor; what is empty is chosen. Tensors share a
+ * What the recipe and its overrides say about one tensor; empty values are chosen. Tensors share a
  * transform only if these are equal.
  */
 public record TensorSettings(
@@ -55,7 +55,7 @@ public record TensorSettings(
     return new TensorSettings(method, OptionalInt.of(newBits), group, scales, block, side);
   }
 
-  /** Rounding without a transform, unless the tensor is to keep its bytes. */
+  /** The same without a transform, unless the tensor keeps its bytes. */
   TensorSettings plain() {
     Method plain = method == Method.NONE ? Method.NONE : Method.RTN;
     return new TensorSettings(plain, bits, group, scales, OptionalInt.empty(), Optional.empty());

@@ -8,11 +8,12 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.transform.TransformSpec;
 
 /**
- * What is done to all tensors of a quantized unit.
+ * How the tensors of a stack are quantized.
  *
- * @param loss what a learned transform is learned by
- * @param fallBack whether the best plain rounding that takes no more bits in all takes over where
- *     its error is smaller; that can be another storage of the scales also where no transform fits
+ * @param loss of a learned transform
+ * @param fallBack whether the best round-to-nearest (RTN) at no more bits in all replaces the
+ *     transform where its error is smaller; that can be another storage of scales even where no
+ *     transform fits
  */
 public record Treatment(
     GridSpec grid,
@@ -23,7 +24,7 @@ public record Treatment(
     long seed,
     boolean fallBack) {
 
-  /** A grid and a transform with all that the recipe says besides. */
+  /** Combines a grid and a transform with the recipe. */
   public static Treatment of(
       Recipe recipe, TensorSettings settings, GridSpec grid, TransformSpec transform) {
     // Nearest rounding would win by how it rounds, which is what a stochastic recipe is there to

@@ -89,8 +89,8 @@ final class TreatmentChooser implements Cluster.Chooser {
   }
 
   /**
-   * A transform that is folded away costs nothing, so symmetric grids, which suit it, are all there
-   * is to choose.
+   * A folded transform takes no bits, so symmetric grids, which suit it, are all there is to
+   * choose.
    */
   private PairTreatment pair(Cluster.Coupled coupled) {
     TensorSettings left = coupled.leftSettings();
@@ -114,7 +114,7 @@ final class TreatmentChooser implements Cluster.Chooser {
         grid(right, rightGroup, ScaleStorage.SYMMETRIC));
   }
 
-  /** A transform and what it costs, in bits a weight. */
+  /** A transform and its cost in bits per weight. */
   private record Option(BlockDiagonal spec, double cost) {}
 
   private static Optional<Option> better(Optional<Option> input, Optional<Option> output) {

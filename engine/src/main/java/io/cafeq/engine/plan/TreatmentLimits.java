@@ -6,7 +6,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
 import java.util.Optional;
 
-/** What a treatment can be at all, whoever chooses it. */
+/** Limits of treatments for every chooser. */
 public final class TreatmentLimits {
   /** The smallest block of a transform. */
   public static final int LEAST_BLOCK = 8;
@@ -20,7 +20,7 @@ public final class TreatmentLimits {
   private TreatmentLimits() {}
 
   /**
-   * The kind of transform that the settings allow, empty for plain rounding.
+   * The kind of transform that the settings allow, empty for round-to-nearest.
    *
    * @throws EngineException with kind USAGE where the block that they ask for is too large
    */
@@ -37,7 +37,7 @@ public final class TreatmentLimits {
         && kind.get() != Kind.HADAMARD) {
       throw new EngineException(
           FailureKind.USAGE,
-          "block %d for tensor %s with method %s: at most %d, since a step takes time by the square of the block"
+          "block %d for tensor %s with method %s: at most %d, since the time of a step grows with the square of the block"
               .formatted(
                   settings.block().getAsInt(), tensor.name(), settings.method(), LARGEST_BLOCK),
           "Take a smaller block for it, or method hadamard.");

@@ -3,8 +3,8 @@ package io.cafeq.engine.plan;
 import java.util.List;
 
 /**
- * The atom of work, of failure, of resume and of output: one unit becomes one file {@code
- * units/ID.arrow}.
+ * The atom of work, failure, resume and output: one unit becomes one file {@code units/ID.arrow}.
+ * Other tools call it a layer or a shard; a unit is smaller, so that a resume loses little.
  */
 public sealed interface Unit {
   /** File-safe, unique in the plan, and the same for the same checkpoint and recipe. */
@@ -17,7 +17,7 @@ public sealed interface Unit {
   long weights();
 
   /**
-   * Tensors that are rounded.
+   * Quantized tensors.
    *
    * @param parts whose rows are all rows of all weight tensors, each once
    */

@@ -7,16 +7,15 @@ import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.util.List;
 
 /**
- * What a unit will take, known before any weight is read. Falling back to plain rounding can only
- * make it less.
+ * Estimates a unit before any weight is read. A fallback to round-to-nearest only takes less.
  *
  * @param weights elements of all tensors
  * @param codeBits bits of the codes; for copied tensors, of their bytes
  * @param scaleBits bits of the scales
  * @param zeroBits bits of the zero points or minimums
  * @param transformBits bits of the stored transforms
- * @param learningOperations multiplications and additions of all learning steps: 4 k n k a step and
- *     block
+ * @param learningOperations multiplications and additions of all learning steps: 4 k n k per step
+ *     and block
  */
 public record UnitEstimate(
     long weights,
@@ -85,7 +84,7 @@ public record UnitEstimate(
     return 4 * n * (channels / k * k * k + tail * tail);
   }
 
-  /** M V, its gradient's V^T, and the same for O: 4 h^2 (d + n) a step and head. */
+  /** M V, its gradient's V^T, and the same for O: 4 h^2 (d + n) per step and head. */
   private static long learningOperations(Part.Pair pair) {
     if (pair.treatment().basis() != PairTreatment.Basis.LEARNED) {
       return 0;

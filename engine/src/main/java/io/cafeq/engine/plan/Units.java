@@ -12,7 +12,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** Makes units out of drafts and decisions: IDs, disk order, and what is copied. */
+/** Makes units from drafts and decisions: IDs, disk order, copied tensors. */
 final class Units {
   private final List<PlannedTensor> planned;
   private final Map<String, Integer> positions = new HashMap<>();

@@ -6,8 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Gathers what is worth saying about single tensors into one sentence for each kind, in the order
- * of first mention.
+ * Gathers warnings about single tensors into one sentence per kind, in the order of first mention.
  */
 final class Warnings {
   private final Map<String, List<String>> tensors = new LinkedHashMap<>();

@@ -1,6 +1,6 @@
 /**
- * Decides what will be done to which tensor: clusters, settings and treatments, units. Start at
- * {@link io.cafeq.engine.plan.Planner}; the result is a {@link io.cafeq.engine.plan.Plan} of {@link
+ * Decides how each tensor is quantized: clusters, settings and treatments, units. Start at {@link
+ * io.cafeq.engine.plan.Planner}; the result is a {@link io.cafeq.engine.plan.Plan} of {@link
  * io.cafeq.engine.plan.Unit}s in disk order.
  */
 @NullMarked

@@ -58,7 +58,7 @@ final class KeptRows {
                 }
               }
               case UnitRow.Slab(String tensor, int expert, long firstRow, var slab) -> {
-                long first = Math.max(0, expert) * header.tensor(tensor).rows() + firstRow;
+                long first = header.tensor(tensor).overall(expert, firstRow);
                 if (!isReplaced(replaced.get(tensor), first)) {
                   writer.writeSlab(tensor, expert, firstRow, slab);
                 }

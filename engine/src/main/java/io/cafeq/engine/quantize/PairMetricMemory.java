@@ -4,19 +4,17 @@ import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.FactorOutputs;
 import io.cafeq.engine.rounding.InputMetric;
-import io.cafeq.engine.rounding.LaneSlabEncoder;
+import io.cafeq.engine.rounding.SlabRows;
 import java.util.function.ToLongFunction;
 
 /** What knowing the inputs of a pair takes outside the heap. */
 final class PairMetricMemory {
-  private static final int SLAB_WEIGHTS = 1 << 20;
-
   private PairMetricMemory() {}
 
   /**
    * Native bytes at most beside those of a pass without statistics: both inputs' moments and the
    * left factor's metric stay, the right factor's is made once as it is and once as transformed,
-   * and slabs are rounded and measured in them.
+   * and outputs are measured in them.
    *
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
@@ -32,7 +30,7 @@ final class PairMetricMemory {
     int h = pair.coupling().heads().getFirst().size();
     int columns = pair.left().weight().columns();
     int channels = pair.right().weight().columns();
-    int rows = Math.clamp(SLAB_WEIGHTS / channels, 1, pair.right().weight().allRows());
+    int rows = Math.min(SlabRows.of(channels), pair.right().weight().allRows());
     int rightHeads = pair.coupling().heads().stream().mapToInt(head -> head.right().size()).sum();
     long ofLeft = InputMetric.factorBytes(left, columns, 0);
     long ofRight =
@@ -43,17 +41,10 @@ final class PairMetricMemory {
             Math.max(
                 InputMetric.makingBytes(right, channels, 0),
                 InputMetric.makingBytes(right, channels, h)));
-    long rounding =
+    long measuring =
         Math.max(
-            scratch(h, columns)
-                + FactorOutputs.bytes(true, h, pair.coupling().heads().size(), h, columns),
-            scratch(rows, channels) + FactorOutputs.bytes(false, h, rightHeads, rows, channels));
-    return left + right + ofLeft + ofRight + Math.max(making, rounding);
-  }
-
-  /** Of the encoder, beyond what it takes without a metric. */
-  private static long scratch(int rows, int columns) {
-    return LaneSlabEncoder.metricScratchBytes(rows, columns)
-        - LaneSlabEncoder.scratchBytes(rows, columns);
+            FactorOutputs.bytes(true, h, pair.coupling().heads().size(), h, columns),
+            FactorOutputs.bytes(false, h, rightHeads, rows, channels));
+    return left + right + ofLeft + ofRight + Math.max(making, measuring);
   }
 }

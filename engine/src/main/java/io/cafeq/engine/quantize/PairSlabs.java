@@ -5,20 +5,23 @@ import io.cafeq.engine.block.PairProducts;
 import io.cafeq.engine.block.SlabDecoder;
 import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.compute.ComputeBackend;
+import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.Magnitudes;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.FactorOutputs;
 import io.cafeq.engine.rounding.InputMetric;
-import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.PairInputs;
 import io.cafeq.engine.rounding.PairOriginals;
 import io.cafeq.engine.rounding.RoundedPair;
+import io.cafeq.engine.rounding.SlabRows;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -331,26 +334,44 @@ final class PairSlabs {
         slab);
   }
 
-  /** Native bytes that rounding in turns and writing take at most. */
-  static long memoryNeeded(Part.Pair pair) {
+  /**
+   * What rounding in turns and writing take at most.
+   *
+   * @param inMetric whether the inputs of both factors are known
+   */
+  static MemoryNeed memoryNeeded(Part.Pair pair, ComputeBackend backend, boolean inMetric) {
     int head = pair.coupling().heads().getFirst().size();
-    return Math.max(
-        bytes(pair, head, pair.left().weight().columns(), pair.treatment().left()),
-        bytes(
-            pair,
-            pair.coupling().kind() == Coupling.Kind.QUERY_KEY
-                ? head
-                : pair.right().weight().allRows(),
-            pair.right().weight().columns(),
-            pair.treatment().right()));
+    return need(
+            backend, inMetric, head, head, pair.left().weight().columns(), pair.treatment().left())
+        .max(
+            need(
+                backend,
+                inMetric,
+                head,
+                pair.coupling().kind() == Coupling.Kind.QUERY_KEY
+                    ? head
+                    : pair.right().weight().allRows(),
+                pair.right().weight().columns(),
+                pair.treatment().right()));
   }
 
-  private static long bytes(Part.Pair pair, int mostRows, int columns, GridSpec grid) {
-    int rows =
-        Math.min(
-            Math.max(pair.coupling().heads().getFirst().size(), (1 << 20) / columns), mostRows);
-    return 2L * Float.BYTES * rows * columns
-        + LaneSlabEncoder.scratchBytes(rows, columns)
-        + SlabBuffers.bytes(grid, rows, columns);
+  private static MemoryNeed need(
+      ComputeBackend backend,
+      boolean inMetric,
+      int head,
+      int mostRows,
+      int columns,
+      GridSpec grid) {
+    int rows = Math.min(Math.max(head, SlabRows.of(columns)), mostRows);
+    return MemoryNeed.host(
+            2L * Float.BYTES * rows * columns + SlabBuffers.bytes(grid, rows, columns), 0)
+        .plus(
+            backend.roundingNeed(
+                new RoundingShape(
+                    rows,
+                    columns,
+                    PlainGrids.leastGroup(grid, 1, columns, grid.bitsPerRow(columns)),
+                    true,
+                    inMetric)));
   }
 }

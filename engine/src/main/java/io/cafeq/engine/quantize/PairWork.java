@@ -3,7 +3,7 @@ package io.cafeq.engine.quantize;
 import io.cafeq.config.PairRounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
-import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.Learning;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.memory.MemoryNeed;
@@ -219,10 +219,11 @@ final class PairWork implements PartWork {
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
   static PartMemory memoryNeeded(
-      Part.Pair pair, Learner learner, ToLongFunction<Part.RowRange> momentBytes) {
-    MemoryNeed learning = PairTransforms.memoryNeeded(pair, learner);
-    MemoryNeed rounding = MemoryNeed.host(PairSlabs.memoryNeeded(pair), 0);
-    MemoryNeed kept = MemoryNeed.host(PairMetricMemory.needed(pair, momentBytes), heapNeeded(pair));
+      Part.Pair pair, Compute compute, ToLongFunction<Part.RowRange> momentBytes) {
+    long inputs = PairMetricMemory.needed(pair, momentBytes);
+    MemoryNeed learning = PairTransforms.memoryNeeded(pair, compute.learner());
+    MemoryNeed rounding = PairSlabs.memoryNeeded(pair, compute.backend(), inputs > 0);
+    MemoryNeed kept = MemoryNeed.host(inputs, heapNeeded(pair));
     return new PartMemory(learning, learning.max(rounding).plus(kept));
   }
 }

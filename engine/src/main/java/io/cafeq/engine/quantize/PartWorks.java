@@ -1,7 +1,7 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.engine.block.UnitFileWriter;
-import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Unit;
@@ -72,17 +72,17 @@ final class PartWorks {
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
   static MemoryNeed memoryNeeded(
-      Unit.Quantized unit, Learner learner, ToLongFunction<Part.RowRange> momentBytes) {
+      Unit.Quantized unit, Compute compute, ToLongFunction<Part.RowRange> momentBytes) {
     MemoryNeed most = MemoryNeed.NONE;
     MemoryNeed next = MemoryNeed.NONE;
     for (Part part : unit.parts().reversed()) {
       PartMemory memory =
           switch (part) {
-            case Part.Stack stack -> StackWork.memoryNeeded(stack, learner, momentBytes);
-            case Part.Pair pair -> PairWork.memoryNeeded(pair, learner, momentBytes);
+            case Part.Stack stack -> StackWork.memoryNeeded(stack, compute, momentBytes);
+            case Part.Pair pair -> PairWork.memoryNeeded(pair, compute, momentBytes);
           };
       most = most.max(memory.all().plus(next));
-      next = learner.worksAhead() ? memory.learning() : MemoryNeed.NONE;
+      next = compute.learner().worksAhead() ? memory.learning() : MemoryNeed.NONE;
     }
     return most;
   }

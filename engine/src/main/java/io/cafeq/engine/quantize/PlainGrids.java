@@ -4,6 +4,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.grid.GridSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The grids of plain rounding that a unit is compared with. */
 final class PlainGrids {
@@ -36,6 +37,14 @@ final class PlainGrids {
       smallestGroup(grid, storage, rows, columns, budget, grids);
     }
     return grids;
+  }
+
+  /** Columns of the smallest group among a grid and those of {@link #within}. */
+  static int leastGroup(GridSpec grid, long rows, int columns, long budget) {
+    return Stream.concat(Stream.of(grid), within(grid, rows, columns, budget).stream())
+        .mapToInt(each -> each.groupSize(columns))
+        .min()
+        .orElseThrow();
   }
 
   private static void smallestGroup(

@@ -2,6 +2,7 @@ package io.cafeq.engine.quantize;
 
 import io.cafeq.config.Side;
 import io.cafeq.engine.plan.Part;
+import io.cafeq.engine.rounding.SlabRows;
 import io.cafeq.engine.transform.TransformSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,14 +12,13 @@ import java.util.List;
  * same unit gives the same bytes everywhere.
  */
 final class SlabShape {
-  private static final int SLAB_WEIGHTS = 1 << 20;
   private static final int WIDEST_STRIPE = 1024;
 
   private SlabShape() {}
 
   /** Rows of a slab: about a million weights, and whole blocks on the output side. */
   static int rows(TransformSpec transform, int columns, int totalRows) {
-    int rows = Math.max(1, SLAB_WEIGHTS / columns);
+    int rows = SlabRows.of(columns);
     int whole =
         switch (transform) {
           case TransformSpec.None none -> rows;
@@ -58,7 +58,7 @@ final class SlabShape {
     if (group == 0) {
       return block;
     }
-    long together = (long) group / greatestCommonDivisor(group, block) * block;
+    long together = TransformSpec.channelsTogether(group, block);
     return together <= WIDEST_STRIPE ? (int) Math.min(together, stack.columns()) : block;
   }
 
@@ -66,9 +66,5 @@ final class SlabShape {
   static boolean holdsGroups(Part.Stack stack, int stripe) {
     int group = stack.treatment().grid().group();
     return group != 0 && stripe % group == 0;
-  }
-
-  private static int greatestCommonDivisor(int a, int b) {
-    return b == 0 ? a : greatestCommonDivisor(b, a % b);
   }
 }

@@ -4,11 +4,9 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.InputMetric;
-import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.transform.BlockTransform;
-import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -73,13 +71,11 @@ final class StackMetrics implements AutoCloseable {
   }
 
   /**
-   * Native bytes at most of moments, metrics and what rounding in them takes; 0 where nothing is
-   * known of the inputs.
+   * Native bytes at most of moments and metrics; 0 where nothing is known of the inputs.
    *
-   * @param rows of the largest slab
    * @param momentBytes of a range's input
    */
-  static long memoryNeeded(Part.Stack stack, int rows, ToLongFunction<Part.RowRange> momentBytes) {
+  static long memoryNeeded(Part.Stack stack, ToLongFunction<Part.RowRange> momentBytes) {
     int columns = stack.columns();
     long moments = stack.rows().stream().mapToLong(momentBytes).max().orElse(0);
     if (moments == 0) {
@@ -89,17 +85,13 @@ final class StackMetrics implements AutoCloseable {
         stack.treatment().transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT
             ? Math.min(blocks.block(), columns)
             : 0;
-    boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
-    long scratch =
-        LaneSlabEncoder.metricScratchBytes(rows, columns)
-            - (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns));
     long ofWeights = InputMetric.factorBytes(moments, columns, 0);
     long ofValues = widest == 0 ? 0 : InputMetric.factorBytes(moments, columns, widest);
     long making =
         Math.max(
             InputMetric.makingBytes(moments, columns, 0),
             widest == 0 ? 0 : InputMetric.makingBytes(moments, columns, widest));
-    return moments + ofWeights + ofValues + making + scratch;
+    return moments + ofWeights + ofValues + making;
   }
 
   @Override

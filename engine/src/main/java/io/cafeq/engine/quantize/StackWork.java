@@ -5,8 +5,10 @@ import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
-import io.cafeq.engine.compute.Learner;
+import io.cafeq.engine.compute.Compute;
+import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MemoryNeed;
@@ -15,7 +17,6 @@ import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.rounding.InputMetric;
-import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
@@ -87,19 +88,20 @@ final class StackWork implements PartWork {
 
   @Override
   public Outcome write(UnitFileWriter writer) {
-    List<BlockTransform> inputBlocks = inputBlocks(writer);
-    try (Arena arena = Arena.ofConfined();
-        StackMetrics metrics = new StackMetrics(place, inputBlocks)) {
-      Room room = new Room(arena, stack);
-      for (RowRange range : stack.rows()) {
-        rows(writer, range, inputBlocks, metrics.of(range), room);
+    try (Arena arena = Arena.ofConfined()) {
+      List<BlockTransform> inputBlocks = inputBlocks(writer, arena);
+      try (StackMetrics metrics = new StackMetrics(place, inputBlocks)) {
+        Room room = new Room(arena, stack);
+        for (RowRange range : stack.rows()) {
+          rows(writer, range, inputBlocks, metrics.of(range), room);
+        }
       }
     }
     return baselines.outcome();
   }
 
-  /** Takes all blocks of the input side, writes them, and lets go of what learning held. */
-  private List<BlockTransform> inputBlocks(UnitFileWriter writer) {
+  /** Takes all blocks of the input side into the arena, writes them, and ends learning. */
+  private List<BlockTransform> inputBlocks(UnitFileWriter writer, Arena arena) {
     if (!(treatment.transform() instanceof BlockDiagonal spec) || spec.side() == Side.OUTPUT) {
       return List.of();
     }
@@ -110,7 +112,7 @@ final class StackWork implements PartWork {
       List<BlockTransform> next = asked.next();
       long weights = stack.totalRows() * next.stream().mapToInt(BlockTransform::k).sum();
       progress.advanced((long) (weights * LEARNING_SHARE));
-      blocks.addAll(next);
+      next.forEach(block -> blocks.add(block.in(arena)));
     }
     close();
     blocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
@@ -293,23 +295,52 @@ final class StackWork implements PartWork {
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
   static PartMemory memoryNeeded(
-      Part.Stack stack, Learner learner, ToLongFunction<RowRange> momentBytes) {
+      Part.Stack stack, Compute compute, ToLongFunction<RowRange> momentBytes) {
     int rows = mostRows(stack);
     int columns = stack.columns();
+    GridSpec grid = stack.treatment().grid();
     long raw =
         stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
+    boolean known = stack.rows().stream().mapToLong(momentBytes).anyMatch(bytes -> bytes > 0);
     boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
     MemoryNeed rounding =
         MemoryNeed.host(
-            rows * (raw + (long) Float.BYTES * columns)
-                + (plain ? 0 : LaneSlabEncoder.scratchBytes(rows, columns))
-                + SlabBuffers.bytes(stack.treatment().grid(), rows, columns)
-                + StackMetrics.memoryNeeded(stack, rows, momentBytes),
-            0);
-    MemoryNeed learning = TransformLearner.memoryNeeded(stack, learner, momentBytes);
+                rows * (raw + (long) Float.BYTES * columns)
+                    + SlabBuffers.bytes(grid, rows, columns)
+                    + StackMetrics.memoryNeeded(stack, momentBytes),
+                0)
+            .plus(
+                compute
+                    .backend()
+                    .roundingNeed(
+                        new RoundingShape(
+                            rows,
+                            columns,
+                            PlainGrids.leastGroup(grid, stack.totalRows(), columns, stack.bits()),
+                            !plain,
+                            known)));
+    MemoryNeed learning = TransformLearner.memoryNeeded(stack, compute.learner(), momentBytes);
+    MemoryNeed blocks = blocksNeeded(stack, rows);
     boolean inTurns =
-        stack.treatment().transform() instanceof BlockDiagonal blocks
-            && blocks.side() == Side.INPUT;
-    return new PartMemory(learning, inTurns ? learning.max(rounding) : learning.plus(rounding));
+        stack.treatment().transform() instanceof BlockDiagonal spec && spec.side() == Side.INPUT;
+    MemoryNeed most = inTurns ? learning.max(rounding) : learning.plus(rounding);
+    return new PartMemory(learning, most.plus(blocks));
+  }
+
+  /** All finished blocks of the input side, or those of a slab of {@code rows}. */
+  private static MemoryNeed blocksNeeded(Part.Stack stack, int rows) {
+    return switch (stack.treatment().transform()) {
+      case TransformSpec.None none -> MemoryNeed.NONE;
+      case BlockDiagonal spec ->
+          SlabShape.blocks(spec, spec.side() == Side.INPUT ? stack.columns() : rows).stream()
+              .map(
+                  k ->
+                      spec.side() == Side.INPUT
+                          ? MemoryNeed.host(
+                              BlockTransform.nativeBytes(k), BlockTransform.heapBytes(k))
+                          : MemoryNeed.host(
+                              0, BlockTransform.nativeBytes(k) + BlockTransform.heapBytes(k)))
+              .reduce(MemoryNeed.NONE, MemoryNeed::plus);
+    };
   }
 }

@@ -7,6 +7,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.rounding.PairFactor;
+import io.cafeq.engine.rounding.SlabRows;
 import java.lang.foreign.Arena;
 import java.util.List;
 
@@ -25,8 +26,6 @@ record StoredFactor(
     int headSize,
     List<Integer> heads)
     implements PairFactor {
-  private static final int SLAB_WEIGHTS = 1 << 20;
-
   /** Heads on rows. */
   static StoredFactor rows(
       TensorReader reader, WeightTensor weight, int exponent, int headSize, List<Integer> heads) {
@@ -51,7 +50,7 @@ record StoredFactor(
 
   @Override
   public int slabRows() {
-    return side == Side.OUTPUT ? headSize : Math.clamp(SLAB_WEIGHTS / columns(), 1, rows());
+    return side == Side.OUTPUT ? headSize : Math.min(SlabRows.of(columns()), rows());
   }
 
   @Override

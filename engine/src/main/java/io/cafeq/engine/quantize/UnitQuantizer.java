@@ -34,14 +34,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes one unit through. Made once a worker; not thread-safe. Owns a reader, borrows the
- * checkpoint and the lane.
+ * Quantizes one unit at a time on each calling thread. Thread-safe: the lane and the reader of a
+ * unit live as long as it does, so that nothing outlives what the unit claimed. Borrows the
+ * checkpoint.
  *
  * <p>A quantized unit goes through once, part by part, while plain rounding on a few grids is
  * measured on the way. Where the best of those that take no more bits in all has the smaller error,
  * the file is written again with it in that part.
  */
-public final class UnitQuantizer implements AutoCloseable {
+public final class UnitQuantizer {
   private static final Logger LOG = LoggerFactory.getLogger(UnitQuantizer.class);
 
   private static final long COPY_BYTES = 8L << 20;
@@ -52,8 +53,6 @@ public final class UnitQuantizer implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final JobIdentity identity;
   private final Compute compute;
-  private final ComputeLane lane;
-  private final TensorReader reader;
   private final InputStatistics statistics;
   private final MatrixInputs inputs;
   private final Options options;
@@ -66,26 +65,19 @@ public final class UnitQuantizer implements AutoCloseable {
    */
   public record Options(boolean verify, boolean baselines, double damping) {}
 
-  /**
-   * Borrows the checkpoint and the lane.
-   *
-   * @param lane of the backend
-   */
+  /** Borrows the checkpoint. */
   public UnitQuantizer(
       Checkpoint checkpoint,
       JobIdentity identity,
       Compute compute,
-      ComputeLane lane,
       InputStatistics statistics,
       Options options) {
     this.checkpoint = checkpoint;
     this.statistics = statistics;
     inputs = MatrixInputs.of(checkpoint);
     this.identity = identity;
-    this.lane = lane;
     this.options = options;
     this.compute = compute;
-    reader = checkpoint.newReader();
   }
 
   /**
@@ -102,8 +94,8 @@ public final class UnitQuantizer implements AutoCloseable {
           case Unit.Quantized quantized -> {
             ToLongFunction<Part.RowRange> moments =
                 range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L);
-            yield PartWorks.memoryNeeded(quantized, compute.learner(), moments)
-                .max(PartWorks.memoryNeeded(quantized, compute.fallback(), moments));
+            yield PartWorks.memoryNeeded(quantized, compute, moments)
+                .max(PartWorks.memoryNeeded(quantized, compute.onTheCpu(), moments));
           }
         };
     // The proof comes after the work has given its memory back.
@@ -196,26 +188,33 @@ public final class UnitQuantizer implements AutoCloseable {
 
   private Written quantize(
       Unit.Quantized unit, Compute using, UnitFile file, StopFlag stop, Progress progress) {
-    String kernel = using.kernel();
-    Workplace place =
-        new Workplace(
-            checkpoint,
-            reader,
-            lane,
-            using.learner(),
-            stop,
-            new SourceHashes(),
-            new BiasFolds(),
-            statistics,
-            options.damping(),
-            inputs,
-            options.baselines());
+    try (ComputeLane lane = using.backend().openLane();
+        TensorReader reader = checkpoint.newReader()) {
+      Workplace place =
+          new Workplace(
+              checkpoint,
+              reader,
+              lane,
+              using.learner(),
+              stop,
+              new SourceHashes(),
+              new BiasFolds(),
+              statistics,
+              options.damping(),
+              inputs,
+              options.baselines());
+      return quantize(place, unit, using.kernel(), file, progress);
+    }
+  }
+
+  private Written quantize(
+      Workplace place, Unit.Quantized unit, String kernel, UnitFile file, Progress progress) {
     UnitHeader header = Sections.header(unit, identity, kernel);
     List<PartWork.Outcome> outcomes = new ArrayList<>();
     try (UnitFileWriter writer = UnitFileWriter.open(file.part(), header)) {
       outcomes.addAll(PartWorks.write(place, unit, writer, progress));
-      place.biases().write(unit, writer, checkpoint, reader);
-      SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, stop);
+      place.biases().write(unit, writer, checkpoint, place.reader());
+      SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, place.stop());
       UnitFigures figures = Outcomes.figures(unit, outcomes);
       boolean stays = outcomes.stream().allMatch(outcome -> outcome.fallBack().isEmpty());
       boolean mixed = !stays && outcomes.stream().anyMatch(outcome -> outcome.fallBack().isEmpty());
@@ -262,7 +261,7 @@ public final class UnitQuantizer implements AutoCloseable {
                 ? before
                 : Outcomes.replaced(before, PartWorks.write(plain, changed, i, writer)));
       }
-      place.biases().write(changed, writer, checkpoint, reader);
+      place.biases().write(changed, writer, checkpoint, place.reader());
       SortedMap<String, String> hashes = place.hashes().complete(checkpoint, unit, place.stop());
       UnitFigures figures = Outcomes.figures(changed, written);
       writer.finish(hashes, figures);
@@ -272,10 +271,5 @@ public final class UnitQuantizer implements AutoCloseable {
         file.deleteAside();
       }
     }
-  }
-
-  @Override
-  public void close() {
-    reader.close();
   }
 }

@@ -3,12 +3,11 @@ package io.cafeq.engine.receipt;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Errors of some rounding and the bits it takes, over the weights of one unit.
+ * Errors and bits of one rounding of a unit.
  *
  * @param squaredError sum of (quantized - original)^2 over effective weights
- * @param outputError sum over rows of e^T H e, e the error of a row and H the second moments of
- *     what it is multiplied with, damped as in rounding: the mean squared error of the outputs;
- *     null without statistics
+ * @param outputError sum over rows of e^T H e, e the error of a row and H the input Hessian, damped
+ *     as in rounding: the mean squared error of the outputs; null without statistics
  * @param bits everything stored: codes, scales, zero points, transforms
  */
 public record ErrorFigures(double squaredError, @Nullable Double outputError, long bits) {

@@ -1,7 +1,7 @@
 package io.cafeq.engine.receipt;
 
 /**
- * What makes two runs the same job, written into every unit's file.
+ * Identity of a job, written into every unit's file: equal identities give the same bytes.
  *
  * @param recipeHash SHA-256 of the recipe's canonical form
  * @param algorithmVersion raised whenever the same recipe would give other bytes

@@ -3,9 +3,9 @@ package io.cafeq.engine.receipt;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Errors of one pair of coupled matrices, all relative paired quantization errors (PQE, Eq. (5) of
- * the paper): the norm of the difference of the products O V over all heads by the norm of the
- * original products.
+ * Errors of one pair. Each is a relative paired quantization error (PQE, Eq. (5) of the paper): the
+ * norm of the difference of the products O V over all heads, divided by the norm of the original
+ * products.
  *
  * <p>In sums over tensors a pair counts as its PQE / sqrt(2) on the weights of both, the relative
  * error of either factor that alone would give a product of that error.
@@ -15,12 +15,11 @@ import org.jspecify.annotations.Nullable;
  * @param weights of both factors
  * @param squaredNorm sum of squares of both factors' weights
  * @param result what was written
- * @param plain both factors rounded by themselves on min/max grids, same bits and groups; null
- *     where not asked for
- * @param plainClipped the same with the clipping search: no transform at all; null where not asked
+ * @param plain both factors by RTN on min/max grids, same bits and group sizes; null where not
+ *     asked for
+ * @param plainClipped both factors by clipped RTN; null where not asked for
+ * @param plainEqualBits the best clipped RTN of both that takes no more bits; null where not asked
  *     for
- * @param plainEqualBits the best clipped plain rounding of both that takes no more bits; null where
- *     not asked for
  * @param rotation a random rotation in place of the learned transform, rounded like plainClipped;
  *     null where not asked for
  * @param learned the learned transform, rounded without adaptation; null where not asked for, or
@@ -38,7 +37,7 @@ public record PairFigures(
     @Nullable Double rotation,
     @Nullable Double learned) {
 
-  /** What a PQE counts in sums of squared errors of weights. */
+  /** Weight of a squared PQE in sums of squared weight errors. */
   public double squaredError(double relative) {
     return relative * relative / 2 * squaredNorm;
   }

@@ -4,19 +4,19 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was measured on one quantized unit by the code that did the work. The same for the same
- * bytes, so it is kept in the unit's file and survives a resume.
+ * Figures of one quantized unit, measured by the code that did the work. The unit's file keeps them
+ * for a resume.
  *
  * @param weights number of weights
  * @param squaredNorm sum of squares of the original weights
  * @param outputNorm mean square of the original outputs, summed over the rows; null where there
  *     were no statistics for all rows
  * @param result what was written
- * @param plain nearest rounding on min/max grids without a transform, same bits and group; null
- *     where not asked for
- * @param plainClipped the same with the clipping search; null where not asked for
- * @param plainEqualBits the best clipped plain rounding in any group whose total bits are no larger
- *     than those that the transform would have cost; null where not asked for
+ * @param plain round-to-nearest (RTN) on min/max grids, same bits and group size; null where not
+ *     asked for
+ * @param plainClipped RTN with the MSE clipping search; null where not asked for
+ * @param plainEqualBits the best clipped RTN at any group size whose total bits are no more than
+ *     the transform would take; null where not asked for
  * @param fellBack whether {@code plainEqualBits} was written instead of the transformed codes, in
  *     all parts of the unit
  * @param pairs the coupled matrices among its tensors; in the sums each counts as {@link
@@ -38,7 +38,7 @@ public record UnitFigures(
     pairs = List.copyOf(pairs);
   }
 
-  /** A unit without statistics. */
+  /** Figures of a unit without statistics. */
   public UnitFigures(
       long weights,
       double squaredNorm,
@@ -62,7 +62,7 @@ public record UnitFigures(
         description);
   }
 
-  /** A unit without pairs and statistics. */
+  /** Figures of a unit without pairs and statistics. */
   public UnitFigures(
       long weights,
       double squaredNorm,

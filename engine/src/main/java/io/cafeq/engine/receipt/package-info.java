@@ -1,6 +1,6 @@
 /**
- * What is known of a finished unit, as plain values that files, reports and jobs share. Start at
- * {@link io.cafeq.engine.receipt.UnitReceipt}.
+ * Figures of a finished unit (bits, errors, hashes), as values that files, reports and jobs share.
+ * Start at {@link io.cafeq.engine.receipt.UnitReceipt}.
  */
 @NullMarked
 package io.cafeq.engine.receipt;

@@ -4,7 +4,7 @@ import io.cafeq.engine.plan.Coverage;
 import java.util.List;
 
 /**
- * How much of the model is quantized, as reports and plans print it.
+ * Share of the model that is quantized, as in reports and plans.
  *
  * @param matrixWeights weights of all matrices of the checkpoint
  * @param quantizedWeights those of them that are quantized

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 final class Figures {
   private Figures() {}
 
-  /** JSON has no NaN and no infinity, so none may get this far. */
+  /** Refuses NaN and infinity, which JSON does not have. */
   static void requireFinite(String name, double value) {
     if (!Double.isFinite(value)) {
       throw new IllegalArgumentException(name + " is not finite: " + value);

@@ -2,7 +2,7 @@ package io.cafeq.engine.report;
 
 /** How a job ended. */
 public enum JobStatus {
-  /** Every unit is done and the manifest stands. */
+  /** Every unit is done and the manifest is written. */
   COMPLETE("complete"),
   /** At least one unit is missing; there is no manifest. */
   PARTIAL("partial"),

@@ -3,12 +3,12 @@ package io.cafeq.engine.report;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where and with what the run took place.
+ * The machine and the backend of a run.
  *
  * @param backend null where nothing had to be computed, like {@code kernel}
  * @param maxMemoryBytes the cap that was asked for
  * @param memoryMeasure how the peak was measured
- * @param memoryCapExceeded whether any sample lay above the cap
+ * @param memoryCapExceeded whether any sample was above the cap
  */
 public record Machine(
     String host,

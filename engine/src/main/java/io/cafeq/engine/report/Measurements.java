@@ -1,10 +1,10 @@
 package io.cafeq.engine.report;
 
 /**
- * What was measured on the run itself rather than on its units.
+ * Measurements of the run itself.
  *
  * @param seconds wall time of the run
- * @param bytesRead bytes of tensors read from the source; what is read twice counts twice
+ * @param bytesRead bytes of tensors read from the source; a second read counts again
  * @param bytesWritten bytes of files written by this run
  * @param peakMemoryBytes highest sample of the process's own memory
  */

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * A unit whose error is far above that of its kind, which sums over all weights would hide. All
- * numbers are finite.
+ * A unit whose error is far above that of its kind and would be hidden in totals. All numbers are
+ * finite.
  *
  * @param unit its ID
  * @param tensors of which it is made
@@ -39,7 +39,7 @@ public record Outlier(
     Figures.requireFinite("usual", usual);
   }
 
-  /** For the user: what was found, and what helps. */
+  /** One sentence for the user, with the remedy. */
   public String warning() {
     return String.format(
         Locale.ROOT,

@@ -17,17 +17,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds units whose errors are far above those of the units of the same roles. An error halves with
- * each bit, so errors are compared as if all units had the same bits; what a user gave fewer bits
- * is no outlier by that. Medians do not mind outliers.
+ * each bit, so errors are compared as if all units had the same bits; so that a unit with fewer
+ * bits is no outlier for that alone. Medians are robust against outliers.
  */
 public final class Outliers {
   /** Ordinary units of a role are within a factor of two of their median. */
   private static final double FAR_ABOVE = 3;
 
-  /** What is smaller harms little, whatever its kind has. */
+  /** Smaller errors do little harm, whatever is usual for the kind. */
   private static final double LEAST_ERROR = 0.2;
 
-  /** Fewer units of a kind have no median worth the name, and are compared with all. */
+  /** A kind with fewer units has no meaningful median and is compared with all. */
   private static final int FEWEST = 3;
 
   /** No rounding of weights with one bell, trained or drawn, has more than this times 2^-bits. */

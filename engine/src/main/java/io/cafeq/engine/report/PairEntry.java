@@ -4,18 +4,17 @@ import io.cafeq.engine.receipt.PairFigures;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One pair of coupled matrices in the report. Every error is a relative paired quantization error
- * (Eq. (5) of the paper): the norm of the difference of the products over that of the original
- * products.
+ * One pair in the report. Every error is a relative paired quantization error (Eq. (5) of the
+ * paper): the norm of the difference of the products over that of the original products.
  *
  * @param left name of the value or key matrix
  * @param right name of the output or query matrix
  * @param weights of both
  * @param result what was written
- * @param none no transform: both rounded by themselves, clipped, same bits and groups; null where
- *     not measured, like all below
+ * @param none both by clipped RTN, same bits and group sizes; null where not measured, like all
+ *     below
  * @param plain the same on min/max grids
- * @param plainEqualBits the best clipped plain rounding of both that takes no more bits
+ * @param plainEqualBits the best clipped RTN of both that takes no more bits
  * @param rotation a random rotation in place of the learned transform
  * @param learned the learned transform without adaptation of one factor to the other
  */

@@ -6,7 +6,7 @@ import io.cafeq.engine.receipt.UnitFigures;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Error and total bits a weight of a rounding without a transform. All finite.
+ * Error and total bits per weight of round-to-nearest (RTN). All finite.
  *
  * @param relativeOutputError by the statistics of the inputs; null where there were none
  */

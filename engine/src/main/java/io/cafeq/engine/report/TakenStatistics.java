@@ -3,12 +3,12 @@ package io.cafeq.engine.report;
 import java.util.List;
 
 /**
- * The statistics of the matrices' inputs that a result was made with.
+ * The input statistics of a result.
  *
- * @param asked where the tokens were to come from
- * @param source where they came from
- * @param tokens that went through the model
- * @param window tokens that saw one another
+ * @param asked requested source of the calibration tokens
+ * @param source actual source
+ * @param calibration tokens in all
+ * @param window tokens per sequence
  * @param tokensSha256 of the tokens
  * @param files that were there when the report was made
  */

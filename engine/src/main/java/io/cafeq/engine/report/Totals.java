@@ -13,7 +13,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sums over the units that are there. Failed and missing units count nowhere.
+ * Totals over the finished units. Failed and missing units do not count.
  *
  * @param weights quantized weights
  * @param bitsPerWeight codes, scales, zero points and transforms of quantized weights
@@ -51,10 +51,7 @@ public record Totals(
     Figures.requireFinite("seconds", seconds);
   }
 
-  /**
-   * The one place where totals are made. Sums run in the order of {@code results}, so give them in
-   * plan order.
-   */
+  /** Adds up results in their order, which is that of the plan. */
   public static Totals of(List<UnitResult> results, Measurements measured) {
     long copiedBits = 0;
     long copiedWeights = 0;

@@ -4,7 +4,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.text.VisibleText;
 
-/** Why a unit could not be made, and what the user can do. */
+/** Failure of a unit with its remedy. */
 public record UnitFailure(FailureKind kind, String message, String remedy) {
   public UnitFailure {
     message = VisibleText.message(message);

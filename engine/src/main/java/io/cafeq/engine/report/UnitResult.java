@@ -4,7 +4,7 @@ import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.receipt.UnitReceipt;
 import org.jspecify.annotations.Nullable;
 
-/** What became of one unit of the plan, as the job knows it at its end. */
+/** Result of one planned unit at the end of a job. */
 public sealed interface UnitResult {
   Unit unit();
 

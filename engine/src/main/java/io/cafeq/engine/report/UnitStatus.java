@@ -1,6 +1,6 @@
 package io.cafeq.engine.report;
 
-/** What became of a unit. */
+/** Status of a unit. */
 public enum UnitStatus {
   /** Made by this run. */
   DONE("done"),
@@ -8,7 +8,7 @@ public enum UnitStatus {
   KEPT("kept"),
   /** This run could not make it. */
   FAILED("failed"),
-  /** Not tried: the run ended before. */
+  /** Not started before the run ended. */
   MISSING("missing");
 
   private final String text;

@@ -23,6 +23,7 @@ final class BlockTile {
   private final float[] levels;
   private final float[] error;
   private final GridLanes grids;
+  private final float[] map;
 
   BlockTile(int k) {
     lanes = Math.clamp(WEIGHTS / k, FEWEST_LANES, MOST_LANES);
@@ -33,6 +34,7 @@ final class BlockTile {
     levels = new float[lanes];
     error = new float[lanes];
     grids = new GridLanes(lanes);
+    map = new float[k * k];
   }
 
   /** Most lanes at a time. */
@@ -66,11 +68,12 @@ final class BlockTile {
       hadamard(signs.get(), k, count);
       return;
     }
+    block.readForward(map);
     for (int j = 0; j < k; j++) {
       float[] row = transformed[j];
       Arrays.fill(row, 0, count, 0);
       for (int i = 0; i < k; i++) {
-        LaneLoops.addScaled(row, entries[i], block.forward()[j * k + i], count);
+        LaneLoops.addScaled(row, entries[i], map[j * k + i], count);
       }
     }
   }
@@ -104,13 +107,16 @@ final class BlockTile {
   double round(BlockTransform block, RoundingRule rule, int top, int count, Grids source) {
     int k = block.k();
     boolean corrected = block.signs().isEmpty();
+    if (corrected) {
+      block.readCorrection(map);
+    }
     clear(count);
     for (int j = k - 1; j >= 0; j--) {
       source.load(j);
       if (corrected) {
         Arrays.fill(carried, 0, count, 0);
         for (int i = j + 1; i < k; i++) {
-          LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);
+          LaneLoops.addScaled(carried, transformed[i], map[j * k + i], count);
         }
       }
       roundRow(j, rule, top, count, block.diagonal()[j] * block.diagonal()[j]);
@@ -122,12 +128,15 @@ final class BlockTile {
   double squaredError(BlockTransform block, int count) {
     int k = block.k();
     boolean corrected = block.signs().isEmpty();
+    if (corrected) {
+      block.readCorrection(map);
+    }
     clear(count);
     for (int j = k - 1; j >= 0; j--) {
       if (corrected) {
         Arrays.fill(carried, 0, count, 0);
         for (int i = j + 1; i < k; i++) {
-          LaneLoops.addScaled(carried, transformed[i], block.correction()[j * k + i], count);
+          LaneLoops.addScaled(carried, transformed[i], map[j * k + i], count);
         }
       }
       LaneLoops.addErrors(

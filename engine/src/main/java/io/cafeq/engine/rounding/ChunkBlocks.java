@@ -38,10 +38,12 @@ final class ChunkBlocks {
     int first = 0;
     for (BlockTransform block : blocks) {
       int k = block.k();
+      float[] correction = new float[k * k];
+      block.readCorrection(correction);
       for (int j = 0; j < k; j++) {
         float[] column = corrections[first + j].length >= k ? corrections[first + j] : new float[k];
         for (int i = 0; i < j; i++) {
-          column[i] = block.correction()[i * k + j];
+          column[i] = correction[i * k + j];
         }
         corrections[first + j] = column;
         squares[first + j] = block.diagonal()[j] * block.diagonal()[j];

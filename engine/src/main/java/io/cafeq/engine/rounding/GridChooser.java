@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /** Chooses the grids of slabs, tile by tile. On the heap, reused; not thread-safe. */
 final class GridChooser {
   /** Tiles are large and soon made, and a budget is planned with a hundred grids for each piece. */
-  private static final int KEPT_TILES = 4;
+  static final int KEPT_TILES = 4;
 
   private final Map<TileKey, GridTile> tiles =
       new LinkedHashMap<>(16, 0.75f, true) {

@@ -16,6 +16,24 @@ import java.util.Map;
 
 /** The fast encoder: floats, plain loops that C2 vectorises, the same bits on every CPU. */
 public final class LaneSlabEncoder implements SlabEncoder {
+  /** Weights of a tile, or one row where that is longer. */
+  private static final long TILE_WEIGHTS = 1 << 16;
+
+  /** Of a weight in a tile of grids: itself, its code, and how much it counts. */
+  private static final long GRID_TILE_BYTES = 2 * Float.BYTES + 1;
+
+  /** Of a group in a tile of grids. */
+  private static final long GROUP_BYTES = 80;
+
+  /** Of a weight in a tile of blocks: W, V and the code. */
+  private static final long BLOCK_TILE_BYTES = 2 * Float.BYTES + 1;
+
+  /** Of a group's chosen grid. */
+  private static final long CHOSEN_BYTES = 3 * Float.BYTES;
+
+  /** Columns of a batch of a metric, and corrections of its rows. */
+  private static final long METRIC_TILE_BYTES = 2 << 20;
+
   private final Map<Integer, BlockTile> blockTiles = new HashMap<>();
   private byte[] rowCodes = new byte[0];
   private final GridChooser chooser = new GridChooser();
@@ -321,6 +339,23 @@ public final class LaneSlabEncoder implements SlabEncoder {
   /** The same for a slab that is rounded in a metric, with a transform or without. */
   public static long metricScratchBytes(int rows, int columns) {
     return scratchBytes(rows, columns) + MetricSlab.scratchBytes(rows, columns);
+  }
+
+  /**
+   * Heap bytes that slabs take at most: tiles of four grids and of two sizes of blocks, and the
+   * grids that were chosen.
+   *
+   * @param group the fewest columns that share a grid
+   */
+  public static long heapBytes(int rows, int columns, int group, boolean inMetric) {
+    long tile = Math.max(TILE_WEIGHTS, columns);
+    long groupsOfRow = Math.ceilDiv(columns, Math.max(1, group));
+    long grids = GRID_TILE_BYTES * tile + GROUP_BYTES * Math.ceilDiv(tile, columns) * groupsOfRow;
+    return GridChooser.KEPT_TILES * grids
+        + 2 * BLOCK_TILE_BYTES * TILE_WEIGHTS
+        + Float.BYTES * tile
+        + CHOSEN_BYTES * rows * groupsOfRow
+        + (inMetric ? METRIC_TILE_BYTES : 0);
   }
 
   @Override

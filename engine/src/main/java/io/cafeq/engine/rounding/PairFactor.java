@@ -25,7 +25,7 @@ public interface PairFactor {
 
   /** A factor in memory, which it borrows, in slabs of about a million weights. */
   static PairFactor of(FloatMatrix matrix, Side side, int headSize) {
-    int fitting = Math.max(1, (1 << 20) / matrix.columns());
+    int fitting = SlabRows.of(matrix.columns());
     int rows = side == Side.OUTPUT ? Math.max(1, fitting / headSize) * headSize : fitting;
     return new InMemory(matrix, side, Math.min(matrix.rows(), rows));
   }

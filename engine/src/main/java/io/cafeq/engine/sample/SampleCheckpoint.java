@@ -45,7 +45,7 @@ public final class SampleCheckpoint {
         write(shape, seed, tensor, weights, piece, writer, stop);
       }
       writer.finish();
-      // Last, so that who finds it finds a whole model.
+      // Last, so that a config.json means a complete model.
       DurableFile.write(
           folder.resolve("config.json"), config(shape).getBytes(StandardCharsets.UTF_8));
     }

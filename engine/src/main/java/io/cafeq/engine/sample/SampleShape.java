@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The dimensions of a Llama-shaped model and how its weights are spread.
+ * The dimensions of a Llama-shaped model and the distribution of its weights.
  *
  * @param heads query heads; they divide {@code hidden}
  * @param keyValueHeads key and value heads; they divide {@code heads}
@@ -31,7 +31,7 @@ public record SampleShape(
     double outlierShare,
     long largestShard) {
 
-  /** How single weights are spread. */
+  /** Distribution of single weights. */
   public enum Distribution {
     GAUSSIAN,
     /** Student's t with five degrees of freedom: tails as heavy as those of trained weights. */
@@ -95,7 +95,7 @@ public record SampleShape(
     SampleShape four = sized(4, hidden, hidden * 3);
     long layer = (four.bytes() - sized(3, hidden, hidden * 3).bytes());
     int layers = Math.toIntExact(4 + Math.max(0, bytes - four.bytes()) / layer);
-    // What is left widens the feed-forward layers.
+    // The remaining bytes widen the feed-forward layers.
     long left = bytes - sized(layers, hidden, hidden * 3).bytes();
     int step = 16;
     long unit = 3L * step * hidden * Dtype.BF16.bytes() * layers;

@@ -1,6 +1,6 @@
 /**
- * Makes checkpoints from a seed, for the demo, the benchmarks and the tests: Llama-shaped, of any
- * size, with the outlier channels that make real weights hard to round. Start at {@link
+ * Seeded checkpoints for the demo, the benchmarks and the tests: Llama-shaped, of any size, with
+ * the outlier channels that make real weights hard to quantize. Start at {@link
  * io.cafeq.engine.sample.SampleCheckpoint}.
  */
 @NullMarked

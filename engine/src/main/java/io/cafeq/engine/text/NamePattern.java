@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * Regular expressions for {@code include} and {@code exclude} that a person can paste between
+ * Makes regular expressions for {@code include} and {@code exclude} that can be pasted between
  * single quotes.
  */
 public final class NamePattern {

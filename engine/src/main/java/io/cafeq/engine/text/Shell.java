@@ -3,7 +3,7 @@ package io.cafeq.engine.text;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** Text that a person can paste into a shell. */
+/** Quotes text so that it can be pasted into a shell. */
 public final class Shell {
   private Shell() {}
 

@@ -5,11 +5,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Escapes text from files before people or terminals see it. Whatever does not print as itself
- * becomes its escape in JSON, a backslash, a u and four hexadecimal digits for each UTF-16 unit:
- * control characters (escape sequences of terminals begin with one), line and paragraph separators,
- * format characters (bidirectional overrides, zero-width joiners, tags), characters that are drawn
- * as nothing, spaces other than the usual one, halves of surrogate pairs, private and unassigned
+ * Escapes text from files before it is shown. A character that does not print as itself becomes its
+ * JSON escape, a backslash, a u and four hexadecimal digits for each UTF-16 unit: control
+ * characters (escape sequences of terminals begin with one), line and paragraph separators, format
+ * characters (bidirectional overrides, zero-width joiners, tags), characters that are drawn as
+ * nothing, spaces other than the usual one, halves of surrogate pairs, private and unassigned
  * characters.
  *
  * <p>A backslash stays as it is, so that escaped text can be escaped again without change, and
@@ -29,19 +29,20 @@ public final class VisibleText {
 
   private VisibleText() {}
 
-  /** The text as one line: line breaks are escaped too. */
+  /** Escapes text into one line; line breaks are escaped too. */
   public static String line(String text) {
     return escaped(text, false);
   }
 
-  /** Text whose line feeds are ours, such as a table or a JSON document; they alone stay. */
+  /**
+   * Escapes text whose line feeds are our own, such as a table or a JSON document; only they are
+   * kept.
+   */
   public static String lines(String text) {
     return escaped(text, true);
   }
 
-  /**
-   * A message of one line that may hold names of any length: words of over 1000 characters are cut.
-   */
+  /** Escapes a message of one line; words of over 1000 characters are cut. */
   public static String message(String text) {
     String line = line(text);
     if (line.length() <= LONGEST_WORD) {
@@ -52,12 +53,12 @@ public final class VisibleText {
         .collect(Collectors.joining(" "));
   }
 
-  /** A name in quotes for a message: escaped, and cut where it is long. */
+  /** Quotes a name for a message: escaped, and cut where it is long. */
   public static String quoted(String name) {
     return "\"" + shortened(name) + "\"";
   }
 
-  /** A name or value for a message: escaped, and cut where it is long. */
+  /** Escapes a name or value for a message and cuts it where it is long. */
   public static String shortened(String name) {
     return name.codePointCount(0, name.length()) > LONGEST_NAME ? cut(name) : line(name);
   }
@@ -89,10 +90,7 @@ public final class VisibleText {
     return isVisible(character) || lineFeedsStay && character == '\n';
   }
 
-  /**
-   * Whether a terminal draws the character as something that can be told from nothing, and obeys it
-   * in nothing.
-   */
+  /** Whether a terminal draws the character visibly and does not execute it. */
   static boolean isVisible(int character) {
     if (character < 0x7F) {
       return character >= ' ';

@@ -1,17 +1,25 @@
 package io.cafeq.engine.transform;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
 /**
  * One finished block as the rounding needs it: what is quantized is V = {@link #forward} W_b, and
- * the error of codes is measured by ||T (codes' values - V)||_F.
+ * the error of codes is measured by ||T (codes' values - V)||_F. Its maps are floats on the heap,
+ * or in an arena after {@link #in}.
  *
  * @param source where the block comes from
  * @param forward row-major [k, k]
  * @param correction row j holds T_ji / T_jj for i > j, else 0; row-major [k, k]
  * @param diagonal T_jj
  */
-public record BlockTransform(Source source, float[] forward, float[] correction, float[] diagonal) {
+public record BlockTransform(
+    Source source, MemorySegment forward, MemorySegment correction, float[] diagonal) {
+  /** Bytes of both maps for each entry of a block. */
+  private static final long MAP_BYTES = 2 * Float.BYTES;
+
   /** Where a block comes from. */
   public sealed interface Source {
     int firstChannel();
@@ -86,7 +94,43 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
         }
       }
     }
-    return Optional.of(new BlockTransform(source, forward, correction, diagonal));
+    return Optional.of(
+        new BlockTransform(
+            source, MemorySegment.ofArray(forward), MemorySegment.ofArray(correction), diagonal));
+  }
+
+  /** The same with its maps in the arena, for blocks that many slabs need. */
+  public BlockTransform in(Arena arena) {
+    return new BlockTransform(source, copy(forward, arena), copy(correction, arena), diagonal);
+  }
+
+  private static MemorySegment copy(MemorySegment map, Arena arena) {
+    return arena.allocate(map.byteSize(), 64).copyFrom(map);
+  }
+
+  /** Native bytes that {@link #in} takes for a block of k channels. */
+  public static long nativeBytes(int k) {
+    return MAP_BYTES * k * k + 2 * 64;
+  }
+
+  /** Heap bytes that stay of such a block: P as it is stored, at most two bytes an entry. */
+  public static long heapBytes(int k) {
+    return Short.BYTES * (long) k * k + (Float.BYTES + Short.BYTES) * (long) k + 256;
+  }
+
+  /** Entry (row, column) of {@link #forward()}. */
+  public float forward(int row, int column) {
+    return forward.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * k() + column);
+  }
+
+  /** Copies {@link #forward()}. */
+  public void readForward(float[] to) {
+    MemorySegment.copy(forward, ValueLayout.JAVA_FLOAT, 0, to, 0, k() * k());
+  }
+
+  /** Copies {@link #correction}. */
+  public void readCorrection(float[] to) {
+    MemorySegment.copy(correction, ValueLayout.JAVA_FLOAT, 0, to, 0, k() * k());
   }
 
   public int k() {
@@ -111,7 +155,7 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
     return switch (source) {
       case Stored(StoredTransform transform) ->
           SquareMatrices.invert(doubles(transform.inverse()), k());
-      case Measured measured -> doubles(forward);
+      case Measured measured -> doubles(forward.toArray(ValueLayout.JAVA_FLOAT));
     };
   }
 
@@ -125,7 +169,7 @@ public record BlockTransform(Source source, float[] forward, float[] correction,
   }
 
   private double[] triangle() {
-    double[] t = doubles(correction);
+    double[] t = doubles(correction.toArray(ValueLayout.JAVA_FLOAT));
     for (int j = 0; j < k(); j++) {
       t[j * k() + j] = 1;
       for (int i = j * k(); i < (j + 1) * k(); i++) {

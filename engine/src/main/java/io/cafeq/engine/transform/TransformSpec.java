@@ -11,6 +11,17 @@ public sealed interface TransformSpec {
    */
   long bits(long rows, int columns);
 
+  /** The fewest consecutive channels that are whole groups and whole blocks. */
+  static long channelsTogether(int group, int block) {
+    int divisor = group;
+    for (int rest = block; rest != 0; ) {
+      int next = divisor % rest;
+      divisor = rest;
+      rest = next;
+    }
+    return (long) group / divisor * block;
+  }
+
   /** No transform. */
   record None() implements TransformSpec {
     @Override

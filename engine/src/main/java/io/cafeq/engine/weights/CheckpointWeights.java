@@ -1,14 +1,12 @@
 package io.cafeq.engine.weights;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.CheckpointException;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
-import io.cafeq.engine.family.Families;
-import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.Shapes;
 import io.cafeq.engine.memory.FloatMatrix;
@@ -28,15 +26,13 @@ public final class CheckpointWeights implements ModelWeights {
   private static final String REMEDY = "Download the checkpoint again, config.json included.";
 
   private final Checkpoint checkpoint;
-  private final JsonNode config;
-  private final ModelFamily family;
+  private final ModelDescription model;
   private final TensorReader reader;
   private final Map<String, WeightTensor> matrices = new HashMap<>();
 
   private CheckpointWeights(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
-    this.config = checkpoint.config();
-    this.family = Families.of(config, checkpoint.weights().shapes());
+    this.model = ModelDescription.of(checkpoint);
     this.reader = checkpoint.newReader();
   }
 
@@ -46,8 +42,8 @@ public final class CheckpointWeights implements ModelWeights {
   }
 
   @Override
-  public JsonNode config() {
-    return config;
+  public ModelDescription model() {
+    return model;
   }
 
   @Override
@@ -58,11 +54,6 @@ public final class CheckpointWeights implements ModelWeights {
   @Override
   public String stored(String tensor) {
     return find(tensor).map(TensorInfo::name).orElse(tensor);
-  }
-
-  @Override
-  public Map<String, List<Long>> shapes() {
-    return checkpoint.weights().shapes();
   }
 
   @Override
@@ -117,7 +108,7 @@ public final class CheckpointWeights implements ModelWeights {
 
   private TensorInfo unquantized(TensorInfo info) {
     return !info.dtype().isWeight()
-            && checkpoint.weights().read(info, family.place(info.name()).transposed())
+            && checkpoint.weights().read(info, model.family().place(info.name()).transposed())
                 instanceof Reading.Weights(WeightTensor weight)
         ? weight.unquantized()
         : info;
@@ -130,7 +121,7 @@ public final class CheckpointWeights implements ModelWeights {
     }
     TensorInfo info = info(tensor);
     WeightTensor found =
-        switch (checkpoint.weights().read(info, family.place(info.name()).transposed())) {
+        switch (checkpoint.weights().read(info, model.family().place(info.name()).transposed())) {
           case Reading.Weights(WeightTensor weight) -> weight;
           case Reading.NoWeights(String reason) ->
               throw failure(tensor, "the forward pass needs a matrix, but this tensor " + reason);

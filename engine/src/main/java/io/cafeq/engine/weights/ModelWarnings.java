@@ -2,12 +2,11 @@ package io.cafeq.engine.weights;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
-import io.cafeq.engine.family.DecoderTensors;
-import io.cafeq.engine.family.TextConfig;
-import io.cafeq.engine.forward.DecoderKind;
+import io.cafeq.engine.family.Families;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.UnreadKeys;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.modelconfig.TextConfig;
 import io.cafeq.engine.text.VisibleText;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -38,8 +37,8 @@ public final class ModelWarnings {
   /** The same without what the checkpoint itself warns of. */
   public static List<String> of(ModelWeights weights) {
     List<String> warnings = new ArrayList<>();
-    TextConfig config = TextConfig.of(weights.config());
-    DecoderKind.find(config).flatMap(kind -> unread(config)).ifPresent(warnings::add);
+    TextConfig config = weights.model().config().text();
+    Families.decoder(config).flatMap(decoder -> unread(config)).ifPresent(warnings::add);
     head(weights, config).ifPresent(warnings::add);
     return warnings;
   }
@@ -71,10 +70,12 @@ public final class ModelWarnings {
   private static Optional<String> head(ModelWeights weights, TextConfig config) {
     boolean tied =
         config
-            .node()
-            .path(TIED)
-            .asBoolean(DecoderKind.find(config).map(DecoderKind::isGemma).orElse(false));
-    return DecoderTensors.find(weights.config(), weights::shapes, weights::has)
+            .tied()
+            .or(() -> Families.decoder(config).flatMap(decoder -> decoder.vocabulary().tied()))
+            .orElse(false);
+    return weights
+        .model()
+        .decoderTensors(weights::has)
         .filter(names -> tied && names.head().isPresent())
         .filter(names -> !same(weights, names.embedding(), names.head().orElseThrow()))
         .map(

@@ -1,6 +1,5 @@
 package io.cafeq.engine.weights;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.RawTensors;
 import io.cafeq.engine.block.ResultReader;
@@ -11,11 +10,11 @@ import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.family.Families;
-import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.Shapes;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -36,8 +35,7 @@ public final class ResultWeights implements ModelWeights {
       "Check the result with \"cafeq verify\", and the checkpoint that it was made from.";
 
   private final ResultReader result;
-  private final JsonNode config;
-  private final ModelFamily family;
+  private final ModelDescription model;
   private final Map<String, Manifest.TensorEntry> entries;
   private final Map<String, TensorHeader> headers = new HashMap<>();
   private final Map<String, WeightTensor> raw = new HashMap<>();
@@ -46,14 +44,13 @@ public final class ResultWeights implements ModelWeights {
 
   private ResultWeights(ResultReader result) {
     this.result = result;
-    this.config = result.config();
     this.entries = result.manifest().tensorsByName();
     this.layouts =
         WeightTensors.of(
             result.tensors().stream().map(ResultWeights::info).toList(),
-            config,
+            result.config(),
             new RawTensors(result));
-    this.family = Families.of(config, layouts.shapes());
+    this.model = ModelDescription.of(ModelConfig.of(result.config()), layouts.shapes());
     this.reader = new TensorReader(new RawTensors(result));
   }
 
@@ -69,18 +66,13 @@ public final class ResultWeights implements ModelWeights {
   }
 
   @Override
-  public JsonNode config() {
-    return config;
+  public ModelDescription model() {
+    return model;
   }
 
   @Override
   public boolean has(String tensor) {
     return entries.containsKey(stored(tensor));
-  }
-
-  @Override
-  public Map<String, List<Long>> shapes() {
-    return layouts.shapes();
   }
 
   @Override
@@ -143,7 +135,7 @@ public final class ResultWeights implements ModelWeights {
     if (header.isQuantized()) {
       return header.layout().statesShape() ? header.unquantized() : info;
     }
-    return layouts.read(info, family.place(info.name()).transposed())
+    return layouts.read(info, model.family().place(info.name()).transposed())
             instanceof WeightTensors.Reading.Weights(WeightTensor weight)
         ? weight.unquantized()
         : info;
@@ -170,7 +162,7 @@ public final class ResultWeights implements ModelWeights {
     }
     TensorInfo info = info(entry(tensor));
     WeightTensor found =
-        switch (layouts.read(info, family.place(info.name()).transposed())) {
+        switch (layouts.read(info, model.family().place(info.name()).transposed())) {
           case WeightTensors.Reading.Weights(WeightTensor weight) -> weight;
           case WeightTensors.Reading.NoWeights(String reason) ->
               throw failure(tensor, "the forward pass needs a matrix, but this tensor " + reason);

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Numerics;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
@@ -50,16 +49,14 @@ class BudgetFamiliesTest {
                 "off"));
     Compute compute = Compute.open("auto");
     StopFlag stop = new StopFlag();
-    try (Checkpoint checkpoint = Checkpoint.open(folder.resolve("model"));
-        ComputeLane lane = compute.backend().openLane();
-        UnitQuantizer quantizer =
-            new UnitQuantizer(
-                checkpoint,
-                new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
-                compute,
-                lane,
-                InputStatistics.NONE,
-                new UnitQuantizer.Options(true, false, recipe.statistics().damping()))) {
+    try (Checkpoint checkpoint = Checkpoint.open(folder.resolve("model"))) {
+      UnitQuantizer quantizer =
+          new UnitQuantizer(
+              checkpoint,
+              new JobIdentity(recipe.hash(), JobIdentity.ALGORITHM_VERSION),
+              compute,
+              InputStatistics.NONE,
+              new UnitQuantizer.Options(true, false, recipe.statistics().damping()));
       BudgetPlan budget =
           BudgetPlan.measure(
               checkpoint, recipe, InputStatistics.NONE, compute, new ThreadLanes(1), stop);

@@ -149,7 +149,7 @@ class BudgetPlanTest {
             EngineException.class,
             failure -> {
               assertThat(failure.kind()).isEqualTo(FailureKind.USAGE);
-              assertThat(failure).hasMessageContaining("the least that is possible is 4.");
+              assertThat(failure).hasMessageContaining("the least possible is 4.");
             });
   }
 

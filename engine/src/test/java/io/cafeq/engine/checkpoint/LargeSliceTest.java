@@ -15,10 +15,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Tensors beyond 2 GiB, in files with holes that take no room on disk. */
+@Tag("slow")
 class LargeSliceTest {
   private static final int COLUMNS = 16_384;
   private static final int ROWS = 200_000;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cafeq.engine.checkpoint.LayoutSamples.Stored;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.family.ModelDescription;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,7 +43,8 @@ class SourceQuantizationTest {
     LayoutSamples.write(at, all);
     Files.writeString(at.resolve("config.json"), config);
     try (Checkpoint checkpoint = Checkpoint.open(at)) {
-      return SourceQuantization.check(checkpoint);
+      return SourceQuantization.check(
+          checkpoint, ModelDescription.of(checkpoint)::isInLayers, info -> false);
     }
   }
 
@@ -229,7 +231,10 @@ class SourceQuantizationTest {
     try (Checkpoint checkpoint = Checkpoint.open(at)) {
       CheckpointException refused =
           catchThrowableOfType(
-              CheckpointException.class, () -> SourceQuantization.check(checkpoint));
+              CheckpointException.class,
+              () ->
+                  SourceQuantization.check(
+                      checkpoint, ModelDescription.of(checkpoint)::isInLayers, info -> false));
       assertThat(refused).hasMessageContaining(expected);
       assertThat(refused.remedy()).contains("some/Original-7B");
     }

@@ -14,7 +14,6 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -112,18 +111,15 @@ class DeviceUnitTest {
     Path out = folder.resolve(name);
     Files.createDirectories(out.resolve("units"));
     AtomicLong progress = new AtomicLong();
-    try (ComputeLane lane = compute.backend().openLane();
-        UnitQuantizer quantizer =
-            new UnitQuantizer(
-                checkpoint,
-                new JobIdentity(RECIPE.hash(), JobIdentity.ALGORITHM_VERSION),
-                compute,
-                lane,
-                InputStatistics.NONE,
-                new UnitQuantizer.Options(true, false, 0))) {
-      UnitReceipt receipt = quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
-      return new Made(receipt, out.resolve(receipt.file()), progress.get(), compute);
-    }
+    UnitQuantizer quantizer =
+        new UnitQuantizer(
+            checkpoint,
+            new JobIdentity(RECIPE.hash(), JobIdentity.ALGORITHM_VERSION),
+            compute,
+            InputStatistics.NONE,
+            new UnitQuantizer.Options(true, false, 0));
+    UnitReceipt receipt = quantizer.quantize(unit(), out, new StopFlag(), progress::addAndGet);
+    return new Made(receipt, out.resolve(receipt.file()), progress.get(), compute);
   }
 
   /** Learning of the reference, rounding of the best backend, as the device has them. */

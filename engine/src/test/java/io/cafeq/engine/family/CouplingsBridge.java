@@ -2,6 +2,7 @@ package io.cafeq.engine.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,12 +12,16 @@ public final class CouplingsBridge {
   private CouplingsBridge() {}
 
   public static List<Coupling> legal(JsonNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors).legal();
+    return ModelDescription.of(ModelConfig.of(config), CouplingsBridge.shapes(tensors))
+        .family()
+        .couplings(tensors)
+        .legal();
   }
 
   public static List<String> refused(JsonNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config, CouplingsBridge.shapes(tensors))
-        .couplings(config, tensors)
+    return ModelDescription.of(ModelConfig.of(config), CouplingsBridge.shapes(tensors))
+        .family()
+        .couplings(tensors)
         .refused();
   }
 

@@ -8,6 +8,7 @@ import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.family.Coupling.Head;
 import io.cafeq.engine.family.Coupling.Kind;
 import io.cafeq.engine.family.ModelFamily.Couplings;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -267,7 +268,7 @@ class FamilyCouplingsTest {
                 GROUPS_OF_TWO));
     assertThat(couplings.refused())
         .containsExactly(
-            "Layer 0 has no query-key pair: rotary embedding stands between queries and keys.");
+            "Layer 0 has no query-key pair: there is rotary embedding between queries and keys.");
   }
 
   /** 1 says that rotary embedding is used; nothing said, every fourth layer goes without. */
@@ -339,7 +340,8 @@ class FamilyCouplingsTest {
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void pairsStayWithinTheirTensorsAndNeverOverlap(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
-    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
+    ModelFamily family =
+        ModelDescription.of(ModelConfig.of(shapes.configObject()), shapes.shapes()).family();
     Map<String, TensorInfo> headers = shapes.headers();
     for (Coupling coupling : couplings(shapes).legal()) {
       boolean values = coupling.kind() == Kind.VALUE_OUTPUT;
@@ -394,6 +396,8 @@ class FamilyCouplingsTest {
   }
 
   private static Couplings couplings(ObjectNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors);
+    return ModelDescription.of(ModelConfig.of(config), CouplingsBridge.shapes(tensors))
+        .family()
+        .couplings(tensors);
   }
 }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.family.ModelFamily.Place;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -130,7 +131,8 @@ class FamilyPlacesTest {
   void names(String line) {
     String[] parts = line.split(" +");
     String name = parts[1];
-    Place place = Families.of(config(parts[0]), Map.of()).place(name);
+    Place place =
+        ModelDescription.of(ModelConfig.of(config(parts[0])), Map.of()).family().place(name);
     String layer = name.replaceFirst("(?<=\\.7\\.).*", "");
     assertThat(place.role().text()).isEqualTo(parts[2]);
     assertThat(place.input())
@@ -157,7 +159,11 @@ class FamilyPlacesTest {
     "phi3, model.layers.0.mlp.down_proj.weight, false"
   })
   void someAreStoredTransposed(String modelType, String name, boolean transposed) {
-    assertThat(Families.of(config(modelType), Map.of()).place(name).transposed())
+    assertThat(
+            ModelDescription.of(ModelConfig.of(config(modelType)), Map.of())
+                .family()
+                .place(name)
+                .transposed())
         .isEqualTo(transposed);
   }
 
@@ -173,7 +179,7 @@ class FamilyPlacesTest {
     "llama4, language_model.model.embed_tokens.weight, language_model.lm_head.weight"
   })
   void embeddingsAndHeads(String modelType, String embedding, String head) {
-    ModelFamily family = Families.of(config(modelType), Map.of());
+    ModelFamily family = ModelDescription.of(ModelConfig.of(config(modelType)), Map.of()).family();
     assertThat(family.place(embedding)).isEqualTo(Place.of(Role.EMBEDDING));
     assertThat(family.place(head)).isEqualTo(Place.of(Role.HEAD));
   }
@@ -182,7 +188,8 @@ class FamilyPlacesTest {
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void everyMatrixOfAFamilyIsNamed(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
-    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
+    ModelFamily family =
+        ModelDescription.of(ModelConfig.of(shapes.configObject()), shapes.shapes()).family();
     assertThat(family).isInstanceOf(KnownModel.class);
     assertThat(shapes.headers().values())
         .filteredOn(TensorInfo::isMatrix)
@@ -200,8 +207,9 @@ class FamilyPlacesTest {
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void whatReadsTheSameInputHasTheSameInputChannels(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
-    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
-    long hidden = TextConfig.of(shapes.configObject()).count("hidden_size").orElseThrow();
+    ModelFamily family =
+        ModelDescription.of(ModelConfig.of(shapes.configObject()), shapes.shapes()).family();
+    long hidden = ModelConfig.of(shapes.configObject()).text().count("hidden_size").orElseThrow();
     shapes
         .headers()
         .forEach(
@@ -218,7 +226,7 @@ class FamilyPlacesTest {
   @Test
   void layersBeyondTheModelsOwnAreKept() {
     ObjectNode config = config("deepseek_v3").put("num_hidden_layers", 61);
-    ModelFamily family = Families.of(config, Map.of());
+    ModelFamily family = ModelDescription.of(ModelConfig.of(config), Map.of()).family();
     assertThat(family.place("model.layers.60.self_attn.o_proj.weight").role())
         .isEqualTo(Role.ATTENTION_OUTPUT);
     assertThat(family.place("model.layers.61.self_attn.o_proj.weight"))
@@ -236,7 +244,8 @@ class FamilyPlacesTest {
     ObjectNode config = config("gemma3").put("num_hidden_layers", 5);
     config.putObject("text_config").put("model_type", "gemma3_text").put("num_hidden_layers", 9);
     assertThat(
-            Families.of(config, Map.of())
+            ModelDescription.of(ModelConfig.of(config), Map.of())
+                .family()
                 .place("language_model.model.layers.8.mlp.up_proj.weight")
                 .role())
         .isEqualTo(Role.UP);

@@ -8,6 +8,7 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.family.Coupling.Kind;
 import io.cafeq.engine.family.ModelFamily.Couplings;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -23,10 +24,10 @@ class FamilyRefusalsTest {
       delimiter = '|',
       value = {
         "qwen3_next|Layer 0 has no value-output pair: the attention is linear.",
-        "qwen3_next|Layer 1 has no value-output pair: a gate stands between the attention and"
+        "qwen3_next|Layer 1 has no value-output pair: there is a gate between the attention and"
             + " o_proj.",
-        "bitnet|Layers 0 and 1 have no value-output pairs: a norm stands between the attention and"
-            + " o_proj.",
+        "bitnet|Layers 0 and 1 have no value-output pairs: there is a norm between the attention"
+            + " and o_proj.",
         "gemma3n|Layers 0 and 1 have no value-output pairs: values are normalised by themselves, so"
             + " only rotations could be moved."
       })
@@ -236,7 +237,7 @@ class FamilyRefusalsTest {
                 sentence.equals(
                     "Layer 0 has no value-output pair: what "
                         + stranger
-                        + " does in the attention is not known."));
+                        + " does in the attention is unknown."));
   }
 
   /**
@@ -294,7 +295,7 @@ class FamilyRefusalsTest {
     String name = "language_model.model.layers.1.self_attn.k_norm.weight";
     headers.put(name, headers.values().iterator().next());
     assertThat(couplings(shapes.configObject(), headers).refused())
-        .contains("Layer 1 has no query-key pair: a norm stands between queries and keys.");
+        .contains("Layer 1 has no query-key pair: there is a norm between queries and keys.");
   }
 
   private static void reshape(Map<String, TensorInfo> headers, String name, long... shape) {
@@ -315,6 +316,8 @@ class FamilyRefusalsTest {
   }
 
   private static Couplings couplings(ObjectNode config, Map<String, TensorInfo> tensors) {
-    return Families.of(config, CouplingsBridge.shapes(tensors)).couplings(config, tensors);
+    return ModelDescription.of(ModelConfig.of(config), CouplingsBridge.shapes(tensors))
+        .family()
+        .couplings(tensors);
   }
 }

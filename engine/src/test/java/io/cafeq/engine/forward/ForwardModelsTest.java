@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.FamilyShapes;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.lang.foreign.Arena;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -23,7 +24,7 @@ class ForwardModelsTest {
   @ParameterizedTest
   @MethodSource("io.cafeq.engine.forward.ForwardPassTest#families")
   void familiesThatAreKnown(String family) {
-    assertThat(ForwardModels.supports(FamilyShapes.of(family).configObject()))
+    assertThat(ForwardModels.supports(ModelConfig.of(FamilyShapes.of(family).configObject())))
         .isEqualTo(new ForwardModels.Support(true, ""));
   }
 
@@ -41,7 +42,7 @@ class ForwardModelsTest {
       })
   void otherFamiliesAreRefusedByName(String family) {
     ObjectNode config = FamilyShapes.of(family).configObject();
-    ForwardModels.Support support = ForwardModels.supports(config);
+    ForwardModels.Support support = ForwardModels.supports(ModelConfig.of(config));
     assertThat(support.supported()).isFalse();
     assertThat(support.reason())
         .contains(
@@ -84,8 +85,8 @@ class ForwardModelsTest {
   void whatNoPassIsWrittenForIsRefused(String family, String change, String words)
       throws JsonProcessingException {
     ObjectNode config = config(family, change);
-    assertThat(ForwardModels.supports(config).reason()).contains(words, "knows");
-    assertThatThrownBy(() -> DecoderShapes.of(config))
+    assertThat(ForwardModels.supports(ModelConfig.of(config)).reason()).contains(words, "knows");
+    assertThatThrownBy(() -> DecoderShapes.of(ModelConfig.of(config)))
         .isInstanceOfSatisfying(
             EngineException.class, e -> assertThat(e.kind()).isEqualTo(FailureKind.USAGE));
   }
@@ -108,7 +109,7 @@ class ForwardModelsTest {
   void nonsenseIsRefusedWithItsKey(String family, String change, String key)
       throws JsonProcessingException {
     ObjectNode config = config(family, change);
-    assertThatThrownBy(() -> DecoderShapes.of(config))
+    assertThatThrownBy(() -> DecoderShapes.of(ModelConfig.of(config)))
         .isInstanceOfSatisfying(
             EngineException.class,
             e -> {
@@ -122,7 +123,7 @@ class ForwardModelsTest {
     ObjectNode config = JsonNodeFactory.instance.objectNode().put("model_type", "llava");
     config.set(
         "text_config", FamilyShapes.of("mistral").configObject().without("num_attention_heads"));
-    assertThatThrownBy(() -> DecoderShapes.of(config))
+    assertThatThrownBy(() -> DecoderShapes.of(ModelConfig.of(config)))
         .isInstanceOfSatisfying(
             EngineException.class,
             e -> {
@@ -139,13 +140,14 @@ class ForwardModelsTest {
   void gemmasAssumptions() throws JsonProcessingException {
     DecoderShape shape =
         DecoderShapes.of(
-            (ObjectNode)
-                new ObjectMapper()
-                    .readTree(
-                        """
-                        {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560, "num_hidden_layers": 34,
-                         "sliding_window": 1024, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}}\
-                        """));
+            ModelConfig.of(
+                (ObjectNode)
+                    new ObjectMapper()
+                        .readTree(
+                            """
+                            {"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 2560, "num_hidden_layers": 34,
+                             "sliding_window": 1024, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}}\
+                            """)));
     assertThat(shape.attention()).isEqualTo(new DecoderShape.Attention(8, 4, 256, 1.0 / 16, 0));
     assertThat(shape.activation()).isEqualTo(Activation.GELU_TANH);
     assertThat(shape.layers().stream().map(DecoderShape.Layer::window).toList().subList(0, 7))
@@ -154,15 +156,16 @@ class ForwardModelsTest {
     assertThat(cosine(shape, 5)).isEqualTo(turned(1e6, 8));
     DecoderShape second =
         DecoderShapes.of(
-            (ObjectNode)
-                new ObjectMapper()
-                    .readTree(
-                        """
-                        {"model_type": "gemma2", "hidden_size": 2304, "num_hidden_layers": 2, "num_attention_heads": 8,
-                         "num_key_value_heads": 4}\
-                        """));
+            ModelConfig.of(
+                (ObjectNode)
+                    new ObjectMapper()
+                        .readTree(
+                            """
+                            {"model_type": "gemma2", "hidden_size": 2304, "num_hidden_layers": 2, "num_attention_heads": 8,
+                             "num_key_value_heads": 4}\
+                            """)));
     assertThat(second.attention()).isEqualTo(new DecoderShape.Attention(8, 4, 256, 1.0 / 16, 50));
-    assertThat(second.logitCap()).isEqualTo(30);
+    assertThat(second.vocabulary().logitCap()).isEqualTo(30);
     assertThat(second.layers())
         .extracting(DecoderShape.Layer::window)
         .containsExactly(4096, DecoderShape.ALL);
@@ -172,21 +175,23 @@ class ForwardModelsTest {
   void newFilesHaveRotaryParametersInOnePlace() throws JsonProcessingException {
     DecoderShape plain =
         DecoderShapes.of(
-            config(
-                "qwen3",
-                """
-                {"rope_parameters": {"rope_theta": 5000000, "rope_type": "default"}}\
-                """));
+            ModelConfig.of(
+                config(
+                    "qwen3",
+                    """
+                    {"rope_parameters": {"rope_theta": 5000000, "rope_type": "default"}}\
+                    """)));
     assertThat(cosine(plain, 0, 5, 1)).isEqualTo((float) Math.cos(5 * Math.pow(5e6, -2.0 / 16)));
     DecoderShape gemma =
         DecoderShapes.of(
-            config(
-                "gemma3_text",
-                """
-                {"head_dim": 256, "rope_parameters": {
-                  "full_attention": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
-                  "sliding_attention": {"rope_theta": 10000, "rope_type": "default"}}}\
-                """));
+            ModelConfig.of(
+                config(
+                    "gemma3_text",
+                    """
+                    {"head_dim": 256, "rope_parameters": {
+                      "full_attention": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
+                      "sliding_attention": {"rope_theta": 10000, "rope_type": "default"}}}\
+                    """)));
     assertThat(cosine(gemma, 0)).isEqualTo(turned(1e4, 1));
     assertThat(cosine(gemma, 1)).isEqualTo(turned(1e6, 8));
   }
@@ -195,12 +200,13 @@ class ForwardModelsTest {
   void scalingThatIsSaidTwiceIsKnown() throws JsonProcessingException {
     DecoderShape shape =
         DecoderShapes.of(
-            config(
-                "gemma3_text",
-                """
-                {"head_dim": 256, "rope_parameters": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
-                 "rope_scaling": {"type": "linear", "factor": 8.0}}\
-                """));
+            ModelConfig.of(
+                config(
+                    "gemma3_text",
+                    """
+                    {"head_dim": 256, "rope_parameters": {"rope_theta": 1000000, "rope_type": "linear", "factor": 8},
+                     "rope_scaling": {"type": "linear", "factor": 8.0}}\
+                    """)));
     assertThat(cosine(shape, 1)).isEqualTo(turned(1e6, 8));
   }
 
@@ -248,7 +254,7 @@ class ForwardModelsTest {
 
   private static List<Integer> windows(String family, String change)
       throws JsonProcessingException {
-    return DecoderShapes.of(config(family, change)).layers().stream()
+    return DecoderShapes.of(ModelConfig.of(config(family, change))).layers().stream()
         .map(DecoderShape.Layer::window)
         .toList();
   }

@@ -11,6 +11,7 @@ import io.cafeq.engine.evaluate.Evaluations;
 import io.cafeq.engine.evaluate.TextScore;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.Shared;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.tokens.BeginningToken;
 import io.cafeq.engine.tokens.TextTokenizer;
 import java.io.IOException;
@@ -111,7 +112,7 @@ class RenamedKeysTest {
     int layers = config.path("num_hidden_layers").asInt();
     ObjectNode listed = config.deepCopy();
     listed.remove(List.of("mlp_only_layers", "decoder_sparse_step"));
-    DecoderShape shape = DecoderShapes.of(config);
+    DecoderShape shape = DecoderShapes.of(ModelConfig.of(config));
     for (int layer = 0; layer < layers; layer++) {
       listed
           .withArray("mlp_layer_types")

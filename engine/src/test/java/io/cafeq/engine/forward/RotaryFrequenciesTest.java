@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.cafeq.engine.modelconfig.ConfigNumbers;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import org.assertj.core.data.Percentage;

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.output.FolderLocks;
 import io.cafeq.engine.output.Manifests;
@@ -58,16 +57,14 @@ public final class QuantizedFolder {
     Compute compute = Compute.open("scalar");
     try (Checkpoint checkpoint = Checkpoint.open(source);
         OutputFolder folder =
-            OutputFolder.open(target, checkpoint.localPath().orElseThrow(), new FolderLocks());
-        ComputeLane lane = compute.backend().openLane();
-        UnitQuantizer quantizer =
-            new UnitQuantizer(
-                checkpoint,
-                job,
-                compute,
-                lane,
-                statistics,
-                new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()))) {
+            OutputFolder.open(target, checkpoint.localPath().orElseThrow(), new FolderLocks())) {
+      UnitQuantizer quantizer =
+          new UnitQuantizer(
+              checkpoint,
+              job,
+              compute,
+              statistics,
+              new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()));
       Plan plan = Planner.plan(checkpoint, recipe);
       SideFiles sideFiles = new SideFiles(checkpoint.store(), checkpoint.sideFiles());
       ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));

@@ -3,10 +3,11 @@ package io.cafeq.engine.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cafeq.engine.checkpoint.TensorInfo;
-import io.cafeq.engine.family.Families;
 import io.cafeq.engine.family.FamilyShapes;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,7 +27,8 @@ class PlannerFamiliesTest {
     Plan plan = plan(shapes);
     assertThat(plan.family())
         .isEqualTo(name.replaceFirst("_text$|_dense$|^roberta$", "").replaceFirst("^$", "bert"));
-    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
+    ModelFamily family =
+        ModelDescription.of(ModelConfig.of(shapes.configObject()), shapes.shapes()).family();
     assertThat(
             plan.units().stream().flatMap(unit -> unit.tensors().stream()).map(PlannedTensor::name))
         .containsExactlyInAnyOrderElementsOf(shapes.headers().keySet());
@@ -48,7 +50,8 @@ class PlannerFamiliesTest {
   @FieldSource("io.cafeq.engine.family.FamilyShapes#NAMES")
   void theExpertsOfALayerAreInTwoUnits(String name) {
     FamilyShapes shapes = FamilyShapes.of(name);
-    ModelFamily family = Families.of(shapes.configObject(), shapes.shapes());
+    ModelFamily family =
+        ModelDescription.of(ModelConfig.of(shapes.configObject()), shapes.shapes()).family();
     Map<String, Long> units =
         plan(shapes).units().stream()
             .filter(Unit.Quantized.class::isInstance)

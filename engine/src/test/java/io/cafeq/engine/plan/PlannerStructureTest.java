@@ -48,7 +48,8 @@ class PlannerStructureTest {
         "short_inner_lengths",
         "tables_in_layers",
         "tower_called_encoder",
-        "settings_of_parts"
+        "settings_of_parts",
+        "numbered_within_words"
       })
   void matricesOfTheTextModelsLayersAndNothingElse(String name) {
     ModelTable table = ModelTable.of(name);

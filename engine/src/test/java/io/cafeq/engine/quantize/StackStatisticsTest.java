@@ -10,7 +10,6 @@ import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.compute.SampleMoments;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.model.QuantizedFolder;
@@ -28,6 +27,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -169,6 +169,7 @@ class StackStatisticsTest {
   }
 
   /** Queries lie on plain levels and lose by any transform; keys are larger and gain. */
+  @Tag("slow")
   @Test
   void unlikeMatricesOfAStackDecideTogether() {
     Random random = new Random(5);
@@ -244,15 +245,14 @@ class StackStatisticsTest {
       keys.putAll(Map.of("side", "input", "block", "16"));
       for (Unit unit : Planner.plan(checkpoint, Recipe.of(keys)).units()) {
         if (unit instanceof Unit.Quantized quantized) {
-          Learner learner = Compute.open("scalar").learner();
-          long without = PartWorks.memoryNeeded(quantized, learner, range -> 0).nativeBytes();
+          Compute compute = Compute.open("scalar");
+          long without = PartWorks.memoryNeeded(quantized, compute, range -> 0).nativeBytes();
           assertThat(
-                  UnitQuantizer.memoryNeeded(
-                          unit, Compute.open("scalar"), InputStatistics.NONE, inputs)
+                  UnitQuantizer.memoryNeeded(unit, compute, InputStatistics.NONE, inputs)
                       .nativeBytes())
               .isGreaterThanOrEqualTo(without);
           long moments = 4L * 96 * 96;
-          assertThat(PartWorks.memoryNeeded(quantized, learner, range -> moments).nativeBytes())
+          assertThat(PartWorks.memoryNeeded(quantized, compute, range -> moments).nativeBytes())
               .isGreaterThan(without + 4 * moments);
         }
       }

@@ -58,7 +58,7 @@ class ResultWeightsTest {
         Checkpoint dense = Checkpoint.open(dense());
         CheckpointWeights expected = CheckpointWeights.of(dense);
         Arena arena = Arena.ofConfined()) {
-      assertThat(weights.config()).isEqualTo(expected.config());
+      assertThat(weights.model().config().json()).isEqualTo(expected.model().config().json());
       for (TensorInfo info : dense.tensors()) {
         String tensor = info.name();
         assertThat(weights.has(tensor)).isTrue();

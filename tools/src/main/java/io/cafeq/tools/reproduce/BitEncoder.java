@@ -49,13 +49,12 @@ final class BitEncoder implements SlabEncoder {
       case SlabTransforms.None none -> weights.get(row, column);
       case SlabTransforms.Blocks(Side side, var blocks) -> {
         BlockTransform block = blocks.getFirst();
-        int k = block.k();
         double sum = 0;
-        for (int i = 0; i < k; i++) {
+        for (int i = 0; i < block.k(); i++) {
           sum +=
               switch (side) {
-                case OUTPUT -> block.forward()[row * k + i] * (double) weights.get(i, column);
-                case INPUT -> block.forward()[column * k + i] * (double) weights.get(row, i);
+                case OUTPUT -> block.forward(row, i) * (double) weights.get(i, column);
+                case INPUT -> block.forward(column, i) * (double) weights.get(row, i);
               };
         }
         yield sum;

@@ -3,7 +3,9 @@ package io.cafeq.engine.compute.nd4j;
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.ComputeProvider;
+import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.memory.MatrixProducts;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.rounding.SlabEncoder;
 import java.util.Locale;
 import org.nd4j.linalg.factory.Nd4j;
@@ -34,6 +36,11 @@ public final class Nd4jBackend implements ComputeBackend {
   @Override
   public String description() {
     return "ND4J on " + configuration;
+  }
+
+  @Override
+  public MemoryNeed roundingNeed(RoundingShape slab) {
+    return WideRangeEncoder.need(slab);
   }
 
   @Override

@@ -1,11 +1,13 @@
 package io.cafeq.engine.compute.nd4j;
 
+import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.compute.scalar.ScalarSlabEncoder;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.MatrixProducts;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.LaneSlabEncoder;
 import io.cafeq.engine.rounding.RoundingErrors;
@@ -52,20 +54,42 @@ final class WideRangeEncoder implements SlabEncoder {
             && Double.isFinite(slab.outputError())
             && Double.isFinite(slab.outputNorm())
             && (slab.squaredNorm() >= LEAST_NORM || isInRange(weights));
-    return inRange ? slab : reference.encode(weights, grid, transforms, metric, rule, buffers);
+    return inRange ? slab : reference().encode(weights, grid, transforms, metric, rule, buffers);
+  }
+
+  /** Instead of the fast one, whose room is given back first. */
+  private SlabEncoder reference() {
+    fast.close();
+    return reference;
+  }
+
+  /** The larger one of both encoders' needs outside the heap, since either works by itself. */
+  static MemoryNeed need(RoundingShape slab) {
+    int rows = slab.rows();
+    int columns = slab.columns();
+    long room =
+        slab.inMetric()
+            ? LaneSlabEncoder.metricScratchBytes(rows, columns)
+            : slab.transformed() ? LaneSlabEncoder.scratchBytes(rows, columns) : 0;
+    return MemoryNeed.host(
+        Math.max(room, ScalarSlabEncoder.scratchBytes(rows, columns)),
+        LaneSlabEncoder.heapBytes(rows, columns, slab.group(), slab.inMetric())
+            + ScalarSlabEncoder.heapBytes(rows, columns, slab.group()));
   }
 
   @Override
   public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     RoundingErrors errors = fast.plainError(weights, grid, metric);
-    return isTrusted(errors, weights) ? errors : reference.plainError(weights, grid, metric);
+    return isTrusted(errors, weights) ? errors : reference().plainError(weights, grid, metric);
   }
 
   @Override
   public RoundingErrors metricError(
       FloatMatrix weights, GridSpec grid, InputMetric metric, RoundingRule rule) {
     RoundingErrors errors = fast.metricError(weights, grid, metric, rule);
-    return isTrusted(errors, weights) ? errors : reference.metricError(weights, grid, metric, rule);
+    return isTrusted(errors, weights)
+        ? errors
+        : reference().metricError(weights, grid, metric, rule);
   }
 
   private boolean isTrusted(RoundingErrors errors, FloatMatrix weights) {

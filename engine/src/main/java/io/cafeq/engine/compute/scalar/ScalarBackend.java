@@ -2,7 +2,9 @@ package io.cafeq.engine.compute.scalar;
 
 import io.cafeq.engine.compute.ComputeBackend;
 import io.cafeq.engine.compute.ComputeLane;
+import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.memory.MatrixProducts;
+import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.transform.SquareMatrices;
 
@@ -21,6 +23,13 @@ public final class ScalarBackend implements ComputeBackend {
   @Override
   public String description() {
     return "plain Java, double precision: the reference, slow";
+  }
+
+  @Override
+  public MemoryNeed roundingNeed(RoundingShape slab) {
+    return MemoryNeed.host(
+        ScalarSlabEncoder.scratchBytes(slab.rows(), slab.columns()),
+        ScalarSlabEncoder.heapBytes(slab.rows(), slab.columns(), slab.group()));
   }
 
   @Override

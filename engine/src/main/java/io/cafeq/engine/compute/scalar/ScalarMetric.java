@@ -1,7 +1,6 @@
 package io.cafeq.engine.compute.scalar;
 
 import io.cafeq.config.Side;
-import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingErrors;
 import io.cafeq.engine.rounding.RoundingRule;
@@ -10,31 +9,17 @@ import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.SquareMatrices;
 import java.util.List;
 
-/** Nearest plane in the metric of the inputs, one entry at a time with all sums made anew. */
+/**
+ * Nearest plane in the metric of the inputs, one entry at a time with all sums made anew. In the
+ * place of V comes what an entry's deviation and those above it in its block add up to.
+ */
 final class ScalarMetric {
-  private final double[][] values;
-  private final double[][] levels;
-  private final ScalarGrid[][] grids;
-  private final GridSpec grid;
+  private final ScalarSlab slab;
   private final RoundingRule rule;
-  private final double[][] deviations;
 
-  /**
-   * @param values V
-   * @param levels where codes go
-   */
-  ScalarMetric(
-      double[][] values,
-      double[][] levels,
-      ScalarGrid[][] grids,
-      GridSpec grid,
-      RoundingRule rule) {
-    this.values = values;
-    this.levels = levels;
-    this.grids = grids;
-    this.grid = grid;
+  ScalarMetric(ScalarSlab slab, RoundingRule rule) {
+    this.slab = slab;
     this.rule = rule;
-    deviations = new double[values.length][values[0].length];
   }
 
   RoundingErrors round(SlabTransforms transforms, InputMetric metric) {
@@ -67,7 +52,7 @@ final class ScalarMetric {
   /** Rows that count by themselves. */
   private RoundingErrors rows(InputMetric metric) {
     RoundingErrors sum = new RoundingErrors(0, 0);
-    for (int row = 0; row < values.length; row++) {
+    for (int row = 0; row < slab.rows(); row++) {
       sum = sum.plus(rows(metric, row, 1, SquareMatrices.identity(1)));
     }
     return sum;
@@ -77,52 +62,46 @@ final class ScalarMetric {
   private RoundingErrors rows(InputMetric metric, int first, int k, double[] t) {
     double squared = 0;
     double output = 0;
+    double[] deviations = new double[k];
     for (InputMetric.Block block : metric.blocks()) {
       int n = block.size();
-      double[][] mixed = new double[k][n];
       for (int c = n - 1; c >= 0; c--) {
         int channel = block.channels()[c];
         for (int j = k - 1; j >= 0; j--) {
           double above = 0;
           for (int i = j + 1; i < k; i++) {
-            above += t[j * k + i] / t[j * k + j] * deviations[first + i][channel];
+            above += t[j * k + i] / t[j * k + j] * deviations[i];
           }
           double taken = 0;
           for (int d = c + 1; d < n; d++) {
-            taken += block.upper().get(c, d) * mixed[j][d];
+            taken += block.upper().get(c, d) * slab.values().get(first + j, block.channels()[d]);
           }
-          mixed[j][c] = roundOne(first + j, channel, taken + above) + above;
+          deviations[j] = slab.round(first + j, channel, taken + above, rule);
+          double mixed = deviations[j] + above;
+          slab.values().set(first + j, channel, mixed);
           double weight = t[j * k + j] * t[j * k + j];
-          squared += weight * mixed[j][c] * mixed[j][c];
-          output += weight * block.squares()[c] * (mixed[j][c] + taken) * (mixed[j][c] + taken);
+          squared += weight * mixed * mixed;
+          output += weight * block.squares()[c] * (mixed + taken) * (mixed + taken);
         }
       }
     }
     return new RoundingErrors(squared, output);
   }
 
-  private double roundOne(int row, int channel, double carried) {
-    int columns = values[row].length;
-    ScalarGrid group = grids[row][channel / grid.groupSize(columns)];
-    double level =
-        ScalarSlabEncoder.level(group, rule, values[row][channel], carried, row, channel, columns);
-    levels[row][channel] = level;
-    deviations[row][channel] = group.value(level) - values[row][channel];
-    return deviations[row][channel];
-  }
-
-  /** Squared error once the transform of the input side is undone. */
+  /** Squared error of rows that count by themselves, once the transform of the input is undone. */
   private double undone(List<BlockTransform> blocks) {
     double squared = 0;
+    double[] row = new double[slab.columns()];
     for (BlockTransform block : blocks) {
       int first = block.firstChannel() - blocks.getFirst().firstChannel();
       int k = block.k();
       double[] t = block.exactTriangle();
-      for (double[] row : deviations) {
+      for (int i = 0; i < slab.rows(); i++) {
+        slab.values().read(i, first, row, k);
         for (int j = 0; j < k; j++) {
           double sum = 0;
-          for (int i = j; i < k; i++) {
-            sum += t[j * k + i] * row[first + i];
+          for (int c = j; c < k; c++) {
+            sum += t[j * k + c] * row[c];
           }
           squared += sum * sum;
         }
@@ -131,21 +110,19 @@ final class ScalarMetric {
     return squared;
   }
 
-  /** Sum over rows of x^T H x. */
-  static double squaredNorm(double[][] rows, InputMetric metric) {
-    double sum = 0;
-    for (double[] row : rows) {
-      for (InputMetric.Block block : metric.blocks()) {
-        int n = block.size();
-        for (int c = 0; c < n; c++) {
-          double entry = 0;
-          for (int d = c; d < n; d++) {
-            entry += block.upper().get(c, d) * row[block.channels()[d]];
-          }
-          sum += block.squares()[c] * entry * entry;
+  /** Adds x^T H x of a row to {@code sum}. */
+  static double addSquaredNorm(double sum, double[] row, InputMetric metric) {
+    double total = sum;
+    for (InputMetric.Block block : metric.blocks()) {
+      int n = block.size();
+      for (int c = 0; c < n; c++) {
+        double entry = 0;
+        for (int d = c; d < n; d++) {
+          entry += block.upper().get(c, d) * row[block.channels()[d]];
         }
+        total += block.squares()[c] * entry * entry;
       }
     }
-    return sum;
+    return total;
   }
 }

@@ -20,26 +20,26 @@ import java.util.OptionalInt;
  */
 final class ScalarObjective implements Objective {
   private final LearnProblem problem;
-  private final List<double[][]> weights;
+  private final ScalarWeights weights;
 
   ScalarObjective(LearnProblem problem) {
-    this(problem, ScalarBlocks.of(problem));
+    this(problem, MatrixWeights.of(problem));
   }
 
-  /** The problem's shape with other weights, W_b as [k, n] for each block, taken as they are. */
-  ScalarObjective(LearnProblem problem, List<double[][]> weights) {
+  /** The problem's shape with other weights, those of all blocks, taken as they are. */
+  ScalarObjective(LearnProblem problem, ScalarWeights weights) {
     this.problem = problem;
     this.weights = weights;
   }
 
   @Override
   public Evaluation smooth(List<double[]> blocks, int p) {
-    return evaluate(blocks, OptionalInt.of(p), new ArrayList<>(), new ArrayList<>());
+    return new Pass(blocks, OptionalInt.of(p)).evaluation();
   }
 
   @Override
   public Evaluation subgradient(List<double[]> blocks) {
-    return evaluate(blocks, OptionalInt.empty(), new ArrayList<>(), new ArrayList<>());
+    return new Pass(blocks, OptionalInt.empty()).evaluation();
   }
 
   @Override
@@ -49,99 +49,173 @@ final class ScalarObjective implements Objective {
 
   @Override
   public double[] hardShares(List<double[]> blocks) {
-    double[] all =
-        new double
-            [blocks.stream().mapToInt(block -> (int) Math.round(Math.sqrt(block.length))).sum()];
-    List<double[]> shares = new ArrayList<>();
-    evaluate(blocks, OptionalInt.empty(), new ArrayList<>(), shares);
-    int channel = 0;
-    for (double[] share : shares) {
-      System.arraycopy(share, 0, all, channel, share.length);
-      channel += share.length;
-    }
-    return all;
+    return new Pass(blocks, OptionalInt.empty()).hardShares;
   }
 
   /**
-   * Also gives, for each block, what each channel takes part in: the sums of squared ranges, as
-   * asked for and true.
-   *
-   * @param p of the p-norm mean; empty for true ranges
+   * One pass over W at some blocks. V is never held: a row, or a group of a position, at a time.
    */
-  private Evaluation evaluate(
-      List<double[]> ms, OptionalInt p, List<double[]> shares, List<double[]> hardShares) {
-    int blockCount = ms.size();
-    List<double[]> inverses = new ArrayList<>();
-    List<double[][]> values = new ArrayList<>();
-    List<double[]> energies = new ArrayList<>();
-    for (int b = 0; b < blockCount; b++) {
-      int k = problem.blocks().get(b);
-      double[] inverse = SquareMatrices.invert(ms.get(b), k);
-      inverses.add(inverse);
-      energies.add(problem.metric().energies(b, inverse, k));
-      values.add(product(ms.get(b), weights.get(b), k));
-      shares.add(new double[k]);
-      hardShares.add(new double[k]);
+  private final class Pass {
+    private final List<double[]> ms;
+    private final List<Integer> sizes = problem.blocks();
+    private final OptionalInt p;
+    private final List<double[]> inverses = new ArrayList<>();
+
+    /** D W^T of each block. */
+    private final List<double[]> products = new ArrayList<>();
+
+    /** By channel of all blocks, like the next two: squared column norms of P. */
+    private final double[] energies = new double[weights.channels()];
+
+    /** Sums of squared ranges as asked for. */
+    private final double[] shares = new double[weights.channels()];
+
+    /** Sums of squared true ranges. */
+    private final double[] hardShares = new double[weights.channels()];
+
+    /** As asked for, and true. */
+    private final double[] losses = new double[2];
+
+    /**
+     * @param p of the p-norm mean; empty for true ranges
+     */
+    private Pass(List<double[]> ms, OptionalInt p) {
+      this.ms = ms;
+      this.p = p;
+      int channel = 0;
+      for (int b = 0; b < ms.size(); b++) {
+        int k = sizes.get(b);
+        double[] inverse = SquareMatrices.invert(ms.get(b), k);
+        inverses.add(inverse);
+        products.add(new double[k * k]);
+        System.arraycopy(problem.metric().energies(b, inverse, k), 0, energies, channel, k);
+        channel += k;
+      }
+      switch (problem) {
+        case LearnProblem.Rows rows -> rows(rows);
+        case LearnProblem.Stripe stripe -> stripe(stripe.group());
+      }
     }
-    double[] losses = new double[2];
-    switch (problem) {
-      case LearnProblem.Rows rows -> {
-        for (int j = 0; j < rows.k(); j++) {
-          double[] row = values.getFirst()[j];
-          for (int first = 0; first < rows.n(); first += rows.groupSize()) {
-            double[] cells = Arrays.copyOfRange(row, first, first + rows.groupSize());
-            double weight = rows.groupWeight(first / rows.groupSize());
-            double[] squares = group(cells, p, energies.getFirst()[j] * weight, losses);
-            shares.getFirst()[j] += weight * squares[0];
-            hardShares.getFirst()[j] += weight * squares[1];
-            System.arraycopy(cells, 0, row, first, cells.length);
+
+    private void rows(LearnProblem.Rows rows) {
+      for (int j = 0; j < rows.k(); j++) {
+        double[] row = values(j);
+        for (int first = 0; first < rows.n(); first += rows.groupSize()) {
+          double[] cells = Arrays.copyOfRange(row, first, first + rows.groupSize());
+          double weight = rows.groupWeight(first / rows.groupSize());
+          double[] squares = group(cells, p, energies[j] * weight, losses);
+          shares[j] += weight * squares[0];
+          hardShares[j] += weight * squares[1];
+          System.arraycopy(cells, 0, row, first, cells.length);
+        }
+        addProducts(j, row);
+      }
+    }
+
+    /** Row j of V = M W, of the only block. */
+    private double[] values(int j) {
+      double[] m = ms.getFirst();
+      int k = weights.channels();
+      double[] row = new double[weights.positions()];
+      if (weights.byPosition()) {
+        double[] column = new double[k];
+        for (int c = 0; c < row.length; c++) {
+          weights.position(c, column);
+          row[c] = dot(m, j * k, column, 0, k);
+        }
+      } else {
+        double[] w = new double[row.length];
+        for (int i = 0; i < k; i++) {
+          weights.channel(i, w);
+          double factor = m[j * k + i];
+          for (int c = 0; c < row.length; c++) {
+            row[c] += factor * w[c];
           }
         }
       }
-      case LearnProblem.Stripe stripe -> {
-        for (int first = 0; first < stripe.weights().columns(); first += stripe.group()) {
-          stripeGroup(first, stripe, p, values, energies, shares, hardShares, losses);
+      return row;
+    }
+
+    /** Row j of D W^T, of the only block. */
+    private void addProducts(int j, double[] d) {
+      double[] product = products.getFirst();
+      int k = weights.channels();
+      if (weights.byPosition()) {
+        double[] column = new double[k];
+        for (int c = 0; c < d.length; c++) {
+          weights.position(c, column);
+          addScaled(product, j * k, d[c], column, 0, k);
+        }
+      } else {
+        double[] w = new double[d.length];
+        for (int i = 0; i < k; i++) {
+          weights.channel(i, w);
+          product[j * k + i] = dot(d, 0, w, 0, d.length);
         }
       }
     }
-    List<double[]> gradients = new ArrayList<>();
-    for (int b = 0; b < blockCount; b++) {
-      int k = problem.blocks().get(b);
-      double[] gradient = problem.metric().gradient(b, inverses.get(b), shares.get(b), k);
-      addProduct(gradient, values.get(b), weights.get(b), k);
-      gradients.add(gradient);
+
+    private void stripe(int size) {
+      double[] column = new double[weights.channels()];
+      double[] cells = new double[size];
+      for (int first = 0; first < weights.channels(); first += size) {
+        double norms = 0;
+        int[] blocks = new int[size];
+        int[] starts = new int[size];
+        for (int e = 0; e < size; e++) {
+          norms += energies[first + e];
+          while (first + e >= starts[e] + sizes.get(blocks[e])) {
+            starts[e] += sizes.get(blocks[e]++);
+          }
+        }
+        for (int position = 0; position < weights.positions(); position++) {
+          weights.position(position, column);
+          for (int e = 0; e < size; e++) {
+            int k = sizes.get(blocks[e]);
+            int row = first + e - starts[e];
+            cells[e] = dot(ms.get(blocks[e]), row * k, column, starts[e], k);
+          }
+          double[] squares = group(cells, p, norms, losses);
+          for (int e = 0; e < size; e++) {
+            int k = sizes.get(blocks[e]);
+            int row = first + e - starts[e];
+            addScaled(products.get(blocks[e]), row * k, cells[e], column, starts[e], k);
+            shares[first + e] += squares[0];
+            hardShares[first + e] += squares[1];
+          }
+        }
+      }
     }
-    return new Evaluation(losses[0], losses[1], gradients);
+
+    private Evaluation evaluation() {
+      List<double[]> gradients = new ArrayList<>();
+      int channel = 0;
+      for (int b = 0; b < ms.size(); b++) {
+        int k = sizes.get(b);
+        double[] own = Arrays.copyOfRange(shares, channel, channel + k);
+        double[] gradient = problem.metric().gradient(b, inverses.get(b), own, k);
+        for (int i = 0; i < gradient.length; i++) {
+          gradient[i] += products.get(b)[i];
+        }
+        gradients.add(gradient);
+        channel += k;
+      }
+      return new Evaluation(losses[0], losses[1], gradients);
+    }
   }
 
-  private void stripeGroup(
-      int first,
-      LearnProblem.Stripe stripe,
-      OptionalInt p,
-      List<double[][]> values,
-      List<double[]> energies,
-      List<double[]> shares,
-      List<double[]> hardShares,
-      double[] losses) {
-    int size = stripe.group();
-    double norms = 0;
-    for (int e = 0; e < size; e++) {
-      int[] at = locate(first + e);
-      norms += energies.get(at[0])[at[1]];
+  private static double dot(double[] a, int aFirst, double[] b, int bFirst, int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      sum += a[aFirst + i] * b[bFirst + i];
     }
-    for (int position = 0; position < stripe.weights().rows(); position++) {
-      double[] cells = new double[size];
-      for (int e = 0; e < size; e++) {
-        int[] at = locate(first + e);
-        cells[e] = values.get(at[0])[at[1]][position];
-      }
-      double[] squares = group(cells, p, norms, losses);
-      for (int e = 0; e < size; e++) {
-        int[] at = locate(first + e);
-        values.get(at[0])[at[1]][position] = cells[e];
-        shares.get(at[0])[at[1]] += squares[0];
-        hardShares.get(at[0])[at[1]] += squares[1];
-      }
+    return sum;
+  }
+
+  private static void addScaled(
+      double[] to, int toFirst, double factor, double[] from, int fromFirst, int count) {
+    for (int i = 0; i < count; i++) {
+      to[toFirst + i] += factor * from[fromFirst + i];
     }
   }
 
@@ -201,42 +275,6 @@ final class ScalarObjective implements Objective {
     cells[highest] += norms * half;
     cells[lowest] -= norms * half;
     return half * half;
-  }
-
-  /** Block and row of a virtual column. */
-  private int[] locate(int column) {
-    int block = 0;
-    int row = column;
-    while (row >= problem.blocks().get(block)) {
-      row -= problem.blocks().get(block++);
-    }
-    return new int[] {block, row};
-  }
-
-  private static double[][] product(double[] m, double[][] w, int k) {
-    int n = w[0].length;
-    double[][] v = new double[k][n];
-    for (int j = 0; j < k; j++) {
-      for (int i = 0; i < k; i++) {
-        for (int c = 0; c < n; c++) {
-          v[j][c] += m[j * k + i] * w[i][c];
-        }
-      }
-    }
-    return v;
-  }
-
-  /** Adds d w^T. */
-  private static void addProduct(double[] gradient, double[][] d, double[][] w, int k) {
-    for (int j = 0; j < k; j++) {
-      for (int i = 0; i < k; i++) {
-        double sum = 0;
-        for (int c = 0; c < w[i].length; c++) {
-          sum += d[j][c] * w[i][c];
-        }
-        gradient[j * k + i] += sum;
-      }
-    }
   }
 
   @Override

@@ -1,7 +1,6 @@
 package io.cafeq.engine.compute.scalar;
 
 import io.cafeq.config.PairLoss;
-import io.cafeq.engine.transform.ChannelRows;
 import io.cafeq.engine.transform.OrthogonalityPenalty;
 import io.cafeq.engine.transform.PairObjective;
 import io.cafeq.engine.transform.PairProblem;
@@ -18,43 +17,25 @@ final class ScalarPairObjective implements PairObjective {
   private final PairProblem problem;
   private final OrthogonalityPenalty penalty;
   private final int h;
-  private final double[][] left;
-  private final double[][] right;
+  private final ScalarWeights left;
+  private final ScalarWeights right;
 
   ScalarPairObjective(PairProblem problem) {
-    this(problem, load(problem.left()), load(problem.right()));
+    this(problem, load(problem, problem.left()), load(problem, problem.right()));
   }
 
-  /** The problem's shape with other weights, [channel][position], taken as they are. */
-  ScalarPairObjective(PairProblem problem, double[][] left, double[][] right) {
+  /** The problem's shape with other weights, taken as they are. */
+  ScalarPairObjective(PairProblem problem, ScalarWeights left, ScalarWeights right) {
     this.problem = problem;
     this.penalty = new OrthogonalityPenalty(problem.orthogonality());
     this.h = problem.channels();
-    boolean peaks = problem.loss() != PairLoss.EXPECTED_ERROR;
-    this.left = peaks ? normalised(left) : left;
-    this.right = peaks ? normalised(right) : right;
+    this.left = left;
+    this.right = right;
   }
 
-  private static double[][] load(PairProblem.Factor factor) {
-    double[][] positions = new double[factor.positions()][factor.channels()];
-    new ChannelRows(factor.weights(), factor.side(), 0, factor.channels())
-        .read(0, positions.length, positions);
-    double[][] channels = new double[factor.channels()][positions.length];
-    for (int i = 0; i < positions.length; i++) {
-      for (int c = 0; c < channels.length; c++) {
-        channels[c][i] = positions[i][c];
-      }
-    }
-    return channels;
-  }
-
-  private static double[][] normalised(double[][] channels) {
-    double mean =
-        Arrays.stream(energies(channels)).sum() / ((double) channels.length * channels[0].length);
-    double scale = mean > 0 ? 1 / Math.sqrt(mean) : 0;
-    return Arrays.stream(channels)
-        .map(row -> Arrays.stream(row).map(x -> x * scale).toArray())
-        .toArray(double[][]::new);
+  private static ScalarWeights load(PairProblem problem, PairProblem.Factor factor) {
+    MatrixWeights asIs = MatrixWeights.of(factor);
+    return problem.loss() == PairLoss.EXPECTED_ERROR ? asIs : asIs.normalised();
   }
 
   /** Loss, true loss, and slopes in the mixed factors, which take their place. */
@@ -153,33 +134,36 @@ final class ScalarPairObjective implements PairObjective {
   }
 
   private static double[] energies(double[][] channels) {
-    return Arrays.stream(channels)
-        .mapToDouble(row -> Arrays.stream(row).map(x -> x * x).sum())
-        .toArray();
+    return Arrays.stream(channels).mapToDouble(MatrixWeights::energy).toArray();
   }
 
-  private static double[][] product(double[] m, double[][] w) {
-    int h = w.length;
-    double[][] v = new double[h][w[0].length];
-    for (int j = 0; j < h; j++) {
-      for (int i = 0; i < h; i++) {
-        for (int c = 0; c < v[j].length; c++) {
-          v[j][c] += m[j * h + i] * w[i][c];
+  private static double[][] product(double[] m, ScalarWeights w) {
+    int h = w.channels();
+    double[][] v = new double[h][w.positions()];
+    double[] row = new double[w.positions()];
+    for (int i = 0; i < h; i++) {
+      w.channel(i, row);
+      for (int j = 0; j < h; j++) {
+        double factor = m[j * h + i];
+        for (int c = 0; c < row.length; c++) {
+          v[j][c] += factor * row[c];
         }
       }
     }
     return v;
   }
 
-  /** a b^T. */
-  private static double[] outer(double[][] a, double[][] b) {
+  /** a W^T. */
+  private static double[] outer(double[][] a, ScalarWeights w) {
     int h = a.length;
     double[] product = new double[h * h];
-    for (int j = 0; j < h; j++) {
-      for (int i = 0; i < h; i++) {
+    double[] row = new double[w.positions()];
+    for (int i = 0; i < h; i++) {
+      w.channel(i, row);
+      for (int j = 0; j < h; j++) {
         double sum = 0;
-        for (int c = 0; c < a[j].length; c++) {
-          sum += a[j][c] * b[i][c];
+        for (int c = 0; c < row.length; c++) {
+          sum += a[j][c] * row[c];
         }
         product[j * h + i] = sum;
       }

@@ -11,9 +11,15 @@ import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
-/** Rounding in doubles, one group and one column at a time. */
+/** Rounding in doubles, one group and one column at a time. Holds nothing between calls. */
 public final class ScalarSlabEncoder implements SlabEncoder {
+  /** What a grid of a group takes on the heap. */
+  private static final long HEAP_BYTES_PER_GROUP = 64;
+
   @Override
   public EncodedSlab encode(
       FloatMatrix weights,
@@ -22,86 +28,95 @@ public final class ScalarSlabEncoder implements SlabEncoder {
       InputMetric metric,
       RoundingRule rule,
       SlabBuffers buffers) {
-    double[][] original = load(weights);
-    double[][] values = load(weights);
-    if (transforms instanceof SlabTransforms.Blocks(Side side, var blocks)) {
-      for (BlockTransform block : blocks) {
-        apply(values, side, block, block.firstChannel() - blocks.getFirst().firstChannel());
+    try (Arena arena = Arena.ofConfined()) {
+      ScalarSlab slab = ScalarSlab.of(weights, grid, arena);
+      if (transforms instanceof SlabTransforms.Blocks(Side side, var blocks)) {
+        for (BlockTransform block : blocks) {
+          slab.apply(side, block, block.firstChannel() - blocks.getFirst().firstChannel());
+        }
       }
-    }
-    ScalarGrid[][] grids = new ScalarGrid[values.length][];
-    for (int row = 0; row < values.length; row++) {
-      grids[row] =
-          metric.isNone()
-              ? ScalarGrid.choose(values[row], grid)
-              : ScalarGrid.choose(values[row], grid, metric.clippingWeights());
-      ScalarGrid.store(buffers, row, grids[row]);
-    }
-    RoundingErrors errors;
-    byte[] codes = new byte[weights.columns() + 8];
-    double[][] levels = new double[weights.rows()][weights.columns()];
-    double outputNorm = 0;
-    if (metric.isNone()) {
-      errors =
-          new RoundingErrors(round(original, values, levels, grids, grid, transforms, rule), 0);
-    } else {
-      boolean input =
-          transforms instanceof SlabTransforms.Blocks(Side side, var blocks) && side == Side.INPUT;
-      outputNorm = ScalarMetric.squaredNorm(input ? values : original, metric);
-      errors = new ScalarMetric(values, levels, grids, grid, rule).round(transforms, metric);
-    }
-    for (int row = 0; row < values.length; row++) {
-      for (int c = 0; c < weights.columns(); c++) {
-        codes[c] = (byte) (int) levels[row][c];
+      slab.choose(metric);
+      for (int row = 0; row < slab.rows(); row++) {
+        ScalarGrid.store(buffers, row, slab.grids()[row]);
       }
+      RoundingErrors errors;
+      double outputNorm = 0;
+      if (metric.isNone()) {
+        errors = new RoundingErrors(round(slab, transforms, rule), 0);
+      } else {
+        boolean input =
+            transforms instanceof SlabTransforms.Blocks(Side side, var blocks)
+                && side == Side.INPUT;
+        outputNorm = input ? outputNorm(slab, metric) : outputNorm(weights, metric);
+        errors = new ScalarMetric(slab, rule).round(transforms, metric);
+      }
+      store(slab, buffers);
+      return buffers.slab(
+          slab.rows(), errors.squared(), squaredNorm(weights), errors.output(), outputNorm);
+    }
+  }
+
+  private static void store(ScalarSlab slab, SlabBuffers buffers) {
+    byte[] codes = new byte[slab.columns() + 8];
+    for (int row = 0; row < slab.rows(); row++) {
+      MemorySegment.copy(
+          slab.codes(),
+          ValueLayout.JAVA_BYTE,
+          slab.values().index(row, 0),
+          codes,
+          0,
+          slab.columns());
       buffers.codes(row, codes, 0);
     }
+  }
+
+  private static double squaredNorm(FloatMatrix weights) {
     double norm = 0;
-    for (double[] row : original) {
-      for (double x : row) {
-        norm += x * x;
-      }
+    for (long i = 0; i < weights.elements(); i++) {
+      double x = weights.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      norm += x * x;
     }
-    return buffers.slab(values.length, errors.squared(), norm, errors.output(), outputNorm);
+    return norm;
+  }
+
+  private static double outputNorm(ScalarSlab slab, InputMetric metric) {
+    double sum = 0;
+    double[] row = new double[slab.columns()];
+    for (int i = 0; i < slab.rows(); i++) {
+      slab.values().read(i, 0, row, row.length);
+      sum = ScalarMetric.addSquaredNorm(sum, row, metric);
+    }
+    return sum;
+  }
+
+  private static double outputNorm(FloatMatrix weights, InputMetric metric) {
+    double sum = 0;
+    double[] row = new double[weights.columns()];
+    for (int i = 0; i < weights.rows(); i++) {
+      ScalarSlab.read(weights, i, row);
+      sum = ScalarMetric.addSquaredNorm(sum, row, metric);
+    }
+    return sum;
   }
 
   /**
    * Rounding without a metric of the columns; returns the squared error with the transform undone.
    */
-  private static double round(
-      double[][] original,
-      double[][] values,
-      double[][] levels,
-      ScalarGrid[][] grids,
-      GridSpec grid,
-      SlabTransforms transforms,
-      RoundingRule rule) {
-    int columns = values[0].length;
+  private static double round(ScalarSlab slab, SlabTransforms transforms, RoundingRule rule) {
     double error = 0;
     switch (transforms) {
       case SlabTransforms.None none -> {
-        for (int row = 0; row < values.length; row++) {
-          for (int c = 0; c < values[row].length; c++) {
-            ScalarGrid group = grids[row][c / grid.groupSize(columns)];
-            levels[row][c] = level(group, rule, values[row][c], 0, row, c, columns);
-            double difference = group.value(levels[row][c]) - original[row][c];
+        for (int row = 0; row < slab.rows(); row++) {
+          for (int c = 0; c < slab.columns(); c++) {
+            double difference = slab.round(row, c, 0, rule);
             error += difference * difference;
           }
         }
       }
       case SlabTransforms.Blocks(Side side, var blocks) -> {
         for (BlockTransform block : blocks) {
-          error +=
-              round(
-                  values,
-                  levels,
-                  grids,
-                  grid,
-                  side,
-                  block.exactTriangle(),
-                  block.k(),
-                  block.firstChannel() - blocks.getFirst().firstChannel(),
-                  rule);
+          int first = block.firstChannel() - blocks.getFirst().firstChannel();
+          error += slab.round(side, block.exactTriangle(), block.k(), first, rule);
         }
       }
     }
@@ -111,16 +126,19 @@ public final class ScalarSlabEncoder implements SlabEncoder {
   @Override
   public RoundingErrors plainError(FloatMatrix weights, GridSpec grid, InputMetric metric) {
     double error = 0;
-    double[][] rows = load(weights);
-    for (double[] row : rows) {
+    double output = 0;
+    double[] row = new double[weights.columns()];
+    for (int i = 0; i < weights.rows(); i++) {
+      ScalarSlab.read(weights, i, row);
       ScalarGrid[] grids = ScalarGrid.choose(row, grid);
       for (int c = 0; c < row.length; c++) {
         ScalarGrid group = grids[c / grid.groupSize(row.length)];
         row[c] = group.value(group.level(row[c])) - row[c];
         error += row[c] * row[c];
       }
+      output = ScalarMetric.addSquaredNorm(output, row, metric);
     }
-    return new RoundingErrors(error, ScalarMetric.squaredNorm(rows, metric));
+    return new RoundingErrors(error, output);
   }
 
   @Override
@@ -129,110 +147,21 @@ public final class ScalarSlabEncoder implements SlabEncoder {
     if (metric.isNone()) {
       return plainError(weights, grid, metric);
     }
-    double[][] values = load(weights);
-    ScalarGrid[][] grids = new ScalarGrid[values.length][];
-    for (int row = 0; row < values.length; row++) {
-      grids[row] = ScalarGrid.choose(values[row], grid, metric.clippingWeights());
-    }
-    double[][] levels = new double[weights.rows()][weights.columns()];
-    return new ScalarMetric(values, levels, grids, grid, rule)
-        .round(new SlabTransforms.None(), metric);
-  }
-
-  private static double[][] load(FloatMatrix weights) {
-    double[][] values = new double[weights.rows()][weights.columns()];
-    for (int row = 0; row < weights.rows(); row++) {
-      for (int c = 0; c < weights.columns(); c++) {
-        values[row][c] = weights.get(row, c);
-      }
-    }
-    return values;
-  }
-
-  /**
-   * One column of the block: entry j of it lies in row first + j (output) or column first + j
-   * (input).
-   */
-  private static double read(double[][] values, Side side, int channel, int position) {
-    return switch (side) {
-      case OUTPUT -> values[channel][position];
-      case INPUT -> values[position][channel];
-    };
-  }
-
-  private static void write(double[][] values, Side side, int channel, int position, double value) {
-    switch (side) {
-      case OUTPUT -> values[channel][position] = value;
-      case INPUT -> values[position][channel] = value;
+    try (Arena arena = Arena.ofConfined()) {
+      ScalarSlab slab = ScalarSlab.of(weights, grid, arena);
+      slab.choose(metric);
+      return new ScalarMetric(slab, rule).round(new SlabTransforms.None(), metric);
     }
   }
 
-  private static void apply(double[][] values, Side side, BlockTransform block, int first) {
-    int k = block.k();
-    double[] m = block.exactForward();
-    int positions = side == Side.OUTPUT ? values[0].length : values.length;
-    double[] column = new double[k];
-    for (int position = 0; position < positions; position++) {
-      for (int j = 0; j < k; j++) {
-        column[j] = 0;
-        for (int i = 0; i < k; i++) {
-          column[j] += m[j * k + i] * read(values, side, first + i, position);
-        }
-      }
-      for (int j = 0; j < k; j++) {
-        write(values, side, first + j, position, column[j]);
-      }
-    }
+  /** Native bytes that rounding a slab takes. */
+  public static long scratchBytes(int rows, int columns) {
+    return ScalarSlab.bytes(rows, columns);
   }
 
-  /** Codes of one block in the metric T^T T; returns the squared error in it. */
-  static double round(
-      double[][] values,
-      double[][] levels,
-      ScalarGrid[][] grids,
-      GridSpec grid,
-      Side side,
-      double[] t,
-      int k,
-      int first,
-      RoundingRule rule) {
-    int columns = values[0].length;
-    int positions = side == Side.OUTPUT ? columns : values.length;
-    double[] deviation = new double[k];
-    double error = 0;
-    for (int position = 0; position < positions; position++) {
-      for (int j = k - 1; j >= 0; j--) {
-        double carried = 0;
-        for (int i = j + 1; i < k; i++) {
-          carried += t[j * k + i] / t[j * k + j] * deviation[i];
-        }
-        double v = read(values, side, first + j, position);
-        int row = side == Side.OUTPUT ? first + j : position;
-        int column = side == Side.OUTPUT ? position : first + j;
-        ScalarGrid group = grids[row][column / grid.groupSize(columns)];
-        double level = level(group, rule, v, carried, row, column, columns);
-        write(levels, side, first + j, position, level);
-        deviation[j] = group.value(level) - v;
-        double difference = t[j * k + j] * (deviation[j] + carried);
-        error += difference * difference;
-      }
-    }
-    return error;
-  }
-
-  static double level(
-      ScalarGrid group,
-      RoundingRule rule,
-      double v,
-      double carried,
-      int row,
-      int column,
-      int columns) {
-    return switch (rule) {
-      case RoundingRule.Nearest nearest -> group.level(v);
-      case RoundingRule.NearestPlane plane -> group.level(v - carried);
-      case RoundingRule.Stochastic drawn -> group.level(v, drawn.dither(row, column, columns));
-    };
+  /** Heap bytes that rounding a slab takes. */
+  public static long heapBytes(int rows, int columns, int group) {
+    return HEAP_BYTES_PER_GROUP * rows * Math.ceilDiv(columns, Math.max(1, group));
   }
 
   @Override

@@ -12,8 +12,9 @@ import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.checkpoint.WeightTensors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.family.Families;
+import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.ModelFamily;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -80,7 +81,7 @@ final class DenseTensors {
     Map<String, List<Long>> shapes = new HashMap<>();
     tensors.forEach(tensor -> shapes.put(tensor.name(), tensor.header().shape()));
     shapes.putAll(raw.shapes());
-    ModelFamily family = Families.of(config, shapes);
+    ModelFamily family = ModelDescription.of(ModelConfig.of(config), shapes).family();
     Map<String, WeightTensor> packed = new HashMap<>();
     for (Held tensor : tensors) {
       if (tensor.header().isRaw()

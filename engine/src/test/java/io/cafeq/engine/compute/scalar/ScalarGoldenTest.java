@@ -9,6 +9,7 @@ import io.cafeq.engine.compute.Golden;
 import io.cafeq.engine.grid.EquationOne;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.Packing;
+import io.cafeq.engine.memory.DoubleMatrix;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Objective;
@@ -42,8 +43,7 @@ class ScalarGoldenTest {
     LearnProblem problem =
         new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
     try (Objective objective =
-        new ScalarObjective(
-            problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
+        new ScalarObjective(problem, new DenseWeights(rows(golden.doubles("block.w"), 16, 96)))) {
       Objective.Evaluation evaluation = objective.smooth(List.of(golden.doubles("block.m")), p);
       String name = "block.group" + group + ".p" + p;
       double expected = golden.doubles(name + ".loss")[0];
@@ -62,8 +62,7 @@ class ScalarGoldenTest {
     LearnProblem problem =
         new LearnProblem.Rows(golden.matrix(arena, "block.w"), group, false, false, false);
     try (Objective objective =
-        new ScalarObjective(
-            problem, List.<double[][]>of(rows(golden.doubles("block.w"), 16, 96)))) {
+        new ScalarObjective(problem, new DenseWeights(rows(golden.doubles("block.w"), 16, 96)))) {
       Objective.Evaluation evaluation = objective.subgradient(List.of(golden.doubles("block.m")));
       double expected = golden.doubles("block.group" + group + ".hard.loss")[0];
       assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
@@ -90,7 +89,7 @@ class ScalarGoldenTest {
     LearnProblem problem =
         new LearnProblem.Stripe(
             Golden.matrix(arena, transposed, 48, 32), List.of(16, 16), 32, true);
-    try (Objective objective = new ScalarObjective(problem, weights)) {
+    try (Objective objective = new ScalarObjective(problem, DenseWeights.of(weights))) {
       Objective.Evaluation evaluation = objective.smooth(blocks, p);
       double expected = golden.doubles("input.p" + p + ".loss")[0];
       assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * expected));
@@ -183,22 +182,20 @@ class ScalarGoldenTest {
                 exact.step(), -exact.minimum() / exact.step(), exact.top(), 0, (short) 0, 0, 0)
           };
     }
-    double[][] levels = new double[16][96];
+    DoubleMatrix values = DoubleMatrix.allocate(arena, 16, 96);
+    for (int row = 0; row < 16; row++) {
+      values.write(row, 0, v[row], 96);
+    }
     double[] triangle =
         SquareMatrices.upperTriangular(SquareMatrices.invert(golden.doubles("block.m"), 16), 16);
-    ScalarSlabEncoder.round(
-        v,
-        levels,
-        grids,
-        new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false),
-        Side.OUTPUT,
-        triangle,
-        16,
-        0,
-        new RoundingRule.NearestPlane());
+    MemorySegment codes = arena.allocate(16 * 96);
+    new ScalarSlab(values, codes, grids, new GridSpec(bits, 0, ScaleStorage.F16_MINIMUM, 8, false))
+        .round(Side.OUTPUT, triangle, 16, 0, new RoundingRule.NearestPlane());
     double[] expected = golden.doubles("grid" + bits + ".nearest_plane");
     for (int i = 0; i < expected.length; i++) {
-      assertThat(levels[i / 96][i % 96]).as("entry " + i).isEqualTo(expected[i]);
+      assertThat((double) (codes.get(ValueLayout.JAVA_BYTE, i) & 0xFF))
+          .as("entry " + i)
+          .isEqualTo(expected[i]);
     }
   }
 

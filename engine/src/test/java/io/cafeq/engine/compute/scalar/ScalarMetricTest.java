@@ -7,6 +7,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.SampleMoments;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.memory.DoubleMatrix;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingErrors;
 import io.cafeq.engine.rounding.RoundingRule;
@@ -17,6 +18,8 @@ import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.SquareMatrices;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,16 +47,26 @@ class ScalarMetricTest {
         for (int row = 0; row < k; row++) {
           grids[row] = ScalarGrid.choose(values[row], grid, metric.clippingWeights());
         }
-        double[][] levels = new double[k][COLUMNS];
+        DoubleMatrix rounded = DoubleMatrix.allocate(arena, k, COLUMNS);
+        for (int row = 0; row < k; row++) {
+          rounded.write(row, 0, values[row], COLUMNS);
+        }
+        MemorySegment codes = arena.allocate((long) k * COLUMNS);
+        ScalarSlab slab = new ScalarSlab(rounded, codes, grids, grid);
         RoundingErrors errors =
-            new ScalarMetric(values, levels, grids, grid, new RoundingRule.NearestPlane())
+            new ScalarMetric(slab, new RoundingRule.NearestPlane())
                 .round(new SlabTransforms.Blocks(Side.OUTPUT, List.of(block)), metric);
 
         int[] channels = metric.blocks().getFirst().channels();
         double[] whole = kronecker(h, channels, block.exactTriangle(), k);
         double[][] expected = new double[k][COLUMNS];
         double error = babai(whole, values, channels, grids, expected);
-        assertThat(levels).isDeepEqualTo(expected);
+        for (int row = 0; row < k; row++) {
+          for (int c = 0; c < COLUMNS; c++) {
+            assertThat((double) (codes.get(ValueLayout.JAVA_BYTE, (long) row * COLUMNS + c) & 0xFF))
+                .isEqualTo(expected[row][c]);
+          }
+        }
         assertThat(errors.output()).isCloseTo(error, within(1e-5 * error));
       }
     }

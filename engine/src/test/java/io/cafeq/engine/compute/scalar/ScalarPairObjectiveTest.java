@@ -55,7 +55,8 @@ class ScalarPairObjectiveTest {
           right[c][i] = o[i * 16 + c];
         }
       }
-      PairObjective objective = new ScalarPairObjective(problem, left, right);
+      PairObjective objective =
+          new ScalarPairObjective(problem, new DenseWeights(left), new DenseWeights(right));
       PairObjective.Evaluation evaluation = objective.smooth(golden.doubles("block.m"), 16);
       double expected = golden.doubles("pair.loss")[0];
       assertThat(evaluation.loss()).isCloseTo(expected, within(1e-9 * Math.abs(expected)));

@@ -211,10 +211,10 @@ class ToyFormatTest {
                   .contains("--bits 8", "--group 32", "--scales symmetric")
                   .contains("--transform-bits 0", "--no-pairs");
             })
-        .hasMessageContaining("codes have 3 bits, expected 4, 8: ")
-        .hasMessageContaining("groups have 8 input channels, expected 16, 32: ")
-        .hasMessageContaining("scales are offset, expected symmetric: ")
-        .hasMessageContaining("weights have an online transform, expected none: ")
+        .hasMessageContaining("codes have 3 bits, expected 4, 8 (")
+        .hasMessageContaining("groups have 8 input channels, expected 16, 32 (")
+        .hasMessageContaining("scales are offset, expected symmetric (")
+        .hasMessageContaining("weights have an online transform, expected none (")
         .hasMessageContaining("the transform of a pair folded in")
         .hasMessageContaining("rows of one tensor are coded unlike");
     assertThat(folder.resolve("toy")).doesNotExist();

@@ -1,9 +1,10 @@
-package io.cafeq.engine.family;
+package io.cafeq.engine.modelconfig;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.cafeq.engine.family.ModelDescription;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -42,7 +43,11 @@ class TextConfigTest {
     assertThat(config.layers()).hasValue(2);
     assertThat(config.headSize()).hasValue(16);
     assertThat(config.modelTypes()).last().isEqualTo("llama");
-    assertThat(Families.of(new ObjectMapper().readTree(file.formatted(TEXT)), Map.of()).name())
+    assertThat(
+            ModelDescription.of(
+                    ModelConfig.of(new ObjectMapper().readTree(file.formatted(TEXT))), Map.of())
+                .family()
+                .name())
         .isEqualTo("llama");
   }
 

@@ -1,9 +1,8 @@
-package io.cafeq.engine.forward;
+package io.cafeq.engine.modelconfig;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.family.TextConfig;
 import io.cafeq.engine.text.VisibleText;
 import java.util.function.UnaryOperator;
 
@@ -15,32 +14,32 @@ import java.util.function.UnaryOperator;
  *     the library's default; empty where it has none
  * @param places where the file has a key, for messages
  */
-record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places) {
+public record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places) {
   private static final int LARGEST = 1 << 24;
 
-  ConfigNumbers(JsonNode node) {
+  public ConfigNumbers(JsonNode node) {
     this(node, "", key -> key);
   }
 
-  static ConfigNumbers of(TextConfig config) {
+  public static ConfigNumbers of(TextConfig config) {
     return new ConfigNumbers(config.node(), config.section(), config::place);
   }
 
   /** What the value of a key holds by itself. */
-  ConfigNumbers inside(String key) {
+  public ConfigNumbers inside(String key) {
     return new ConfigNumbers(node.path(key), "", inner -> places.apply(key) + "." + inner);
   }
 
-  boolean isObject() {
+  public boolean isObject() {
     return node.isObject();
   }
 
-  boolean has(String key) {
+  public boolean has(String key) {
     return node.hasNonNull(key);
   }
 
   /** A whole number above 0. */
-  int count(String key) {
+  public int count(String key) {
     JsonNode value = node.path(key);
     if (!value.isInt() || value.intValue() <= 0 || value.intValue() > LARGEST) {
       throw wrong(key, "a whole number above 0");
@@ -49,7 +48,7 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
   }
 
   /** A whole number, 0 among them. */
-  int index(String key, int otherwise) {
+  public int index(String key, int otherwise) {
     if (!has(key)) {
       return otherwise;
     }
@@ -60,12 +59,12 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
     return value.intValue();
   }
 
-  int count(String key, int otherwise) {
+  public int count(String key, int otherwise) {
     return has(key) ? count(key) : otherwise;
   }
 
   /** A number above 0; with null for it, or none, what is assumed. */
-  double positive(String key, double otherwise) {
+  public double positive(String key, double otherwise) {
     if (!has(key)) {
       return otherwise;
     }
@@ -77,11 +76,11 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
   }
 
   /** A number above 0 that null puts out of use; 0 where it is not used. */
-  double switchable(String key, double otherwise) {
+  public double switchable(String key, double otherwise) {
     return node.path(key).isNull() ? 0 : positive(key, otherwise);
   }
 
-  boolean flag(String key, boolean otherwise) {
+  public boolean flag(String key, boolean otherwise) {
     if (!has(key)) {
       return otherwise;
     }
@@ -91,7 +90,7 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
     return node.path(key).booleanValue();
   }
 
-  String text(String key, String otherwise) {
+  public String text(String key, String otherwise) {
     if (!has(key)) {
       return otherwise;
     }
@@ -101,7 +100,7 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
     return node.path(key).textValue();
   }
 
-  EngineException wrong(String key, String expected) {
+  public EngineException wrong(String key, String expected) {
     JsonNode value = node.path(key);
     if (!section.isEmpty() && value.isMissingNode()) {
       return new EngineException(
@@ -135,7 +134,7 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
    *
    * @param what continues "config.json: KEY: "; may be empty
    */
-  EngineException unknown(String key, String what, String found, String known) {
+  public EngineException unknown(String key, String what, String found, String known) {
     return new EngineException(
         FailureKind.USAGE,
         "config.json: "
@@ -150,7 +149,7 @@ record ConfigNumbers(JsonNode node, String section, UnaryOperator<String> places
   }
 
   /** The same with the value that the key has. */
-  EngineException unknown(String key, String known) {
+  public EngineException unknown(String key, String known) {
     return unknown(key, "", node.path(key).asText(), known);
   }
 }

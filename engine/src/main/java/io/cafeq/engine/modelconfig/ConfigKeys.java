@@ -1,4 +1,4 @@
-package io.cafeq.engine.family;
+package io.cafeq.engine.modelconfig;
 
 import java.util.List;
 import java.util.Map;

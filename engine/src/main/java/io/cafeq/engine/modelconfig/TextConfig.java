@@ -1,4 +1,4 @@
-package io.cafeq.engine.family;
+package io.cafeq.engine.modelconfig;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
@@ -10,7 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -30,7 +32,7 @@ public record TextConfig(
     ObjectNode node, String section, Map<String, String> places, List<String> modelTypes) {
   private static final Pattern GATE =
       Pattern.compile("(?i).*(attn|attention).*gate.*|.*gate.*(attn|attention).*");
-  private static final String TIED = "tie_word_embeddings";
+  static final String TIED = "tie_word_embeddings";
   private static final String LAYERS = "num_hidden_layers";
   private static final String HEADS = "num_attention_heads";
   private static final String HEAD_SIZE = "head_dim";
@@ -62,7 +64,7 @@ public record TextConfig(
     }
   }
 
-  public static TextConfig of(JsonNode config) {
+  static TextConfig of(JsonNode config) {
     List<Level> levels = levels(new Level("", config), 0);
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     Map<String, String> places = new HashMap<>();
@@ -204,12 +206,47 @@ public record TextConfig(
     return count(Integer.MAX_VALUE, "max_position_embeddings");
   }
 
+  /** Entries of the vocabulary that have a token. */
+  public OptionalInt vocabulary() {
+    return count(Integer.MAX_VALUE, "vocab_size");
+  }
+
+  /** Experts that a token is sent to. */
+  public OptionalInt chosenExperts() {
+    return count(Integer.MAX_VALUE, "num_experts_per_tok");
+  }
+
+  /** Tokens that begin, end or fill up a text. */
+  public Set<Integer> specialTokens() {
+    return Stream.of("bos_token_id", "eos_token_id", "pad_token_id")
+        .map(node::path)
+        .flatMap(ids -> ids.isArray() ? ids.valueStream() : Stream.of(ids))
+        .filter(id -> id.isInt() && id.intValue() >= 0)
+        .map(JsonNode::intValue)
+        .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /** Whether the head is tied to the embeddings; empty where no part of the file says. */
+  public Optional<Boolean> tied() {
+    return node.hasNonNull(TIED) ? Optional.of(node.path(TIED).asBoolean()) : Optional.empty();
+  }
+
+  /** Whether a section of that name is one in which files describe their text model. */
+  public static boolean isUsualSection(String name) {
+    return ConfigKeys.SECTIONS.contains(name);
+  }
+
   public OptionalInt layers() {
     return count(LAYERS);
   }
 
   public OptionalInt heads() {
     return count(HEADS);
+  }
+
+  /** Heads of keys and values where there may be fewer of them. */
+  public OptionalInt keyHeads() {
+    return count("num_key_value_heads");
   }
 
   /**
@@ -267,7 +304,7 @@ public record TextConfig(
    * The key that should tell the heads and holds something else, such as a list with a number for
    * each layer.
    */
-  Optional<String> unclearHeads() {
+  public Optional<String> unclearHeads() {
     return HEAD_KEYS.stream()
         .filter(node::hasNonNull)
         .filter(key -> count(key).isEmpty())
