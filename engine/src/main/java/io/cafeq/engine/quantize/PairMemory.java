@@ -35,8 +35,7 @@ final class PairMemory {
    *
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
-  static PartMemory of(
-      Part.Pair pair, Compute compute, ToLongFunction<Part.RowRange> momentBytes) {
+  static PartMemory of(Part.Pair pair, Compute compute, ToLongFunction<Part.RowRange> momentBytes) {
     long inputs = inputsNeeded(pair, momentBytes);
     MemoryNeed learning = PairTransforms.memoryNeeded(pair, compute.learner());
     MemoryNeed rounding = slabsNeeded(pair, compute.backend(), inputs > 0);

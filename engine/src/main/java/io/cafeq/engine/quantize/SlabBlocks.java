@@ -9,14 +9,13 @@ import java.util.List;
 
 /** Gives slab after slab of a range its transforms. */
 interface SlabBlocks extends AutoCloseable {
-    SlabTransforms of(int rows);
+  SlabTransforms of(int rows);
 
-    @Override
-    default void close() {}
+  @Override
+  default void close() {}
 
   /** Blocks of one range of the output side, written when they are taken. */
-  record Output(UnitFileWriter writer, String key, BlockQueue queue)
-      implements SlabBlocks {
+  record Output(UnitFileWriter writer, String key, BlockQueue queue) implements SlabBlocks {
     @Override
     public SlabTransforms of(int rows) {
       List<BlockTransform> blocks = new ArrayList<>();

@@ -24,8 +24,7 @@ final class StackMemory {
    *
    * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
    */
-  static PartMemory of(
-      Part.Stack stack, Compute compute, ToLongFunction<RowRange> momentBytes) {
+  static PartMemory of(Part.Stack stack, Compute compute, ToLongFunction<RowRange> momentBytes) {
     int rows = mostRows(stack);
     int columns = stack.columns();
     GridSpec grid = stack.treatment().grid();

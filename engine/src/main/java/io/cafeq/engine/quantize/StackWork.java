@@ -2,16 +2,11 @@ package io.cafeq.engine.quantize;
 
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
-import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
-import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.grid.EncodedSlab;
-import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
@@ -28,7 +23,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -242,5 +236,4 @@ final class StackWork implements PartWork {
     queue = null;
     return asked != null ? asked : asker().outputBlocks(range, groupWeights);
   }
-
 }

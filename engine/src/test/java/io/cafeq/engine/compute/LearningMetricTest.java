@@ -148,7 +148,12 @@ class LearningMetricTest {
     try (Objective objective = CpuObjectives.of(backend).of(learned)) {
       blocks =
           BlockLearner.learn(
-              objective, learned.blocks(), rotations(learned.blocks()), Loss.P_NORM, 100, new StopFlag());
+              objective,
+              learned.blocks(),
+              rotations(learned.blocks()),
+              Loss.P_NORM,
+              100,
+              new StopFlag());
     }
     try (Objective objective = CpuObjectives.of("scalar").of(asked)) {
       return objective.hard(blocks);
