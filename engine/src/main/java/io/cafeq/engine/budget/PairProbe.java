@@ -6,6 +6,7 @@ import io.cafeq.config.Recipe;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
+import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.compute.ComputeLane;
 import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.compute.LearningTask;
@@ -14,6 +15,7 @@ import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Cluster;
+import io.cafeq.engine.quantize.HeadStack;
 import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.PairFactor;
 import io.cafeq.engine.rounding.PairHeads;
@@ -100,29 +102,28 @@ final class PairProbe {
     int count = head.right().size();
     FloatMatrix left = FloatMatrix.allocate(arena, h, pair.left().weight().columns());
     reader.readFloats(pair.left().weight(), head.left(), 0, left);
+    WeightTensor weight = pair.right().weight();
+    FloatMatrix stacked =
+        HeadStack.read(arena, reader, pair.coupling().kind(), weight, head, stop);
     return switch (pair.coupling().kind()) {
       case VALUE_OUTPUT -> {
-        int rows = pair.right().weight().allRows();
-        FloatMatrix stacked = FloatMatrix.allocate(arena, Math.multiplyExact(rows, count), h);
+        int rows = weight.allRows();
         FloatMatrix right = FloatMatrix.allocate(arena, rows, h * count);
         for (int i = 0; i < count; i++) {
-          FloatMatrix own = stacked.slice(i * rows, rows);
-          reader.readFloats(pair.right().weight(), 0, head.right().get(i), own);
           for (int row = 0; row < rows; row++) {
-            copy(own, (long) row * h, right, (long) row * h * count + (long) i * h, h);
+            long from = ((long) i * rows + row) * h;
+            copy(stacked, from, right, (long) row * h * count + (long) i * h, h);
           }
         }
         yield new Factors(left, right, stacked, Side.INPUT);
       }
       case QUERY_KEY -> {
-        int columns = pair.right().weight().columns();
-        FloatMatrix stacked = FloatMatrix.allocate(arena, h, Math.multiplyExact(columns, count));
+        int columns = weight.columns();
         FloatMatrix right = FloatMatrix.allocate(arena, h * count, columns);
         for (int i = 0; i < count; i++) {
-          FloatMatrix own = right.slice(i * h, h);
-          reader.readFloats(pair.right().weight(), head.right().get(i), 0, own);
           for (int row = 0; row < h; row++) {
-            copy(own, (long) row * columns, stacked, ((long) row * count + i) * columns, columns);
+            long from = ((long) row * count + i) * columns;
+            copy(stacked, from, right, ((long) i * h + row) * columns, columns);
           }
         }
         yield new Factors(left, right, stacked, Side.OUTPUT);

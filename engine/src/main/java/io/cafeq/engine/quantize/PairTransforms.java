@@ -128,43 +128,27 @@ final class PairTransforms {
     return grid.storage() == ScaleStorage.SYMMETRIC;
   }
 
-  /** All right heads of one group: stacked [heads * out, h], or side by side [h, heads * in]. */
   private PairProblem.Factor right(Arena arena, Coupling.Head head) {
     GridSpec grid = treatment.right();
+    FloatMatrix heads =
+        HeadStack.read(
+            arena,
+            place.reader(),
+            pair.coupling().kind(),
+            pair.right().weight(),
+            head,
+            place.stop());
     return switch (pair.coupling().kind()) {
       case VALUE_OUTPUT -> {
-        int rows = pair.right().weight().allRows();
-        FloatMatrix stacked = FloatMatrix.allocate(arena, head.right().size() * rows, size);
-        for (int i = 0; i < head.right().size(); i++) {
-          place.stop().check();
-          place
-              .reader()
-              .readFloats(
-                  pair.right().weight(), 0, head.right().get(i), stacked.slice(i * rows, rows));
-        }
         int group = grid.wholeRow() || grid.group() >= size ? 0 : grid.group();
-        yield new PairProblem.Factor(stacked, Side.INPUT, group, isSymmetric(grid));
+        yield new PairProblem.Factor(heads, Side.INPUT, group, isSymmetric(grid));
       }
-      case QUERY_KEY -> {
-        int columns = pair.right().weight().columns();
-        int count = head.right().size();
-        FloatMatrix beside = FloatMatrix.allocate(arena, size, count * columns);
-        FloatMatrix one = FloatMatrix.allocate(arena, size, columns);
-        for (int i = 0; i < count; i++) {
-          place.stop().check();
-          place.reader().readFloats(pair.right().weight(), head.right().get(i), 0, one);
-          for (int row = 0; row < size; row++) {
-            MemorySegment.copy(
-                one.segment(),
-                (long) Float.BYTES * row * columns,
-                beside.segment(),
-                (long) Float.BYTES * ((long) row * count + i) * columns,
-                (long) Float.BYTES * columns);
-          }
-        }
-        yield new PairProblem.Factor(
-            beside, Side.OUTPUT, grid.groupSize(columns), isSymmetric(grid));
-      }
+      case QUERY_KEY ->
+          new PairProblem.Factor(
+              heads,
+              Side.OUTPUT,
+              grid.groupSize(pair.right().weight().columns()),
+              isSymmetric(grid));
     };
   }
 

@@ -11,12 +11,9 @@ import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Orthogonal;
 import io.cafeq.engine.transform.PairLearner;
 import io.cafeq.engine.transform.PairProblem;
-import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Locale;
-import java.util.SplittableRandom;
 import java.util.function.IntFunction;
 
 /**
@@ -100,8 +97,8 @@ public final class LayerBench {
   }
 
   private Times head(Arena arena, int index) {
-    FloatMatrix values = random(arena, SIZE, CHANNELS, 2 * index);
-    FloatMatrix outputs = random(arena, QUERY_HEADS * CHANNELS, SIZE, 2 * index + 1);
+    FloatMatrix values = RandomMatrix.of(arena, SIZE, CHANNELS, 2 * index);
+    FloatMatrix outputs = RandomMatrix.of(arena, QUERY_HEADS * CHANNELS, SIZE, 2 * index + 1);
     PairProblem problem =
         new PairProblem(
             new PairProblem.Factor(values, Side.OUTPUT, 128, true),
@@ -118,7 +115,7 @@ public final class LayerBench {
   }
 
   private Times stripe(Arena arena, int index) {
-    FloatMatrix weights = random(arena, GATE_AND_UP_ROWS, SIZE, index);
+    FloatMatrix weights = RandomMatrix.of(arena, GATE_AND_UP_ROWS, SIZE, index);
     LearnProblem problem = new LearnProblem.Stripe(weights, List.of(SIZE), SIZE, true);
     double[] start = Orthogonal.rotation(SIZE, index);
     return times(
@@ -135,19 +132,5 @@ public final class LayerBench {
     long begin = System.nanoTime();
     lanes.compute().learner().learn(task, stop);
     return (System.nanoTime() - begin) / 1e9;
-  }
-
-  private static FloatMatrix random(Arena arena, int rows, int columns, int seed) {
-    FloatMatrix matrix = FloatMatrix.allocate(arena, rows, columns);
-    SplittableRandom source = new SplittableRandom(seed);
-    for (int row = 0; row < rows; row++) {
-      double[] values = Seeds.gaussians(source, columns);
-      for (int i = 0; i < columns; i++) {
-        matrix
-            .segment()
-            .setAtIndex(ValueLayout.JAVA_FLOAT, (long) row * columns + i, (float) values[i]);
-      }
-    }
-    return matrix;
   }
 }

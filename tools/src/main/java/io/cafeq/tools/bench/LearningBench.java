@@ -7,11 +7,8 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Orthogonal;
-import io.cafeq.engine.transform.Seeds;
 import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.function.Function;
 
 /**
@@ -87,11 +84,7 @@ public final class LearningBench {
           lanes.run(
               (lane, at) -> {
                 try (Arena arena = Arena.ofConfined()) {
-                  FloatMatrix weights = FloatMatrix.allocate(arena, rows, columns);
-                  double[] values = Seeds.gaussians(new SplittableRandom(at), rows * columns);
-                  for (int i = 0; i < values.length; i++) {
-                    weights.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
-                  }
+                  FloatMatrix weights = RandomMatrix.of(arena, rows, columns, at);
                   double[] start = Orthogonal.rotation(k, at);
                   long begin = System.nanoTime();
                   lanes
