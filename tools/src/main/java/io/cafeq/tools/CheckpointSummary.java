@@ -64,7 +64,7 @@ record CheckpointSummary(
     return new CheckpointSummary(
         "checkpoint",
         checkpoint.location(),
-        checkpoint.config().path("model_type").asText(""),
+        checkpoint.config().json().path("model_type").asText(""),
         checkpoint.tensors().stream().mapToLong(TensorInfo::elements).sum(),
         checkpoint.tensors().stream().mapToLong(TensorInfo::bytes).sum(),
         shards,

@@ -53,7 +53,7 @@ final class Console {
 
   /** Prints the one JSON document of a {@code --json} run. */
   void json(Object document) {
-    result(Json.text(document));
+    result(JsonPrinter.text(document));
   }
 
   /** Prints one line on stderr; it replaces a live line. */

@@ -90,7 +90,7 @@ final class ReportText {
 
   private static String fellBack(Report report) {
     long fellBack = report.units().stream().filter(UnitEntry::fellBack).count();
-    return fellBack == 0 ? "" : ", " + fellBack + " fell back to round-to-nearest";
+    return fellBack == 0 ? "" : ", " + fellBack + " fell back to no transform";
   }
 
   private static String errors(Totals totals) {

@@ -26,7 +26,10 @@ import java.io.File;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.RandomAccessFile;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.NullMarked;
@@ -231,6 +234,21 @@ class ArchitectureTest {
     assertThat(bare).isNotEmpty();
     bare.removeAll(described);
     assertThat(bare).as("packages without a @NullMarked package-info").isEmpty();
+  }
+
+  @ArchTest
+  static void eachNameStandsForOneClass(JavaClasses classes) {
+    Map<String, List<String>> packages =
+        classes.stream()
+            .filter(c -> c.isTopLevelClass() && !c.getSimpleName().equals("package-info"))
+            .collect(
+                Collectors.groupingBy(
+                    JavaClass::getSimpleName,
+                    TreeMap::new,
+                    Collectors.mapping(JavaClass::getPackageName, Collectors.toList())));
+    assertThat(packages).isNotEmpty();
+    packages.values().removeIf(found -> found.size() == 1);
+    assertThat(packages).as("simple names of several classes").isEmpty();
   }
 
   /** Leaves out test classes, also those that come in another module's tests jar. */

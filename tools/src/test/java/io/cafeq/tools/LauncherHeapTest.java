@@ -47,9 +47,14 @@ class LauncherHeapTest {
   }
 
   private static int heap(String line) throws Exception {
+    return heap(List.of(line.split(" ")));
+  }
+
+  /** MiB of the heap for a command line. */
+  static int heap(List<String> arguments) throws Exception {
     List<String> command = new ArrayList<>();
     command.add(Repository.distributionSources().resolve("bin/java-heap").toString());
-    command.addAll(List.of(line.split(" ")));
+    command.addAll(arguments);
     RunningProgram.Result result = RunningProgram.start(new ProcessBuilder(command)).await();
     assertThat(result.exitCode()).isZero();
     assertThat(result.err()).isEmpty();

@@ -16,7 +16,7 @@ class ResultNamesTest {
   /** Names of a result's files as literals, which only {@code ResultLayout} may have. */
   private static final Pattern NAMES_OF_RESULTS =
       Pattern.compile(
-          "\"[^\"\\n]*((manifest|report|plan|identity|tokens)\\.json|\\.arrow\\b|\\.part\\b"
+          "\"[^\"\\n]*((?<!_)(manifest|report|plan|identity|tokens)\\.json|\\.arrow\\b|\\.part\\b"
               + "|\\.scratch\\b|layer-%|units/|statistics/|\\.cafeq\\b)[^\"\\n]*\""
               + "|resolve\\(\"(units|statistics|lock)\"\\)");
 

@@ -112,12 +112,7 @@ public final class EngineHost implements AutoCloseable {
       if (known == null) {
         known = Compute.open(name);
         opened = known;
-        LOG.info(
-            "Backend {}, learner {}: {}, kernel {}",
-            known.backend().id(),
-            known.learner().id(),
-            known.backend().description(),
-            known.kernel());
+        LOG.info("Computing with {}", known.description());
       }
       return known;
     }

@@ -7,7 +7,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.SideFile;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.receipt.UnitReceipt;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.Report;
@@ -24,9 +24,9 @@ final class Completion {
   private static final Logger LOG = LoggerFactory.getLogger(Completion.class);
 
   private final JobScope job;
-  private final SideFiles sideFiles;
+  private final SideFileCopier sideFiles;
 
-  Completion(JobScope job, SideFiles sideFiles) {
+  Completion(JobScope job, SideFileCopier sideFiles) {
     this.job = job;
     this.sideFiles = sideFiles;
   }

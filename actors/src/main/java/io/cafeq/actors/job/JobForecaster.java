@@ -12,7 +12,7 @@ import io.cafeq.engine.measure.StatisticsChoice;
 import io.cafeq.engine.measure.StatisticsPass;
 import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.output.DiskSpace;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.quantize.Speed;
@@ -66,7 +66,7 @@ public final class JobForecaster {
         JobNeeds.of(
             plan.units(),
             engine,
-            new SideFiles(checkpoint.store(), checkpoint.sideFiles()).bytes(),
+            new SideFileCopier(checkpoint.store(), checkpoint.sideFiles()).bytes(),
             statistics.fileBytes());
     long free = DiskSpace.usable(folder);
     return new JobForecast(

@@ -3,7 +3,7 @@ package io.cafeq.actors.job;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.output.ResultIdentity;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.JobStatus;
 import io.cafeq.engine.report.UnitFailure;
@@ -20,8 +20,8 @@ final class JobRun {
 
   JobRun(JobScope job) {
     this.job = job;
-    SideFiles sideFiles =
-        new SideFiles(
+    SideFileCopier sideFiles =
+        new SideFileCopier(
             job.definition().checkpoint().store(), job.definition().checkpoint().sideFiles());
     this.preflight = new Preflight(job, sideFiles);
     this.execution = new Execution(job);

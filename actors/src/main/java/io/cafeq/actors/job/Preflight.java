@@ -7,7 +7,7 @@ import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.ResumeCheck;
 import io.cafeq.engine.output.SideFile;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitResult;
@@ -25,11 +25,11 @@ final class Preflight {
   private static final Logger LOG = LoggerFactory.getLogger(Preflight.class);
 
   private final JobScope job;
-  private final SideFiles sideFiles;
+  private final SideFileCopier sideFiles;
   private List<SideFile> files = List.of();
   private boolean same;
 
-  Preflight(JobScope job, SideFiles sideFiles) {
+  Preflight(JobScope job, SideFileCopier sideFiles) {
     this.job = job;
     this.sideFiles = sideFiles;
   }
@@ -122,7 +122,7 @@ final class Preflight {
   }
 
   private void warnOfReservedNames() {
-    for (String file : SideFiles.leftOut(job.definition().checkpoint().sideFiles())) {
+    for (String file : SideFileCopier.leftOut(job.definition().checkpoint().sideFiles())) {
       job.warn(
           "The checkpoint's "
               + file

@@ -13,7 +13,7 @@ import java.util.Locale;
 /**
  * Measures and chooses: for each cluster of a plan the treatments that keep all stored bits within
  * the recipe's {@code target-bpw} at the least sum of weights times squared relative errors, as
- * predicted by {@link Predictions}. A pair counts as its squared PQE / 2 on the weights of both
+ * predicted by {@link PredictedErrors}. A pair counts as its squared PQE / 2 on the weights of both
  * matrices.
  *
  * <p>The same checkpoint, recipe, backend and CPU kernel give the same choice, whatever the number
@@ -21,20 +21,20 @@ import java.util.Locale;
  */
 final class BudgetChooser implements Cluster.Chooser {
   private final Recipe recipe;
-  private final Measurements measurements;
+  private final PieceMeasurer measurements;
   private final List<Chosen> all = new ArrayList<>();
 
   /**
    * @param recipe with a target
    */
-  BudgetChooser(Recipe recipe, Measurements measurements) {
+  BudgetChooser(Recipe recipe, PieceMeasurer measurements) {
     this.recipe = recipe;
     this.measurements = measurements;
   }
 
   @Override
   public List<Cluster.Decision> choose(List<Cluster> clusters) {
-    Predictions predictions = Predictions.measure(clusters, recipe, measurements);
+    PredictedErrors predictions = PredictedErrors.measure(clusters, recipe, measurements);
     List<Allocation.Cluster<Choice>> priced =
         clusters.stream().map(cluster -> price(cluster, predictions)).toList();
     long budget = budget(clusters, recipe);
@@ -61,7 +61,7 @@ final class BudgetChooser implements Cluster.Chooser {
     return List.copyOf(all);
   }
 
-  private Allocation.Cluster<Choice> price(Cluster cluster, Predictions predictions) {
+  private Allocation.Cluster<Choice> price(Cluster cluster, PredictedErrors predictions) {
     List<List<Allocation.Part<Choice>>> divisions = new ArrayList<>();
     switch (cluster) {
       case Cluster.Matrices matrices -> {
@@ -96,7 +96,11 @@ final class BudgetChooser implements Cluster.Chooser {
   }
 
   private List<Offer<Choice>> factor(
-      Cluster.Coupled pair, PairGrids grids, Piece piece, boolean left, Predictions predictions) {
+      Cluster.Coupled pair,
+      PairGrids grids,
+      Piece piece,
+      boolean left,
+      PredictedErrors predictions) {
     PlainErrors plain = predictions.plain(piece);
     Gains gains = predictions.gains(pair);
     // The inverses that are stored where the transform is undone do not depend on the grids: the

@@ -58,7 +58,7 @@ public final class BudgetPlan {
     PieceInputs inputs =
         new PieceInputs(statistics, MatrixInputs.of(checkpoint), recipe.statistics().damping());
     BudgetChooser chooser =
-        new BudgetChooser(recipe, new Measurements(checkpoint, inputs, compute, lanes, stop));
+        new BudgetChooser(recipe, new PieceMeasurer(checkpoint, inputs, compute, lanes, stop));
     Recorder recorder = new Recorder(chooser);
     Plan plan = Planner.plan(checkpoint, recipe, recorder);
     StoredChoices stored = new StoredChoices(recipe);

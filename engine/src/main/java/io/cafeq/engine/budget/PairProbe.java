@@ -31,9 +31,9 @@ import java.util.TreeSet;
 
 /**
  * Measures what a pair gains on one of its heads: squared PQE over the sum of both factors'
- * relative squared errors by plain rounding with the same bits and groups. An error in either
- * factor adds to the error of the product by about as much, so the gain serves each factor by
- * itself. Borrows lane and reader; not thread-safe.
+ * relative squared errors by round-to-nearest (RTN) at the same bits and group sizes. An error in
+ * either factor adds to the error of the product by about as much, so the gain serves each factor
+ * by itself. Borrows lane and reader; not thread-safe.
  */
 final class PairProbe {
   private static final int USUAL_GROUP = 64;

@@ -41,7 +41,7 @@ final class SampledGains<T> {
   static <T> SampledGains<T> measure(
       List<T> things,
       Function<T, ?> kind,
-      Measurements measurements,
+      PieceMeasurer measurements,
       ToLongFunction<T> memory,
       Probe<T> probe) {
     Map<Object, List<T>> kinds = new LinkedHashMap<>();
@@ -57,7 +57,7 @@ final class SampledGains<T> {
             wanted.stream()
                 .map(
                     thing ->
-                        new Measurements.Task<>(
+                        new PieceMeasurer.Task<>(
                             memory.applyAsLong(thing),
                             (learner, lane, reader) -> probe.measure(thing, learner, lane, reader)))
                 .toList());

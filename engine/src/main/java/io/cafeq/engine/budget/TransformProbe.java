@@ -340,9 +340,7 @@ final class TransformProbe {
     return gains.build();
   }
 
-  /**
-   * Squared error of plain rounding, by the rule that plain rounding has with or without a metric.
-   */
+  /** Squared error without a transform, by the baseline's rule with or without a metric. */
   private double plain(FloatMatrix sample, GridSpec grid, InputMetric metric) {
     if (metric.isNone()) {
       return lane.encoder().plainError(sample, grid, metric).squared();

@@ -78,7 +78,7 @@ final class Adapter {
 
   private static JsonNode config(CheckpointStore store) {
     try {
-      return ModelConfig.read(store, CONFIG);
+      return JsonFile.read(store, CONFIG);
     } catch (EngineException unreadable) {
       // That it is an adapter is known without; only the sentence says less.
       return MissingNode.getInstance();

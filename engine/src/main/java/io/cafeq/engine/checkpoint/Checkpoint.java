@@ -1,8 +1,8 @@
 package io.cafeq.engine.checkpoint;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.RemoteSettings;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.store.CountingStore;
 import io.cafeq.engine.store.FolderStore;
@@ -44,7 +44,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   private final String address;
   private final CheckpointFiles files;
   private final SideFiles sideFiles;
-  private final JsonNode config;
+  private final ModelConfig config;
   private final Map<String, ShardFile> shards;
   private final List<TensorInfo> tensors;
   private final StoredNames names;
@@ -59,7 +59,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
       CountingStore store,
       String address,
       CheckpointFiles files,
-      JsonNode config,
+      ModelConfig config,
       Map<String, ShardFile> shards,
       List<SafetensorsHeader> headers) {
     this.store = store;
@@ -73,7 +73,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     List<TensorInfo> stored =
         headers.stream().flatMap(header -> header.tensors().stream()).toList();
     List<String> found = new ArrayList<>();
-    if (store.find(ModelConfig.FILE).isEmpty()) {
+    if (store.find(JsonFile.CONFIG).isEmpty()) {
       found.add(
           store.location()
               + " has no config.json, so names and shapes alone tell what the tensors are.");
@@ -134,7 +134,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     boolean opened = false;
     try {
       CheckpointFiles files = CheckpointFiles.find(new Located(store, located.file()));
-      JsonNode config = ModelConfig.read(store, ModelConfig.FILE);
+      ModelConfig config = ModelConfig.of(JsonFile.read(store, JsonFile.CONFIG));
       HeaderBudget budget = new HeaderBudget();
       List<SafetensorsHeader> headers = new ArrayList<>();
       for (String name : files.shards()) {
@@ -222,9 +222,9 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
     return aliases;
   }
 
-  /** config.json, or an empty object. */
-  public JsonNode config() {
-    return config.deepCopy();
+  /** config.json; where there is none it says nothing. */
+  public ModelConfig config() {
+    return config;
   }
 
   /**

@@ -49,7 +49,7 @@ record CheckpointFiles(
           store.place(name) + ": expected a .safetensors file, found " + VisibleText.quoted(name),
           WeightFormat.of(name).map(WeightFormat::remedy).orElse(HOW));
     }
-    boolean whole = store.find(ModelConfig.FILE).filter(StoredFile::isFile).isPresent();
+    boolean whole = store.find(JsonFile.CONFIG).filter(StoredFile::isFile).isPresent();
     return new CheckpointFiles(store, List.of(name), null, whole);
   }
 

@@ -47,7 +47,7 @@ enum FolderKind {
   DIFFUSERS_PIPELINE {
     @Override
     boolean is(FolderNames names) {
-      return names.has("model_index.json") && !names.has(ModelConfig.FILE);
+      return names.has("model_index.json") && !names.has(JsonFile.CONFIG);
     }
 
     @Override
@@ -87,7 +87,7 @@ enum FolderKind {
   ORIGINAL {
     @Override
     boolean is(FolderNames names) {
-      return !names.has(ModelConfig.FILE)
+      return !names.has(JsonFile.CONFIG)
           && names.all().stream()
               .anyMatch(name -> name.matches("consolidated.*\\.(pth|safetensors)"));
     }

@@ -94,9 +94,7 @@ record FolderNames(CheckpointStore store, List<String> all) {
   static boolean holdsLanguageModel(CheckpointStore store, String folder) {
     try {
       return holdsModel(store, folder)
-          && ModelConfig.read(store, folder + "/" + ModelConfig.FILE)
-              .path("model_type")
-              .isTextual();
+          && JsonFile.read(store, folder + "/" + JsonFile.CONFIG).path("model_type").isTextual();
     } catch (EngineException unreadable) {
       return false;
     }

@@ -1,6 +1,6 @@
 package io.cafeq.engine.checkpoint;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
@@ -24,10 +24,6 @@ import java.util.stream.Collectors;
  * @param warnings what was settled, each a sentence
  */
 record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
-  private static final Set<String> LAYER_COUNTS =
-      Set.of("num_hidden_layers", "num_layers", "n_layer", "n_layers");
-  private static final int DEEPEST = 4;
-
   IndexAgreement {
     tensors = List.copyOf(tensors);
     warnings = List.copyOf(warnings);
@@ -43,7 +39,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
       CheckpointStore store,
       List<TensorInfo> stored,
       Map<String, String> metadata,
-      JsonNode config) {
+      ModelConfig config) {
     Map<String, TensorInfo> taken = HashMap.newHashMap(stored.size());
     List<String> copies = new ArrayList<>();
     List<String> unlisted = new ArrayList<>();
@@ -75,8 +71,7 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
                 .toList();
     if (!missing.isEmpty()) {
       refuseEmptyShards(index, store, missing);
-      PresentNames names =
-          PresentNames.of(taken.keySet(), layerCount(config, 0), isTied(config, 0));
+      PresentNames names = PresentNames.of(taken.keySet(), config.mostLayers(), config.isTied());
       List<String> holes = missing.stream().filter(names::leavesHole).toList();
       if (!holes.isEmpty()) {
         throw hole(index, store, holes);
@@ -176,31 +171,6 @@ record IndexAgreement(List<TensorInfo> tensors, List<String> warnings) {
                     what,
                     names.size() == 1 ? "" : "such as ",
                     VisibleText.quoted(names.getFirst())));
-  }
-
-  /**
-   * The most layers that any part of config.json counts: those beyond are no part of the model. 0
-   * where none counts.
-   */
-  private static int layerCount(JsonNode config, int depth) {
-    int most = 0;
-    for (Map.Entry<String, JsonNode> entry : config.properties()) {
-      JsonNode value = entry.getValue();
-      if (LAYER_COUNTS.contains(entry.getKey()) && value.isInt()) {
-        most = Math.max(most, value.intValue());
-      } else if (value.isObject() && depth < DEEPEST) {
-        most = Math.max(most, layerCount(value, depth + 1));
-      }
-    }
-    return most;
-  }
-
-  private static boolean isTied(JsonNode config, int depth) {
-    return config.path("tie_word_embeddings").asBoolean(false)
-        || depth < DEEPEST
-            && config.properties().stream()
-                .anyMatch(
-                    entry -> entry.getValue().isObject() && isTied(entry.getValue(), depth + 1));
   }
 
   /**

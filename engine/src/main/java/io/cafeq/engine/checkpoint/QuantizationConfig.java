@@ -46,11 +46,7 @@ record QuantizationConfig(
   }
 
   /** {@code quantization_config}, or what else it is called, wherever in config.json. */
-  static Optional<JsonNode> node(JsonNode config) {
-    return node(ModelConfig.of(config));
-  }
-
-  private static Optional<JsonNode> node(ModelConfig config) {
+  static Optional<JsonNode> node(ModelConfig config) {
     List<JsonNode> places = config.sections();
     return List.of("quantization_config", "compression_config", "quantization").stream()
         .flatMap(key -> places.stream().map(place -> place.path(key)))

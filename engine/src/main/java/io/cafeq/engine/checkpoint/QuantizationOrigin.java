@@ -3,6 +3,7 @@ package io.cafeq.engine.checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.store.CheckpointStore;
 import io.cafeq.engine.text.VisibleText;
 import java.io.IOException;
@@ -36,7 +37,7 @@ record QuantizationOrigin(String method, String place) {
           "(?m)^base_model:[ \\t]*(?:\\R[ \\t]*-[ \\t]*)?[\"']?(" + MODEL + ")[\"']?[ \\t]*$");
 
   /** Empty where no file says that weights are quantized. */
-  static Optional<QuantizationOrigin> find(CheckpointStore store, JsonNode config) {
+  static Optional<QuantizationOrigin> find(CheckpointStore store, ModelConfig config) {
     Optional<QuantizationOrigin> stated =
         QuantizationConfig.node(config)
             .map(node -> new QuantizationOrigin(method(node).orElse(UNNAMED), CONFIG));

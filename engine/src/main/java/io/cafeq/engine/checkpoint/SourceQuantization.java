@@ -2,6 +2,7 @@ package io.cafeq.engine.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.text.NamePattern;
 import io.cafeq.engine.text.VisibleText;
 import java.util.ArrayList;
@@ -29,7 +30,7 @@ public final class SourceQuantization {
 
   private final Checkpoint checkpoint;
   private final Predicate<String> inLayers;
-  private final JsonNode config;
+  private final ModelConfig config;
   private final Optional<QuantizationOrigin> origin;
   private final Map<String, String> unreadable = new LinkedHashMap<>();
   private final List<WeightTensor> readable = new ArrayList<>();
@@ -172,7 +173,7 @@ public final class SourceQuantization {
 
   private CheckpointException refused(String what, String otherwise) {
     String original =
-        QuantizationOrigin.baseModel(checkpoint.store(), config)
+        QuantizationOrigin.baseModel(checkpoint.store(), config.json())
             .map(name -> " (" + VisibleText.shortened(name) + ", by what the files say)")
             .orElse("");
     return new CheckpointException(

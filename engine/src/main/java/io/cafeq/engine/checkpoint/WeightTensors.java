@@ -1,6 +1,5 @@
 package io.cafeq.engine.checkpoint;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.text.VisibleText;
 import java.util.Collection;
@@ -61,23 +60,23 @@ public final class WeightTensors {
    * Of tensors of which only the headers are there. {@link CheckpointException} where {@code
    * weight_block_size} of {@code config} is there and makes no sense.
    */
-  public static WeightTensors of(Collection<TensorInfo> tensors, JsonNode config) {
+  public static WeightTensors of(Collection<TensorInfo> tensors, ModelConfig config) {
     return of(tensors, config, info -> Optional.empty());
   }
 
   /** As the other, with the data to read shapes from. */
   public static WeightTensors of(
-      Collection<TensorInfo> tensors, JsonNode config, TensorSource source) {
+      Collection<TensorInfo> tensors, ModelConfig config, TensorSource source) {
     return of(tensors, config, info -> StoredShape.read(source, info));
   }
 
   private static WeightTensors of(
       Collection<TensorInfo> tensors,
-      JsonNode config,
+      ModelConfig config,
       Function<TensorInfo, Optional<List<Long>>> extents) {
     Map<String, TensorInfo> byName = HashMap.newHashMap(tensors.size());
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
-    return new WeightTensors(byName, QuantizationConfig.of(ModelConfig.of(config)), extents);
+    return new WeightTensors(byName, QuantizationConfig.of(config), extents);
   }
 
   /**

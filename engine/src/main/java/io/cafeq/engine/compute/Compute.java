@@ -33,6 +33,12 @@ public record Compute(ComputeBackend backend, Learner learner, Learner fallback)
     return new Compute(backend, learner.id().equals(fallback.id()) ? fallback : learner, fallback);
   }
 
+  /** One line for people: who rounds, who learns, and on which kernel. */
+  public String description() {
+    return "backend %s, learner %s (%s, kernel %s)"
+        .formatted(backend.id(), learner.id(), backend.description(), kernel());
+  }
+
   /** The same with learning on the CPU. */
   public Compute onTheCpu() {
     return new Compute(backend, fallback, fallback);

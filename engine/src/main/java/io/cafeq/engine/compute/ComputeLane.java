@@ -4,8 +4,8 @@ import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.rounding.SlabEncoder;
 
 /**
- * One thread's share of a backend, with scratch memory that is reused from call to call. Not
- * thread-safe.
+ * A lane: one worker thread's share of a backend, with scratch memory that is reused from call to
+ * call. Not thread-safe.
  */
 public interface ComputeLane extends AutoCloseable {
   /** Products of matrices; owned by the lane. */

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
  * The full names of a decoder's tensors in one checkpoint, where a text model's names may have a
  * prefix.
  *
- * @param prefix what stands before {@code layers.0} and {@code norm}
+ * @param prefix of {@code layers.0} and {@code norm}
  * @param embedding the matrix [vocabulary, hidden] that tokens are looked up in
  * @param head the output matrix [vocabulary, hidden] where one has a name of its own
  */

@@ -15,7 +15,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** All families that are known, found by config.json. */
+/** All known families, found by config.json. */
 public final class Families {
   private static final List<NamedFamily> KNOWN =
       List.of(

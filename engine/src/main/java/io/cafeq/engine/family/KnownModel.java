@@ -8,9 +8,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * One model of a family whose names are known. Names may have anything before them, as long as the
- * layers that it stands before are the text model's; and what the family does not name in those
- * layers, such as experts stored as one stack, is found by its structure.
+ * One model of a family whose names are known. Names may have any prefix that leads to the text
+ * model's layers; and what the family does not name in those layers, such as experts stored as one
+ * stack, is found by its structure.
  */
 final class KnownModel implements ModelFamily {
   private final NamedFamily family;

@@ -36,8 +36,7 @@ public final class ModelDescription {
   /** The one of a checkpoint. */
   public static ModelDescription of(Checkpoint checkpoint) {
     return checkpoint.derived(
-        ModelDescription.class,
-        opened -> of(ModelConfig.of(opened.config()), opened.weights().shapes()));
+        ModelDescription.class, opened -> of(opened.config(), opened.weights().shapes()));
   }
 
   public ModelConfig config() {

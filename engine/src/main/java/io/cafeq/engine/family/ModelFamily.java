@@ -7,20 +7,20 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * What the tensors of one model are, by its family's names or by structure. {@link
+ * Roles of the tensors of one model, by its family's names or by structure. {@link
  * ModelDescription} finds it.
  */
 public interface ModelFamily {
-  /** As it stands in plans and manifests. */
+  /** Name in plans and manifests. */
   String name();
 
-  /** Whether anybody has looked at its names. */
+  /** Whether its names are known. */
   default boolean isKnown() {
     return true;
   }
 
   /**
-   * Where a tensor stands; names that no tensor has, as those of tied ones, are judged by
+   * Place of a tensor; names without a tensor, such as those of tied ones, are judged by
    * themselves.
    */
   Place place(String tensorName);
@@ -38,7 +38,7 @@ public interface ModelFamily {
   }
 
   /**
-   * What may be coupled in the model, from config.json and from the shapes that are there.
+   * Pairs that the model allows, from config.json and from the shapes that are there.
    *
    * @param tensors the stored tensors by name
    */
@@ -47,7 +47,7 @@ public interface ModelFamily {
   }
 
   /**
-   * Where a tensor stands in the model.
+   * Place of a tensor in the model.
    *
    * @param input tensors with the same text read the same input and may share a transform; their
    *     unit's ID starts so

@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
  * and others are not.
  */
 final class ModelStructure {
-  /** Where a tensor stands. */
+  /** Place of a tensor. */
   enum Region {
     /** In a layer of the text model. */
     LAYER,

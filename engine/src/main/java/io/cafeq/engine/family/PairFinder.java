@@ -26,7 +26,7 @@ final class PairFinder {
   private final LayerShapes shapes;
   private final AttentionKind attention;
   private final List<Coupling> legal = new ArrayList<>();
-  private final Refusals refusals = new Refusals();
+  private final PairRefusals refusals = new PairRefusals();
 
   private PairFinder(
       TextConfig config, LayerNames names, LayerShapes shapes, AttentionKind attention) {

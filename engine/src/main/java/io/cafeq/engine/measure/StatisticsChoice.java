@@ -5,7 +5,6 @@ import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
-import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.tokens.TextTokenizer;
 import io.cafeq.engine.weights.CheckpointWeights;
@@ -66,8 +65,7 @@ public record StatisticsChoice(
 
   private static StatisticsChoice automatic(
       StatisticsSource auto, Checkpoint checkpoint, int window) {
-    ForwardModels.Support support =
-        ForwardModels.supports(ModelDescription.of(checkpoint).config(), window);
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
       return nothing(auto, support.reason());
     }
@@ -128,15 +126,12 @@ public record StatisticsChoice(
 
   private static StatisticsChoice running(
       StatisticsSource source, Checkpoint checkpoint, int window) {
-    ForwardModels.Support support =
-        ForwardModels.supports(ModelDescription.of(checkpoint).config(), window);
+    ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
       throw new EngineException(
           FailureKind.USAGE,
           "statistics " + source.text() + " need a model that can be run, but " + support.reason(),
-          ForwardModels.supports(ModelDescription.of(checkpoint).config()).supported()
-              ? SHORTER
-              : REMEDY);
+          ForwardModels.supports(checkpoint.config()).supported() ? SHORTER : REMEDY);
     }
     try {
       requireWhole(checkpoint);

@@ -8,7 +8,6 @@ import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
-import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.statistics.InputStatistics;
@@ -47,8 +46,7 @@ public record StatisticsPlan(
     boolean none = choice.used() instanceof StatisticsSource.None;
     MeasuredInputs inputs =
         none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
-    int experts =
-        ModelDescription.of(checkpoint).config().text().chosenExperts().orElse(Integer.MAX_VALUE);
+    int experts = checkpoint.config().text().chosenExperts().orElse(Integer.MAX_VALUE);
     return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts);
   }
 
@@ -159,7 +157,7 @@ public record StatisticsPlan(
           .append(tensor.position())
           .append('\n');
     }
-    text.append(checkpoint.config());
+    text.append(checkpoint.config().json());
     return Digests.text(text.toString());
   }
 

@@ -187,8 +187,7 @@ public final class TokenMaker {
    * Tokens that stand for no text, as far as config.json and the tokenizer, if there is one, say.
    */
   private IntPredicate special() {
-    TreeSet<Integer> special =
-        new TreeSet<>(ModelDescription.of(checkpoint).config().text().specialTokens());
+    TreeSet<Integer> special = new TreeSet<>(checkpoint.config().text().specialTokens());
     if (checkpoint.store().find(TextTokenizer.FILE).isPresent()) {
       try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
         special.addAll(tokenizer.specialIds());

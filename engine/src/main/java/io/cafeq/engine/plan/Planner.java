@@ -1,6 +1,5 @@
 package io.cafeq.engine.plan;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.SourceQuantization;
@@ -99,12 +98,12 @@ public final class Planner {
    */
   public static Plan plan(
       String modelName,
-      JsonNode config,
+      ModelConfig config,
       List<TensorInfo> tensors,
       Map<String, String> aliases,
       Recipe recipe) {
     WeightTensors layouts = WeightTensors.of(tensors, config);
-    ModelDescription model = ModelDescription.of(ModelConfig.of(config), layouts.shapes());
+    ModelDescription model = ModelDescription.of(config, layouts.shapes());
     Planner planner = new Planner(model, tensors, layouts, aliases, recipe);
     return planner.plan(modelName, new TreatmentChooser(recipe, planner.warnings));
   }

@@ -5,15 +5,12 @@ import io.cafeq.engine.block.PairProducts;
 import io.cafeq.engine.block.SlabDecoder;
 import io.cafeq.engine.block.UnitFileWriter;
 import io.cafeq.engine.checkpoint.WeightTensor;
-import io.cafeq.engine.compute.ComputeBackend;
-import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.memory.Magnitudes;
-import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.FactorOutputs;
@@ -21,7 +18,6 @@ import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.PairInputs;
 import io.cafeq.engine.rounding.PairOriginals;
 import io.cafeq.engine.rounding.RoundedPair;
-import io.cafeq.engine.rounding.SlabRows;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.SquareMatrices;
@@ -332,46 +328,5 @@ final class PairSlabs {
         isStack ? row / weight.rows() : -1,
         isStack ? row % weight.rows() : row,
         slab);
-  }
-
-  /**
-   * What rounding in turns and writing take at most.
-   *
-   * @param inMetric whether the inputs of both factors are known
-   */
-  static MemoryNeed memoryNeeded(Part.Pair pair, ComputeBackend backend, boolean inMetric) {
-    int head = pair.coupling().heads().getFirst().size();
-    return need(
-            backend, inMetric, head, head, pair.left().weight().columns(), pair.treatment().left())
-        .max(
-            need(
-                backend,
-                inMetric,
-                head,
-                pair.coupling().kind() == Coupling.Kind.QUERY_KEY
-                    ? head
-                    : pair.right().weight().allRows(),
-                pair.right().weight().columns(),
-                pair.treatment().right()));
-  }
-
-  private static MemoryNeed need(
-      ComputeBackend backend,
-      boolean inMetric,
-      int head,
-      int mostRows,
-      int columns,
-      GridSpec grid) {
-    int rows = Math.min(Math.max(head, SlabRows.of(columns)), mostRows);
-    return MemoryNeed.host(
-            2L * Float.BYTES * rows * columns + SlabBuffers.bytes(grid, rows, columns), 0)
-        .plus(
-            backend.roundingNeed(
-                new RoundingShape(
-                    rows,
-                    columns,
-                    PlainGrids.leastGroup(grid, 1, columns, grid.bitsPerRow(columns)),
-                    true,
-                    inMetric)));
   }
 }

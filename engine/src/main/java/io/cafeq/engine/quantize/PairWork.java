@@ -3,10 +3,8 @@ package io.cafeq.engine.quantize;
 import io.cafeq.config.PairRounding;
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
-import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.compute.Learning;
 import io.cafeq.engine.family.Coupling;
-import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.PairTreatment;
 import io.cafeq.engine.plan.PairTreatment.Basis;
 import io.cafeq.engine.plan.Part;
@@ -23,7 +21,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.ToLongFunction;
 import java.util.stream.DoubleStream;
 import org.jspecify.annotations.Nullable;
 
@@ -33,8 +30,6 @@ import org.jspecify.annotations.Nullable;
  * everything that it is given.
  */
 final class PairWork implements PartWork {
-  private static final long HEAP_BYTES_PER_ENTRY = 100;
-
   private final Workplace place;
   private final int part;
   private final Part.Pair pair;
@@ -200,30 +195,5 @@ final class PairWork implements PartWork {
 
   private static double[] times(double[] map, double factor) {
     return DoubleStream.of(map).map(entry -> entry * factor).toArray();
-  }
-
-  /**
-   * Bytes of the heap: h x h matrices for every left head, in doubles M, the products of both
-   * factors and those being summed, those of the originals, in floats the blocks of the present and
-   * of the best half step.
-   */
-  private static long heapNeeded(Part.Pair pair) {
-    return pair.coupling().heads().stream()
-        .mapToLong(head -> HEAP_BYTES_PER_ENTRY * head.size() * head.size())
-        .sum();
-  }
-
-  /**
-   * What a pass takes at most: heads are learned before anything is rounded.
-   *
-   * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
-   */
-  static PartMemory memoryNeeded(
-      Part.Pair pair, Compute compute, ToLongFunction<Part.RowRange> momentBytes) {
-    long inputs = PairMetricMemory.needed(pair, momentBytes);
-    MemoryNeed learning = PairTransforms.memoryNeeded(pair, compute.learner());
-    MemoryNeed rounding = PairSlabs.memoryNeeded(pair, compute.backend(), inputs > 0);
-    MemoryNeed kept = MemoryNeed.host(inputs, heapNeeded(pair));
-    return new PartMemory(learning, learning.max(rounding).plus(kept));
   }
 }

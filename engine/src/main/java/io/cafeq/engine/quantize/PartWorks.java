@@ -78,8 +78,8 @@ final class PartWorks {
     for (Part part : unit.parts().reversed()) {
       PartMemory memory =
           switch (part) {
-            case Part.Stack stack -> StackWork.memoryNeeded(stack, compute, momentBytes);
-            case Part.Pair pair -> PairWork.memoryNeeded(pair, compute, momentBytes);
+            case Part.Stack stack -> StackMemory.of(stack, compute, momentBytes);
+            case Part.Pair pair -> PairMemory.of(pair, compute, momentBytes);
           };
       most = most.max(memory.all().plus(next));
       next = compute.learner().worksAhead() ? memory.learning() : MemoryNeed.NONE;

@@ -2,16 +2,11 @@ package io.cafeq.engine.quantize;
 
 import io.cafeq.config.Side;
 import io.cafeq.engine.block.UnitFileWriter;
-import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
-import io.cafeq.engine.compute.Compute;
-import io.cafeq.engine.compute.RoundingShape;
 import io.cafeq.engine.grid.EncodedSlab;
-import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.SlabBuffers;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.Treatment;
@@ -28,7 +23,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -138,11 +132,11 @@ final class StackWork implements PartWork {
   /** Buffers for one slab of any range. */
   private record Room(MemorySegment bytes, FloatMatrix weights, SlabBuffers buffers) {
     private Room(Arena arena, Part.Stack stack) {
-      int rows = mostRows(stack);
+      int rows = StackMemory.mostRows(stack);
       int columns = stack.columns();
       long raw =
           stack.rows().stream()
-              .mapToLong(range -> rawBytes(range.tensor().weight()))
+              .mapToLong(range -> StackMemory.rawBytes(range.tensor().weight()))
               .max()
               .orElse(0);
       this(
@@ -150,21 +144,6 @@ final class StackWork implements PartWork {
           FloatMatrix.allocate(arena, rows, columns),
           new SlabBuffers(arena, stack.treatment().grid(), rows, columns));
     }
-  }
-
-  /** Of one row that is read as it is stored; other layouts are read by the reader. */
-  private static long rawBytes(WeightTensor weight) {
-    return weight.layout().kind() == LayoutKind.PLAIN
-        ? (long) weight.columns() * weight.info().dtype().bytes()
-        : 0;
-  }
-
-  private static int mostRows(Part.Stack stack) {
-    return stack.rows().stream()
-        .mapToInt(
-            range -> SlabShape.rows(stack.treatment().transform(), stack.columns(), range.count()))
-        .max()
-        .orElseThrow();
   }
 
   private void rows(
@@ -210,15 +189,15 @@ final class StackWork implements PartWork {
   /** Rows that follow one another from the first of a tensor to its last are hashed on the way. */
   private void read(WeightTensor weight, int first, FloatMatrix slab, Room room) {
     TensorInfo info = weight.info();
-    if (rawBytes(weight) == 0) {
+    if (StackMemory.rawBytes(weight) == 0) {
       place.reader().readFloats(weight, first, 0, slab);
       return;
     }
     if (first == 0) {
       source = new SourceBytes(place.checkpoint(), info);
     }
-    long offset = first * rawBytes(weight);
-    MemorySegment raw = room.bytes().asSlice(0, slab.rows() * rawBytes(weight));
+    long offset = first * StackMemory.rawBytes(weight);
+    MemorySegment raw = room.bytes().asSlice(0, slab.rows() * StackMemory.rawBytes(weight));
     SourceBytes bytes = source;
     if (bytes != null && bytes.isAt(info, offset)) {
       bytes.next(raw);
@@ -232,14 +211,6 @@ final class StackWork implements PartWork {
     place.reader().toFloats(info, first, raw, slab);
   }
 
-  /** Gives slab after slab of a range its transforms. */
-  private interface SlabBlocks extends AutoCloseable {
-    SlabTransforms of(int rows);
-
-    @Override
-    default void close() {}
-  }
-
   private SlabBlocks blocks(
       UnitFileWriter writer,
       RowRange range,
@@ -251,7 +222,7 @@ final class StackWork implements PartWork {
           switch (blocks.side()) {
             case INPUT -> rows -> new SlabTransforms.Blocks(Side.INPUT, inputBlocks);
             case OUTPUT ->
-                new OutputBlocks(
+                new SlabBlocks.Output(
                     writer,
                     Sections.key(unit, part, range, Side.OUTPUT),
                     outputBlocks(range, groupWeights(ofWeights)));
@@ -264,83 +235,5 @@ final class StackWork implements PartWork {
     BlockQueue asked = queue;
     queue = null;
     return asked != null ? asked : asker().outputBlocks(range, groupWeights);
-  }
-
-  /** Blocks of one range of the output side, written when they are taken. */
-  private record OutputBlocks(UnitFileWriter writer, String key, BlockQueue queue)
-      implements SlabBlocks {
-    @Override
-    public SlabTransforms of(int rows) {
-      List<BlockTransform> blocks = new ArrayList<>();
-      int done = 0;
-      while (done < rows) {
-        for (BlockTransform block : queue.next()) {
-          blocks.add(block);
-          done += block.k();
-        }
-      }
-      blocks.forEach(block -> writer.writeTransform(key, block.stored().orElseThrow()));
-      return new SlabTransforms.Blocks(Side.OUTPUT, blocks);
-    }
-
-    @Override
-    public void close() {
-      queue.close();
-    }
-  }
-
-  /**
-   * What a pass takes at most. Learning on the input side is over before anything is rounded.
-   *
-   * @param momentBytes that the moments of a range's input take; 0 where nothing is known of it
-   */
-  static PartMemory memoryNeeded(
-      Part.Stack stack, Compute compute, ToLongFunction<RowRange> momentBytes) {
-    int rows = mostRows(stack);
-    int columns = stack.columns();
-    GridSpec grid = stack.treatment().grid();
-    long raw =
-        stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
-    boolean known = stack.rows().stream().mapToLong(momentBytes).anyMatch(bytes -> bytes > 0);
-    boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
-    MemoryNeed rounding =
-        MemoryNeed.host(
-                rows * (raw + (long) Float.BYTES * columns)
-                    + SlabBuffers.bytes(grid, rows, columns)
-                    + StackMetrics.memoryNeeded(stack, momentBytes),
-                0)
-            .plus(
-                compute
-                    .backend()
-                    .roundingNeed(
-                        new RoundingShape(
-                            rows,
-                            columns,
-                            PlainGrids.leastGroup(grid, stack.totalRows(), columns, stack.bits()),
-                            !plain,
-                            known)));
-    MemoryNeed learning = TransformLearner.memoryNeeded(stack, compute.learner(), momentBytes);
-    MemoryNeed blocks = blocksNeeded(stack, rows);
-    boolean inTurns =
-        stack.treatment().transform() instanceof BlockDiagonal spec && spec.side() == Side.INPUT;
-    MemoryNeed most = inTurns ? learning.max(rounding) : learning.plus(rounding);
-    return new PartMemory(learning, most.plus(blocks));
-  }
-
-  /** All finished blocks of the input side, or those of a slab of {@code rows}. */
-  private static MemoryNeed blocksNeeded(Part.Stack stack, int rows) {
-    return switch (stack.treatment().transform()) {
-      case TransformSpec.None none -> MemoryNeed.NONE;
-      case BlockDiagonal spec ->
-          SlabShape.blocks(spec, spec.side() == Side.INPUT ? stack.columns() : rows).stream()
-              .map(
-                  k ->
-                      spec.side() == Side.INPUT
-                          ? MemoryNeed.host(
-                              BlockTransform.nativeBytes(k), BlockTransform.heapBytes(k))
-                          : MemoryNeed.host(
-                              0, BlockTransform.nativeBytes(k) + BlockTransform.heapBytes(k)))
-              .reduce(MemoryNeed.NONE, MemoryNeed::plus);
-    };
   }
 }

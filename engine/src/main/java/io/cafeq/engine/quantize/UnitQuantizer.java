@@ -47,8 +47,11 @@ public final class UnitQuantizer {
 
   private static final long COPY_BYTES = 8L << 20;
 
-  /** What {@link UnitProof} takes beside its reader. */
-  private static final long PROOF_BYTES = 24L << 20;
+  /** What {@link UnitFileWriter} takes. */
+  private static final long WRITER_BYTES = 1L << 20;
+
+  /** What {@link UnitProof} takes, its reader included. */
+  private static final long PROOF_BYTES = (24L << 20) + TensorReader.SCRATCH_BYTES;
 
   private final Checkpoint checkpoint;
   private final JobIdentity identity;
@@ -90,17 +93,23 @@ public final class UnitQuantizer {
       Unit unit, Compute compute, InputStatistics statistics, MatrixInputs inputs) {
     MemoryNeed work =
         switch (unit) {
-          case Unit.Copied copied -> MemoryNeed.host(COPY_BYTES, 0);
+          case Unit.Copied copied -> MemoryNeed.host(COPY_BYTES + WRITER_BYTES, 0);
           case Unit.Quantized quantized -> {
             ToLongFunction<Part.RowRange> moments =
                 range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L);
-            yield PartWorks.memoryNeeded(quantized, compute, moments)
-                .max(PartWorks.memoryNeeded(quantized, compute.onTheCpu(), moments));
+            yield workNeeded(quantized, compute, moments)
+                .max(workNeeded(quantized, compute.onTheCpu(), moments));
           }
         };
     // The proof comes after the work has given its memory back.
-    return new UnitMemory(
-        Math.max(work.nativeBytes(), PROOF_BYTES) + TensorReader.SCRATCH_BYTES, work.heapBytes());
+    return new UnitMemory(Math.max(work.nativeBytes(), PROOF_BYTES), work.heapBytes());
+  }
+
+  /** Without the proof, which comes afterwards. */
+  static MemoryNeed workNeeded(
+      Unit.Quantized unit, Compute compute, ToLongFunction<Part.RowRange> momentBytes) {
+    return PartWorks.memoryNeeded(unit, compute, momentBytes)
+        .plus(MemoryNeed.host(TensorReader.SCRATCH_BYTES + WRITER_BYTES, 0));
   }
 
   /**

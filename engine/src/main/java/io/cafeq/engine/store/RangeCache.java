@@ -136,7 +136,7 @@ final class RangeCache implements AutoCloseable {
   private void readAhead(ByteSource source, long index, long end) {
     lock.lock();
     try {
-      boolean inOrder = index == 0 || ranges.containsKey(new Key(source, index - 1));
+      boolean inOrder = ranges.containsKey(new Key(source, index - 1));
       long last = Math.ceilDiv(source.size(), (long) rangeBytes);
       for (long next = index + 1; next < Math.min(last, index + 1 + parallel); next++) {
         Key key = new Key(source, next);
@@ -186,29 +186,30 @@ final class RangeCache implements AutoCloseable {
   }
 
   private void load(Key key, Range range) {
+    Throwable failure = null;
     try {
       long position = key.index() * rangeBytes;
       int count = (int) Math.min(rangeBytes, key.source().size() - position);
       key.source().read(position, range.memory.asSlice(0, count).asByteBuffer());
-      range.done.complete(null);
-    } catch (Throwable failure) {
-      range.done.completeExceptionally(failure);
-    } finally {
-      finish(key, range);
+    } catch (Throwable e) {
+      failure = e;
     }
-  }
-
-  private void finish(Key key, Range range) {
     lock.lock();
     try {
       loading--;
-      if (range.done.isCompletedExceptionally()) {
+      if (failure != null) {
+        // before anybody hears of it, so that the next reader asks again
         ranges.remove(key, range);
       }
-      release(range);
     } finally {
       lock.unlock();
     }
+    if (failure == null) {
+      range.done.complete(null);
+    } else {
+      range.done.completeExceptionally(failure);
+    }
+    release(range);
   }
 
   private void pin(Range range) {

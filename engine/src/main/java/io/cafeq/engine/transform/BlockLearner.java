@@ -21,12 +21,6 @@ public final class BlockLearner {
 
   private BlockLearner() {}
 
-  /** By the smoothed loss. */
-  public static List<double[]> learn(
-      Objective objective, List<Integer> sizes, List<double[]> starts, int steps, StopFlag stop) {
-    return learn(objective, sizes, starts, Loss.P_NORM, steps, stop);
-  }
-
   /**
    * @param starts the blocks to start from; not changed
    * @return the best blocks seen, by the true loss, which may be the starts

@@ -45,12 +45,13 @@ public final class ResultWeights implements ModelWeights {
   private ResultWeights(ResultReader result) {
     this.result = result;
     this.entries = result.manifest().tensorsByName();
+    ModelConfig config = ModelConfig.of(result.config());
     this.layouts =
         WeightTensors.of(
             result.tensors().stream().map(ResultWeights::info).toList(),
-            result.config(),
+            config,
             new RawTensors(result));
-    this.model = ModelDescription.of(ModelConfig.of(result.config()), layouts.shapes());
+    this.model = ModelDescription.of(config, layouts.shapes());
     this.reader = new TensorReader(new RawTensors(result));
   }
 

@@ -12,7 +12,7 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.memory.FloatMatrix;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.receipt.ErrorFigures;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.StoredTransform;
@@ -338,7 +338,7 @@ public final class SampleResult {
               units,
               tensors,
               checkpoint.aliases(),
-              new SideFiles(checkpoint.store(), checkpoint.sideFiles())
+              new SideFileCopier(checkpoint.store(), checkpoint.sideFiles())
                   .copyTo(result, new StopFlag()).stream()
                       .map(
                           file ->

@@ -93,7 +93,7 @@ class CheckpointFolderTest {
     RawSafetensors.write(folder, name, ONE, new byte[1]);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       assertThat(checkpoint.tensors().getFirst().file()).isEqualTo(name);
-      assertThat(checkpoint.config().isEmpty()).isTrue();
+      assertThat(checkpoint.config().json().isEmpty()).isTrue();
     }
   }
 
@@ -192,7 +192,7 @@ class CheckpointFolderTest {
     Files.writeString(folder.resolve("config.json"), "{\"model_type\":\"llama\"}");
     try (Checkpoint checkpoint = Checkpoint.open(file)) {
       assertThat(checkpoint.sideFiles()).containsExactly("config.json", "tax.pdf");
-      assertThat(checkpoint.config().path("model_type").asText()).isEqualTo("llama");
+      assertThat(checkpoint.config().json().path("model_type").asText()).isEqualTo("llama");
     }
   }
 

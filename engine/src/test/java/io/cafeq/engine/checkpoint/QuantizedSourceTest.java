@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.engine.checkpoint.LayoutSamples.Stored;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -230,7 +231,7 @@ class QuantizedSourceTest {
     TensorInfo scales = info("a.qkv_proj.weight_scale", Dtype.F32, 3);
     ObjectNode config = JsonNodeFactory.instance.objectNode();
     config.put("num_attention_heads", 4).put("num_key_value_heads", 2);
-    assertThat(WeightTensors.of(List.of(fused, scales), config).read(fused, false))
+    assertThat(WeightTensors.of(List.of(fused, scales), ModelConfig.of(config)).read(fused, false))
         .isInstanceOfSatisfying(
             Reading.NoWeights.class, no -> assertThat(no.reason()).contains("have [3]"));
   }

@@ -60,7 +60,7 @@ class SharedSamplesTest {
         Arena arena = Arena.ofConfined()) {
       assertThat(checkpoint.aliases())
           .containsOnly(java.util.Map.entry("model.embed_tokens.weight", "lm_head.weight"));
-      assertThat(checkpoint.config().path("model_type").asText()).isEqualTo("llama");
+      assertThat(checkpoint.config().json().path("model_type").asText()).isEqualTo("llama");
       assertThat(checkpoint.sideFiles())
           .containsExactlyElementsOf(
               List.of(

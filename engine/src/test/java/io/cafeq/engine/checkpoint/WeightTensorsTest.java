@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.cafeq.engine.checkpoint.LayoutSamples.Stored;
 import io.cafeq.engine.checkpoint.WeightTensors.Reading;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -30,9 +30,9 @@ class WeightTensorsTest {
   private static final String FINE_TILES =
       "{\"quantization_config\": {\"weight_block_size\": [64, 32]}}";
 
-  private static JsonNode json(String text) {
+  private static ModelConfig config(String text) {
     try {
-      return new JsonMapper().readTree(text);
+      return ModelConfig.of(new JsonMapper().readTree(text));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(e);
     }
@@ -49,14 +49,14 @@ class WeightTensorsTest {
 
   private static WeightTensor weight(String config, boolean transposed, TensorInfo... tensors) {
     Reading reading =
-        WeightTensors.of(Arrays.asList(tensors), json(config)).read(tensors[0], transposed);
+        WeightTensors.of(Arrays.asList(tensors), config(config)).read(tensors[0], transposed);
     assertThat(reading).isInstanceOf(Reading.Weights.class);
     return ((Reading.Weights) reading).weight();
   }
 
   private static String reason(boolean transposed, TensorInfo... tensors) {
     Reading reading =
-        WeightTensors.of(Arrays.asList(tensors), json("{}")).read(tensors[0], transposed);
+        WeightTensors.of(Arrays.asList(tensors), config("{}")).read(tensors[0], transposed);
     assertThat(reading).isInstanceOf(Reading.NoWeights.class);
     return ((Reading.NoWeights) reading).reason();
   }
@@ -148,7 +148,7 @@ class WeightTensorsTest {
                 tensor("b_blocks", Dtype.U8, 1L, 2L, 1L, 16L),
                     tensor("b_scales", Dtype.U8, 1L, 2L, 1L),
                 tensor("c.weight", Dtype.BF16, 4L, 4L), tensor("c.weight_scale", Dtype.F32, 1L)),
-            json("{}"));
+            config("{}"));
     assertThat(tensors.companions())
         .isEqualTo(Map.of("a.weight_scale_inv", "a.weight", "b_scales", "b_blocks"));
     assertThat(tensors.read(tensor("a.weight_scale_inv", Dtype.F32, 1L, 1L), false))
@@ -226,7 +226,7 @@ class WeightTensorsTest {
         "[5000000000, 1]"
       })
   void senselessTilesAreRefused(String size) {
-    JsonNode config = json("{\"quantization_config\": {\"weight_block_size\": " + size + "}}");
+    ModelConfig config = config("{\"quantization_config\": {\"weight_block_size\": " + size + "}}");
     assertThatThrownBy(() -> WeightTensors.of(List.of(), config))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining(
@@ -258,7 +258,7 @@ class WeightTensorsTest {
             "g",
             8,
             bytes(scaleShape, scaleDtype));
-    switch (WeightTensors.of(List.of(info, scales), json("{}")).read(info, transposed)) {
+    switch (WeightTensors.of(List.of(info, scales), config("{}")).read(info, transposed)) {
       case Reading.Weights(WeightTensor weight) -> {
         assertThat(weight.rows()).isPositive();
         assertThat(weight.columns()).isPositive();

@@ -50,8 +50,8 @@ class WrittenByPythonTest {
     for (String before : new String[] {"", MARK}) {
       config(before + "{\"model_type\": \"mamba2\", \"time_step_limit\": " + value + "}");
       try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-        assertThat(checkpoint.config().path("model_type").asText()).isEqualTo("mamba2");
-        assertThat(checkpoint.config().has("time_step_limit")).isTrue();
+        assertThat(checkpoint.config().json().path("model_type").asText()).isEqualTo("mamba2");
+        assertThat(checkpoint.config().json().has("time_step_limit")).isTrue();
       }
     }
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.cafeq.config.Loss;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.transform.BlockLearner;
@@ -147,7 +148,12 @@ class LearningMetricTest {
     try (Objective objective = CpuObjectives.of(backend).of(learned)) {
       blocks =
           BlockLearner.learn(
-              objective, learned.blocks(), rotations(learned.blocks()), 100, new StopFlag());
+              objective,
+              learned.blocks(),
+              rotations(learned.blocks()),
+              Loss.P_NORM,
+              100,
+              new StopFlag());
     }
     try (Objective objective = CpuObjectives.of("scalar").of(asked)) {
       return objective.hard(blocks);

@@ -58,7 +58,7 @@ class WideModelTest {
       for (int[] window : WINDOWS) {
         states.addAll(
             List.of(
-                io.cafeq.engine.model.ForwardPass.of(Model.of(checkpoint.config(), weights))
+                io.cafeq.engine.model.ForwardPass.of(Model.of(checkpoint.config().json(), weights))
                     .run(window)
                     .hidden()));
       }

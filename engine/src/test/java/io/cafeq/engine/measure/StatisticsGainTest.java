@@ -20,7 +20,6 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.forward.ForwardModels;
 import io.cafeq.engine.model.Miniature;
 import io.cafeq.engine.model.QuantizedFolder;
-import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.plan.Planner;
 import io.cafeq.engine.statistics.InputStatistics;
 import java.io.IOException;
@@ -73,7 +72,7 @@ class StatisticsGainTest {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       Recipe recipe = Recipe.of(QUICK);
       StatisticsPlan plan = StatisticsPlan.of(checkpoint, Planner.plan(checkpoint, recipe), recipe);
-      if (!ForwardModels.supports(ModelConfig.of(checkpoint.config())).supported()) {
+      if (!ForwardModels.supports(checkpoint.config()).supported()) {
         assertThat(plan.choice().used()).isInstanceOf(StatisticsSource.None.class);
         assertThat(plan.choice().note()).isPresent();
         QuantizedFolder.make(model, usual, QUICK, false, plan.stored(folder, checkpoint, STOP));

@@ -23,7 +23,7 @@ public record FoldBack(
   public static FoldBack compare(Path result, Path export, int... tokens) {
     JsonNode config;
     try (Checkpoint checkpoint = Checkpoint.open(export)) {
-      config = checkpoint.config();
+      config = checkpoint.config().json();
     }
     Model dense = Model.of(config, StoredTensors.read(export));
     Map<OnlineProducts.Key, OnlineProducts.Transformed> matrices = ResultMatrices.read(result);

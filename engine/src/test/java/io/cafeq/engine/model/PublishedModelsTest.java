@@ -120,7 +120,9 @@ class PublishedModelsTest {
             "model.embed_tokens.weight", Objects.requireNonNull(tensors.get("lm_head.weight")));
       }
       double[][] hidden =
-          ForwardPass.of(Model.of(checkpoint.config(), new Weights(tensors))).run(TOKENS).hidden();
+          ForwardPass.of(Model.of(checkpoint.config().json(), new Weights(tensors)))
+              .run(TOKENS)
+              .hidden();
       assertThat(Arrays.copyOf(hidden[TOKENS.length - 1], 5))
           .containsExactly(
               new double[] {-0.102361, 1.290706, 0.582093, 0.697904, -0.134527}, within(1e-5));

@@ -10,7 +10,7 @@ import io.cafeq.engine.output.Manifests;
 import io.cafeq.engine.output.OutputFolder;
 import io.cafeq.engine.output.ResultIdentity;
 import io.cafeq.engine.output.SideFile;
-import io.cafeq.engine.output.SideFiles;
+import io.cafeq.engine.output.SideFileCopier;
 import io.cafeq.engine.plan.Plan;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.Planner;
@@ -66,7 +66,7 @@ public final class QuantizedFolder {
               statistics,
               new UnitQuantizer.Options(true, baselines, recipe.statistics().damping()));
       Plan plan = Planner.plan(checkpoint, recipe);
-      SideFiles sideFiles = new SideFiles(checkpoint.store(), checkpoint.sideFiles());
+      SideFileCopier sideFiles = new SideFileCopier(checkpoint.store(), checkpoint.sideFiles());
       ResultIdentity identity = identity(checkpoint, plan, recipe, sideFiles.describe(stop));
       folder.begin(identity);
       List<UnitReceipt> receipts = new ArrayList<>();

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.cafeq.config.Recipe;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -93,7 +94,7 @@ final class Headers {
   }
 
   Plan plan(Recipe recipe) {
-    return Planner.plan("MODEL", config, tensors, aliases, recipe);
+    return Planner.plan("MODEL", ModelConfig.of(config), tensors, aliases, recipe);
   }
 
   /**

@@ -66,6 +66,7 @@ class PlannerFamiliesTest {
 
   private static Plan plan(FamilyShapes shapes) {
     List<TensorInfo> tensors = List.copyOf(shapes.headers().values());
-    return Planner.plan(shapes.name(), shapes.configObject(), tensors, Map.of(), Headers.recipe());
+    return Planner.plan(
+        shapes.name(), ModelConfig.of(shapes.configObject()), tensors, Map.of(), Headers.recipe());
   }
 }

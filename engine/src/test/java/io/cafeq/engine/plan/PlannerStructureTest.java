@@ -8,6 +8,7 @@ import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.family.KeptReason;
+import io.cafeq.engine.modelconfig.ModelConfig;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -96,7 +97,11 @@ class PlannerStructureTest {
     ModelTable table = ModelTable.of("wrapped_llama");
     Plan plan =
         Planner.plan(
-            "MODEL", table.config(), table.tensors(), Map.of(), Headers.recipe("pairs", "true"));
+            "MODEL",
+            ModelConfig.of(table.config()),
+            table.tensors(),
+            Map.of(),
+            Headers.recipe("pairs", "true"));
     assertThat(plan.family()).isEqualTo("llama");
     assertThat(plan.warnings()).noneMatch(warning -> warning.contains("pair"));
     assertThat(plan.units())
@@ -177,6 +182,7 @@ class PlannerStructureTest {
   }
 
   private static Plan plan(ModelTable table) {
-    return Planner.plan("MODEL", table.config(), table.tensors(), Map.of(), Headers.recipe());
+    return Planner.plan(
+        "MODEL", ModelConfig.of(table.config()), table.tensors(), Map.of(), Headers.recipe());
   }
 }

@@ -68,8 +68,8 @@ class SampleCheckpointTest {
       assertThat(checkpoint.tensor("model.layers.1.self_attn.k_proj.weight").orElseThrow().shape())
           .containsExactly(32L, 96L);
       assertThat(checkpoint.aliases()).containsEntry("lm_head.weight", "model.embed_tokens.weight");
-      assertThat(checkpoint.config().path("model_type").asText()).isEqualTo("llama");
-      assertThat(checkpoint.config().path("intermediate_size").asInt()).isEqualTo(200);
+      assertThat(checkpoint.config().json().path("model_type").asText()).isEqualTo("llama");
+      assertThat(checkpoint.config().json().path("intermediate_size").asInt()).isEqualTo(200);
     }
   }
 

@@ -22,6 +22,13 @@ public final class MemoryStore implements CheckpointStore {
     return this;
   }
 
+  /** A store of its own with the same files. */
+  public MemoryStore copy() {
+    MemoryStore copy = new MemoryStore();
+    copy.files.putAll(files);
+    return copy;
+  }
+
   @Override
   public String location() {
     return "memory:";

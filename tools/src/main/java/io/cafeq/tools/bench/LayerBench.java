@@ -40,7 +40,7 @@ public final class LayerBench {
   /** Steps that are made of each hundred. */
   private static final int SHARE = 10;
 
-  private final Lanes lanes;
+  private final BenchLanes lanes;
   private final int runs;
   private final StopFlag stop;
 
@@ -48,7 +48,7 @@ public final class LayerBench {
    * @param runs how often each figure is taken; the best counts
    */
   public LayerBench(Compute compute, int lanes, int runs, StopFlag stop) {
-    this.lanes = new Lanes(compute, lanes);
+    this.lanes = new BenchLanes(compute, lanes);
     this.runs = runs;
     this.stop = stop;
   }

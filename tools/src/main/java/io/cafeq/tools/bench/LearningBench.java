@@ -26,7 +26,7 @@ public final class LearningBench {
   /** Columns of the output side's blocks and rows of the input side's: Table 1's. */
   private static final int LENGTH = 9216;
 
-  private final Lanes lanes;
+  private final BenchLanes lanes;
   private final int runs;
   private final StopFlag stop;
 
@@ -34,7 +34,7 @@ public final class LearningBench {
    * @param runs how often each figure is taken; the best counts
    */
   public LearningBench(Compute compute, int lanes, int runs, StopFlag stop) {
-    this.lanes = new Lanes(compute, lanes);
+    this.lanes = new BenchLanes(compute, lanes);
     this.runs = runs;
     this.stop = stop;
   }

@@ -76,7 +76,7 @@ final class DenseTensors {
     WeightTensors raw =
         WeightTensors.of(
             tensors.stream().filter(tensor -> tensor.header().isRaw()).map(Held::info).toList(),
-            config,
+            ModelConfig.of(config),
             bytes);
     Map<String, List<Long>> shapes = new HashMap<>();
     tensors.forEach(tensor -> shapes.put(tensor.name(), tensor.header().shape()));

@@ -27,11 +27,17 @@ final class Body implements HttpResponse.BodySubscriber<Body>, AutoCloseable {
     record End() implements Event {}
   }
 
+  /** More than a connection is worth. */
+  private static final int MOST_DRAINED = 1 << 16;
+
+  private static final Duration LONGEST_DRAIN = Duration.ofMillis(200);
+
   private final Duration stallTimeout;
   private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
   private final CompletableFuture<Flow.Subscription> subscription = new CompletableFuture<>();
   private List<ByteBuffer> current = List.of();
   private @Nullable Event last;
+  private boolean over;
 
   Body(Duration stallTimeout) {
     this.stallTimeout = stallTimeout;
@@ -72,7 +78,8 @@ final class Body implements HttpResponse.BodySubscriber<Body>, AutoCloseable {
     subscription.thenAccept(one -> one.request(1));
     Event event = events.poll(stallTimeout.toMillis(), TimeUnit.MILLISECONDS);
     if (event == null) {
-      close();
+      over = true;
+      subscription.thenAccept(Flow.Subscription::cancel);
       throw new IOException("nothing came for " + stallTimeout.toSeconds() + " s");
     }
     if (!(event instanceof Event.Data)) {
@@ -108,8 +115,34 @@ final class Body implements HttpResponse.BodySubscriber<Body>, AutoCloseable {
     events.add(new Event.End());
   }
 
+  /** Leaves the connection for the next request where little is left to read; else ends it. */
   @Override
   public void close() {
-    subscription.thenAccept(Flow.Subscription::cancel);
+    if (!over && !isDrained()) {
+      subscription.thenAccept(Flow.Subscription::cancel);
+    }
+    over = true;
+  }
+
+  private boolean isDrained() {
+    int left = MOST_DRAINED;
+    try {
+      while (left > 0 && last == null) {
+        left -= current.stream().mapToInt(ByteBuffer::remaining).sum();
+        subscription.thenAccept(one -> one.request(1));
+        Event event = events.poll(LONGEST_DRAIN.toMillis(), TimeUnit.MILLISECONDS);
+        switch (event) {
+          case null -> {
+            return false;
+          }
+          case Event.Data(List<ByteBuffer> buffers) -> current = buffers;
+          case Event.Broken broken -> last = broken;
+          case Event.End end -> last = end;
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return last != null;
   }
 }

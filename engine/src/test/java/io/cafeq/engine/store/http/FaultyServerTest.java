@@ -165,6 +165,7 @@ class FaultyServerTest {
             "more than was asked for",
             (exchange, bytes) -> {
               FileServer.part(exchange, 0, bytes.length - 1, bytes.length, bytes.length);
+              exchange.getResponseBody().write(bytes);
               return true;
             },
             "asked for were 0"),
@@ -172,6 +173,7 @@ class FaultyServerTest {
             "no range at all",
             (exchange, bytes) -> {
               exchange.sendResponseHeaders(206, 100);
+              exchange.getResponseBody().write(bytes, 0, 100);
               return true;
             },
             "does not say which"),
@@ -179,6 +181,7 @@ class FaultyServerTest {
             "a range that ends before it begins",
             (exchange, bytes) -> {
               FileServer.part(exchange, 0, -1, bytes.length, 100);
+              exchange.getResponseBody().write(bytes, 0, 100);
               return true;
             },
             "does not say which"),
@@ -187,6 +190,7 @@ class FaultyServerTest {
             (exchange, bytes) -> {
               int[] range = FileServer.range(exchange, bytes);
               FileServer.part(exchange, 0, range[1], bytes.length, 50);
+              exchange.getResponseBody().write(bytes, 0, 50);
               return true;
             },
             "and 50"),
@@ -271,6 +275,7 @@ class FaultyServerTest {
         (exchange, bytes) -> {
           int[] range = FileServer.range(exchange, bytes);
           FileServer.part(exchange, range[0], range[1], bytes.length + 1, range[1] + 1);
+          exchange.getResponseBody().write(bytes);
           return true;
         });
     EngineException failure = failure();
@@ -314,6 +319,10 @@ class FaultyServerTest {
   void requestsInFlightAreBoundedAndAhead() {
     assertReadsAll();
     assertThat(server.mostInFlight()).isBetween(2, 4);
+    assertThat(server.requests().stream().map(FileServer.Request::connection).distinct())
+        .as("connections, which are used again")
+        .hasSizeLessThanOrEqualTo(5)
+        .hasSizeLessThan(server.requests().size());
     int before = server.requests().size();
     assertReadsAll();
     assertThat(server.requests()).as("ranges that are kept").hasSize(before);

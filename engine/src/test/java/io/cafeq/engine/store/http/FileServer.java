@@ -37,8 +37,13 @@ public final class FileServer implements AutoCloseable {
     boolean answer(HttpExchange exchange, byte[] content) throws IOException;
   }
 
-  /** What somebody asked for. */
-  public record Request(String path, Optional<String> token, Optional<String> range) {}
+  /**
+   * What somebody asked for.
+   *
+   * @param connection tells connections apart
+   */
+  public record Request(
+      String path, Optional<String> token, Optional<String> range, int connection) {}
 
   private final Map<String, byte[]> files = new ConcurrentHashMap<>();
   private final Deque<Fault> faults = new ConcurrentLinkedDeque<>();
@@ -128,25 +133,23 @@ public final class FileServer implements AutoCloseable {
 
   private void handle(HttpExchange exchange) throws IOException {
     String path = exchange.getRequestURI().getPath();
-    requests.add(new Request(path, header(exchange, "Authorization"), header(exchange, "Range")));
+    requests.add(
+        new Request(
+            path,
+            header(exchange, "Authorization"),
+            header(exchange, "Range"),
+            exchange.getRemoteAddress().getPort()));
     mostInFlight.accumulateAndGet(inFlight.incrementAndGet(), Math::max);
     try (exchange) {
       byte[] content = files.get(path);
-      if (content == null) {
-        content = files.get(exchange.getRequestURI().toString());
-      }
       Fault fault = content == null ? null : faults.poll();
-      if (fault != null && fault.answer(exchange, content)) {
-        return;
-      }
-      if (always.answer(exchange, content == null ? new byte[0] : content)) {
-        return;
-      }
       if (content == null) {
         exchange.sendResponseHeaders(404, -1);
-        return;
+      } else if (fault == null || !fault.answer(exchange, content)) {
+        if (!always.answer(exchange, content)) {
+          answer(exchange, content);
+        }
       }
-      answer(exchange, content);
     } finally {
       inFlight.decrementAndGet();
     }

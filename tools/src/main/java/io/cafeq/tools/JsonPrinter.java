@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
  * Formats JSON as commands print it: records in snake case, indented, enums by their readable
  * names.
  */
-final class Json {
+final class JsonPrinter {
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -17,7 +17,7 @@ final class Json {
           .enable(SerializationFeature.WRITE_ENUMS_USING_TO_STRING)
           .build();
 
-  private Json() {}
+  private JsonPrinter() {}
 
   /** Returns one document, ending in a newline. */
   static String text(Object document) {

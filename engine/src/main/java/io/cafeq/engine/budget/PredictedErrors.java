@@ -12,11 +12,11 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Errors of all candidates. Those of plain rounding are measured on a sample of each matrix; what
- * transforms and pairs gain is measured on some blocks of the first two, the middle and the last
+ * Errors of all candidates. Those of round-to-nearest (RTN) are measured on a sample of each
+ * matrix, gains of transforms and pairs on some blocks of the first two, the middle and the last
  * piece of each kind, and interpolated over those between.
  */
-final class Predictions {
+final class PredictedErrors {
   private final Recipe recipe;
   private final Map<Piece, PlainErrors> plain;
   private final SampledGains<Probed> transforms;
@@ -24,7 +24,7 @@ final class Predictions {
 
   private record Probed(Piece piece, BlockDiagonal spec) {}
 
-  private Predictions(
+  private PredictedErrors(
       Recipe recipe,
       Map<Piece, PlainErrors> plain,
       SampledGains<Probed> transforms,
@@ -35,7 +35,8 @@ final class Predictions {
     this.pairs = pairs;
   }
 
-  static Predictions measure(List<Cluster> clusters, Recipe recipe, Measurements measurements) {
+  static PredictedErrors measure(
+      List<Cluster> clusters, Recipe recipe, PieceMeasurer measurements) {
     Map<Piece, PlainErrors.Grids> grids = new LinkedHashMap<>();
     // pieces by the thousand have few lists of grids between them
     Map<List<GridSpec>, PlainErrors.Grids> lists = new HashMap<>();
@@ -65,7 +66,7 @@ final class Predictions {
         }
       }
     }
-    return new Predictions(
+    return new PredictedErrors(
         recipe,
         plain(grids, recipe, measurements),
         transforms(transformed, recipe, measurements),
@@ -79,14 +80,14 @@ final class Predictions {
   }
 
   private static Map<Piece, PlainErrors> plain(
-      Map<Piece, PlainErrors.Grids> grids, Recipe recipe, Measurements measurements) {
+      Map<Piece, PlainErrors.Grids> grids, Recipe recipe, PieceMeasurer measurements) {
     List<Piece> pieces = List.copyOf(grids.keySet());
     List<PlainErrors> errors =
         measurements.all(
             pieces.stream()
                 .map(
                     piece ->
-                        new Measurements.Task<>(
+                        new PieceMeasurer.Task<>(
                             PlainErrors.memoryNeeded(piece, measurements.inputs()),
                             (learner, lane, reader) ->
                                 PlainErrors.measure(
@@ -105,7 +106,7 @@ final class Predictions {
   }
 
   private static SampledGains<Probed> transforms(
-      List<Piece> pieces, Recipe recipe, Measurements measurements) {
+      List<Piece> pieces, Recipe recipe, PieceMeasurer measurements) {
     List<Probed> choosing =
         pieces.stream()
             .flatMap(

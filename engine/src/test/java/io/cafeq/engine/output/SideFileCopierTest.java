@@ -11,7 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class SideFilesTest {
+class SideFileCopierTest {
   private final StopFlag stop = new StopFlag();
 
   @Test
@@ -24,7 +24,8 @@ class SideFilesTest {
     Files.write(nested, bytes);
     Files.setPosixFilePermissions(nested, PosixFilePermissions.fromString("r-x------"));
     Files.createFile(source.resolve("empty"));
-    SideFiles files = new SideFiles(FolderStore.open(source), List.of("docs/a.bin", "empty"));
+    SideFileCopier files =
+        new SideFileCopier(FolderStore.open(source), List.of("docs/a.bin", "empty"));
 
     assertThat(files.areIn(target, stop)).isFalse();
     List<SideFile> copied = files.copyTo(target, stop);
@@ -48,9 +49,9 @@ class SideFilesTest {
     Files.createFile(source.resolve("config.json"));
     List<String> all = List.of("report.json", "units/a.arrow", "config.json");
 
-    assertThat(new SideFiles(FolderStore.open(source), all).describe(stop))
+    assertThat(new SideFileCopier(FolderStore.open(source), all).describe(stop))
         .extracting(SideFile::name)
         .containsExactly("config.json");
-    assertThat(SideFiles.leftOut(all)).containsExactly("report.json", "units/a.arrow");
+    assertThat(SideFileCopier.leftOut(all)).containsExactly("report.json", "units/a.arrow");
   }
 }

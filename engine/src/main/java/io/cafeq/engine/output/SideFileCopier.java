@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.Objects;
 
 /** Copies a checkpoint's small files into a result. */
-public final class SideFiles {
+public final class SideFileCopier {
   private static final long BUFFER = 1 << 18;
 
   private final CheckpointStore source;
@@ -30,14 +30,14 @@ public final class SideFiles {
    * @param source borrowed
    * @param files names of files in it; those whose name a result needs for itself are left out
    */
-  public SideFiles(CheckpointStore source, List<String> files) {
+  public SideFileCopier(CheckpointStore source, List<String> files) {
     this.source = source;
     this.files = files.stream().filter(file -> !isReserved(file)).sorted().toList();
   }
 
   /** Files among {@code files} that cannot go along, since a result has files of these names. */
   public static List<String> leftOut(List<String> files) {
-    return files.stream().filter(SideFiles::isReserved).toList();
+    return files.stream().filter(SideFileCopier::isReserved).toList();
   }
 
   /**

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * Gathers the layers that have no pair for the same reason into one sentence, in the order of first
  * mention.
  */
-final class Refusals {
+final class PairRefusals {
   private record Reason(Kind kind, String text) {}
 
   private final Map<Reason, SortedSet<Integer>> layers = new LinkedHashMap<>();

@@ -11,7 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Does the same on all lanes of a backend at once, each on a thread of its own, begun together. */
-record Lanes(Compute compute, int count) {
+record BenchLanes(Compute compute, int count) {
   /** What a lane does; {@code index} is 0 to count - 1. */
   interface Work<T> {
     T run(ComputeLane lane, int index) throws Exception;

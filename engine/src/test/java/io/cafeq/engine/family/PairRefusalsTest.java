@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class RefusalsTest {
+class PairRefusalsTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -22,7 +22,7 @@ class RefusalsTest {
         "5 6 7 1 2|Layers 1, 2 and 5 to 7 have no value-output pairs: why."
       })
   void layersAreGathered(String layers, String sentence) {
-    Refusals refusals = new Refusals();
+    PairRefusals refusals = new PairRefusals();
     Arrays.stream(layers.split(" "))
         .forEach(layer -> refusals.add(Kind.VALUE_OUTPUT, Integer.parseInt(layer), "why"));
     assertThat(refusals.sentences()).containsExactly(sentence);
@@ -30,7 +30,7 @@ class RefusalsTest {
 
   @Test
   void eachReasonAndKindHasASentenceInTheOrderOfFirstMention() {
-    Refusals refusals = new Refusals();
+    PairRefusals refusals = new PairRefusals();
     assertThat(refusals.sentences()).isEmpty();
     refusals.add(Kind.QUERY_KEY, 1, "b");
     refusals.add(Kind.VALUE_OUTPUT, 0, "b");

@@ -16,13 +16,13 @@ import org.slf4j.LoggerFactory;
  *
  * @param inputs what is known of the inputs of pieces
  */
-record Measurements(
+record PieceMeasurer(
     Checkpoint checkpoint,
     PieceInputs inputs,
     Compute compute,
     MeasuringLanes lanes,
     StopFlag stop) {
-  private static final Logger LOG = LoggerFactory.getLogger(Measurements.class);
+  private static final Logger LOG = LoggerFactory.getLogger(PieceMeasurer.class);
 
   /**
    * One measurement.

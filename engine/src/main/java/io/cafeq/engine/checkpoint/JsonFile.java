@@ -12,11 +12,11 @@ import java.util.Locale;
 import java.util.Optional;
 
 /** Reads config.json and the other small descriptions beside the weights. */
-final class ModelConfig {
-  static final String FILE = "config.json";
+final class JsonFile {
+  static final String CONFIG = "config.json";
   private static final long LARGEST = 16L << 20;
 
-  private ModelConfig() {}
+  private JsonFile() {}
 
   /** The object in the file of that name; an empty one where there is no file. */
   static JsonNode read(CheckpointStore store, String name) {
