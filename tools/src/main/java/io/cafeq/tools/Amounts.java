@@ -3,18 +3,18 @@ package io.cafeq.tools;
 import java.time.Duration;
 import java.util.Locale;
 
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 final class Amounts {
   private static final String[] DECIMAL_PREFIXES = {"", "k", "M", "G", "T", "P"};
 
   private Amounts() {}
 
-  /** Bytes in powers of 1000, as disks and checkpoints are counted: {@code 1.53 GB}. */
+  /** Formats bytes in powers of 1000, as for disks and checkpoints: {@code 1.53 GB}. */
   static String bytes(long bytes) {
     return scaled(bytes, " ", "B");
   }
 
-  /** Counts of weights: {@code 135 M}. */
+  /** Formats a number of weights: {@code 135 M}. */
   static String count(long count) {
     return scaled(count, count < 1000 ? "" : " ", "").stripTrailing();
   }
@@ -31,7 +31,7 @@ final class Amounts {
     return String.format(Locale.ROOT, digits, value) + gap + DECIMAL_PREFIXES[prefix] + unit;
   }
 
-  /** {@code 0.4 s}, {@code 12 s}, {@code 3 min 20 s}, {@code 2 h 05 min}. */
+  /** Formats a time: {@code 0.4 s}, {@code 12 s}, {@code 3 min 20 s}, {@code 2 h 05 min}. */
   static String time(double seconds) {
     if (seconds < 9.95) {
       return String.format(Locale.ROOT, "%.1f s", seconds);
@@ -46,18 +46,18 @@ final class Amounts {
         : String.format(Locale.ROOT, "%d h %02d min", duration.toHours(), duration.toMinutesPart());
   }
 
-  /** A relative error with four digits: {@code 0.0766}. */
+  /** Formats a relative error with four digits: {@code 0.0766}. */
   static String error(double relativeError) {
     return String.format(
         Locale.ROOT, relativeError > 0 && relativeError < 0.00095 ? "%.2e" : "%.4f", relativeError);
   }
 
-  /** {@code 4.33}. */
+  /** Formats bits per weight: {@code 4.33}. */
   static String bits(double bitsPerWeight) {
     return String.format(Locale.ROOT, "%.2f", bitsPerWeight);
   }
 
-  /** How {@code value} lies to {@code other}: {@code 10.6 % below}. */
+  /** Compares {@code value} with {@code other}: {@code 10.6 % below}. */
   static String comparison(double value, double other) {
     if (other == 0) {
       return "";

@@ -24,14 +24,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = {
-      "Measures how fast this machine learns and streams, each figure beside its limit in the same"
+      "Measures how fast this machine learns and streams, and the limit of each figure in the same"
           + " run.",
-      "Takes some minutes; anything else that runs meanwhile shows."
+      "Takes a few minutes; other work on the machine lowers the figures."
     })
 final class BenchCommand implements Callable<Integer> {
   @Spec CommandSpec spec;
 
-  /** What can be measured by itself. */
+  /** A part that can be measured alone. */
   enum Part {
     all,
     learn,
@@ -48,14 +48,14 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      description = "Where to learn (default ${DEFAULT-VALUE}).")
+      description = "Compute backend that learns (default ${DEFAULT-VALUE}).")
   String backend = "auto";
 
   @Option(
       names = "--megabytes",
       paramLabel = "N",
       description =
-          "Size of the checkpoint that is streamed; twice that is needed on disk (default"
+          "Size of the streamed checkpoint in MB; needs twice that on disk (default"
               + " ${DEFAULT-VALUE}).")
   long megabytes = 1000;
 
@@ -63,15 +63,13 @@ final class BenchCommand implements Callable<Integer> {
       names = "--folder",
       paramLabel = "DIR",
       description =
-          "Where the checkpoint is made, in a folder that is deleted again (default: the temporary"
-              + " folder).")
+          "Folder in which the temporary checkpoint is written (default: the temporary folder).")
   Path folder = Path.of(System.getProperty("java.io.tmpdir"));
 
   @Option(
       names = "--runs",
       paramLabel = "N",
-      description =
-          "How often each figure is taken; the best one counts (default ${DEFAULT-VALUE}).")
+      description = "Runs per figure, of which the best counts (default ${DEFAULT-VALUE}).")
   int runs = 5;
 
   @Mixin CommonOptions common = new CommonOptions();
@@ -116,7 +114,7 @@ final class BenchCommand implements Callable<Integer> {
       if (layer != null) {
         layers.row(
             each.name(),
-            Amounts.time(layer.seconds()) + " a layer on one lane",
+            Amounts.time(layer.seconds()) + " per layer on one lane",
             "from " + layer.measured());
       }
     }

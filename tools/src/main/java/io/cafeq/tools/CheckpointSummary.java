@@ -8,12 +8,12 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What a checkpoint's headers say.
+ * The contents of a checkpoint, from its headers.
  *
  * @param modelType of config.json, or empty
  * @param parameters elements of all tensors, tied ones counted once
- * @param sideFiles files that results take along, relative to the folder
- * @param leftOut files and folders that no result takes along, relative to the folder
+ * @param sideFiles files that are copied to results, relative to the folder
+ * @param leftOut files and folders that are not copied, relative to the folder
  * @param leftOutReasons why, for each
  */
 record CheckpointSummary(
@@ -85,7 +85,7 @@ record CheckpointSummary(
             .toList());
   }
 
-  /** For people; with {@code all} every tensor has a line. */
+  /** Formats the summary for people; with {@code all} every tensor has a line. */
   String text(boolean all) {
     TextTable overview =
         new TextTable(2)

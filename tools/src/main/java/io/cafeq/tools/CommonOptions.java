@@ -2,12 +2,12 @@ package io.cafeq.tools;
 
 import picocli.CommandLine.Option;
 
-/** What every command understands. */
+/** Options of every command. */
 final class CommonOptions {
-  @Option(names = "--json", description = "Print one JSON document on stdout, also for a failure.")
+  @Option(names = "--json", description = "Print one JSON document on stdout, for failures too.")
   boolean json;
 
-  @Option(names = "--stacktrace", description = "Show where in the program a failure arose.")
+  @Option(names = "--stacktrace", description = "Print the stack trace of a failure.")
   boolean stacktrace;
 
   @Option(

@@ -12,9 +12,7 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq config}. */
 @Command(
     name = "config",
-    description =
-        "Shows every setting that a command with these options would run with, and where it comes"
-            + " from.")
+    description = "Shows the value of every setting with these options, and where each comes from.")
 final class ConfigCommand implements Callable<Integer>, TakesSettings {
   @Mixin CommonOptions common = new CommonOptions();
   @Spec CommandSpec spec;

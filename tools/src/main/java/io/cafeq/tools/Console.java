@@ -5,10 +5,10 @@ import java.io.PrintStream;
 import java.util.OptionalInt;
 
 /**
- * Where a command prints: results on stdout, which scripts read, all else on stderr. Everything
- * passes {@link VisibleText} here, so that no name from a file reaches a terminal as it is; what a
- * line is made of is escaped before lines are put together, by {@link TextTable} and by failures,
- * or a name with a line feed would forge one.
+ * Prints results on stdout, for scripts, and everything else on stderr. Everything passes {@link
+ * VisibleText} here, so that no name from a file reaches a terminal unescaped. {@link TextTable}
+ * and failures escape the parts of a line before they join lines, since a name with a line feed
+ * would forge one.
  */
 final class Console {
   private static final int USUAL_COLUMNS = 80;
@@ -29,7 +29,8 @@ final class Console {
   }
 
   /**
-   * The launcher finds out about the terminal, since Java cannot, and says so in a system property.
+   * Reads the width of the terminal from the system property that the launcher sets, since Java
+   * cannot ask.
    */
   static OptionalInt terminalColumns() {
     String said = System.getProperty("cafeq.terminal.columns");
@@ -39,28 +40,28 @@ final class Console {
     return OptionalInt.of(said.matches("[1-9][0-9]{1,3}") ? Integer.parseInt(said) : USUAL_COLUMNS);
   }
 
-  /** Empty where messages do not go to a terminal. */
+  /** Returns the width of the terminal; empty where messages do not go to one. */
   OptionalInt columns() {
     return columns;
   }
 
-  /** A part of the result; the text brings its own line ends. */
+  /** Prints a part of the result; the text has its own line ends. */
   void result(String text) {
     results.print(VisibleText.lines(text));
     results.flush();
   }
 
-  /** The one JSON document of a {@code --json} run. */
+  /** Prints the one JSON document of a {@code --json} run. */
   void json(Object document) {
     result(JsonPrinter.text(document));
   }
 
-  /** One line for the person who watches; it takes the place of a live line. */
+  /** Prints one line on stderr; it replaces a live line. */
   void message(String line) {
     print(VisibleText.line(line));
   }
 
-  /** What went wrong and what to do. */
+  /** Prints a failure and its remedy. */
   void failure(Failure failure) {
     print(VisibleText.lines("cafeq: " + failure.message()));
     message("       " + failure.remedy());
@@ -70,13 +71,13 @@ final class Console {
     messages.println((columns.isPresent() ? ERASE_LINE : "") + shown);
   }
 
-  /** Draws the live line of a terminal anew. */
+  /** Redraws the live line of a terminal. */
   void live(String line) {
     messages.print(ERASE_LINE + VisibleText.line(line));
     messages.flush();
   }
 
-  /** For the help texts, which are ours alone. */
+  /** Returns the writer for help texts, which hold no text from files. */
   PrintStream results() {
     return results;
   }

@@ -4,7 +4,7 @@ import io.cafeq.engine.plan.Coverage;
 import io.cafeq.engine.report.CoverageEntry;
 import java.util.stream.Collectors;
 
-/** How much of a model is quantized, on one line. */
+/** Describes on one line how much of a model is quantized. */
 final class CoverageText {
   private CoverageText() {}
 

@@ -33,7 +33,7 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      description = "Where model and result go. Default: a new temporary folder")
+      description = "Folder for the model and the result. Default: a new temporary folder")
   @Nullable Path out;
 
   @Option(
@@ -41,11 +41,11 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
       paramLabel = "SIZE",
       converter = Size.class,
       description =
-          "Bytes of the model's weights at most, from 1 MB: 500MB or 12GB, in files of 4 GB."
-              + " Default: 28 MB")
+          "Upper limit for the size of the weights, at least 1 MB, such as 500MB or 12GB; in files"
+              + " of 4 GB. Default: 28 MB")
   @Nullable Long size;
 
-  @Option(names = "--model-only", description = "Writes the model and quantizes nothing.")
+  @Option(names = "--model-only", description = "Write the model only.")
   boolean modelOnly;
 
   @Mixin CommonOptions common = new CommonOptions();
@@ -85,7 +85,7 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
     Path folder = out == null ? temporaryFolder() : out;
     Path model = folder.resolve("model");
     if (Files.exists(model.resolve("config.json"))) {
-      console.message("cafeq: taking the model that is in " + model);
+      console.message("cafeq: using the model in " + model);
     } else {
       SampleShape shape = size == null ? SampleShape.demo() : SampleShape.ofBytes(size);
       console.message("cafeq: writing a model of " + Amounts.bytes(shape.bytes()) + " to " + model);
@@ -113,8 +113,8 @@ final class DemoCommand implements Callable<Integer>, TakesSettings {
     } catch (IOException e) {
       throw new EngineException(
           FailureKind.ENVIRONMENT,
-          "no temporary folder can be made: " + e.getMessage(),
-          "Set TMPDIR to a folder that can be written, or name one with --out.",
+          "cannot create a temporary folder: " + e.getMessage(),
+          "Set TMPDIR to a writable folder, or name a folder with --out.",
           e);
     }
   }

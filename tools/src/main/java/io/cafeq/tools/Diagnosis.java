@@ -54,7 +54,7 @@ record Diagnosis(
   /** The native tokenizers; {@code detail} says which they are or why they do not work. */
   record Tokenizers(boolean available, String detail) {}
 
-  /** Something to mend; {@code fatal} where nothing works without. */
+  /** A problem to fix; {@code fatal} where quantizing does not work without. */
   record Problem(boolean fatal, String what, String remedy) {}
 
   Diagnosis {
@@ -63,7 +63,7 @@ record Diagnosis(
     problems = List.copyOf(problems);
   }
 
-  /** Looks at everything; loads the backends' native libraries. */
+  /** Examines everything; loads the native libraries of the backends. */
   static Diagnosis make() {
     List<Problem> problems = new ArrayList<>();
     int feature = Runtime.version().feature();
@@ -143,7 +143,7 @@ record Diagnosis(
               true,
               "no compute backend works here",
               "Fix one of the above; scalar needs nothing but Java, so check that the installation"
-                  + " is whole."));
+                  + " is complete."));
     }
     return backends;
   }

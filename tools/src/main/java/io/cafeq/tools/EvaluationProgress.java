@@ -3,7 +3,7 @@ package io.cafeq.tools;
 import io.cafeq.engine.evaluate.EvaluationWatcher;
 import org.jspecify.annotations.Nullable;
 
-/** Shows how far an evaluation is, one part after the other. */
+/** Shows the progress of an evaluation, part by part. */
 final class EvaluationProgress implements EvaluationWatcher, AutoCloseable {
   private final Console console;
   private @Nullable StepProgress current;
@@ -25,7 +25,7 @@ final class EvaluationProgress implements EvaluationWatcher, AutoCloseable {
     }
   }
 
-  /** Clears what is shown. */
+  /** Clears the progress line. */
   @Override
   public void close() {
     if (current != null) {

@@ -37,8 +37,8 @@ final class EvaluationText {
     if (against != null && against.perplexity() != null) {
       table.row(
           "of the reference", number(against.perplexity(), against.perplexityStandardError()));
-      table.row("KL divergence", format("%.4f nats a token", against.klDivergence()));
-      table.row("same likeliest token", percent(against.topAgreement(), null));
+      table.row("KL divergence", format("%.4f nats per token", against.klDivergence()));
+      table.row("top-1 agreement", percent(against.topAgreement(), null));
     }
     choices(table, "", summary.choices());
     if (against != null) {

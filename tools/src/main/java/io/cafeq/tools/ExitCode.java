@@ -2,7 +2,7 @@ package io.cafeq.tools;
 
 import io.cafeq.engine.failure.FailureKind;
 
-/** How the process ends; scripts rely on the numbers. */
+/** Exit codes of the process; scripts rely on the numbers. */
 final class ExitCode {
   static final int OK = 0;
   static final int FAILURE = 1;

@@ -25,29 +25,29 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code cafeq export}. */
-@Command(name = "export", description = "Writes a result in a form that other programs read.")
+@Command(name = "export", description = "Writes a result in a format that other programs read.")
 final class ExportCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "DIR", description = "The result's folder.")
+  @Parameters(paramLabel = "DIR", description = "Folder of the result.")
   Path result;
 
   @Option(
       names = "--format",
       required = true,
       paramLabel = "FORMAT",
-      description = "What to write, one of the formats below.")
+      description = "Export format, one of those below.")
   String format;
 
   @Option(
       names = "--out",
       required = true,
       paramLabel = "DIR",
-      description = "The folder to make, new or empty.")
+      description = "Output folder, new or empty.")
   Path out;
 
   @Option(
       names = "--option",
       paramLabel = "NAME=VALUE",
-      description = "An option of the format; may be given several times.")
+      description = "Option of the format; may be repeated.")
   Map<String, String> options = new LinkedHashMap<>();
 
   @Mixin CommonOptions common = new CommonOptions();

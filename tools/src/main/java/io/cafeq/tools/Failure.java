@@ -4,10 +4,10 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.text.VisibleText;
 
 /**
- * What a user is told of a failure: the process's exit code, what happened, and one sentence on
+ * A failure as the user sees it: the exit code of the process, what happened, and one sentence on
  * what to do.
  *
- * @param message of which only settings need several lines
+ * @param message one line, or several for problems with settings
  */
 record Failure(int code, String message, String remedy) {
   Failure {
@@ -15,7 +15,7 @@ record Failure(int code, String message, String remedy) {
     remedy = VisibleText.message(remedy);
   }
 
-  /** What would stop a job before its first unit. */
+  /** Describes what would stop a job before its first unit. */
   static Failure of(EngineException refusal) {
     int code =
         switch (refusal.kind()) {

@@ -9,7 +9,7 @@ import java.util.Objects;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
 
-/** Turns whatever went wrong into a message, a remedy and an exit code. */
+/** Turns a failure into a message, a remedy and an exit code. */
 final class Failures
     implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
   private final Console console;
@@ -41,7 +41,7 @@ final class Failures
         new Failure(
             ExitCode.USAGE,
             message(exception),
-            suggestion(exception) + "\"" + name + " --help\" shows what it understands."),
+            suggestion(exception) + "Run \"" + name + " --help\" for its options."),
         Arrays.asList(arguments).contains("--json"));
   }
 
@@ -66,10 +66,9 @@ final class Failures
           new Failure(
               ExitCode.USAGE,
               settings(settings),
-              "\"cafeq config\" shows every setting and where it comes from.");
+              "Run \"cafeq config\" to see every setting and where it comes from.");
       case CommandLine.ParameterException usage ->
-          new Failure(
-              ExitCode.USAGE, message(usage), "\"cafeq --help\" shows what it understands.");
+          new Failure(ExitCode.USAGE, message(usage), "Run \"cafeq --help\" for the commands.");
       case OutOfMemoryError full ->
           new Failure(
               ExitCode.FAILURE,
@@ -91,7 +90,7 @@ final class Failures
     return failure.code();
   }
 
-  /** Several problems have a line each, whatever the values in a recipe are. */
+  /** Puts each of several problems on a line of its own, whatever values a recipe has. */
   private static String settings(ConfigException thrown) {
     return thrown.problems().size() == 1
         ? message(thrown)

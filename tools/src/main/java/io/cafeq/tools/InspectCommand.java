@@ -12,14 +12,14 @@ import picocli.CommandLine.Parameters;
 /** {@code cafeq inspect}. */
 @Command(
     name = "inspect",
-    description = "Shows what a checkpoint or a quantized result holds, from headers alone.")
+    description = "Shows the contents of a checkpoint or a quantized result, from headers alone.")
 final class InspectCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "PATH",
-      description = "The folder of a result, or a checkpoint as quantize takes it.")
+      description = "Folder of a result, or a checkpoint as for quantize.")
   String path = "";
 
-  @Option(names = "--all", description = "Show every unit and tensor, not only sums.")
+  @Option(names = "--all", description = "Show every unit and tensor, not just totals.")
   boolean all;
 
   @Mixin RemoteOptions remote = new RemoteOptions();

@@ -8,8 +8,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import sun.misc.Signal;
 
 /**
- * Ctrl-C and its kin. The first signal asks the work to stop; a second one, or work that takes too
- * long to stop, ends the process at once. Either way the exit code is 128 and the signal's number.
+ * Handles SIGINT, SIGTERM and SIGHUP. The first signal asks the work to stop; a second one, or work
+ * that takes too long to stop, ends the process at once. The exit code is 128 plus the number of
+ * the signal.
  */
 final class Interruption {
   private static final Duration PATIENCE = Duration.ofMillis(4500);
@@ -18,26 +19,23 @@ final class Interruption {
   private final CompletableFuture<Void> wished = new CompletableFuture<>();
   private final AtomicInteger received = new AtomicInteger();
 
-  /** Long work asks it often. */
+  /** Returns the flag that long work polls. */
   StopFlag stopFlag() {
     return stopFlag;
   }
 
-  /** Runs {@code action} on the first signal, at once if it has come already. */
+  /** Runs {@code action} on the first signal, at once where it has arrived already. */
   void onStop(Runnable action) {
     wished.thenRun(action);
   }
 
-  /** 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP; empty while none has come. */
+  /** Returns 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP; empty before any signal. */
   OptionalInt exitCode() {
     int number = received.get();
     return number == 0 ? OptionalInt.empty() : OptionalInt.of(128 + number);
   }
 
-  /**
-   * Takes the signals over from the JVM, whose own handlers cannot tell a second one from the
-   * first.
-   */
+  /** Replaces the JVM's own handlers, which do not distinguish a second signal from the first. */
   void install(Console console) {
     for (String name : new String[] {"INT", "TERM", "HUP"}) {
       try {
@@ -56,7 +54,7 @@ final class Interruption {
     }
     stopFlag.stop();
     Thread.ofPlatform().daemon().name("stop-deadline").start(() -> endAfterPatience(128 + number));
-    console.message("cafeq: stopping; once more ends at once");
+    console.message("cafeq: stopping; press Ctrl-C again to quit now");
     wished.complete(null);
   }
 

@@ -5,7 +5,7 @@ import io.cafeq.engine.report.UnitEntry;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
-/** How far a job is, gathered from its events. Used by one thread at a time. */
+/** The progress of a job, gathered from its events. Used by one thread at a time. */
 final class JobProgress {
   private final long started = System.nanoTime();
   private int units;
@@ -16,7 +16,7 @@ final class JobProgress {
   private long workStarted = started;
   private double worstError;
 
-  /** Takes note of {@code event}. */
+  /** Adds {@code event}. */
   void note(JobEvent event) {
     switch (event) {
       case JobEvent.PhaseChanged changed -> workStarted = System.nanoTime();
@@ -64,7 +64,7 @@ final class JobProgress {
         + (worstError == 0 ? "" : ", worst error " + Amounts.error(worstError));
   }
 
-  /** One line with all there is to say. */
+  /** Returns the whole progress on one line. */
   String line() {
     if (allWeights == 0) {
       return counts();

@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-/** JSON as commands print it: records in snake case, indented, enums by their names for people. */
+/**
+ * Formats JSON as commands print it: records in snake case, indented, enums by their readable
+ * names.
+ */
 final class JsonPrinter {
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
@@ -16,7 +19,7 @@ final class JsonPrinter {
 
   private JsonPrinter() {}
 
-  /** One document, ending in a newline. */
+  /** Returns one document, ending in a newline. */
   static String text(Object document) {
     try {
       return MAPPER.writeValueAsString(document) + "\n";

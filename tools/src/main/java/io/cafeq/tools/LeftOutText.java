@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Files beside the weights that do not go along, with the reasons. */
+/** Describes the files of a checkpoint that are not copied, with the reasons. */
 final class LeftOutText {
   private LeftOutText() {}
 

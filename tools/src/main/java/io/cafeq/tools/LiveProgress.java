@@ -10,7 +10,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/** One line of a terminal that is drawn again and again. */
+/** Redraws one line of a terminal. */
 final class LiveProgress implements ProgressView {
   private static final int USUAL_COLUMNS = 80;
   private static final int REDRAW_MILLIS = 200;

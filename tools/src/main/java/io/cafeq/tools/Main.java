@@ -27,7 +27,7 @@ public final class Main {
     interruption.install(console);
     int exitCode = new Main(console, interruption).run(arguments);
     if (results.checkError() && exitCode == ExitCode.OK) {
-      console.message("cafeq: stdout could not be written");
+      console.message("cafeq: cannot write to stdout");
       exitCode = ExitCode.FAILURE;
     }
     System.exit(exitCode);
@@ -47,7 +47,7 @@ public final class Main {
     }
   }
 
-  /** The command tree, every command with its settings as options. */
+  /** Builds the command tree, every command with its settings as options. */
   static CommandLine commandLine(Console console, Interruption interruption, Failures failures) {
     CommandLine root = new CommandLine(new RootCommand());
     SettingOptions settings = new SettingOptions();

@@ -1,6 +1,6 @@
 package io.cafeq.tools;
 
-/** What the help says of parameters that name a checkpoint. */
+/** Help text of parameters that name a checkpoint. */
 final class ModelText {
   static final String DESCRIPTION =
       "A checkpoint in Hugging Face form: a folder, a .safetensors file, https://HOST/PATH/, or"

@@ -5,7 +5,7 @@ import io.cafeq.engine.report.UnitEntry;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 
-/** Progress in whole lines: each phase, each failure, and how far it is every ten seconds. */
+/** Prints progress in whole lines: each phase, each failure, and the state every ten seconds. */
 final class PlainProgress implements ProgressView {
   private static final long INTERVAL = TimeUnit.SECONDS.toNanos(10);
 
@@ -44,7 +44,7 @@ final class PlainProgress implements ProgressView {
     console.message("cafeq: " + line);
   }
 
-  /** What became of a unit that failed, on one line. */
+  /** Describes a failed unit on one line. */
   static String failure(UnitEntry entry) {
     return "unit " + entry.id() + " failed: " + Objects.requireNonNull(entry.error()).message();
   }

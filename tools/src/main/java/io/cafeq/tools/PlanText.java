@@ -153,7 +153,7 @@ final class PlanText {
         "memory",
         "up to "
             + Amounts.bytes(plan.memory().largestUnitBytes())
-            + " a lane, "
+            + " per lane, "
             + plan.memory().lanes()
             + " lanes, cap "
             + Amounts.bytes(plan.memory().capBytes()));

@@ -5,16 +5,19 @@ import io.cafeq.actors.job.Phase;
 import io.cafeq.config.ProgressStyle;
 import java.util.Optional;
 
-/** Shows a person how far a job is. */
+/** Shows the progress of a job. */
 sealed interface ProgressView extends AutoCloseable
     permits LiveProgress, PlainProgress, ProgressView.Silent {
-  /** Hears of one event; called by one thread at a time. */
+  /** Receives one event. Called by one thread at a time. */
   void on(JobEvent event);
 
   @Override
   void close();
 
-  /** As asked for; where nothing was asked for, live on a terminal and in lines elsewhere. */
+  /**
+   * Returns the view that was asked for; by default a live line on a terminal, whole lines
+   * elsewhere.
+   */
   static ProgressView of(Optional<ProgressStyle> style, Console console) {
     ProgressStyle auto =
         console.columns().isPresent() ? ProgressStyle.TERMINAL : ProgressStyle.PLAIN;
@@ -25,11 +28,11 @@ sealed interface ProgressView extends AutoCloseable
     };
   }
 
-  /** What a phase is called. */
+  /** Returns the name of a phase. */
   static String name(Phase phase) {
     return switch (phase) {
       case PLANNING -> "planning";
-      case CHECKING -> "checking what an earlier run left";
+      case CHECKING -> "checking for finished units";
       case MEASURING -> "taking statistics";
       case QUANTIZING -> "quantizing";
       case FINISHING -> "finishing";

@@ -13,8 +13,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "quantize",
     description =
-        "Quantizes a checkpoint. The same command continues after an interruption, and confirms a"
-            + " finished result.",
+        "Quantizes a checkpoint. Run the same command again to resume after an interruption, or to"
+            + " confirm a finished result.",
     exitCodeOnExecutionException = ExitCode.UNITS_MISSING)
 final class QuantizeCommand implements Callable<Integer>, TakesSettings {
   @Parameters(paramLabel = "MODEL", description = ModelText.DESCRIPTION)
@@ -24,7 +24,7 @@ final class QuantizeCommand implements Callable<Integer>, TakesSettings {
       names = "--out",
       required = true,
       paramLabel = "DIR",
-      description = "The result's folder, new or from an earlier run.")
+      description = "Output folder, new or from an earlier run.")
   Path out;
 
   @Mixin CommonOptions common = new CommonOptions();

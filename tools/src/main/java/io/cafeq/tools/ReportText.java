@@ -16,14 +16,14 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** A report as a table for people. Every number comes from the report. */
+/** Formats a report as a table for people. Every number comes from the report. */
 final class ReportText {
   private static final int MOST_FAILURES = 10;
   private static final int MOST_OUTLIERS = 10;
 
   private ReportText() {}
 
-  /** The whole table. */
+  /** Returns the whole table. */
   static String of(Report report) {
     StringBuilder text = new StringBuilder(overview(report));
     if (report.totals().weights() > 0) {

@@ -24,7 +24,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "reproduce",
     description =
-        "Makes a table of the paper again on seeded weights of the same geometry, and prints both.")
+        "Reproduces a table of the paper on seeded weights of the same shape, and prints both.")
 final class ReproduceCommand implements Callable<Integer> {
   /** What can be reproduced. */
   enum Table {
@@ -47,7 +47,7 @@ final class ReproduceCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      description = "Where to learn (default ${DEFAULT-VALUE}).")
+      description = "Compute backend that learns (default ${DEFAULT-VALUE}).")
   String backend = "auto";
 
   @Mixin CommonOptions common = new CommonOptions();

@@ -9,16 +9,16 @@ import picocli.CommandLine.Spec;
 /** {@code cafeq} without a command. */
 @Command(
     name = "cafeq",
-    header = "Quantizes large language models without your data, streamed in bounded memory.",
+    header = "Quantizes large language models in bounded memory; no calibration data needed.",
     synopsisSubcommandLabel = "COMMAND",
     versionProvider = Version.class,
     footer = {
       "",
-      "Exit codes: 0 ok, 1 failure, 2 usage, 3 the checkpoint is at fault, 4 units are missing and"
-          + " the same",
-      "command continues, 130 and 143 stopped by SIGINT and SIGTERM.",
-      "\"cafeq COMMAND --help\" tells more. \"cafeq demo\" shows it all on a small model that it"
-          + " makes."
+      "Exit codes: 0 success, 1 failure, 2 usage error, 3 faulty checkpoint, 4 units are missing"
+          + " (run the",
+      "same command again to resume), 130 and 143 stopped by SIGINT and SIGTERM.",
+      "Run \"cafeq COMMAND --help\" for a command's options, \"cafeq demo\" for a tour on a small"
+          + " model."
     })
 final class RootCommand implements Runnable {
   @Spec CommandSpec spec;
@@ -34,6 +34,6 @@ final class RootCommand implements Runnable {
 
   @Override
   public void run() {
-    throw new CommandLine.ParameterException(spec.commandLine(), "which command?");
+    throw new CommandLine.ParameterException(spec.commandLine(), "name a command");
   }
 }

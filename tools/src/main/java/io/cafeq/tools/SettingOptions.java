@@ -29,7 +29,7 @@ final class SettingOptions {
         OptionSpec.builder(RECIPE_FILE)
             .type(Path.class)
             .paramLabel("FILE")
-            .description("A file of settings in HOCON or JSON; options override it.")
+            .description("File of settings in HOCON or JSON; options override it.")
             .build());
     keys.forEach(key -> option(key).ifPresent(options::addOption));
     command.addMixin("settings", options);

@@ -18,18 +18,18 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "verify",
     description =
-        "Reopens a result, checks all checksums, decodes everything, and with --against recomputes"
-            + " the errors.")
+        "Checks a result: all checksums, a decoding of every tensor, and with --against its"
+            + " errors.")
 final class VerifyCommand implements Callable<Integer> {
   private static final int MOST_PROBLEMS = 20;
 
-  @Parameters(paramLabel = "DIR", description = "The result's folder.")
+  @Parameters(paramLabel = "DIR", description = "Folder of the result.")
   Path result;
 
   @Option(
       names = "--against",
       paramLabel = "MODEL",
-      description = "The checkpoint that the result was made from.")
+      description = "Source checkpoint of the result; recomputes the errors.")
   @Nullable String model;
 
   @Mixin RemoteOptions remote = new RemoteOptions();
@@ -93,14 +93,14 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   /**
-   * Those of a finished result are for people and tools that want to know; without them it is none
-   * the worse.
+   * Describes the statistics. A finished result does not need its statistics, so missing ones are
+   * no problem.
    */
   private static @Nullable String statistics(ResultVerifier.StatisticsFiles files) {
     return switch (files) {
       case NONE -> null;
       case CHECKED -> "checked";
-      case NOT_THERE -> "not there";
+      case NOT_THERE -> "missing";
     };
   }
 

@@ -78,7 +78,7 @@ class MeasuringCommandsTest {
     for (JsonNode figure : figures) {
       assertThat(figure.get("value").asDouble()).isPositive();
       assertThat(figure.get("limit").asDouble()).isPositive();
-      assertThat(figure.get("unit").asText()).isIn("GFLOP/s", "MB/s", "s a layer");
+      assertThat(figure.get("unit").asText()).isIn("GFLOP/s", "MB/s", "s per layer");
       assertThat(figure.get("ratio").asDouble())
           .isCloseTo(figure.get("value").asDouble() / figure.get("limit").asDouble(), within(1e-9));
       boolean isLayer =

@@ -60,7 +60,7 @@ class SignalTest {
     program.awaitMessage("cafeq: quantizing");
 
     program.signal("INT");
-    program.awaitMessage("once more ends at once");
+    program.awaitMessage("press Ctrl-C again to quit now");
     program.signal("INT");
 
     assertThat(program.await().exitCode()).isEqualTo(130);

@@ -72,7 +72,7 @@ public final class StatisticsBench {
     return List.of(
         Measured.of("statistics_pass", operations / seconds / 1e9, "GFLOP/s", limit)
             .with(new Measured.Layer(seconds, measured)),
-        Measured.of("statistics_to_learning", seconds, "s a layer", learned));
+        Measured.of("statistics_to_learning", seconds, "s per layer", learned));
   }
 
   private static double moments(int width) {

@@ -1,5 +1,5 @@
 /**
- * How fast this machine learns and streams, each figure with its limit measured in the same run.
+ * Measures how fast this machine learns and streams, and the limit of each figure in the same run.
  * Start at {@link io.cafeq.tools.bench.LearningBench} and {@link
  * io.cafeq.tools.bench.StreamingBench}.
  */

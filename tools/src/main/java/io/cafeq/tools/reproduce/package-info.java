@@ -1,5 +1,5 @@
 /**
- * The paper's tables made again on seeded weights of the same geometry. Each table is a {@link
+ * Reproduces the paper's tables on seeded weights of the same shapes. Each table is a {@link
  * io.cafeq.tools.reproduce.PaperTable}; start there.
  */
 @NullMarked
