@@ -88,7 +88,7 @@ final class QuantizeRun {
       switch (e.getCause()) {
         case RuntimeException fault -> throw fault;
         case Error fault -> throw fault;
-        default -> throw e;
+        case null, default -> throw e;
       }
     }
   }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cafeq.engine.report.JobStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,7 +24,7 @@ class StopTest {
   @Test
   void aStopWhileATargetIsMeasuredIsNoRefusal() {
     JobFixture fixture = new JobFixture(folder.resolve("stopped"));
-    AtomicReference<SoloJob> running = new AtomicReference<>();
+    CompletableFuture<SoloJob> running = new CompletableFuture<>();
     SoloJob job =
         new SoloJob(
             fixture.source,
@@ -33,10 +33,10 @@ class StopTest {
             "1",
             event -> {
               if (event.equals(new JobEvent.PhaseChanged(Phase.PLANNING))) {
-                running.get().stop();
+                running.thenAccept(SoloJob::stop);
               }
             });
-    running.set(job);
+    running.complete(job);
 
     JobResult result = job.run();
 

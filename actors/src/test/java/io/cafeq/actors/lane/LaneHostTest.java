@@ -15,6 +15,7 @@ import io.cafeq.engine.receipt.UnitReceipt;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,6 +27,7 @@ import java.util.function.Function;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,7 +44,7 @@ class LaneHostTest {
   private final LocalTasks tasks = new LocalTasks();
   private ActorTestKit kit;
   private TestProbe<UnitNews> news;
-  private ActorRef<LaneHost.Command> host;
+  private @Nullable ActorRef<LaneHost.Command> started;
 
   @BeforeEach
   void start() {
@@ -122,7 +124,7 @@ class LaneHostTest {
 
   @Test
   void aJobThatCannotBeOpenedIsRefused() {
-    host =
+    started =
         kit.spawn(
             LaneHost.create(
                 MemoryBudget.of(4L << 30),
@@ -134,7 +136,7 @@ class LaneHostTest {
                 tasks));
     TestProbe<LaneHost.OpenAnswer> answers = kit.createTestProbe();
 
-    host.tell(new LaneHost.Open(ticket("a", 0), answers.ref()));
+    host().tell(new LaneHost.Open(ticket("a", 0), answers.ref()));
 
     LaneHost.Refused refused = answers.expectMessageClass(LaneHost.Refused.class, PATIENCE);
     assertThat(refused.failure().message()).isEqualTo("no backend");
@@ -221,7 +223,7 @@ class LaneHostTest {
     assertStarted("unit-1");
     TestProbe<LaneHost.Holdings> holdings = kit.createTestProbe();
 
-    host.tell(new LaneHost.ListHoldings(holdings.ref()));
+    host().tell(new LaneHost.ListHoldings(holdings.ref()));
 
     LaneHost.Holdings held = holdings.receiveMessage(PATIENCE);
     gate.countDown();
@@ -255,7 +257,7 @@ class LaneHostTest {
     process("b", "b1");
     await(begun);
 
-    host.tell(new LaneHost.Cancel("a"));
+    host().tell(new LaneHost.Cancel("a"));
 
     Set<String> notMade = ConcurrentHashMap.newKeySet();
     List<String> done = new ArrayList<>();
@@ -281,7 +283,7 @@ class LaneHostTest {
     assertStarted("1");
     TestProbe<LaneHost.Released> released = kit.createTestProbe();
 
-    host.tell(new LaneHost.Release("a", released.ref()));
+    host().tell(new LaneHost.Release("a", released.ref()));
 
     released.expectNoMessage(Duration.ofMillis(100));
     gate.countDown();
@@ -304,16 +306,16 @@ class LaneHostTest {
     open("a", 0);
     TestProbe<LaneHost.ClaimAnswer> claims = kit.createTestProbe();
     TestProbe<LaneHost.MakeRoom> room = kit.createTestProbe();
-    host.tell(new LaneHost.Claim("b", "statistics", 0, 10, 20, room.ref(), claims.ref()));
+    host().tell(new LaneHost.Claim("b", "statistics", 0, 10, 20, room.ref(), claims.ref()));
     LaneHost.Granted granted = claims.expectMessageClass(LaneHost.Granted.class, PATIENCE);
     assertThat(granted.bytes()).isEqualTo(20);
 
     process("a", "1");
 
     room.expectMessage(PATIENCE, new LaneHost.MakeRoom());
-    host.tell(new LaneHost.GiveBack(granted.claim()));
+    host().tell(new LaneHost.GiveBack(granted.claim()));
     assertThat(made()).isEqualTo("1");
-    host.tell(new LaneHost.Claim("b", "statistics", 0, POOL + 1, POOL + 1, null, claims.ref()));
+    host().tell(new LaneHost.Claim("b", "statistics", 0, POOL + 1, POOL + 1, null, claims.ref()));
     claims.expectMessage(PATIENCE, new LaneHost.TooLarge(POOL + 1, POOL));
   }
 
@@ -330,11 +332,11 @@ class LaneHostTest {
               return "done";
             });
     LocalTasks.Registered<String> second = tasks.register(() -> "never");
-    host.tell(new LaneHost.RunTask("b", "planning", 0, first.id(), 5));
-    host.tell(new LaneHost.RunTask("b", "planning", 0, second.id(), 5));
+    host().tell(new LaneHost.RunTask("b", "planning", 0, first.id(), 5));
+    host().tell(new LaneHost.RunTask("b", "planning", 0, second.id(), 5));
     await(begun);
 
-    host.tell(new LaneHost.Cancel("b"));
+    host().tell(new LaneHost.Cancel("b"));
 
     assertThat(second.result())
         .failsWithin(PATIENCE)
@@ -352,7 +354,7 @@ class LaneHostTest {
     made();
     made();
 
-    kit.stop(host, PATIENCE);
+    kit.stop(host(), PATIENCE);
 
     assertThat(closed).hasValue(opened.get());
     assertThat(sitesClosed).hasValue(1);
@@ -364,7 +366,7 @@ class LaneHostTest {
 
   private void host(
       int lanes, Function<String, UnitMemory> memory, BiConsumer<String, StopFlag> work) {
-    host =
+    started =
         kit.spawn(
             LaneHost.create(
                 MemoryBudget.of(4L << 30),
@@ -373,9 +375,13 @@ class LaneHostTest {
                 tasks));
   }
 
+  private ActorRef<LaneHost.Command> host() {
+    return Objects.requireNonNull(started);
+  }
+
   private void open(String job, int priority) {
     TestProbe<LaneHost.OpenAnswer> answers = kit.createTestProbe();
-    host.tell(new LaneHost.Open(ticket(job, priority), answers.ref()));
+    host().tell(new LaneHost.Open(ticket(job, priority), answers.ref()));
     answers.expectMessage(PATIENCE, new LaneHost.Opened(job));
   }
 
@@ -386,7 +392,7 @@ class LaneHostTest {
 
   private void process(String job, String... units) {
     for (String unit : units) {
-      host.tell(new LaneHost.Process(job, unit, news.ref()));
+      host().tell(new LaneHost.Process(job, unit, news.ref()));
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.junit.jupiter.api.Test;
 
 class TurnsTest {
@@ -46,8 +47,14 @@ class TurnsTest {
 
   private void ask(String job, int priority, String... units) {
     for (String unit : units) {
-      turns.add(new Turns.Waiting.OfUnit(new LaneHost.Process(job, unit, null), priority, 1));
+      turns.add(new Turns.Waiting.OfUnit(new LaneHost.Process(job, unit, nobody()), priority, 1));
     }
+  }
+
+  /** Turns are about who asks, not about who is answered. */
+  @SuppressWarnings("NullAway")
+  private static ActorRef<UnitNews> nobody() {
+    return null;
   }
 
   private List<String> run(int count) {

@@ -17,6 +17,7 @@ import java.util.function.IntPredicate;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,7 +28,7 @@ class LayerKeeperTest {
   private final Set<Integer> done = ConcurrentHashMap.newKeySet();
   private final Semaphore measured = new Semaphore(0);
   private final CountDownLatch closed = new CountDownLatch(1);
-  private LaneHost.Claim claim;
+  private LaneHost.@Nullable Claim claim;
   private ActorTestKit kit;
   private TestProbe<LayerKeeper.Answer> answers;
   private TestProbe<LaneHost.Command> lanes;
@@ -143,9 +144,10 @@ class LayerKeeperTest {
                 new LayerKeeper.Task(
                     first, end, isReady, bytes -> work, layer -> measured.release()),
                 new LayerKeeper.Memory(lanes.ref(), "job-1", 0, 10, 20)));
-    claim = lanes.expectMessageClass(LaneHost.Claim.class, PATIENCE);
-    assertThat(claim.least()).isEqualTo(10);
-    claim.replyTo().tell(new LaneHost.Granted(7, 20));
+    LaneHost.Claim asked = lanes.expectMessageClass(LaneHost.Claim.class, PATIENCE);
+    claim = asked;
+    assertThat(asked.least()).isEqualTo(10);
+    asked.replyTo().tell(new LaneHost.Granted(7, 20));
     return keeper;
   }
 
@@ -154,7 +156,7 @@ class LayerKeeperTest {
     keeper(0, 5, layer -> false, done::contains);
     awaitMeasured(1);
 
-    Objects.requireNonNull(claim.holder()).tell(new LaneHost.MakeRoom());
+    Objects.requireNonNull(Objects.requireNonNull(claim).holder()).tell(new LaneHost.MakeRoom());
 
     awaitMeasured(4);
     lanes.expectMessage(PATIENCE, new LaneHost.GiveBack(7));
