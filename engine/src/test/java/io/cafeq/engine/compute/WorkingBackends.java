@@ -2,18 +2,21 @@ package io.cafeq.engine.compute;
 
 import java.util.stream.Stream;
 
-/** Names of the backends that work on this machine. */
+/** Names of the backends that work on this machine, the reference first. */
 final class WorkingBackends {
+  private static final String REFERENCE = "scalar";
+
   private WorkingBackends() {}
 
   static Stream<String> all() {
-    return Backends.providers().stream()
-        .filter(provider -> provider.probe() instanceof ComputeProvider.Probe.Available)
-        .map(ComputeProvider::id);
+    return Stream.concat(Stream.of(REFERENCE), withoutReference());
   }
 
   /** Those that are held against the reference. */
   static Stream<String> withoutReference() {
-    return all().filter(id -> !id.equals("scalar"));
+    return Backends.providers().stream()
+        .filter(provider -> !provider.id().equals(REFERENCE))
+        .filter(provider -> provider.probe() instanceof ComputeProvider.Probe.Available)
+        .map(ComputeProvider::id);
   }
 }
