@@ -103,8 +103,7 @@ final class PairProbe {
     FloatMatrix left = FloatMatrix.allocate(arena, h, pair.left().weight().columns());
     reader.readFloats(pair.left().weight(), head.left(), 0, left);
     WeightTensor weight = pair.right().weight();
-    FloatMatrix stacked =
-        HeadStack.read(arena, reader, pair.coupling().kind(), weight, head, stop);
+    FloatMatrix stacked = HeadStack.read(arena, reader, pair.coupling().kind(), weight, head, stop);
     return switch (pair.coupling().kind()) {
       case VALUE_OUTPUT -> {
         int rows = weight.allRows();
