@@ -202,7 +202,7 @@ class HostileTextTest {
     Path recipe =
         Files.writeString(
             folder.resolve("recipe.conf"),
-            "cafeq.recipe { bits = \""
+            "cafeq.recipe.grid { bits = \""
                 + escaped(HOSTILE)
                 + "\"\n group = \""
                 + escaped(HOSTILE)

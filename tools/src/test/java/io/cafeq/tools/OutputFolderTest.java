@@ -159,7 +159,7 @@ class OutputFolderTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"model, is", "model/out, lies in", "., holds"})
+  @CsvSource({"model, is", "model/out, is inside", "., contains"})
   void inOrAboveTheSource(String out, String how) throws Exception {
     List<String> before = files(model);
     CommandRun run = quantize(shared.resolve(out));
@@ -174,7 +174,7 @@ class OutputFolderTest {
     CommandRun run = quantize(link.resolve("out"));
     Files.delete(link);
     assertThat(run.exitCode()).as(run.toString()).isEqualTo(ExitCode.USAGE);
-    assertThat(run.err()).contains("lies in the checkpoint's folder");
+    assertThat(run.err()).contains("is inside the checkpoint's folder");
   }
 
   @Test

@@ -6,7 +6,6 @@ import io.cafeq.actors.lane.LaneHost;
 import io.cafeq.actors.lane.UnitNews;
 import io.cafeq.actors.pipeline.UnitPipeline;
 import io.cafeq.actors.runtime.ActorRuntime;
-import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.plan.Unit;
 import io.cafeq.engine.report.UnitEntry;
 import io.cafeq.engine.report.UnitFailure;
@@ -48,12 +47,13 @@ final class Execution {
     try (StatisticsStage stage =
         StatisticsStage.start(job, needs.largestClaim(job.node().budget()))) {
       job.stop().onStop(stage::stop);
-      if (!open.isEmpty()) {
-        UnitOrder order = job.statistics().order(job.definition().plan());
-        quantize(order.sorted(open), unit -> stage.pass(order.layer(unit)));
-      }
+      UnitOrder order = job.statistics().order(job.definition().plan());
+      Optional<UnitFailure> refused =
+          open.isEmpty()
+              ? Optional.empty()
+              : quantize(order.sorted(open), unit -> stage.pass(order.layer(unit)));
       // where units are missing the next run takes the rest as well
-      return job.ledger().open().isEmpty() ? stage.awaitAll() : Optional.empty();
+      return job.ledger().open().isEmpty() ? stage.awaitAll() : refused;
     }
   }
 
@@ -62,9 +62,22 @@ final class Execution {
     return released;
   }
 
-  private void quantize(List<Unit> open, UnitPipeline.Gate gate) {
+  /** Why the node would not have the job, if so; nothing was made then. */
+  private Optional<UnitFailure> quantize(List<Unit> open, UnitPipeline.Gate gate) {
     job.events().emit(new PhaseChanged(Phase.QUANTIZING));
-    openSite();
+    Optional<UnitFailure> refused = openSite();
+    if (refused.isPresent()) {
+      return refused;
+    }
+    try {
+      make(open, gate);
+    } finally {
+      release();
+    }
+    return Optional.empty();
+  }
+
+  private void make(List<Unit> open, UnitPipeline.Gate gate) {
     ProgressBoard board = new ProgressBoard();
     job.events().follow(board, open.stream().mapToLong(Unit::weights).sum());
     Map<String, Unit> byId = open.stream().collect(Collectors.toMap(Unit::id, Function.identity()));
@@ -88,7 +101,6 @@ final class Execution {
                   () -> running.abort(new IllegalStateException("a worker did not stop in time")));
             });
     await(running);
-    release();
   }
 
   /**
@@ -100,7 +112,7 @@ final class Execution {
     return own < job.node().laneCount() ? own : 2 * job.node().laneCount();
   }
 
-  private void openSite() {
+  private Optional<UnitFailure> openSite() {
     JobTicket ticket =
         job.definition()
             .ticket(job.folder().root(), job.statistics().plan().choice().used().text());
@@ -111,11 +123,10 @@ final class Execution {
                 TIME_TO_OPEN,
                 runtime.actors().scheduler())
             .toCompletableFuture();
-    switch (runtime.orEnd(answer).join()) {
-      case LaneHost.Opened opened -> {}
-      case LaneHost.Refused(UnitFailure failure) ->
-          throw new EngineException(failure.kind(), failure.message(), failure.remedy());
-    }
+    return switch (runtime.orEnd(answer).join()) {
+      case LaneHost.Opened opened -> Optional.empty();
+      case LaneHost.Refused(UnitFailure failure) -> Optional.of(failure);
+    };
   }
 
   private void hear(UnitNews news, Map<String, Unit> units, ProgressBoard board) {

@@ -153,10 +153,7 @@ final class JobStatistics {
     Optional<ResultIdentity.Statistics> earlier = earlier();
     if (earlier.isPresent() && !earlier.get().tokensSha256().equals(made.sha256())) {
       throw output.different(
-          List.of(
-              "statistics: the tokens cannot be made again as they were; "
-                  + folder.path()
-                  + " had them"));
+          List.of("statistics: the tokens cannot be reproduced; " + folder.path() + " had them"));
     }
     tokens = made;
     folder.keep(made, opened.kernel(), stop);

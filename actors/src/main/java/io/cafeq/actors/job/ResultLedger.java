@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** What became of each unit, put down as it happens by any thread and read in plan order. */
+/** Records what became of each unit, from any thread; read in plan order. Thread-safe. */
 final class ResultLedger {
   private final Plan plan;
   private final Map<String, UnitResult> results = new HashMap<>();
@@ -30,7 +30,7 @@ final class ResultLedger {
     results.put(result.unit().id(), result);
   }
 
-  /** Every unit of the plan, those that nobody put down as missing. */
+  /** Every unit of the plan, those without a result as missing. */
   synchronized List<UnitResult> inPlanOrder() {
     List<UnitResult> ordered = new ArrayList<>();
     for (Unit unit : plan.units()) {

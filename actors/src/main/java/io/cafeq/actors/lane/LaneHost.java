@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
@@ -192,7 +191,8 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
   private void open(Open open) {
     OpenJob job = new OpenJob(open.ticket());
     if (jobs.putIfAbsent(open.ticket().job(), job) != null) {
-      open.replyTo().tell(new Refused(failure("job " + open.ticket().job() + " is open here")));
+      open.replyTo()
+          .tell(new Refused(LaneFailures.internal("job " + open.ticket().job() + " is open here")));
       return;
     }
     Executor io =
@@ -208,7 +208,7 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
     JobSite site = opened.site();
     if (site == null) {
       jobs.remove(id);
-      opened.open().replyTo().tell(new Refused(failure(opened.failure())));
+      opened.open().replyTo().tell(new Refused(LaneFailures.opening(opened.failure())));
       return;
     }
     OpenJob job = jobs.get(id);
@@ -228,7 +228,8 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
           .replyTo()
           .tell(
               new UnitNews.Failed(
-                  process.unit(), failure("job " + process.job() + " is not open here")));
+                  process.unit(),
+                  LaneFailures.internal("job " + process.job() + " is not open here")));
       return;
     }
     if (job.isWithdrawn()) {
@@ -241,11 +242,18 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
     } catch (IllegalArgumentException unknown) {
       process
           .replyTo()
-          .tell(new UnitNews.Failed(process.unit(), failure(String.valueOf(unknown.getMessage()))));
+          .tell(
+              new UnitNews.Failed(
+                  process.unit(), LaneFailures.internal(String.valueOf(unknown.getMessage()))));
       return;
     }
     if (bytes > memory.pool()) {
-      process.replyTo().tell(new UnitNews.Failed(process.unit(), tooLarge(process.unit(), bytes)));
+      process
+          .replyTo()
+          .tell(
+              new UnitNews.Failed(
+                  process.unit(),
+                  LaneFailures.tooLarge("unit " + process.unit(), bytes, memory.pool())));
       return;
     }
     turns.add(new Turns.Waiting.OfUnit(process, job.ticket().priority(), bytes));
@@ -320,7 +328,7 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
 
   private void runTask(RunTask task) {
     if (task.bytes() > memory.pool()) {
-      UnitFailure failure = tooLarge(task.purpose(), task.bytes());
+      UnitFailure failure = LaneFailures.tooLarge(task.purpose(), task.bytes(), memory.pool());
       tasks.drop(
           task.task(), new EngineException(failure.kind(), failure.message(), failure.remedy()));
     } else {
@@ -397,7 +405,10 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
               if (done.command() instanceof Worker.Run run) {
                 run.process()
                     .replyTo()
-                    .tell(new UnitNews.Failed(run.process().unit(), broken(run, failed)));
+                    .tell(
+                        new UnitNews.Failed(
+                            run.process().unit(),
+                            LaneFailures.broken(run.process().unit(), failed.getCause())));
               }
               ended(done);
             });
@@ -408,37 +419,5 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
   private Behavior<Command> end() {
     jobs.values().forEach(OpenJob::close);
     return this;
-  }
-
-  private static UnitFailure broken(Worker.Run run, ChildFailed failed) {
-    return new UnitFailure(
-        FailureKind.RESULT,
-        "unit "
-            + run.process().unit()
-            + " failed with an internal error: "
-            + failed.getCause().getMessage(),
-        "Run the same command again; if it fails again, report it with the log.");
-  }
-
-  private UnitFailure tooLarge(String purpose, long bytes) {
-    return new UnitFailure(
-        FailureKind.USAGE,
-        purpose + " needs " + bytes + " bytes of memory, but all lanes share " + memory.pool(),
-        "Run the same command again with a larger --max-memory.");
-  }
-
-  private static UnitFailure failure(@Nullable Throwable thrown) {
-    Throwable cause =
-        thrown instanceof CompletionException && thrown.getCause() != null
-            ? thrown.getCause()
-            : thrown;
-    return cause instanceof EngineException known
-        ? UnitFailure.of(known)
-        : failure("opening the job failed with an internal error: " + cause);
-  }
-
-  private static UnitFailure failure(String message) {
-    return new UnitFailure(
-        FailureKind.RESULT, message, "Run the same command again, or report it with the log.");
   }
 }

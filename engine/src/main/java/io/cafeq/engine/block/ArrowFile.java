@@ -184,7 +184,7 @@ final class ArrowFile implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       KeyValue entry = entries.apply(i);
       if (metadata.put(entry.key(), entry.value()) != null) {
-        throw damage.of("metadata key " + entry.key() + " stands there twice");
+        throw damage.of("metadata key " + entry.key() + " appears twice");
       }
     }
     return metadata;

@@ -37,7 +37,7 @@ final class BlockIndex {
           entry.number(),
           "the block at channel "
               + entry.get(Column.FIRST_CHANNEL)
-              + " stands there already in row "
+              + " appears already in row "
               + other.number());
     }
   }

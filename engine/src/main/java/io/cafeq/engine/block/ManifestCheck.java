@@ -17,7 +17,7 @@ final class ManifestCheck {
     long weights = 0;
     for (Manifest.TensorEntry tensor : manifest.tensors()) {
       if (!names.add(tensor.name())) {
-        throw damage.of("tensor " + tensor.name() + " stands there twice");
+        throw damage.of("tensor " + tensor.name() + " appears twice");
       }
       if (!tensor.unit().equals(unitOf.get(tensor.name()))) {
         throw damage.of(
@@ -56,9 +56,7 @@ final class ManifestCheck {
     for (Manifest.SideFileEntry file : manifest.sideFiles()) {
       if (!staysInside(file.path()) || !paths.add(file.path())) {
         throw damage.of(
-            "side file \""
-                + file.path()
-                + "\" is no path inside the folder, or stands there twice");
+            "side file \"" + file.path() + "\" is no path inside the folder, or appears twice");
       }
     }
     Manifest.Statistics statistics = manifest.statistics();
@@ -69,8 +67,7 @@ final class ManifestCheck {
                 .filter(ManifestCheck::isPlainFileName)
                 .isPresent();
         if (!inFolder || !paths.add(file.path())) {
-          throw damage.of(
-              "file \"" + file.path() + "\" is none of statistics, or stands there twice");
+          throw damage.of("file \"" + file.path() + "\" is none of statistics, or appears twice");
         }
       }
     }
@@ -94,7 +91,7 @@ final class ManifestCheck {
                 + ResultLayout.unitName("ID"));
       }
       if (!ids.add(unit.id())) {
-        throw damage.of("unit " + unit.id() + " stands there twice");
+        throw damage.of("unit " + unit.id() + " appears twice");
       }
       for (String tensor : unit.tensors()) {
         if (unitOf.put(tensor, unit.id()) != null) {

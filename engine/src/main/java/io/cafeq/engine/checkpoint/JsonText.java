@@ -107,7 +107,7 @@ public final class JsonText {
           case MismatchedInputException more -> "something follows the value";
           case JsonProcessingException other ->
               isDuplicate(other)
-                  ? "a key stands twice in an object"
+                  ? "a key appears twice in an object"
                   : "expected a JSON value or punctuation";
         };
     return place == null || place.getLineNr() < 1

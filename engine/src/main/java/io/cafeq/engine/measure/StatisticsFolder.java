@@ -65,7 +65,7 @@ public final class StatisticsFolder {
     return folder;
   }
 
-  /** The tokens that an earlier run put down; empty where there are none of this plan. */
+  /** The tokens that an earlier run wrote; empty where there are none of this plan. */
   public synchronized Optional<StatisticsTokens> storedTokens() {
     Optional<TokensFile.Content> stored = TokensFile.read(folder.resolve(TOKENS), asked);
     tokens = stored.orElse(null);
@@ -258,7 +258,7 @@ public final class StatisticsFolder {
       if (e.kind() != FailureKind.RESULT) {
         throw e;
       }
-      LOG.warn("{} is made again: {}", file, e.getMessage());
+      LOG.warn("Redoing {}: {}", file, e.getMessage());
       return Optional.empty();
     }
   }

@@ -52,7 +52,7 @@ public final class ArrowUnits implements StoredUnits {
       throw new EngineException(
           FailureKind.RESULT,
           file + ": the " + what + " should be " + expected + ", found " + found,
-          "Run the same command again; the unit is made again.");
+          "Run the same command again; it redoes the unit.");
     }
   }
 }

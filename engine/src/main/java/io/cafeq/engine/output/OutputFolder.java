@@ -207,7 +207,7 @@ public final class OutputFolder implements AutoCloseable {
 
   private static void requireApart(Path root, Path source) {
     if (root.startsWith(source) || source.startsWith(root)) {
-      String how = root.equals(source) ? "is" : root.startsWith(source) ? "lies in" : "holds";
+      String how = root.equals(source) ? "is" : root.startsWith(source) ? "is inside" : "contains";
       throw new EngineException(
           FailureKind.USAGE,
           "the output folder " + root + " " + how + " the checkpoint's folder " + source,

@@ -71,7 +71,7 @@ public final class ResumeCheck {
       if (e instanceof EngineException known && known.kind() == FailureKind.STOPPED) {
         throw e;
       }
-      LOG.warn("{} is made again: {}", unit.id(), e.getMessage());
+      LOG.warn("Redoing {}: {}", unit.id(), e.getMessage());
       return new Verdict.Make(unit);
     }
     List<String> changed = new ArrayList<>();

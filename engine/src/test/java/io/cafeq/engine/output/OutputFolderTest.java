@@ -44,11 +44,11 @@ class OutputFolderTest {
   @Test
   void mayNotBeInOrAboveTheSource() throws Exception {
     refused(() -> OutputFolder.open(source, source, locks), "is the checkpoint's folder");
-    refused(() -> OutputFolder.open(source.resolve("out"), source, locks), "lies in");
-    refused(() -> OutputFolder.open(folder.resolve("models"), source, locks), "holds");
+    refused(() -> OutputFolder.open(source.resolve("out"), source, locks), "is inside");
+    refused(() -> OutputFolder.open(folder.resolve("models"), source, locks), "contains");
     Path link = Files.createSymbolicLink(folder.resolve("link"), source);
-    refused(() -> OutputFolder.open(link.resolve("out"), source, locks), "lies in");
-    refused(() -> OutputFolder.open(source.resolve("../source/out"), link, locks), "lies in");
+    refused(() -> OutputFolder.open(link.resolve("out"), source, locks), "is inside");
+    refused(() -> OutputFolder.open(source.resolve("../source/out"), link, locks), "is inside");
     assertThat(source).isEmptyDirectory();
   }
 
