@@ -30,7 +30,7 @@ final class RecipeRemedies {
         options("an option that does not exist", "--bitz 4", "\"cafeq config --help\"", "--help"),
         options(
             "a value out of range", "--bits 99", "Correct it, or leave the key out", "--bits 8"),
-        options("a value left out", "--bits 99", "\"cafeq config\" shows every setting", ""),
+        options("a value left out", "--bits 99", "Run \"cafeq config\" to see every setting", ""),
         new Remedy(
             "no command",
             place -> Place.run(),

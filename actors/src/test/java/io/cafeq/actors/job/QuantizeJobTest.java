@@ -199,6 +199,14 @@ class QuantizeJobTest {
     assertThat(fixture.output.resolve("manifest.json")).doesNotExist();
     assertThat(refused(fixture.run())).hasMessageContaining("another job of this process");
     hang.countDown();
+    awaitFreeFolder();
+  }
+
+  /** Returns once the worker that hung no longer writes, which is when it gives up the folder. */
+  private void awaitFreeFolder() {
+    while (fixture.run() instanceof JobResult.Refused) {
+      Thread.onSpinWait();
+    }
   }
 
   @Test
