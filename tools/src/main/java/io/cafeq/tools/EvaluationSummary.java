@@ -49,7 +49,7 @@ record EvaluationSummary(
     }
   }
 
-  /** The reference by itself, and what lies between it and the model. */
+  /** The reference by itself, and what is between it and the model. */
   @JsonInclude(JsonInclude.Include.NON_NULL)
   record Against(
       String model,

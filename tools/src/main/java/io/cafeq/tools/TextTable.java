@@ -22,7 +22,7 @@ final class TextTable {
   private final int leftColumns;
 
   /**
-   * @param leftColumns how many columns from the left are words and so lie to the left
+   * @param leftColumns how many columns from the left are words and so are to the left
    */
   TextTable(int leftColumns) {
     this.leftColumns = leftColumns;

@@ -228,7 +228,7 @@ class HostileTextTest {
     List<String> arguments = List.of(quantize(folder.resolve("result").toString()));
     RunningProgram.Result run = RunningProgram.cafeq(List.of(), arguments).await();
     assertThat(run.exitCode()).as(run.err()).isZero();
-    assertThat(run.err()).contains("made again");
+    assertThat(run.err()).contains("Redoing ");
     assertThatNothingGetsOut(run.err());
     assertThatNothingGetsOut(run.out());
   }

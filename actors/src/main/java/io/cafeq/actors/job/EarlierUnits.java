@@ -1,6 +1,7 @@
 package io.cafeq.actors.job;
 
 import io.cafeq.actors.runtime.ActorRuntime;
+import io.cafeq.actors.runtime.LogContext;
 import io.cafeq.engine.output.ResumeCheck;
 import io.cafeq.engine.output.ResumeCheck.Verdict;
 import io.cafeq.engine.plan.Unit;
@@ -17,10 +18,12 @@ final class EarlierUnits {
   /** Hashing is bound by a core and reading by the disk; more at a time would only compete. */
   private static final int AT_A_TIME = 2;
 
+  private final String job;
   private final ActorRuntime runtime;
   private final ResumeCheck check;
 
-  EarlierUnits(ActorRuntime runtime, ResumeCheck check) {
+  EarlierUnits(String job, ActorRuntime runtime, ResumeCheck check) {
+    this.job = job;
     this.runtime = runtime;
     this.check = check;
   }
@@ -33,7 +36,9 @@ final class EarlierUnits {
           .filter(check::hasFile)
           .mapAsync(
               AT_A_TIME,
-              unit -> CompletableFuture.supplyAsync(() -> check.check(unit), runtime.io()))
+              unit ->
+                  CompletableFuture.supplyAsync(
+                      () -> LogContext.of(job, unit.id(), () -> check.check(unit)), runtime.io()))
           .runWith(
               Sink.foreach(
                   verdict -> {

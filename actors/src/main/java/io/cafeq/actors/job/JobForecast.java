@@ -11,7 +11,7 @@ import java.util.Optional;
  * What a job would do, and what it would take.
  *
  * @param budget what was measured for the plan; empty without a target
- * @param folder the nearest one that exists, on whose disk the result would lie
+ * @param folder the nearest one that exists, on whose disk the result would be
  * @param freeBytes there
  * @param seconds about how long the arithmetic takes, without reading and writing
  * @param refusal what would stop it; empty where nothing would

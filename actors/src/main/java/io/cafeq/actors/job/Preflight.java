@@ -75,7 +75,7 @@ final class Preflight {
             job.engine().stored(job.stop().flag()),
             job.stop().flag());
     List<String> changed =
-        new EarlierUnits(job.node().runtime(), check)
+        new EarlierUnits(job.definition().id(), job.node().runtime(), check)
             .check(
                 job.definition().plan().units(),
                 keep -> {

@@ -1,5 +1,6 @@
 package io.cafeq.actors.lane;
 
+import io.cafeq.actors.runtime.LogContext;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FullHeap;
@@ -18,7 +19,6 @@ import org.apache.pekko.actor.typed.javadsl.Receive;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.MDC;
 
 /**
  * One lane: a thread of its own that quantizes one unit at a time, or runs a task. Opens a job's
@@ -84,16 +84,13 @@ final class Worker extends AbstractBehavior<Worker.Command> {
   private Behavior<Command> receive(Command command) {
     switch (command) {
       case Run run -> {
-        run.process().replyTo().tell(withContext(run));
+        run.process()
+            .replyTo()
+            .tell(LogContext.of(run.job(), run.process().unit(), () -> answer(run)));
         host.tell(new Idle(getContext().getSelf()));
       }
       case RunTask(LaneHost.RunTask task, long claim) -> {
-        MDC.put("job", task.job());
-        try {
-          tasks.run(task.task());
-        } finally {
-          MDC.clear();
-        }
+        LogContext.run(task.job(), () -> tasks.run(task.task()));
         host.tell(new Idle(getContext().getSelf()));
       }
       case Close(String job) -> {
@@ -103,16 +100,6 @@ final class Worker extends AbstractBehavior<Worker.Command> {
       }
     }
     return this;
-  }
-
-  private UnitNews.Answer withContext(Run run) {
-    MDC.put("job", run.job());
-    MDC.put("unit", run.process().unit());
-    try {
-      return answer(run);
-    } finally {
-      MDC.clear();
-    }
   }
 
   private UnitNews.Answer answer(Run run) {

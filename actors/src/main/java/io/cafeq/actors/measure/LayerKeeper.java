@@ -176,7 +176,7 @@ public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
         ActorRef<LayerWorker.Next> spawned =
             getContext()
                 .spawn(
-                    LayerWorker.create(task.work().apply(bytes)),
+                    LayerWorker.create(memory.job(), task.work().apply(bytes)),
                     "layers",
                     DispatcherSelector.fromConfig(LANE_DISPATCHER));
         getContext().watch(spawned);

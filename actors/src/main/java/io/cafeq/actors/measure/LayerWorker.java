@@ -1,6 +1,7 @@
 package io.cafeq.actors.measure;
 
 import io.cafeq.actors.lane.NodeLocal;
+import io.cafeq.actors.runtime.LogContext;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FullHeap;
@@ -28,16 +29,18 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
   /** There will be no more of them. */
   record Failed(UnitFailure failure) implements Answer {}
 
+  private final String job;
   private final LayerWork.Factory factory;
   private @Nullable LayerWork work;
 
-  private LayerWorker(ActorContext<Next> context, LayerWork.Factory factory) {
+  private LayerWorker(ActorContext<Next> context, String job, LayerWork.Factory factory) {
     super(context);
+    this.job = job;
     this.factory = factory;
   }
 
-  static Behavior<Next> create(LayerWork.Factory factory) {
-    return Behaviors.setup(context -> new LayerWorker(context, factory));
+  static Behavior<Next> create(String job, LayerWork.Factory factory) {
+    return Behaviors.setup(context -> new LayerWorker(context, job, factory));
   }
 
   @Override
@@ -49,7 +52,7 @@ final class LayerWorker extends AbstractBehavior<LayerWorker.Next> {
   }
 
   private Behavior<Next> next(Next message) {
-    message.replyTo().tell(measure());
+    message.replyTo().tell(LogContext.of(job, this::measure));
     return this;
   }
 

@@ -30,19 +30,19 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 
 /**
- * The frame of an Arrow IPC file that nobody vouches for: magic, footer, messages. It reads by
+ * The frame of an Arrow IPC file that is not trusted: magic, footer, messages. It reads by
  * position, bounds every length by the file before memory is taken for it, and never hands out
  * native addresses, so that a hostile file can do no more than fail.
  */
 final class ArrowFile implements AutoCloseable {
-  /** A slab's payload and what lies around it. */
+  /** A slab's payload and what is around it. */
   private static final long MAX_BODY = UnitFileWriter.MAX_ROW_BYTES + (16L << 20);
 
   private static final int MAX_METADATA = 64 << 20;
   private static final byte[] MAGIC = "ARROW1".getBytes(StandardCharsets.US_ASCII);
   private static final int TAIL = 4 + MAGIC.length;
 
-  /** Where a message lies. */
+  /** Where a message is. */
   private record Frame(long position, int metadataLength, long bodyLength) {}
 
   private final Damage damage;

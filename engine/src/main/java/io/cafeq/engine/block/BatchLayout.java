@@ -6,7 +6,7 @@ import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
 
 /**
- * Where the known columns of a record batch lie in its body, each range known to be inside it.
+ * Where the known columns of a record batch are in its body, each range known to be inside it.
  * Columns of a newer minor version follow the known ones and are not looked at.
  *
  * @param body absolute position of the body in the file
@@ -89,7 +89,7 @@ record BatchLayout(
     return lengths[values(column)];
   }
 
-  /** The offsets of a column without fixed width, which stand behind its validity. */
+  /** The offsets of a column without fixed width, which follow its validity. */
   MemorySegment offsets(MemorySegment body, Column column) {
     int buffer = first(column) + 1;
     return body.asSlice(offsets[buffer], lengths[buffer]);

@@ -49,7 +49,9 @@ enum Column {
       "transform: P row-major as int8 or bfloat16 (the upper half of a float32), or k sign bits"),
   TRANSFORM_SCALES(Form.HALVES, "transform: int8: one a column, else empty");
 
-  /** How values lie in Arrow buffers; {@code width} is that of a fixed-width value, else 0. */
+  /**
+   * How values are stored in Arrow buffers; {@code width} is that of a fixed-width value, else 0.
+   */
   enum Form {
     INT8(1),
     INT32(4),
@@ -133,8 +135,8 @@ enum Column {
   }
 
   /**
-   * The field as it stands in the file's schema. One metadata entry each: Arrow keeps them in a
-   * hash map.
+   * The field as it is in the file's schema. One metadata entry each: Arrow keeps them in a hash
+   * map.
    */
   Field field() {
     boolean nullable = this != KIND && this != TENSOR && this != CRC32C;

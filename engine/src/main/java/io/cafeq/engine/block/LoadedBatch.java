@@ -62,7 +62,7 @@ final class LoadedBatch {
     return loaded == layout;
   }
 
-  /** Where a payload that {@link #row} gave lies in the file. */
+  /** Where a payload that {@link #row} gave is in the file. */
   long position(BatchLayout layout, MemorySegment payload) {
     return layout.body() + payload.address() - body(layout).address();
   }

@@ -71,7 +71,7 @@ public record Manifest(
   }
 
   /**
-   * The checkpoint; the hashes of its tensors stand in the units' files.
+   * The checkpoint; the hashes of its tensors are in the units' files.
    *
    * @param name what people call it, not a path
    * @param configSha256 of config.json; empty where there is none

@@ -47,7 +47,7 @@ public final class PairProducts {
   /**
    * Some positions of one right head, which meets {@code head} of the left factor.
    *
-   * @param side where the channels lie
+   * @param side where the channels are
    * @param firstChannel of the head in both matrices
    */
   public void addRight(

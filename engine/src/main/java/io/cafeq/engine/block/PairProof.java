@@ -132,7 +132,7 @@ final class PairProof {
     void accept(int head, FloatMatrix original, FloatMatrix effective);
   }
 
-  /** Gathers the pieces of heads that lie on rows. */
+  /** Gathers the pieces of heads that are on rows. */
   private void rows(
       Arena arena, String name, Map<Integer, Integer> firstRows, HeadConsumer consumer) {
     TensorHeader tensor = reader.header().tensor(name);

@@ -49,7 +49,7 @@ public final class ResultReader implements AutoCloseable {
 
   /**
    * Takes rows [firstRow, firstRow + slab.rows) of a tensor, counted through all experts, as they
-   * are stored. They lie within one expert, and {@code coding} is that of all. The slab's segments
+   * are stored. They are within one expert, and {@code coding} is that of all. The slab's segments
    * are borrowed during the call; nothing of another tensor may be asked for meanwhile.
    */
   @FunctionalInterface

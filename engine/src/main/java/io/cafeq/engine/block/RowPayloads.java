@@ -57,7 +57,7 @@ final class RowPayloads {
     return rows.holds(layouts.get(entry.batch()));
   }
 
-  /** Where a payload that was given for the row lies in the file. */
+  /** Where a payload that was given for the row is in the file. */
   long position(RowIndex.Entry entry, MemorySegment payload) {
     return rows.position(layouts.get(entry.batch()), payload);
   }

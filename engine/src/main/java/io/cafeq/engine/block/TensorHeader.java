@@ -216,7 +216,7 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
     return firstExpert() < 0 ? matrix : List.of(experts(), rows(), (long) columns());
   }
 
-  /** The tensor as it was before another program quantized it; where it lies is of no meaning. */
+  /** The tensor as it was before another program quantized it; its place means nothing. */
   public TensorInfo unquantized() {
     List<Long> weights = new ArrayList<>(meaning());
     if (layout().isTransposed()) {

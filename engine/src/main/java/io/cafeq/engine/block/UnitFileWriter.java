@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes one unit's file, Arrow IPC file format, the same bytes for the same calls. Slabs and raw
- * bytes go to the channel from the memory where they lie; transforms are gathered and go out
+ * bytes go to the channel from the memory where they are; transforms are gathered and go out
  * together. Not thread-safe; owns its channel and no other memory. Wrong arguments are
  * IllegalArgumentExceptions, a disk that fails is an ENVIRONMENT failure.
  */

@@ -33,7 +33,7 @@ final class PairGrids {
     return alongRows(pair.left(), pair.leftSettings(), recipe);
   }
 
-  /** Groups of an output matrix lie within a head, so that none depends on two. */
+  /** Groups of an output matrix are within a head, so that none depends on two. */
   static PairGrids right(Cluster.Coupled pair, Recipe recipe) {
     TensorSettings settings = pair.rightSettings();
     return switch (pair.coupling().kind()) {

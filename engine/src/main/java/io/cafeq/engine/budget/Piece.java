@@ -69,7 +69,7 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable) {
     return rows() * choice.grid().bitsPerRow(columns()) + bits(choice.transform());
   }
 
-  /** Whether reading one row costs as much as reading many: the weights lie as [in, out]. */
+  /** Whether reading one row costs as much as reading many: the weights are stored as [in, out]. */
   boolean isTransposed() {
     PlannedTensor first = ranges.getFirst().tensor();
     return first.weight().layout() instanceof WeightLayout.Transposed;

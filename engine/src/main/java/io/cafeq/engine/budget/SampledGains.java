@@ -16,7 +16,7 @@ import java.util.function.ToLongFunction;
 
 /**
  * Gains of things of several kinds, of which the first two, the middle one and the last of each
- * kind were measured; those between have what lies between.
+ * kind were measured; those between have what is between.
  */
 final class SampledGains<T> {
   private final Map<T, Gains> measured = new HashMap<>();
@@ -25,7 +25,7 @@ final class SampledGains<T> {
   private SampledGains() {}
 
   /**
-   * Between which measured things one lies: {@code share} of the way from the first to the second.
+   * Between which measured things one is: {@code share} of the way from the first to the second.
    */
   private record Place(Object below, Object above, double share) {}
 

@@ -267,7 +267,7 @@ public final class Checkpoint implements TensorSource, AutoCloseable {
   }
 
   /**
-   * Fills {@code target}, which lies outside the heap, with the tensor's bytes from {@code offset}
+   * Fills {@code target}, which is outside the heap, with the tensor's bytes from {@code offset}
    * (relative to the tensor) on, by positioned reads. A file that has become shorter is a {@link
    * CheckpointException}; a disk that fails is an EngineException of kind ENVIRONMENT. A thread
    * that is interrupted gets kind STOPPED and disturbs no other.

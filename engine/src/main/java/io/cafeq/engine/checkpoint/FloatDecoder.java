@@ -29,7 +29,7 @@ final class FloatDecoder {
   }
 
   /**
-   * Converts {@code count} elements that lie at byte {@code from} into floats at index {@code to}
+   * Converts {@code count} elements that are at byte {@code from} into floats at index {@code to}
    * of the target. Answers the place among them of the first that is not finite as a float, or
    * {@link #ALL_FINITE}; the target is complete up to it then.
    */

@@ -36,7 +36,7 @@ record FolderNames(CheckpointStore store, List<String> all) {
     return all.contains(name);
   }
 
-  /** Safetensors files that may be a model's: none of an adapter that lies beside it. */
+  /** Safetensors files that may be a model's: none of an adapter that is beside it. */
   List<String> candidates() {
     boolean adapter = has(Adapter.CONFIG);
     return all.stream()

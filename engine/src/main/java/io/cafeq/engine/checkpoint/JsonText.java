@@ -76,7 +76,7 @@ public final class JsonText {
 
   /**
    * The only value of a small file that Python wrote; missing where there is none. A key that
-   * stands twice in an object, and text after the value, are refused. {@link #fault} says what a
+   * appears twice in an object, and text after the value, are refused. {@link #fault} says what a
    * JsonProcessingException means.
    */
   public static JsonNode tree(byte[] text) throws IOException {
@@ -119,7 +119,7 @@ public final class JsonText {
     return String.valueOf(failure.getOriginalMessage()).startsWith("Duplicate field");
   }
 
-  /** What stands there, for messages. */
+  /** What is there, for messages. */
   static String found(JsonParser parser) throws IOException {
     JsonToken token = parser.currentToken();
     return switch (token) {

@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Reads rectangles of matrices whose rows lie one after the other. Borrows its buffer; not
+ * Reads rectangles of matrices whose rows are one after the other. Borrows its buffer; not
  * thread-safe.
  */
 final class PlainRectangles {
@@ -53,7 +53,7 @@ final class PlainRectangles {
   }
 
   /**
-   * Converts elements that lie at {@code from} of the bytes and are {@code element} and following
+   * Converts elements that are at {@code from} of the bytes and are {@code element} and following
    * of the matrix.
    */
   void convert(

@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Reads rectangles of a stored matrix into a buffer, some rows at a time: as many as fit, by one
- * read where what lies between their pieces is cheaper to read than to skip, else by one read a
- * row. Borrows everything; not thread-safe.
+ * read where what is between their pieces is cheaper to read than to skip, else by one read a row.
+ * Borrows everything; not thread-safe.
  */
 final class RowWindows {
   /** A call costs as much as some kilobytes that are read and thrown away. */

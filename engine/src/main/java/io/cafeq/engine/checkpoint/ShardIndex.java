@@ -17,7 +17,7 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * {@code model.safetensors.index.json}: which tensor lies in which file.
+ * {@code model.safetensors.index.json}: which tensor is in which file.
  *
  * @param place where it was read, for messages
  * @param files tensor name to plain file name

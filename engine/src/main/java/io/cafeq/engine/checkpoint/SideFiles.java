@@ -9,13 +9,13 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What lies beside the weights. Along go ordinary files of at most 64 MiB: README, licence, config,
- * tokenizer, templates, code, and whatever nobody has heard of yet; also those in folders, since
- * chat templates and sub-configurations can lie there. Left out are other weights of any format and
- * their indexes; folders that hold such weights, since all in them is about these, unless they hold
- * code; descriptions of the source's weights and adapters for them, unless such weights stay;
- * hidden files and folders, larger files, linked folders (they can lead anywhere), links to
- * nothing, and folders with more than 256 files or 8 levels.
+ * What is beside the weights. Copied are ordinary files of at most 64 MiB: README, licence, config,
+ * tokenizer, templates, code, and unknown files; also those in folders, since chat templates and
+ * sub-configurations can be there. Left out are other weights of any format and their indexes;
+ * folders that hold such weights, since all in them is about these, unless they hold code;
+ * descriptions of the source's weights and adapters for them, unless such weights stay; hidden
+ * files and folders, larger files, linked folders (they can lead anywhere), links to nothing, and
+ * folders with more than 256 files or 8 levels.
  *
  * @param taken names relative to the checkpoint's root, sorted
  * @param leftOut sorted by name

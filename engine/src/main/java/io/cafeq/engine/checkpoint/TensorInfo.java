@@ -3,7 +3,7 @@ package io.cafeq.engine.checkpoint;
 import java.util.List;
 
 /**
- * Where one tensor lies: {@code bytes} bytes at absolute position {@code position} of the shard
+ * Where one tensor is: {@code bytes} bytes at absolute position {@code position} of the shard
  * {@code file} (a plain file name inside the checkpoint's folder), row-major in {@code shape}.
  */
 public record TensorInfo(

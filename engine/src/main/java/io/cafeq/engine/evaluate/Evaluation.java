@@ -37,7 +37,7 @@ public final class Evaluation {
         @Nullable EvaluatedModel reference = reference()) {
       return run(model, Optional.ofNullable(reference));
     } catch (OutOfMemoryError full) {
-      // tokens lie on the heap, and the memory cap is about what lies outside it
+      // tokens are on the heap, and the memory cap is about what is outside it
       throw new EngineException(
           FailureKind.ENVIRONMENT,
           "the program ran out of memory: " + full.getMessage(),

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Squared outputs of two matrices and of what lies between them, from slabs of about half a million
+ * Squared outputs of two matrices and of what is between them, from slabs of about half a million
  * weights.
  */
 final class OutputSquares {

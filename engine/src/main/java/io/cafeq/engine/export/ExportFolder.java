@@ -29,7 +29,7 @@ final class ExportFolder implements AutoCloseable {
     this.part = part;
   }
 
-  /** USAGE where the target exists and is not empty, or lies in or above the result. */
+  /** USAGE where the target exists and is not empty, or is in or above the result. */
   static ExportFolder create(Path requested, Path result) {
     Path target = real(requested);
     Path source = real(result);
@@ -82,7 +82,7 @@ final class ExportFolder implements AutoCloseable {
     }
   }
 
-  /** The suffix is ours: whatever lies there is half an export. */
+  /** The suffix is ours: whatever is there is half an export. */
   private static void deleteAll(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;

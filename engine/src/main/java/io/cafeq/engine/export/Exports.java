@@ -39,7 +39,7 @@ public final class Exports {
   }
 
   /**
-   * Makes the folder {@code request.target}, which must not exist or be empty and must lie apart
+   * Makes the folder {@code request.target}, which must not exist or be empty and must be apart
    * from the result. Everything is written to a folder beside it that gets its name when complete,
    * so that an export that was killed is never taken for a whole one. Kind USAGE where the folder,
    * the format or an option will not do, or the format cannot hold the result: it then says

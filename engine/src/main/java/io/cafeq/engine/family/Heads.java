@@ -5,7 +5,7 @@ import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * Where the heads of one layer lie. Rows are counted as [out, in] has them, however a tensor is
+ * Where the heads of one layer are. Rows are counted as [out, in] has them, however a tensor is
  * stored.
  *
  * @param output the matrix that reads the heads' values side by side, query head after query head

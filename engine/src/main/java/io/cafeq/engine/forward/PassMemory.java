@@ -10,7 +10,7 @@ import java.util.List;
  *
  * @param workspace bytes for what a layer computes on the way
  * @param room bytes for weights that are kept from chunk to chunk
- * @param spilled whether the states of all windows lie in a file
+ * @param spilled whether the states of all windows are in a file
  * @param chunkTokens most tokens of a chunk
  * @param widest columns of the widest matrix
  */

@@ -136,7 +136,7 @@ public final class GridValues {
 
   /**
    * Unpacks from the last multiple of eight at or below {@code first}, where codes begin at a whole
-   * byte, and returns where {@code first} lies in {@code to}.
+   * byte, and returns where {@code first} is in {@code to}.
    */
   private static int unpack(
       MemorySegment from, long offset, int first, int count, int bits, byte[] to) {

@@ -1,7 +1,7 @@
 package io.cafeq.engine.grid;
 
 /**
- * Rows whose lanes lie one after the other, and lanes of which entry e of all is one array; moved a
+ * Rows whose lanes are one after the other, and lanes of which entry e of all is one array; moved a
  * few at a time.
  */
 final class LaneLayout {

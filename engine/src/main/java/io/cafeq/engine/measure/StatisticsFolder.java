@@ -32,9 +32,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * {@code statistics/} of a result: {@code tokens.json}, and of each layer {@code
- * layer-00000.safetensors}. What lies there under its name with the right identity and hashes
- * counts, once {@link #changedSource} found that it is of the weights that are there now.
- * Thread-safe.
+ * layer-00000.safetensors}. What is there under its name with the right identity and hashes counts,
+ * once {@link #changedSource} found that it is of the weights that are there now. Thread-safe.
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);
@@ -97,7 +96,7 @@ public final class StatisticsFolder {
   }
 
   /**
-   * Removes what an interrupted run left unfinished. Throws with kind USAGE where a file lies there
+   * Removes what an interrupted run left unfinished. Throws with kind USAGE where a file is there
    * that no plan of statistics explains.
    */
   public void clean() {
@@ -213,7 +212,7 @@ public final class StatisticsFolder {
             kernel));
   }
 
-  /** What lies there, to be read while layers come. */
+  /** What is there, to be read while layers come. */
   public InputStatistics stored(Checkpoint checkpoint, StopFlag stop) {
     return plan.stored(folder, checkpoint, stop);
   }

@@ -80,7 +80,7 @@ public final class OutputFolder implements AutoCloseable {
     return layout.root();
   }
 
-  /** Where the unit's finished file lies or will lie. */
+  /** Where the unit's finished file is, or will be. */
   public Path unitFile(Unit unit) {
     return layout.unit(unit.id());
   }
@@ -185,7 +185,7 @@ public final class OutputFolder implements AutoCloseable {
     return layout.plan();
   }
 
-  /** Where files may lie that nobody needs once the job's process has ended. */
+  /** Where files may be that nobody needs once the job's process has ended. */
   public Path scratch() {
     return layout.own();
   }

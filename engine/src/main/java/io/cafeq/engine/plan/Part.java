@@ -23,7 +23,7 @@ public sealed interface Part {
    * A stack: rows that read the same input and share one transform, such as a fused QKV or gate+up
    * projection.
    *
-   * @param rows of one tensor, or of several that read the same input; each range lies within one
+   * @param rows of one tensor, or of several that read the same input; each range is within one
    *     expert's matrix
    */
   record Stack(List<RowRange> rows, Treatment treatment) implements Part {

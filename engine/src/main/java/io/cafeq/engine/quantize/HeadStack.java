@@ -14,7 +14,7 @@ public final class HeadStack {
 
   /**
    * Reads the right heads of a group. Of values and outputs they are stacked, [heads * out, h]; of
-   * keys and queries they lie side by side, [h, heads * in].
+   * keys and queries they are side by side, [h, heads * in].
    *
    * @param weight the right matrix
    */

@@ -235,7 +235,7 @@ final class PairTransforms {
           case QUERY_KEY -> pair.right().weight().columns();
         };
     long right = one * head.right().size();
-    // Heads that lie side by side are read one by one into room of their own.
+    // Heads that are side by side are read one by one into room of their own.
     long room = pair.coupling().kind() == Coupling.Kind.QUERY_KEY ? one : 0;
     return new LearningShape.Pair(
         head.size(), left, right, Float.BYTES * head.size() * (left + right + room));

@@ -16,7 +16,7 @@ import java.util.List;
  * slab, or all rows of the tensor.
  *
  * @param exponent of the power of two that the weights are divided by; 0 for ordinary ones
- * @param heads first row of each head; empty where the channels lie on the input side
+ * @param heads first row of each head; empty where the channels are on the input side
  */
 record StoredFactor(
     TensorReader reader,

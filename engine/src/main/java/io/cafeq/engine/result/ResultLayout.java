@@ -142,7 +142,7 @@ public record ResultLayout(Path root) {
   }
 
   /**
-   * Whether the folder is a result, finished or not, and no checkpoint that lies beside such files.
+   * Whether the folder is a result, finished or not, and no checkpoint that is beside such files.
    */
   public boolean isResult() {
     return Files.isDirectory(units()) && (Files.exists(manifest()) || Files.isDirectory(own()));

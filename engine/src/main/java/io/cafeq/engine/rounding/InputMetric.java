@@ -37,7 +37,7 @@ public final class InputMetric {
   /**
    * Consecutive channels whose errors count together.
    *
-   * @param channels by place in the factor: the channel of the whole input that stands there
+   * @param channels by place in the factor: the channel of the whole input that is there
    * @param upper R_cd / R_cc of places c and d > c, 1 on the diagonal, 0 below; [n, n]
    * @param squares R_cc^2 by place
    */

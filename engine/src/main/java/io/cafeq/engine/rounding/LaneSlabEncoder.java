@@ -233,7 +233,7 @@ public final class LaneSlabEncoder implements SlabEncoder {
     return buffers.slab(weights.rows(), error, norm);
   }
 
-  /** Packs what lies in the scratch. */
+  /** Packs what is in the scratch. */
   private void storeCodes(FloatMatrix weights, SlabBuffers buffers) {
     int columns = weights.columns();
     MemorySegment from = scratch.codes(weights.rows(), columns);

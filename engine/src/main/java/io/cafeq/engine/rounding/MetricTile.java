@@ -53,7 +53,7 @@ final class MetricTile {
   }
 
   /**
-   * Where a batch lies: places [first, first + width) of a block of the metric, rows [row, row +
+   * Where a batch is: places [first, first + width) of a block of the metric, rows [row, row +
    * rows) of the slab.
    */
   record Place(InputMetric.Block block, int first, int width, int row, int rows) {}

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
  * channels on the INPUT side. Read several times over.
  */
 public interface PairFactor {
-  /** Where the channels of the heads lie. */
+  /** Where the channels of the heads are. */
   Side side();
 
   int rows();

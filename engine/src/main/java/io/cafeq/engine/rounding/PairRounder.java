@@ -28,7 +28,7 @@ import java.util.OptionalDouble;
  * heads, H and H_o the second moments of what V and O are multiplied with. Neither is aimed at the
  * rounded other one: what counts is the error of the outputs, not that of the product.
  *
- * <p>Borrows everything. Native memory is taken for one pass at a time. On the heap lie up to about
+ * <p>Borrows everything. Native memory is taken for one pass at a time. On the heap are up to about
  * 100 h^2 bytes a left head. Not thread-safe.
  */
 public final class PairRounder {

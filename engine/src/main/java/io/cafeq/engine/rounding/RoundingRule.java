@@ -2,7 +2,7 @@ package io.cafeq.engine.rounding;
 
 import io.cafeq.config.Rounding;
 
-/** How codes are chosen on grids that stand, with all that the choice depends on. */
+/** How codes are chosen on fixed grids, with all that the choice depends on. */
 public sealed interface RoundingRule {
   /** Each entry to its nearest level, ties to even. */
   record Nearest() implements RoundingRule {}

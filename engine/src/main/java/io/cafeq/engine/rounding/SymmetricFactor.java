@@ -5,7 +5,7 @@ import io.cafeq.engine.memory.MatrixProducts;
 
 /**
  * Cholesky factors of large matrices: A = R^T R, R upper triangular. Panels of rows are solved in
- * tiles on the heap, and what lies below them is updated by products of fixed shapes, so that the
+ * tiles on the heap, and what is below them is updated by products of fixed shapes, so that the
  * result depends on the matrix and the kernel alone.
  */
 final class SymmetricFactor {

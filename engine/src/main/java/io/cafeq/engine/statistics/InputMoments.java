@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * Second moments of one input: the mean over tokens of x x^T, not yet damped, in blocks on the
- * diagonal; what lies beyond them counts as 0. Borrows its memory.
+ * diagonal; what is beyond them counts as 0. Borrows its memory.
  *
  * @param input whose moments these are
  * @param tokens that were seen

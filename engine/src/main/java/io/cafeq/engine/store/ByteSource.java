@@ -16,8 +16,8 @@ public interface ByteSource extends AutoCloseable {
 
   /**
    * Fills what remains in the buffer with the bytes from {@code position} on. On failure the
-   * buffer's position says how many bytes arrived before it. A range that does not lie within
-   * {@link #size} is a failure of kind CHECKPOINT.
+   * buffer's position says how many bytes arrived before it. A range that is not within {@link
+   * #size} is a failure of kind CHECKPOINT.
    */
   void read(long position, ByteBuffer target);
 

@@ -64,7 +64,7 @@ final class RangeCache implements AutoCloseable {
     return (long) most * rangeBytes;
   }
 
-  /** Fills what remains in the buffer; the range is known to lie within the source. */
+  /** Fills what remains in the buffer; the range is known to be within the source. */
   void read(ByteSource source, long position, ByteBuffer target) {
     long at = position;
     while (target.hasRemaining()) {

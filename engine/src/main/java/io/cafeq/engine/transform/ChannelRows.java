@@ -17,7 +17,7 @@ public final class ChannelRows {
   private float[] piece = new float[0];
 
   /**
-   * Channels [firstChannel, firstChannel + channels) of a borrowed matrix whose channels lie on
+   * Channels [firstChannel, firstChannel + channels) of a borrowed matrix whose channels are on
    * {@code side}.
    */
   public ChannelRows(FloatMatrix matrix, Side side, int firstChannel, int channels) {

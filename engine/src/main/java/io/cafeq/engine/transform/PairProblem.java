@@ -49,7 +49,7 @@ public record PairProblem(
    * One factor as it is stored, and its grid.
    *
    * @param weights [channels, positions] (OUTPUT) or [positions, channels] (INPUT); borrowed
-   * @param side where the channels lie
+   * @param side where the channels are
    * @param group consecutive entries of a stored row that share a grid: positions (OUTPUT) or
    *     channels (INPUT); 0 for all
    * @param symmetric true where the grid has no zero point: R is then the largest magnitude

@@ -122,7 +122,7 @@ public final class ResultWeights implements ModelWeights {
     return values;
   }
 
-  /** All tensors as the source had them, unquantized; where they lie is of no meaning. */
+  /** All tensors as the source had them, unquantized; their places mean nothing. */
   public List<TensorInfo> tensors() {
     return result.tensors().stream().map(this::unquantized).toList();
   }
@@ -199,7 +199,7 @@ public final class ResultWeights implements ModelWeights {
     return result.manifest().aliases().getOrDefault(tensor, tensor);
   }
 
-  /** As if the tensor were the whole of its file: where it lies is the result's affair. */
+  /** As if the tensor were the whole of its file: its place is the result's affair. */
   private static TensorInfo info(Manifest.TensorEntry entry) {
     return new TensorInfo(
         entry.name(),

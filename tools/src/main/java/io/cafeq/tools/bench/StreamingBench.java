@@ -22,7 +22,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * A whole job on a generated bf16 checkpoint that lies in the page cache, in MB/s (10^6 bytes) of
+ * A whole job on a generated bf16 checkpoint that is in the page cache, in MB/s (10^6 bytes) of
  * input: headers, reading, hashing, rounding, Arrow files written, synced and closed, manifest.
  * Without the proof and without the start of the JVM. The limit is copying the same files.
  */

@@ -113,7 +113,7 @@ record PairSet(String name, FloatMatrix columns, FloatMatrix values, FloatMatrix
     };
   }
 
-  /** Where the values' grids lie. */
+  /** Where the values' grids are. */
   enum Axis {
     /** One for each input column, as the paper has it. */
     PAPER("paper's axes", Side.INPUT),
@@ -132,7 +132,7 @@ record PairSet(String name, FloatMatrix columns, FloatMatrix values, FloatMatrix
       return text;
     }
 
-    /** Where the channels of the head lie in a matrix whose rows have a grid each. */
+    /** Where the channels of the head are in a matrix whose rows have a grid each. */
     Side side() {
       return side;
     }

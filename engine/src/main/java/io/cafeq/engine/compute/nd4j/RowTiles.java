@@ -11,7 +11,7 @@ import java.util.List;
 
 /**
  * W of an output-side block, divided by its RMS and cut into tiles. Columns are permuted so that
- * entry e of several groups (or of several parts of one long group) of all k rows lies together: a
+ * entry e of several groups (or of several parts of one long group) of all k rows is together: a
  * lane is (part, row), and a tile is [entries, lanes] in memory, which is [columns, k] for the
  * matrix products. Owns the tiles.
  */

@@ -28,7 +28,7 @@ final class StripeTiles implements AutoCloseable {
   private final float[][] rows;
 
   /**
-   * @param side where the channels lie: INPUT for [positions, channels], OUTPUT for [channels,
+   * @param side where the channels are: INPUT for [positions, channels], OUTPUT for [channels,
    *     positions]
    */
   StripeTiles(FloatMatrix matrix, Side side, List<Integer> sizes) {

@@ -20,7 +20,7 @@ final class MatrixWeights implements ScalarWeights {
   private final float[] piece;
 
   /**
-   * @param side where the channels lie: rows for OUTPUT, columns for INPUT
+   * @param side where the channels are: rows for OUTPUT, columns for INPUT
    * @param byPosition a factor for each position; empty where all are 1
    */
   private MatrixWeights(FloatMatrix matrix, Side side, double[] byPosition, double scale) {

@@ -7,7 +7,7 @@ interface ScalarWeights {
   int positions();
 
   /**
-   * Whether the channels of a position lie together in memory, rather than a channel's positions.
+   * Whether the channels of a position are together in memory, rather than a channel's positions.
    */
   boolean byPosition();
 

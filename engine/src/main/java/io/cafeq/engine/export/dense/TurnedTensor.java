@@ -47,7 +47,7 @@ final class TurnedTensor implements AutoCloseable {
   private final FileChannel file;
 
   /**
-   * @param folder where the file lies meanwhile
+   * @param folder where the file is meanwhile
    * @param tensor as it is written: [in, out] or [experts, in, out]
    * @param consumer takes bytes, borrowed during the call
    */
