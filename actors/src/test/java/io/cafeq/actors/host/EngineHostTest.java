@@ -191,6 +191,7 @@ class EngineHostTest {
                 "recipe.pairs.steps",
                 "5"));
     keys.put("recipe.seed", Integer.toString(seed));
+    keys.put("recipe.statistics.tokens", "256");
     return new JobRequest(
         model.toString(), folder.resolve(out), Settings.load(Optional.empty(), keys));
   }

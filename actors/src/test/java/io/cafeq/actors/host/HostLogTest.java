@@ -102,6 +102,10 @@ class HostLogTest {
         model.toString(),
         folder.resolve(name + "-out"),
         Settings.load(
-            Optional.empty(), Map.of("recipe.transform.steps", "3", "recipe.pairs.steps", "3")));
+            Optional.empty(),
+            Map.of(
+                "recipe.transform.steps", "3",
+                "recipe.pairs.steps", "3",
+                "recipe.statistics.tokens", "256")));
   }
 }
