@@ -136,7 +136,7 @@ public final class Job {
         unused = run.released();
       }
     } finally {
-      // a worker that outlives its job still writes below the folder, so nobody else may until it
+      // a worker that outlives its job still writes to the folder: it stays locked until the worker
       // has ended
       unused.whenComplete((done, failure) -> folder.close());
     }

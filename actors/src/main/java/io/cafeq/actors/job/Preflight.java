@@ -97,9 +97,7 @@ final class Preflight {
   ResultIdentity begin(List<Unit> open) {
     requirePossible(open);
     if (!open.isEmpty()) {
-      JobEngine.Names names = job.engine().names();
-      job.reports().opened(names);
-      LOG.info("Backend {} ({})", names.backend(), names.kernel());
+      job.reports().opened(job.engine().names());
     }
     job.stop().flag().check();
     keepChoices();

@@ -47,8 +47,8 @@ final class StatisticsStage implements AutoCloseable {
    * @param largestUnit claim of any unit; beside one for each lane the pass takes what there is
    */
   static StatisticsStage start(JobScope job, long largestUnit) {
-    // its own, since a job that ends with units missing does not wait for layers that nobody asked
-    // for
+    // its own, since a job that ends with units missing does not wait for layers that no unit
+    // asked for
     StopFlag stop = new StopFlag();
     JobStatistics statistics = job.statistics();
     ActorRuntime runtime = job.node().runtime();

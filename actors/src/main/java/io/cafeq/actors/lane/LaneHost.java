@@ -256,7 +256,9 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
                   LaneFailures.tooLarge("unit " + process.unit(), bytes, memory.pool())));
       return;
     }
-    turns.add(new Turns.Waiting.OfUnit(process, job.ticket().priority(), bytes));
+    turns.add(
+        new Turns.Waiting(
+            process.job(), job.ticket().priority(), bytes, new Turns.Work.OfUnit(process)));
   }
 
   private void withdraw(String id) {
@@ -265,8 +267,8 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
       job.withdraw();
     }
     for (Turns.Waiting waiting :
-        turns.remove(w -> w.job().equals(id) && w instanceof Turns.Waiting.OfUnit)) {
-      if (waiting instanceof Turns.Waiting.OfUnit(Process process, int priority, long least)) {
+        turns.remove(w -> w.job().equals(id) && w.work() instanceof Turns.Work.OfUnit)) {
+      if (waiting.work() instanceof Turns.Work.OfUnit(Process process)) {
         process.replyTo().tell(new UnitNews.NotMade(process.unit()));
       }
     }
@@ -279,14 +281,14 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
       job.stop().stop();
     }
     for (Turns.Waiting waiting : turns.remove(w -> w.job().equals(id))) {
-      switch (waiting) {
-        case Turns.Waiting.OfTask(RunTask task) ->
+      switch (waiting.work()) {
+        case Turns.Work.OfTask(RunTask task) ->
             tasks.drop(
                 task.task(),
                 new EngineException(
                     FailureKind.STOPPED, "stopped on request", "Run the same command again."));
-        case Turns.Waiting.OfMemory(Claim claim) -> claim.replyTo().tell(new Withdrawn());
-        case Turns.Waiting.OfUnit unit -> throw new IllegalStateException("units were withdrawn");
+        case Turns.Work.OfMemory(Claim claim) -> claim.replyTo().tell(new Withdrawn());
+        case Turns.Work.OfUnit unit -> throw new IllegalStateException("units were withdrawn");
       }
     }
   }
@@ -317,7 +319,9 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
     if (claim.least() > memory.pool()) {
       claim.replyTo().tell(new TooLarge(claim.least(), memory.pool()));
     } else {
-      turns.add(new Turns.Waiting.OfMemory(claim));
+      turns.add(
+          new Turns.Waiting(
+              claim.job(), claim.priority(), claim.least(), new Turns.Work.OfMemory(claim)));
     }
   }
 
@@ -332,7 +336,9 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
       tasks.drop(
           task.task(), new EngineException(failure.kind(), failure.message(), failure.remedy()));
     } else {
-      turns.add(new Turns.Waiting.OfTask(task));
+      turns.add(
+          new Turns.Waiting(
+              task.job(), task.priority(), task.bytes(), new Turns.Work.OfTask(task)));
     }
   }
 
@@ -354,22 +360,22 @@ public final class LaneHost extends AbstractBehavior<LaneHost.Command> {
   }
 
   private void begin(Turns.Waiting request) {
-    switch (request) {
-      case Turns.Waiting.OfUnit(Process process, int priority, long bytes) -> {
+    switch (request.work()) {
+      case Turns.Work.OfUnit(Process process) -> {
         OpenJob job = jobs.get(process.job());
         JobSite site = job == null ? null : job.site();
         if (job == null || site == null) {
           throw new IllegalStateException("a unit of a job that is not open waited");
         }
-        long claim = hold(process.job(), process.unit(), bytes);
-        Worker.Run run = new Worker.Run(process.job(), site, job.stop(), process, claim);
+        long claim = hold(process.job(), process.unit(), request.least());
+        Worker.Run run = new Worker.Run(process.job(), site, job.stop(), process);
         lanes.start(new Lanes.Job(process.job(), claim, run));
       }
-      case Turns.Waiting.OfTask(RunTask task) -> {
+      case Turns.Work.OfTask(RunTask task) -> {
         long claim = hold(task.job(), task.purpose(), task.bytes());
-        lanes.start(new Lanes.Job(task.job(), claim, new Worker.RunTask(task, claim)));
+        lanes.start(new Lanes.Job(task.job(), claim, new Worker.RunTask(task)));
       }
-      case Turns.Waiting.OfMemory(Claim claim) -> {
+      case Turns.Work.OfMemory(Claim claim) -> {
         ActorRef<MakeRoom> holder = claim.holder();
         MemoryHolding held =
             memory.take(claim.job(), claim.purpose(), claim.least(), claim.most(), holder != null);

@@ -7,7 +7,7 @@ import java.util.TreeMap;
 
 /**
  * The bytes that a node's work may take, and who holds them. Whoever gets memory got all that it
- * needs and never asks for more, so nobody waits in a circle. Confined to its actor.
+ * needs and never asks for more, so no two claims can block each other. Confined to its actor.
  */
 final class NodeMemory {
   private final long pool;

@@ -17,58 +17,26 @@ final class Turns {
   private final List<Waiting> waiting = new ArrayList<>();
   private final Map<String, Integer> running = new HashMap<>();
 
-  /** A request that waits for memory, and for a lane unless it is for memory alone. */
-  sealed interface Waiting {
-    String job();
-
-    int priority();
-
-    /** Bytes without which it cannot begin. */
-    long least();
-
-    /** A unit that was asked for. */
-    record OfUnit(LaneHost.Process process, int priority, long least) implements Waiting {
-      @Override
-      public String job() {
-        return process.job();
-      }
+  /**
+   * A request that waits for memory, and for a lane unless it is for memory alone.
+   *
+   * @param least bytes without which it cannot begin
+   */
+  record Waiting(String job, int priority, long least, Work work) {
+    boolean needsLane() {
+      return !(work instanceof Work.OfMemory);
     }
+  }
+
+  /** What was asked for. */
+  sealed interface Work {
+    record OfUnit(LaneHost.Process process) implements Work {}
 
     /** A task of this node. */
-    record OfTask(LaneHost.RunTask task) implements Waiting {
-      @Override
-      public String job() {
-        return task.job();
-      }
-
-      @Override
-      public int priority() {
-        return task.priority();
-      }
-
-      @Override
-      public long least() {
-        return task.bytes();
-      }
-    }
+    record OfTask(LaneHost.RunTask task) implements Work {}
 
     /** Memory alone. */
-    record OfMemory(LaneHost.Claim claim) implements Waiting {
-      @Override
-      public String job() {
-        return claim.job();
-      }
-
-      @Override
-      public int priority() {
-        return claim.priority();
-      }
-
-      @Override
-      public long least() {
-        return claim.least();
-      }
-    }
+    record OfMemory(LaneHost.Claim claim) implements Work {}
   }
 
   void add(Waiting request) {
@@ -82,7 +50,7 @@ final class Turns {
             .thenComparingInt(request -> running.getOrDefault(request.job(), 0));
     // the sort is stable: within a job, and among equal jobs, by arrival
     return waiting.stream()
-        .filter(request -> laneIsIdle || request instanceof Waiting.OfMemory)
+        .filter(request -> laneIsIdle || !request.needsLane())
         .sorted(order)
         .findFirst();
   }
@@ -90,7 +58,7 @@ final class Turns {
   /** The request leaves the queue and runs until {@link #ended}. */
   void begin(Waiting request) {
     waiting.remove(request);
-    if (!(request instanceof Waiting.OfMemory)) {
+    if (request.needsLane()) {
       running.merge(request.job(), 1, Integer::sum);
     }
   }

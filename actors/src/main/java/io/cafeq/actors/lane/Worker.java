@@ -35,11 +35,11 @@ final class Worker extends AbstractBehavior<Worker.Command> {
   sealed interface Command extends NodeLocal {}
 
   /** Makes a unit, tells its news, and then that the lane is idle. */
-  record Run(String job, JobSite site, StopFlag stop, LaneHost.Process process, long claim)
+  record Run(String job, JobSite site, StopFlag stop, LaneHost.Process process)
       implements Command {}
 
   /** Runs a task and then tells that the lane is idle. */
-  record RunTask(LaneHost.RunTask task, long claim) implements Command {}
+  record RunTask(LaneHost.RunTask task) implements Command {}
 
   /** Closes what is open for the job. */
   record Close(String job) implements Command {}
@@ -89,7 +89,7 @@ final class Worker extends AbstractBehavior<Worker.Command> {
             .tell(LogContext.of(run.job(), run.process().unit(), () -> answer(run)));
         host.tell(new Idle(getContext().getSelf()));
       }
-      case RunTask(LaneHost.RunTask task, long claim) -> {
+      case RunTask(LaneHost.RunTask task) -> {
         LogContext.run(task.job(), () -> tasks.run(task.task()));
         host.tell(new Idle(getContext().getSelf()));
       }

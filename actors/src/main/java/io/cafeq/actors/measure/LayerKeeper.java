@@ -28,9 +28,9 @@ import org.slf4j.LoggerFactory;
  * Lets layers be measured as they are waited for, and one more: the layer after the last that
  * anybody asked for is measured while units of that one are worked on. So the statistics are never
  * much ahead, whatever the units take, unless others wait for the memory that the work holds: then
- * all layers are measured at once, so that nobody waits in a circle. Begins with the first layer
- * that is missing as soon as it has its memory; after the last one, or a failure, the worker ends
- * and the memory is given back.
+ * all layers are measured at once, so that the two cannot block each other. Begins with the first
+ * layer that is missing as soon as it has its memory; after the last one, or a failure, the worker
+ * ends and the memory is given back.
  */
 public final class LayerKeeper extends AbstractBehavior<LayerKeeper.Command> {
   private static final Logger LOG = LoggerFactory.getLogger(LayerKeeper.class);

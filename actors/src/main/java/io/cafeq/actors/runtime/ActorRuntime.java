@@ -108,7 +108,7 @@ public final class ActorRuntime implements AutoCloseable {
     system.scheduler().scheduleOnce(delay, action, system.executionContext());
   }
 
-  /** The same answer, or a failure as soon as the system has ended, since nobody answers then. */
+  /** The same answer, or a failure as soon as the system has ended, when no answer can come. */
   public <T> CompletableFuture<T> orEnd(CompletableFuture<T> answer) {
     CompletableFuture<T> first = answer.copy();
     ended.whenComplete((nothing, failure) -> first.completeExceptionally(failure));

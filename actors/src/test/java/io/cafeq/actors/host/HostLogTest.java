@@ -74,7 +74,7 @@ class HostLogTest {
         .filteredOn(event -> event.getLevel() == Level.INFO)
         .extracting(ILoggingEvent::getFormattedMessage)
         .anyMatch(line -> line.matches("2 lanes, memory cap 1024 MiB, of which \\d+ .*"))
-        .anyMatch(line -> line.startsWith("Backend scalar"))
+        .anyMatch(line -> line.startsWith("Computing with backend scalar, learner scalar"))
         .anyMatch(line -> line.startsWith("Statistics of the inputs: "))
         .anyMatch(line -> line.matches("0 of \\d+ units are there already"))
         .anyMatch(line -> line.contains("fell back to round-to-nearest"));

@@ -135,7 +135,7 @@ class QuantizeJobTest {
                                   new UnitFailure(
                                       FailureKind.CHECKPOINT,
                                       "row 3, column 4 is NaN",
-                                      "Mend it.")));
+                                      "Fix it.")));
               assertThat(partial.report().units())
                   .filteredOn(entry -> entry.status() == UnitStatus.DONE)
                   .hasSize(partial.report().units().size() - 1);
@@ -315,7 +315,7 @@ class QuantizeJobTest {
     return CopyEngine.with(
         (unit, stop) -> {
           if (unit.id().equals(id)) {
-            throw new EngineException(kind, message, "Mend it.");
+            throw new EngineException(kind, message, "Fix it.");
           }
         });
   }

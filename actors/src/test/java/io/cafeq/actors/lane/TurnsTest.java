@@ -39,7 +39,12 @@ class TurnsTest {
   @Test
   void whoNeedsNoLaneDoesNotWaitForOne() {
     ask("a", 0, "a1");
-    turns.add(new Turns.Waiting.OfTask(new LaneHost.RunTask("a", "planning", 0, "task-1", 5)));
+    turns.add(
+        new Turns.Waiting(
+            "a",
+            0,
+            5,
+            new Turns.Work.OfTask(new LaneHost.RunTask("a", "planning", 0, "task-1", 5))));
 
     assertThat(turns.next(false)).isEmpty();
     assertThat(turns.next(true)).isPresent();
@@ -47,13 +52,18 @@ class TurnsTest {
 
   private void ask(String job, int priority, String... units) {
     for (String unit : units) {
-      turns.add(new Turns.Waiting.OfUnit(new LaneHost.Process(job, unit, nobody()), priority, 1));
+      turns.add(
+          new Turns.Waiting(
+              job,
+              priority,
+              1,
+              new Turns.Work.OfUnit(new LaneHost.Process(job, unit, unusedReply()))));
     }
   }
 
   /** Turns are about who asks, not about who is answered. */
   @SuppressWarnings("NullAway")
-  private static ActorRef<UnitNews> nobody() {
+  private static ActorRef<UnitNews> unusedReply() {
     return null;
   }
 
@@ -62,7 +72,7 @@ class TurnsTest {
     for (int i = 0; i < count; i++) {
       Turns.Waiting next = turns.next(true).orElseThrow();
       turns.begin(next);
-      begun.add(((Turns.Waiting.OfUnit) next).process().unit());
+      begun.add(((Turns.Work.OfUnit) next.work()).process().unit());
     }
     return begun;
   }

@@ -127,7 +127,7 @@ class LayerKeeperTest {
               public int next() {
                 if (damaged.test(next)) {
                   throw new EngineException(
-                      FailureKind.CHECKPOINT, "layer " + next + " is damaged", "Mend it.");
+                      FailureKind.CHECKPOINT, "layer " + next + " is damaged", "Fix it.");
                 }
                 done.add(next);
                 return next++;

@@ -3,6 +3,8 @@ package io.cafeq.engine.checkpoint;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -69,6 +71,25 @@ public final class TensorReader implements AutoCloseable {
   public void readFloats(TensorInfo tensor, int firstRow, int firstColumn, FloatMatrix target) {
     checkMatrix(tensor);
     readFloats(WeightTensor.plain(tensor), firstRow, firstColumn, target);
+  }
+
+  /** The elements of a vector of fewer than 2^31; their shape does not matter. */
+  public float[] readVector(TensorInfo tensor) {
+    float[] values = new float[Math.toIntExact(tensor.elements())];
+    TensorInfo row =
+        new TensorInfo(
+            tensor.name(),
+            tensor.dtype(),
+            List.of(1L, tensor.elements()),
+            tensor.file(),
+            tensor.position(),
+            tensor.bytes());
+    try (Arena arena = Arena.ofConfined()) {
+      FloatMatrix floats = FloatMatrix.allocate(arena, 1, values.length);
+      readFloats(row, 0, 0, floats);
+      MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, values.length);
+    }
+    return values;
   }
 
   /**

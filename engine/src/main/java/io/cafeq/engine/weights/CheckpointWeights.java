@@ -10,9 +10,6 @@ import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.Shapes;
 import io.cafeq.engine.memory.FloatMatrix;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -84,21 +81,7 @@ public final class CheckpointWeights implements ModelWeights {
           tensor, "expected a vector of floats, found " + info.dtype() + " " + info.shape());
     }
     Shapes.requireLength(tensor, length, info.elements());
-    float[] values = new float[length];
-    TensorInfo row =
-        new TensorInfo(
-            info.name(),
-            info.dtype(),
-            List.of(1L, (long) length),
-            info.file(),
-            info.position(),
-            info.bytes());
-    try (Arena arena = Arena.ofConfined()) {
-      FloatMatrix floats = FloatMatrix.allocate(arena, 1, length);
-      reader.readFloats(row, 0, 0, floats);
-      MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, length);
-    }
-    return values;
+    return reader.readVector(info);
   }
 
   /** All tensors as they were before another program quantized them. */

@@ -15,9 +15,6 @@ import io.cafeq.engine.forward.ModelWeights;
 import io.cafeq.engine.forward.Shapes;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.modelconfig.ModelConfig;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -105,21 +102,9 @@ public final class ResultWeights implements ModelWeights {
           tensor, "expected a vector of floats, found " + header.dtype() + " " + header.shape());
     }
     Shapes.requireLength(tensor, length, header.elements());
-    float[] values = new float[length];
-    TensorInfo row =
+    return reader.readVector(
         new TensorInfo(
-            header.name(),
-            header.dtype(),
-            List.of(1L, (long) length),
-            file(tensor),
-            0,
-            header.bytes());
-    try (Arena arena = Arena.ofConfined()) {
-      FloatMatrix floats = FloatMatrix.allocate(arena, 1, length);
-      reader.readFloats(row, 0, 0, floats);
-      MemorySegment.copy(floats.segment(), ValueLayout.JAVA_FLOAT, 0, values, 0, length);
-    }
-    return values;
+            header.name(), header.dtype(), header.shape(), file(tensor), 0, header.bytes()));
   }
 
   /** All tensors as the source had them, unquantized; their places mean nothing. */
