@@ -13,13 +13,15 @@ import java.util.SortedMap;
  * @param scales how scales and zero points are stored
  * @param scaleBits bits per compact scale, 8 or 6
  * @param clip whether ranges are clipped to the least squared error
+ * @param columnScales whether input channels of known statistics are scaled before they are rounded
  */
 public record GridSettings(
     OptionalInt bits,
     OptionalInt group,
     Optional<ScaleStorage> scales,
     int scaleBits,
-    boolean clip) {
+    boolean clip,
+    boolean columnScales) {
 
   /** Meaning of {@code bits = auto} where nothing chooses. */
   public static final int USUAL_BITS = 4;
@@ -43,5 +45,6 @@ public record GridSettings(
     entries.put("grid.scales", CanonicalText.wordOr(scales, "auto"));
     entries.put("grid.scale-bits", Integer.toString(scaleBits));
     entries.put("grid.clip", Boolean.toString(clip));
+    entries.put("grid.column-scales", Boolean.toString(columnScales));
   }
 }

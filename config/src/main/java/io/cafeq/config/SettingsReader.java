@@ -60,7 +60,8 @@ final class SettingsReader {
         reader.integerOrZeroOr("recipe.grid.group", "auto", "channel", LARGEST_GROUP),
         reader.choiceOr("recipe.grid.scales", "auto", ScaleStorage.class),
         reader.eightOrSix("recipe.grid.scale-bits").orElse(8),
-        reader.flag("recipe.grid.clip"));
+        reader.flag("recipe.grid.clip"),
+        reader.flag("recipe.grid.column-scales"));
   }
 
   private TransformSettings transform(Method method, List<TensorOverride> overrides) {

@@ -25,6 +25,7 @@ class RecipeTest {
               OptionalInt.of(0),
               Optional.of(ScaleStorage.F16_MINIMUM),
               6,
+              false,
               false),
           new TransformSettings(
               OptionalInt.of(1024),
@@ -80,7 +81,8 @@ class RecipeTest {
       fall-back = off
       baselines = off
       seed = -9000000000
-      grid { bits = 3, group = channel, scales = f16-minimum, scale-bits = 6, clip = false }
+      grid { bits = 3, group = channel, scales = f16-minimum, scale-bits = 6, clip = false
+             column-scales = off }
       transform {
         block = 1024
         side = output
@@ -126,7 +128,7 @@ class RecipeTest {
                 Method.CAFEQ,
                 OptionalDouble.empty(),
                 new GridSettings(
-                    OptionalInt.empty(), OptionalInt.empty(), Optional.empty(), 8, true),
+                    OptionalInt.empty(), OptionalInt.empty(), Optional.empty(), 8, true, true),
                 new TransformSettings(
                     OptionalInt.empty(),
                     Optional.empty(),
@@ -229,6 +231,7 @@ class RecipeTest {
                 Map.entry("statistics-damping", "5e-2"),
                 Map.entry("steps", "7"),
                 Map.entry("clip", "false"),
+                Map.entry("column-scales", "false"),
                 Map.entry("rounding", "nearest"),
                 Map.entry("fall-back", "false"),
                 Map.entry("seed", "-9000000000"),
@@ -250,7 +253,7 @@ class RecipeTest {
   void canonicalFormIsStable() {
     assertThat(Recipe.defaults().canonical())
         .isEqualTo(
-            "{\"baselines\":\"auto\",\"fall-back\":true,\"grid\":{\"bits\":\"auto\",\"clip\":true,\"group\":\"auto\",\"scale-bits\":8,\"scales\":\"auto\"},"
+            "{\"baselines\":\"auto\",\"fall-back\":true,\"grid\":{\"bits\":\"auto\",\"clip\":true,\"column-scales\":true,\"group\":\"auto\",\"scale-bits\":8,\"scales\":\"auto\"},"
                 + "\"method\":\"cafeq\",\"pairs\":{\"enabled\":true,\"iterations\":3,\"loss\":\"expected-error\",\"optimizer\":\"adam\",\"orthogonality\":0.0,\"rate\":\"auto\",\"reverse\":false,\"rounding\":\"nearest-plane\",\"steps\":200,\"temperature\":5.0},"
                 + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
                 + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"

@@ -80,7 +80,9 @@ enum Column {
      * The exponents of a slab's rows, one signed byte each in {@link Column#RAW}; slabs of ordinary
      * rows have none.
      */
-    EXPONENTS(KIND, TENSOR, EXPERT, FIRST_ROW, ROWS, CRC32C);
+    EXPONENTS(KIND, TENSOR, EXPERT, FIRST_ROW, ROWS, CRC32C),
+    /** The column scales of some rows, one signed byte for each input channel in {@link #RAW}. */
+    COLUMN_SCALES(KIND, TENSOR, COLUMNS, CRC32C);
 
     private final Set<Column> columns;
 

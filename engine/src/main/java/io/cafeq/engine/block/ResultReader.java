@@ -10,6 +10,7 @@ import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.text.Shell;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -21,6 +22,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -201,6 +203,19 @@ public final class ResultReader implements AutoCloseable {
             reader.forEachBlock(use.key(), first, end, block -> consumer.accept(use, block));
       }
     }
+  }
+
+  /**
+   * The scales of the input channels of a row, counted through all experts: what {@link
+   * #forEachStored} and {@link #forEachBlock} give for it stands for the weights times these. Empty
+   * where there are none.
+   */
+  public Optional<ColumnScales> columnScales(String tensor, long row) {
+    Manifest.TensorEntry entry = entry(tensor);
+    return quantized(tensor)
+        .sectionOf(row)
+        .map(section -> section.coding().columnScales())
+        .map(key -> unit(entry).reader().columnScales(key));
   }
 
   /** Whether some row of the tensor has a power of two beside its scales. */

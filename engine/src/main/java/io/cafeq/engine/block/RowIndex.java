@@ -40,6 +40,7 @@ final class RowIndex {
   private final UnitHeader header;
   private final Map<String, List<Entry>> rows = new HashMap<>();
   private final BlockIndex blocks;
+  private final ScalesIndex columnScales;
   private final Map<SlabPlace, Entry> exponents = new HashMap<>();
 
   /** What a slab and the exponents of its rows have in common. */
@@ -53,6 +54,7 @@ final class RowIndex {
     this.damage = damage;
     this.header = header;
     this.blocks = new BlockIndex(damage);
+    this.columnScales = new ScalesIndex(damage);
   }
 
   static RowIndex of(Damage damage, UnitHeader header, List<Entry> entries) {
@@ -63,6 +65,7 @@ final class RowIndex {
         case SLAB, RAW ->
             index.rows.computeIfAbsent(entry.name(), name -> new ArrayList<>()).add(entry);
         case EXPONENTS -> index.addExponents(entry);
+        case COLUMN_SCALES -> index.columnScales.add(entry);
       }
     }
     index.check();
@@ -97,6 +100,11 @@ final class RowIndex {
   /** The blocks of the file's transforms. */
   BlockIndex blocks() {
     return blocks;
+  }
+
+  /** The file's column scales. */
+  ScalesIndex columnScales() {
+    return columnScales;
   }
 
   /** Whether some row of the tensor has an exponent. */
@@ -152,6 +160,7 @@ final class RowIndex {
       }
     }
     blocks.check(header);
+    columnScales.check(header);
     checkExponents();
     for (String name : rows.keySet()) {
       if (header.tensors().stream().noneMatch(tensor -> tensor.name().equals(name))) {

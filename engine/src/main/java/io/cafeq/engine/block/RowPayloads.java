@@ -1,5 +1,6 @@
 package io.cafeq.engine.block;
 
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,6 +25,7 @@ final class RowPayloads {
   private final LoadedBatch rows;
   private final LoadedBatch transforms;
   private final LoadedBatch exponents;
+  private final LoadedBatch columnScales;
 
   RowPayloads(
       ArrowFile file,
@@ -39,17 +41,20 @@ final class RowPayloads {
     long largestRow = 0;
     long largestTransforms = 0;
     long largestExponents = 0;
+    long largestScales = 0;
     for (RowIndex.Entry entry : entries) {
       long length = layouts.get(entry.batch()).bodyLength();
       switch (entry.kind()) {
         case TRANSFORM -> largestTransforms = Math.max(largestTransforms, length);
         case EXPONENTS -> largestExponents = Math.max(largestExponents, length);
+        case COLUMN_SCALES -> largestScales = Math.max(largestScales, length);
         case SLAB, RAW -> largestRow = Math.max(largestRow, length);
       }
     }
     this.rows = new LoadedBatch(file, arena, largestRow);
     this.transforms = new LoadedBatch(file, arena, largestTransforms);
     this.exponents = new LoadedBatch(file, arena, largestExponents);
+    this.columnScales = new LoadedBatch(file, arena, largestScales);
   }
 
   /** Whether the row's batch is the one in memory. */
@@ -110,6 +115,15 @@ final class RowPayloads {
           .of(entry.name(), entry.number(), "its exponents are not one for each row of the slab");
     }
     return bytes.asReadOnly();
+  }
+
+  ColumnScales columnScales(RowIndex.Entry entry) {
+    MemorySegment bytes = columnScales.row(layouts.get(entry.batch()), entry).bytes(Column.RAW);
+    if (bytes == null || bytes.byteSize() != entry.get(Column.COLUMNS)) {
+      throw file.damage()
+          .of(entry.name(), entry.number(), "its column scales are not one for each column");
+    }
+    return ColumnScales.stored(bytes.toArray(ValueLayout.JAVA_BYTE));
   }
 
   UnitRow.Raw raw(RowIndex.Entry entry) {

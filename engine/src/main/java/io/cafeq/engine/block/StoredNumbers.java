@@ -32,6 +32,7 @@ final class StoredNumbers {
       case SLAB -> 1;
       case RAW -> 2;
       case EXPONENTS -> 3;
+      case COLUMN_SCALES -> 4;
     };
   }
 

@@ -72,11 +72,22 @@ public record TensorHeader(String name, Dtype dtype, List<Long> shape, Content c
   /**
    * @param grid of all its slabs
    * @param transform null where the codes stand for the weights themselves
+   * @param columnScales key under which the scales of the input channels are stored; null where
+   *     there are none
    * @param coupled whether the weights stand for one factor of a pair, of which only the product is
    *     that of the source
    */
-  public record Coding(GridSpec grid, @Nullable TransformUse transform, boolean coupled) {
-    /** Weights that stand for the source's own. */
+  public record Coding(
+      GridSpec grid,
+      @Nullable TransformUse transform,
+      @Nullable String columnScales,
+      boolean coupled) {
+    /** Without column scales. */
+    public Coding(GridSpec grid, @Nullable TransformUse transform, boolean coupled) {
+      this(grid, transform, null, coupled);
+    }
+
+    /** Weights that stand for the source's own, without column scales. */
     public Coding(GridSpec grid, @Nullable TransformUse transform) {
       this(grid, transform, false);
     }

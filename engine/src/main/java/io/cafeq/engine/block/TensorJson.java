@@ -23,6 +23,7 @@ final class TensorJson {
   private static final String CONSUMED = "consumed";
   private static final String SECTIONS = "sections";
   private static final String WEIGHTS = "weights";
+  private static final String COLUMN_SCALES = "column_scales";
 
   private TensorJson() {}
 
@@ -67,6 +68,9 @@ final class TensorJson {
     if (coding.transform() != null) {
       node.put("transform", coding.transform().key());
       node.put("side", coding.transform().side().text());
+    }
+    if (coding.columnScales() != null) {
+      node.put(COLUMN_SCALES, coding.columnScales());
     }
     if (coding.coupled()) {
       node.put("coupled", true);
@@ -161,6 +165,8 @@ final class TensorJson {
             ? new TensorHeader.TransformUse(
                 fields.text("transform"), fields.choice("side", Side.class, Side::text))
             : null;
-    return new Coding(grid, transform, fields.node().has("coupled") && fields.truth("coupled"));
+    String columnScales = fields.node().has(COLUMN_SCALES) ? fields.text(COLUMN_SCALES) : null;
+    boolean coupled = fields.node().has("coupled") && fields.truth("coupled");
+    return new Coding(grid, transform, columnScales, coupled);
   }
 }

@@ -2,6 +2,7 @@ package io.cafeq.engine.block;
 
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.receipt.UnitFigures;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -30,6 +31,7 @@ public final class UnitFileReader implements AutoCloseable {
   private final Arena arena = Arena.ofConfined();
   private final RowPayloads payloads;
   private final Map<Long, Long> rawPositions = new HashMap<>();
+  private final Map<String, ColumnScales> scales = new HashMap<>();
   private UnitRow.@Nullable Slab lastSlab;
   private long lastSlabNumber = -1;
 
@@ -87,6 +89,8 @@ public final class UnitFileReader implements AutoCloseable {
             consumer.accept(new UnitRow.Transform(entry.name(), payloads.transform(entry)));
         case SLAB -> consumer.accept(payloads.slab(entry));
         case RAW -> consumer.accept(payloads.raw(entry));
+        case COLUMN_SCALES ->
+            consumer.accept(new UnitRow.Scales(entry.name(), columnScales(entry.name())));
         case EXPONENTS -> {}
       }
     }
@@ -169,6 +173,12 @@ public final class UnitFileReader implements AutoCloseable {
       throw file.damage().of("transform " + key + " has no block at channel " + firstChannel);
     }
     return payloads.transform(entry);
+  }
+
+  /** The column scales stored under a key. Read once. */
+  ColumnScales columnScales(String key) {
+    return scales.computeIfAbsent(
+        key, unread -> payloads.columnScales(index.columnScales().of(unread)));
   }
 
   /** All blocks of a transform, for a decoder. */

@@ -3,6 +3,7 @@ package io.cafeq.engine.block;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.receipt.UnitFigures;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -102,6 +103,14 @@ public final class UnitFileWriter implements AutoCloseable {
     if (transformBytes >= GATHERED_BYTES) {
       flushTransforms();
     }
+  }
+
+  /** The column scales stored under {@code key}. */
+  public void writeColumnScales(String key, ColumnScales scales) {
+    write(
+        Row.of(Column.Kind.COLUMN_SCALES, key, index(key))
+            .with(Column.COLUMNS, scales.channels())
+            .with(Column.RAW, MemorySegment.ofArray(scales.exponents())));
   }
 
   /**

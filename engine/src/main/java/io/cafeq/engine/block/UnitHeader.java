@@ -44,7 +44,7 @@ public record UnitHeader(
 
   /**
    * Everything that rows can name, in the order of the file's dictionary: the tensors, then the
-   * transforms' other keys.
+   * other keys of transforms and column scales.
    */
   public List<String> names() {
     SequencedSet<String> names = new LinkedHashSet<>();
@@ -54,6 +54,10 @@ public record UnitHeader(
         TensorHeader.TransformUse transform = section.coding().transform();
         if (transform != null) {
           names.add(transform.key());
+        }
+        String columnScales = section.coding().columnScales();
+        if (columnScales != null) {
+          names.add(columnScales);
         }
       }
     }

@@ -27,6 +27,9 @@ final class UnitMetadata {
   /** Of files with a layout that version 2.0 did not know. */
   static final String WITH_STATED_SHAPES = MAJOR + ".2";
 
+  /** Of files with column scales, which version 2.2 did not know. */
+  static final String WITH_COLUMN_SCALES = MAJOR + ".3";
+
   static final String FORMAT_VERSION = "cafeq.format_version";
   static final String UNIT = "cafeq.unit";
   static final String RECIPE_HASH = "cafeq.recipe_hash";
@@ -91,9 +94,7 @@ final class UnitMetadata {
     ArrayNode tensors = JsonNodeFactory.instance.arrayNode();
     header.tensors().forEach(tensor -> tensors.add(TensorJson.write(tensor)));
     SortedMap<String, String> metadata = new TreeMap<>();
-    boolean statesShapes =
-        header.tensors().stream().anyMatch(tensor -> tensor.layout().statesShape());
-    metadata.put(FORMAT_VERSION, statesShapes ? WITH_STATED_SHAPES : VERSION);
+    metadata.put(FORMAT_VERSION, version(header));
     metadata.put(UNIT, header.id());
     metadata.put(RECIPE_HASH, header.identity().recipeHash());
     metadata.put(ALGORITHM_VERSION, Integer.toString(header.identity().algorithmVersion()));
@@ -105,6 +106,18 @@ final class UnitMetadata {
       metadata.put(COUPLINGS, Json.compact(couplings));
     }
     return metadata;
+  }
+
+  /** The least that knows all that the file has. */
+  private static String version(UnitHeader header) {
+    if (header.tensors().stream()
+        .flatMap(tensor -> tensor.sections().stream())
+        .anyMatch(section -> section.coding().columnScales() != null)) {
+      return WITH_COLUMN_SCALES;
+    }
+    return header.tensors().stream().anyMatch(tensor -> tensor.layout().statesShape())
+        ? WITH_STATED_SHAPES
+        : VERSION;
   }
 
   static SortedMap<String, String> footer(

@@ -1,6 +1,7 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.MemorySegment;
 
@@ -17,6 +18,9 @@ public sealed interface UnitRow {
    * matrix.
    */
   record Slab(String tensor, int expert, long firstRow, EncodedSlab slab) implements UnitRow {}
+
+  /** The column scales stored under {@code key}. */
+  record Scales(String key, ColumnScales scales) implements UnitRow {}
 
   /** Bytes of a tensor that is not quantized, from {@code byteOffset} on. */
   record Raw(String tensor, long byteOffset, MemorySegment bytes) implements UnitRow {}

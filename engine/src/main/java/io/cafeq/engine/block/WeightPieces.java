@@ -39,8 +39,8 @@ final class WeightPieces {
         tensor,
         slab -> {
           long first = header.overall(slab.expert(), slab.firstRow());
-          TensorHeader.TransformUse transform =
-              header.sectionOf(first).orElseThrow().coding().transform();
+          TensorHeader.Coding coding = header.sectionOf(first).orElseThrow().coding();
+          TensorHeader.TransformUse transform = coding.transform();
           SlabDecoder.Blocks blocks = transform == null ? null : reader.blocks(transform);
           boolean mixesRows = transform != null && transform.side() == Side.OUTPUT;
           int rows = slab.slab().rows();
@@ -57,6 +57,9 @@ final class WeightPieces {
             FloatMatrix piece = piece(count, header.columns());
             int channel = mixesRows ? Math.toIntExact(first + done) : 0;
             decoder.decode(slab.slab(), done, blocks, channel, piece);
+            if (coding.columnScales() != null) {
+              reader.columnScales(coding.columnScales()).divide(piece);
+            }
             consumer.accept(first + done, piece, slab);
             done += count;
           }

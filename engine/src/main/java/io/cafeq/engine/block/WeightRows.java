@@ -35,12 +35,16 @@ final class WeightRows {
       long start = header.overall(slab.expert(), slab.firstRow());
       int within = Math.toIntExact(row - start);
       int count = Math.min(slab.slab().rows() - within, target.rows() - done);
-      TensorHeader.TransformUse use = header.sectionOf(row).orElseThrow().coding().transform();
+      TensorHeader.Coding coding = header.sectionOf(row).orElseThrow().coding();
+      TensorHeader.TransformUse use = coding.transform();
       if (use != null && use.side() == Side.OUTPUT) {
         count = blocks(slab, use, start, within, target.slice(done, count));
       } else {
         SlabDecoder.Blocks blocks = use == null ? null : reader.blocks(use);
         decoder.decode(slab.slab(), within, blocks, 0, target.slice(done, count));
+      }
+      if (coding.columnScales() != null) {
+        reader.columnScales(coding.columnScales()).divide(target.slice(done, count));
       }
       done += count;
     }

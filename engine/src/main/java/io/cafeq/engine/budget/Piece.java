@@ -7,6 +7,7 @@ import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Part.RowRange;
 import io.cafeq.engine.plan.PlannedTensor;
 import io.cafeq.engine.plan.TensorSettings;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.TransformSpec;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -15,8 +16,9 @@ import java.util.stream.Collectors;
  * Rows of the same length that are treated alike, as one matrix, one range above the other.
  *
  * @param sharable whether there is a choice to transform its input together with that of others
+ * @param scaled whether its columns are scaled where statistics of its input are known
  */
-record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable) {
+record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable, boolean scaled) {
   Piece {
     ranges = List.copyOf(ranges);
   }
@@ -66,7 +68,8 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable) {
 
   /** Everything that is stored. */
   long bits(Choice choice) {
-    return rows() * choice.grid().bitsPerRow(columns()) + bits(choice.transform());
+    long scales = scaled ? (long) ColumnScales.BITS * columns() : 0;
+    return rows() * choice.grid().bitsPerRow(columns()) + scales + bits(choice.transform());
   }
 
   /** Whether reading one row costs as much as reading many: the weights are stored as [in, out]. */

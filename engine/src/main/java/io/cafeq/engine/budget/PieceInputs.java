@@ -3,9 +3,11 @@ package io.cafeq.engine.budget;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.quantize.StackInput;
+import io.cafeq.engine.rounding.ScaledMoments;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
+import io.cafeq.engine.transform.ColumnScales;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +67,31 @@ record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double dampi
       }
     }
     return square;
+  }
+
+  /**
+   * Scales the columns of a sample as those of the result will be, if they will, by what is known
+   * of the sample, and its moments with them, both in place.
+   *
+   * @param moments of the sample's columns alone, damped
+   */
+  static void scale(Piece piece, FloatMatrix sample, InputMoments moments) {
+    if (piece.scaled()) {
+      ColumnScales scales = ColumnScales.best(moments.diagonal(), columnSquares(sample));
+      scales.multiply(sample, 0);
+      ScaledMoments.apply(moments, 0, scales);
+    }
+  }
+
+  private static double[] columnSquares(FloatMatrix sample) {
+    double[] squares = new double[sample.columns()];
+    for (int row = 0; row < sample.rows(); row++) {
+      for (int column = 0; column < sample.columns(); column++) {
+        double weight = sample.get(row, column);
+        squares[column] += weight * weight;
+      }
+    }
+    return squares;
   }
 
   /** Some consecutive channels. */

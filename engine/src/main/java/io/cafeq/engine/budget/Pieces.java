@@ -18,7 +18,10 @@ final class Pieces {
   static List<Piece> apart(Cluster.Matrices matrices) {
     boolean sharable = matrices.members().size() > 1;
     return matrices.members().stream()
-        .map(member -> new Piece(member.rows(), matrices.settings(), sharable))
+        .map(
+            member ->
+                new Piece(
+                    member.rows(), matrices.settings(), sharable, matrices.settings().isScaled()))
         .toList();
   }
 
@@ -29,7 +32,7 @@ final class Pieces {
     }
     List<RowRange> rows =
         matrices.members().stream().flatMap(member -> member.rows().stream()).toList();
-    return Optional.of(new Piece(rows, matrices.settings(), true));
+    return Optional.of(new Piece(rows, matrices.settings(), true, matrices.settings().isScaled()));
   }
 
   /** The matrices that were put together. */
@@ -39,7 +42,9 @@ final class Pieces {
         .ranges()
         .forEach(
             range -> byTensor.computeIfAbsent(range.tensor(), key -> new ArrayList<>()).add(range));
-    return byTensor.values().stream().map(rows -> new Piece(rows, stack.settings(), true)).toList();
+    return byTensor.values().stream()
+        .map(rows -> new Piece(rows, stack.settings(), true, stack.scaled()))
+        .toList();
   }
 
   /** The rows of a pair's left matrix. */
@@ -48,7 +53,7 @@ final class Pieces {
         pair.coupling().heads().stream()
             .map(head -> new RowRange(pair.left(), head.left(), head.size()))
             .toList();
-    return new Piece(rows, pair.leftSettings(), false);
+    return new Piece(rows, pair.leftSettings(), false, false);
   }
 
   /** The rows of a pair's right matrix: all, or those of the query heads. */
@@ -65,7 +70,7 @@ final class Pieces {
                               .map(first -> new RowRange(pair.right(), first, head.size())))
                   .toList();
         };
-    return new Piece(rows, pair.rightSettings(), false);
+    return new Piece(rows, pair.rightSettings(), false, false);
   }
 
   /** Pairs of the same kind, in different layers, gain alike. */

@@ -65,7 +65,11 @@ final class PlainErrors {
       Relative relative =
           inputs
               .moments(piece, arena)
-              .map(moments -> InputMetric.of(moments, 0, lane.products(), arena))
+              .map(
+                  moments -> {
+                    PieceInputs.scale(piece, sample, moments);
+                    return InputMetric.of(moments, 0, lane.products(), arena);
+                  })
               .map(
                   metric ->
                       ofOutputs(sample, metric, GridCandidates.plainRule(recipe), lane.encoder()))

@@ -149,15 +149,10 @@ final class TransformProbe {
     int first = chosen(piece, spec, channels / height) * height;
     FloatMatrix rows = FloatMatrix.allocate(arena, height, columns);
     piece.read(reader, first, 0, rows);
+    Optional<InputMoments> own = own(piece, rows, 0, moments, arena);
     BlockMaker maker = maker(piece, spec);
     double[] weights =
-        moments
-            .map(
-                known ->
-                    new LearningMetrics(
-                        PieceInputs.of(known, List.of(new Channels(0, columns)), arena),
-                        0,
-                        recipe.rounding()))
+        own.map(known -> new LearningMetrics(known, 0, recipe.rounding()))
             .map(known -> known.groupWeights(group))
             .orElseGet(() -> new double[0]);
     List<BlockTransform> made = new ArrayList<>();
@@ -186,7 +181,7 @@ final class TransformProbe {
         copy(rows, row, from, sample, row, i * width, width);
       }
     }
-    InputMetric metric = metric(moments, sampled, arena);
+    InputMetric metric = metric(own, sampled, arena);
     return gains(
         sample,
         new SlabTransforms.Blocks(spec.side(), made),
@@ -207,10 +202,11 @@ final class TransformProbe {
     int first = chosen(piece, spec, piece.columns() / width) * width;
     FloatMatrix stripe = FloatMatrix.allocate(arena, piece.rows(), width);
     piece.read(reader, 0, first, stripe);
+    Optional<InputMoments> own = own(piece, stripe, first, moments, arena);
     BlockMaker maker = maker(piece, spec);
     boolean symmetric = symmetric(spec.side(), candidates);
     Optional<LearningMetrics> known =
-        moments.map(whole -> new LearningMetrics(whole, 0, recipe.rounding()));
+        own.map(scaled -> new LearningMetrics(scaled, 0, recipe.rounding()));
     List<BlockTransform> made = new ArrayList<>();
     if (group != 0 && width % group == 0) {
       made.addAll(
@@ -222,7 +218,7 @@ final class TransformProbe {
                   Collections.nCopies(width / k, k),
                   group,
                   symmetric,
-                  channelMetric(known, first, Collections.nCopies(width / k, k))),
+                  channelMetric(known, 0, Collections.nCopies(width / k, k))),
               first));
     } else {
       FloatMatrix columns = FloatMatrix.allocate(arena, piece.rows(), k);
@@ -232,7 +228,7 @@ final class TransformProbe {
         }
         LearnProblem problem =
             new LearnProblem.Rows(columns, 0, symmetric, true, true)
-                .in(channelMetric(known, first + at, List.of(k)));
+                .in(channelMetric(known, at, List.of(k)));
         made.addAll(
             switch (spec.kind()) {
               case LEARNED -> maker.learnBalanced(problem, first + at);
@@ -249,7 +245,7 @@ final class TransformProbe {
     for (int i = 0; i < rows; i++) {
       copy(stripe, (int) ((long) i * piece.rows() / rows), 0, sample, i, 0, width);
     }
-    InputMetric metric = metric(moments, List.of(new Channels(first, width)), arena);
+    InputMetric metric = metric(own, List.of(new Channels(0, width)), arena);
     InputMetric transformed = metric.under(beginningAtZero(made, first), lane.products(), arena);
     return gains(
         sample,
@@ -257,6 +253,16 @@ final class TransformProbe {
         new Metrics(metric, transformed),
         sizes,
         candidates);
+  }
+
+  /** Moments of the columns that were read, from a channel on; both scaled where the piece is. */
+  private static Optional<InputMoments> own(
+      Piece piece, FloatMatrix read, int first, Optional<InputMoments> moments, Arena arena) {
+    Optional<InputMoments> own =
+        moments.map(
+            whole -> PieceInputs.of(whole, List.of(new Channels(first, read.columns())), arena));
+    own.ifPresent(known -> PieceInputs.scale(piece, read, known));
+    return own;
   }
 
   private static ChannelMetric channelMetric(

@@ -92,6 +92,17 @@ public interface Limit {
                         "Quantize again with --no-pairs."));
   }
 
+  /** No scales of input channels. */
+  static Limit unscaled() {
+    return form ->
+        codings(form.header()).anyMatch(coding -> coding.columnScales() != null)
+            ? Optional.of(
+                new Answer.Refuses(
+                    "input channels have scales of their own, expected none",
+                    "Quantize again with --no-column-scales."))
+            : Optional.empty();
+  }
+
   /** All rows of a tensor coded alike. */
   static Limit uniform() {
     return form ->

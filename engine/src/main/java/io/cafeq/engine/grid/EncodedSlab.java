@@ -73,6 +73,23 @@ public record EncodedSlab(
         0);
   }
 
+  /** The slab with other sums of squares of its weights' errors and of its weights. */
+  public EncodedSlab withSquares(double error, double norm) {
+    return new EncodedSlab(
+        grid,
+        rows,
+        columns,
+        codes,
+        rowScales,
+        scales,
+        zeros,
+        exponents,
+        error,
+        norm,
+        outputError,
+        outputNorm);
+  }
+
   /**
    * Returns the slab of a pair, which has no error of its own: only the product is compared with
    * the source.

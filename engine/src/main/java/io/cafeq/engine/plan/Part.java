@@ -3,6 +3,7 @@ package io.cafeq.engine.plan;
 import io.cafeq.config.Side;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.TransformSpec;
 import java.util.List;
 import java.util.Optional;
@@ -64,9 +65,16 @@ public sealed interface Part {
           : transform.bits(rows.stream().mapToLong(RowRange::count).sum(), columns);
     }
 
-    /** Everything stored: codes, scales, zero points, transforms. */
+    /** Bits of the stored column scales. */
+    public long columnScaleBits() {
+      return treatment.columnScales() ? (long) ColumnScales.BITS * columns() : 0;
+    }
+
+    /** Everything stored: codes, scales, zero points, column scales, transforms. */
     public long bits() {
-      return totalRows() * treatment.grid().bitsPerRow(columns()) + transformBits();
+      return totalRows() * treatment.grid().bitsPerRow(columns())
+          + columnScaleBits()
+          + transformBits();
     }
 
     @Override

@@ -97,7 +97,8 @@ final class Selection {
                   settings.group(),
                   settings.scales(),
                   settings.block(),
-                  settings.side())
+                  settings.side(),
+                  false)
               .withBits(recipe.tensors().embeddings().getAsInt());
     }
     for (TensorOverride override : recipe.tensors().overrides()) {

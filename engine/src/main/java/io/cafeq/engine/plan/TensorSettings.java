@@ -3,8 +3,10 @@ package io.cafeq.engine.plan;
 import io.cafeq.config.GridSettings;
 import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
+import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
+import io.cafeq.config.StatisticsSource;
 import io.cafeq.config.TensorOverride;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -12,6 +14,8 @@ import java.util.OptionalInt;
 /**
  * What the recipe and its overrides say about one tensor; empty values are chosen. Tensors share a
  * transform only if these are equal.
+ *
+ * @param columnScales whether the recipe asks for column scales
  */
 public record TensorSettings(
     Method method,
@@ -19,7 +23,8 @@ public record TensorSettings(
     OptionalInt group,
     Optional<ScaleStorage> scales,
     OptionalInt block,
-    Optional<Side> side) {
+    Optional<Side> side,
+    boolean columnScales) {
 
   static TensorSettings of(Recipe recipe) {
     return new TensorSettings(
@@ -28,7 +33,24 @@ public record TensorSettings(
         recipe.grid().group(),
         recipe.grid().scales(),
         recipe.transform().block(),
-        recipe.transform().side());
+        recipe.transform().side(),
+        scalesColumns(recipe));
+  }
+
+  /** Only statistics say what column scales should be; drawn codes are for comparison. */
+  private static boolean scalesColumns(Recipe recipe) {
+    return recipe.grid().columnScales()
+        && !(recipe.statistics().source() instanceof StatisticsSource.None)
+        && recipe.rounding() != Rounding.STOCHASTIC;
+  }
+
+  /** Whether input channels are scaled where their statistics are known. */
+  public boolean isScaled() {
+    return columnScales
+        && switch (method) {
+          case CAFEQ, RTN -> true;
+          case ROTATION, HADAMARD, NONE -> false;
+        };
   }
 
   /** Bits as set, or as usual. */
@@ -48,16 +70,19 @@ public record TensorSettings(
         override.group().isPresent() ? override.group() : group,
         override.scales().or(() -> scales),
         override.block().isPresent() ? override.block() : block,
-        override.side().or(() -> side));
+        override.side().or(() -> side),
+        columnScales);
   }
 
   TensorSettings withBits(int newBits) {
-    return new TensorSettings(method, OptionalInt.of(newBits), group, scales, block, side);
+    return new TensorSettings(
+        method, OptionalInt.of(newBits), group, scales, block, side, columnScales);
   }
 
   /** The same without a transform, unless the tensor keeps its bytes. */
   TensorSettings plain() {
     Method plain = method == Method.NONE ? Method.NONE : Method.RTN;
-    return new TensorSettings(plain, bits, group, scales, OptionalInt.empty(), Optional.empty());
+    return new TensorSettings(
+        plain, bits, group, scales, OptionalInt.empty(), Optional.empty(), false);
   }
 }

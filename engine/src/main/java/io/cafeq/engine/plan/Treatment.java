@@ -10,6 +10,8 @@ import io.cafeq.engine.transform.TransformSpec;
 /**
  * How the tensors of a stack are quantized.
  *
+ * @param columnScales whether input channels are scaled before they are transformed and rounded,
+ *     which is so only where their statistics are known
  * @param loss of a learned transform
  * @param fallBack whether the best round-to-nearest (RTN) at no more bits in all replaces the
  *     transform where its error is smaller; that can be another storage of scales even where no
@@ -18,6 +20,7 @@ import io.cafeq.engine.transform.TransformSpec;
 public record Treatment(
     GridSpec grid,
     TransformSpec transform,
+    boolean columnScales,
     Loss loss,
     Rounding rounding,
     int steps,
@@ -36,10 +39,16 @@ public record Treatment(
     return new Treatment(
         grid,
         transform,
+        settings.isScaled(),
         recipe.transform().loss(),
         recipe.rounding(),
         recipe.transform().steps(),
         recipe.seed(),
         fallBack);
+  }
+
+  /** The same without column scales. */
+  public Treatment withoutColumnScales() {
+    return new Treatment(grid, transform, false, loss, rounding, steps, seed, fallBack);
   }
 }

@@ -42,7 +42,14 @@ public record UnitEstimate(
     return switch (part) {
       case Part.Stack stack ->
           rows(stack.treatment().grid(), stack.totalRows(), stack.columns())
-              .plus(new UnitEstimate(0, 0, 0, 0, stack.transformBits(), learningOperations(stack)));
+              .plus(
+                  new UnitEstimate(
+                      0,
+                      0,
+                      stack.columnScaleBits(),
+                      0,
+                      stack.transformBits(),
+                      learningOperations(stack)));
       case Part.Pair pair ->
           rows(pair.treatment().left(), pair.leftRows())
               .plus(rows(pair.treatment().right(), pair.rightRows()))
@@ -171,7 +178,8 @@ public record UnitEstimate(
                       blocks.block());
         };
     String drawn = treatment.rounding() == Rounding.STOCHASTIC ? ", stochastic" : "";
-    return "%s, %s%s".formatted(transform, describe(treatment.grid()), drawn);
+    String scaled = treatment.columnScales() ? ", column scales" : "";
+    return "%s%s, %s%s".formatted(transform, scaled, describe(treatment.grid()), drawn);
   }
 
   /** The same for a grid. */

@@ -45,6 +45,7 @@ final class KeptRows {
       }
     }
     Set<String> keys = keys(header);
+    Set<String> scaleKeys = scaleKeys(header, replaced);
     try (UnitFileReader reader = UnitFileReader.open(file)) {
       reader.forEach(
           row -> {
@@ -61,6 +62,11 @@ final class KeptRows {
                 long first = header.tensor(tensor).overall(expert, firstRow);
                 if (!isReplaced(replaced.get(tensor), first)) {
                   writer.writeSlab(tensor, expert, firstRow, slab);
+                }
+              }
+              case UnitRow.Scales(String key, var scales) -> {
+                if (scaleKeys.contains(key)) {
+                  writer.writeColumnScales(key, scales);
                 }
               }
               // Biases depend on all pairs of the unit and are written anew.
@@ -85,6 +91,21 @@ final class KeptRows {
         TensorHeader.TransformUse use = section.coding().transform();
         if (use != null) {
           keys.add(use.key());
+        }
+      }
+    }
+    return keys;
+  }
+
+  /** Of the rows that are kept; a part that is done again writes its own. */
+  private static Set<String> scaleKeys(
+      UnitHeader header, Map<String, TreeMap<Long, Long>> replaced) {
+    Set<String> keys = new HashSet<>();
+    for (TensorHeader tensor : header.tensors()) {
+      for (TensorHeader.Section section : tensor.sections()) {
+        String key = section.coding().columnScales();
+        if (key != null && !isReplaced(replaced.get(tensor.name()), section.firstRow())) {
+          keys.add(key);
         }
       }
     }

@@ -66,7 +66,9 @@ final class Sections {
             case BlockDiagonal blocks ->
                 new TransformUse(key(unit, part, range, blocks.side()), blocks.side());
           };
-      add(range, new Coding(stack.treatment().grid(), use));
+      String columnScales =
+          stack.treatment().columnScales() ? key(unit, part, range, Side.INPUT) : null;
+      add(range, new Coding(stack.treatment().grid(), use, columnScales, false));
     }
   }
 

@@ -7,7 +7,6 @@ import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
 import io.cafeq.engine.receipt.ErrorFigures;
-import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingErrors;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabEncoder;
@@ -17,6 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,16 +72,35 @@ final class StackBaselines {
 
   /**
    * Errors of a plain grid: by nearest rounding on all slabs, and as it would be written on those
-   * that are compared.
+   * that are compared, with the column scales and without.
    */
   private static final class Baseline {
     private final GridSpec grid;
     private RoundingErrors plain = new RoundingErrors(0, 0);
     private RoundingErrors compared = new RoundingErrors(0, 0);
+    private RoundingErrors comparedUnscaled = new RoundingErrors(0, 0);
     private RoundingErrors comparedNearest = new RoundingErrors(0, 0);
 
     private Baseline(GridSpec grid) {
       this.grid = grid;
+    }
+  }
+
+  /**
+   * One slab as it was rounded.
+   *
+   * @param number of the slab among those of its range of rows, from 0
+   * @param weights as they were read
+   * @param scaled the same times the column scales
+   */
+  record Slab(
+      int number,
+      FloatMatrix weights,
+      FloatMatrix scaled,
+      StackMetrics.Metrics metrics,
+      RoundingRule rule) {
+    private boolean isKnown() {
+      return !metrics.ofWeights().isNone();
     }
   }
 
@@ -94,24 +113,22 @@ final class StackBaselines {
     if (reported || treatment.fallBack()) {
       equalBits.stream().filter(grid -> !measured.contains(grid)).forEach(measured::add);
     }
+    if (!treatment.fallBack() && isScaled() && isPlain() && !measured.contains(treatment.grid())) {
+      measured.add(treatment.grid());
+    }
     return measured;
   }
 
   /**
-   * @param number of the slab among those of its range of rows, from 0
-   * @param metric of the weights' inputs
+   * Measures plain rounding on a slab. What column scales do to the squared errors of {@code
+   * rounded} is without meaning here.
    */
-  void add(
-      int number, FloatMatrix slab, InputMetric metric, RoundingRule rule, EncodedSlab encoded) {
-    RoundingErrors errors = new RoundingErrors(encoded.squaredError(), encoded.outputError());
-    result = result.plus(errors);
-    squaredNorm += encoded.squaredNorm();
-    exponentBits += encoded.exponentBits();
-    outputNorm += encoded.outputNorm();
-    boolean known = !metric.isNone();
+  void add(Slab slab, EncodedSlab rounded) {
+    boolean known = slab.isKnown();
     everywhereKnown &= known;
     somewhereKnown |= known;
-    boolean compared = !known || comparesAll || number % COMPARED_SLABS == 0;
+    boolean compared = !known || comparesAll || slab.number() % COMPARED_SLABS == 0;
+    RoundingErrors errors = new RoundingErrors(rounded.squaredError(), rounded.outputError());
     if (compared) {
       comparedResult = comparedResult.plus(errors);
     }
@@ -119,7 +136,7 @@ final class StackBaselines {
       boolean candidate = compared && isCandidate(baseline);
       RoundingErrors plain = new RoundingErrors(0, 0);
       if (reported || !known || candidate) {
-        plain = encoder.plainError(slab, baseline.grid, metric);
+        plain = encoder.plainError(slab.weights(), baseline.grid, slab.metrics().ofWeights());
       }
       if (reported || !known) {
         baseline.plain = baseline.plain.plus(plain);
@@ -132,13 +149,35 @@ final class StackBaselines {
                     ? plain
                     : isResult(baseline.grid)
                         ? errors
-                        : encoder.metricError(slab, baseline.grid, metric, rule));
+                        : encoder.metricError(
+                            slab.scaled(), baseline.grid, slab.metrics().ofScaled(), slab.rule()));
+        if (isScaled() && known) {
+          baseline.comparedUnscaled =
+              baseline.comparedUnscaled.plus(
+                  encoder.metricError(
+                      slab.weights(), baseline.grid, slab.metrics().ofWeights(), slab.rule()));
+        }
       }
     }
   }
 
+  /** Adds a slab to the result. */
+  void add(EncodedSlab encoded) {
+    result = result.plus(new RoundingErrors(encoded.squaredError(), encoded.outputError()));
+    squaredNorm += encoded.squaredNorm();
+    exponentBits += encoded.exponentBits();
+    outputNorm += encoded.outputNorm();
+  }
+
+  private boolean isScaled() {
+    return treatment.columnScales();
+  }
+
+  /** Without a fallback to another grid, the stack's own is compared with and without scales. */
   private boolean isCandidate(Baseline baseline) {
-    return treatment.fallBack() && equalBits.contains(baseline.grid);
+    return treatment.fallBack()
+        ? equalBits.contains(baseline.grid)
+        : isScaled() && isPlain() && baseline.grid.equals(treatment.grid());
   }
 
   /**
@@ -169,7 +208,7 @@ final class StackBaselines {
   }
 
   private Optional<ErrorFigures> plainEqualBits() {
-    return best(baseline -> baseline.plain)
+    return best(baseline -> equalBits.contains(baseline.grid), baseline -> baseline.plain)
         .filter(baseline -> reported || !somewhereKnown)
         .map(this::figures);
   }
@@ -177,27 +216,31 @@ final class StackBaselines {
   /** What is better than the result and no larger, as it would be written. */
   private Optional<Part> fallBack() {
     Optional<Baseline> usual =
-        best(baseline -> baseline.compared)
-            .filter(
-                baseline ->
-                    treatment.fallBack()
-                        && decisive(baseline.compared) <= decisive(comparedResult));
-    Optional<Baseline> nearest =
-        best(baseline -> baseline.comparedNearest)
-            .filter(
-                baseline ->
-                    treatment.fallBack()
-                        && somewhereKnown
-                        && isClearlyBelow(
-                            decisive(baseline.comparedNearest),
-                            usual
-                                .map(other -> decisive(other.compared))
-                                .orElse(decisive(comparedResult))));
-    return nearest.isPresent()
-        ? nearest.map(baseline -> plain(baseline.grid, Rounding.NEAREST))
-        : usual
+        best(this::isCandidate, baseline -> baseline.compared)
+            .filter(baseline -> decisive(baseline.compared) <= decisive(comparedResult));
+    Optional<Part> part =
+        usual
             .filter(baseline -> !isResult(baseline.grid))
-            .map(baseline -> plain(baseline.grid, treatment.rounding()));
+            .map(baseline -> plain(baseline.grid, isScaled(), treatment.rounding()));
+    double scaled = decisive(usual.map(baseline -> baseline.compared).orElse(comparedResult));
+    Optional<Baseline> unscaled =
+        best(
+                baseline -> isScaled() && everywhereKnown && isCandidate(baseline),
+                baseline -> baseline.comparedUnscaled)
+            .filter(baseline -> decisive(baseline.comparedUnscaled) < scaled);
+    if (unscaled.isPresent()) {
+      part = unscaled.map(baseline -> plain(baseline.grid, false, treatment.rounding()));
+    }
+    double corrected = unscaled.map(baseline -> decisive(baseline.comparedUnscaled)).orElse(scaled);
+    Optional<Baseline> nearest =
+        best(
+                baseline -> treatment.fallBack() && somewhereKnown && isCandidate(baseline),
+                baseline -> baseline.comparedNearest)
+            .filter(baseline -> isClearlyBelow(decisive(baseline.comparedNearest), corrected));
+    if (nearest.isPresent()) {
+      part = nearest.map(baseline -> plain(baseline.grid, false, Rounding.NEAREST));
+    }
+    return part;
   }
 
   /**
@@ -208,12 +251,13 @@ final class StackBaselines {
     return error < CLEARLY_BELOW * other;
   }
 
-  private Part plain(GridSpec grid, Rounding rounding) {
+  private Part plain(GridSpec grid, boolean scaled, Rounding rounding) {
     return new Part.Stack(
         stack.rows(),
         new Treatment(
             grid,
             new TransformSpec.None(),
+            scaled,
             treatment.loss(),
             rounding,
             treatment.steps(),
@@ -221,9 +265,10 @@ final class StackBaselines {
             false));
   }
 
-  private Optional<Baseline> best(Function<Baseline, RoundingErrors> errors) {
+  private Optional<Baseline> best(
+      Predicate<Baseline> among, Function<Baseline, RoundingErrors> errors) {
     return baselines.stream()
-        .filter(baseline -> equalBits.contains(baseline.grid))
+        .filter(among)
         .min(Comparator.comparingDouble(baseline -> decisive(errors.apply(baseline))));
   }
 

@@ -30,11 +30,12 @@ final class StackMemory {
     GridSpec grid = stack.treatment().grid();
     long raw =
         stack.rows().stream().mapToLong(range -> rawBytes(range.tensor().weight())).max().orElse(0);
+    int copies = stack.treatment().columnScales() ? 2 : 1;
     boolean known = stack.rows().stream().mapToLong(momentBytes).anyMatch(bytes -> bytes > 0);
     boolean plain = stack.treatment().transform() instanceof TransformSpec.None;
     MemoryNeed rounding =
         MemoryNeed.host(
-                rows * (raw + (long) Float.BYTES * columns)
+                rows * (raw + copies * (long) Float.BYTES * columns)
                     + SlabBuffers.bytes(grid, rows, columns)
                     + StackMetrics.memoryNeeded(stack, momentBytes),
                 0)
@@ -48,7 +49,13 @@ final class StackMemory {
                             PlainGrids.leastGroup(grid, stack.totalRows(), columns, stack.bits()),
                             !plain,
                             known)));
-    MemoryNeed learning = TransformLearner.memoryNeeded(stack, compute.learner(), momentBytes);
+    MemoryNeed learning =
+        TransformLearner.memoryNeeded(stack, compute.learner(), momentBytes)
+            .max(
+                MemoryNeed.host(
+                    StackScales.memoryNeeded(
+                        stack, stack.rows().stream().mapToLong(momentBytes).max().orElse(0)),
+                    0));
     MemoryNeed blocks = blocksNeeded(stack, rows);
     boolean inTurns =
         stack.treatment().transform() instanceof BlockDiagonal spec && spec.side() == Side.INPUT;

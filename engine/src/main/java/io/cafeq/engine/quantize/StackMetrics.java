@@ -4,9 +4,11 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.memory.MatrixProducts;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.rounding.InputMetric;
+import io.cafeq.engine.rounding.ScaledMoments;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -19,17 +21,20 @@ import org.jspecify.annotations.Nullable;
  * the same input. Owns the memory of the present ones; not thread-safe.
  */
 final class StackMetrics implements AutoCloseable {
-  private static final Metrics NOTHING_KNOWN = new Metrics(InputMetric.NONE, InputMetric.NONE);
+  private static final Metrics NOTHING_KNOWN =
+      new Metrics(InputMetric.NONE, InputMetric.NONE, InputMetric.NONE);
 
   private final Workplace place;
+  private final Optional<ColumnScales> scales;
   private final List<BlockTransform> inputBlocks;
   private @Nullable Present present;
 
   /**
    * @param inputBlocks of the stack's transform on the input side; empty where there is none
    */
-  StackMetrics(Workplace place, List<BlockTransform> inputBlocks) {
+  StackMetrics(Workplace place, Optional<ColumnScales> scales, List<BlockTransform> inputBlocks) {
     this.place = place;
+    this.scales = scales;
     this.inputBlocks = inputBlocks;
   }
 
@@ -37,9 +42,11 @@ final class StackMetrics implements AutoCloseable {
    * Metrics of one input, good until those of another are asked for.
    *
    * @param ofWeights of rows as they are
-   * @param ofValues of what is rounded: the same but for a transform on the input side
+   * @param ofScaled of the rows times the column scales; the same where there are none
+   * @param ofValues of what is rounded: that of the scaled rows but for a transform on the input
+   *     side
    */
-  record Metrics(InputMetric ofWeights, InputMetric ofValues) {}
+  record Metrics(InputMetric ofWeights, InputMetric ofScaled, InputMetric ofValues) {}
 
   private record Present(Optional<MatrixInput> input, Arena arena, Metrics metrics) {}
 
@@ -53,21 +60,34 @@ final class StackMetrics implements AutoCloseable {
     Arena arena = Arena.ofConfined();
     // Owned before anything is made in it, so that a failure leaves nothing behind.
     present = new Present(input, arena, NOTHING_KNOWN);
-    Metrics made =
-        input
-            .flatMap(known -> place.statistics().read(known, arena))
-            .map(moments -> make(moments, arena))
-            .orElse(NOTHING_KNOWN);
+    Metrics made = input.flatMap(known -> make(known, arena)).orElse(NOTHING_KNOWN);
     present = new Present(input, arena, made);
     return made;
   }
 
-  private Metrics make(InputMoments moments, Arena arena) {
+  private Optional<Metrics> make(MatrixInput input, Arena arena) {
+    return place.statistics().read(input, arena).map(moments -> make(input, moments, arena));
+  }
+
+  private Metrics make(MatrixInput input, InputMoments moments, Arena arena) {
     MatrixProducts products = place.lane().products();
     InputMetric ofWeights = InputMetric.of(moments, place.damping(), products, arena);
+    InputMetric ofScaled =
+        scales
+            .filter(each -> moments.meanDiagonal() > 0)
+            .map(each -> scaled(input, ofWeights.raised(), each, arena))
+            .orElse(ofWeights);
     return new Metrics(
         ofWeights,
-        inputBlocks.isEmpty() ? ofWeights : ofWeights.under(inputBlocks, products, arena));
+        ofScaled,
+        inputBlocks.isEmpty() ? ofScaled : ofScaled.under(inputBlocks, products, arena));
+  }
+
+  /** Of another copy of the moments, since a metric goes on with those that it was made of. */
+  private InputMetric scaled(MatrixInput input, double raised, ColumnScales each, Arena arena) {
+    InputMoments copy = place.statistics().read(input, arena).orElseThrow();
+    ScaledMoments.apply(copy, raised, each);
+    return InputMetric.of(copy, 0, place.lane().products(), arena);
   }
 
   /**
@@ -85,13 +105,14 @@ final class StackMetrics implements AutoCloseable {
         stack.treatment().transform() instanceof BlockDiagonal blocks && blocks.side() == Side.INPUT
             ? Math.min(blocks.block(), columns)
             : 0;
-    long ofWeights = InputMetric.factorBytes(moments, columns, 0);
+    int copies = stack.treatment().columnScales() ? 2 : 1;
+    long ofWeights = copies * InputMetric.factorBytes(moments, columns, 0);
     long ofValues = widest == 0 ? 0 : InputMetric.factorBytes(moments, columns, widest);
     long making =
         Math.max(
             InputMetric.makingBytes(moments, columns, 0),
             widest == 0 ? 0 : InputMetric.makingBytes(moments, columns, widest));
-    return moments + ofWeights + ofValues + making;
+    return copies * moments + ofWeights + ofValues + making;
   }
 
   @Override

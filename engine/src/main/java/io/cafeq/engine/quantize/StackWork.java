@@ -15,6 +15,7 @@ import io.cafeq.engine.rounding.InputMetric;
 import io.cafeq.engine.rounding.RoundingRule;
 import io.cafeq.engine.rounding.SlabTransforms;
 import io.cafeq.engine.transform.BlockTransform;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
@@ -23,6 +24,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +43,7 @@ final class StackWork implements PartWork {
   private final Treatment treatment;
   private final Progress progress;
   private final StackBaselines baselines;
+  private Optional<ColumnScales> scales = Optional.empty();
   private @Nullable SourceBytes source;
   private @Nullable TransformLearner asker;
   private @Nullable BlockQueue queue;
@@ -60,8 +63,9 @@ final class StackWork implements PartWork {
 
   @Override
   public void begin() {
+    scales = StackScales.of(place, stack);
     if (treatment.transform() instanceof BlockDiagonal blocks) {
-      TransformLearner made = new TransformLearner(place, stack, blocks);
+      TransformLearner made = new TransformLearner(place, stack, blocks, scales);
       asker = made;
       RowRange first = stack.rows().getFirst();
       switch (blocks.side()) {
@@ -82,9 +86,13 @@ final class StackWork implements PartWork {
 
   @Override
   public Outcome write(UnitFileWriter writer) {
+    scales.ifPresent(
+        each ->
+            writer.writeColumnScales(
+                Sections.key(unit, part, stack.rows().getFirst(), Side.INPUT), each));
     try (Arena arena = Arena.ofConfined()) {
       List<BlockTransform> inputBlocks = inputBlocks(writer, arena);
-      try (StackMetrics metrics = new StackMetrics(place, inputBlocks)) {
+      try (StackMetrics metrics = new StackMetrics(place, scales, inputBlocks)) {
         Room room = new Room(arena, stack);
         for (RowRange range : stack.rows()) {
           rows(writer, range, inputBlocks, metrics.of(range), room);
@@ -129,8 +137,14 @@ final class StackWork implements PartWork {
         : LearningMetrics.groupWeights(ofWeights.diagonal(), treatment.grid().group());
   }
 
-  /** Buffers for one slab of any range. */
-  private record Room(MemorySegment bytes, FloatMatrix weights, SlabBuffers buffers) {
+  /**
+   * Buffers for one slab of any range.
+   *
+   * @param scaled the weights times the column scales, in the end decoded; the weights themselves
+   *     where there are no scales
+   */
+  private record Room(
+      MemorySegment bytes, FloatMatrix weights, FloatMatrix scaled, SlabBuffers buffers) {
     private Room(Arena arena, Part.Stack stack) {
       int rows = StackMemory.mostRows(stack);
       int columns = stack.columns();
@@ -139,9 +153,11 @@ final class StackWork implements PartWork {
               .mapToLong(range -> StackMemory.rawBytes(range.tensor().weight()))
               .max()
               .orElse(0);
+      FloatMatrix weights = FloatMatrix.allocate(arena, rows, columns);
       this(
           arena.allocate(Math.max(1, rows * raw), 64),
-          FloatMatrix.allocate(arena, rows, columns),
+          weights,
+          stack.treatment().columnScales() ? FloatMatrix.allocate(arena, rows, columns) : weights,
           new SlabBuffers(arena, stack.treatment().grid(), rows, columns));
     }
   }
@@ -158,7 +174,7 @@ final class StackWork implements PartWork {
     int slabRows = SlabShape.rows(treatment.transform(), columns, range.count());
     int expert = weight.isStack() ? range.expert() : -1;
     int expertRow = weight.isStack() ? range.expert() * weight.rows() : 0;
-    try (SlabBlocks blocks = blocks(writer, range, inputBlocks, metrics.ofWeights())) {
+    try (SlabBlocks blocks = blocks(writer, range, inputBlocks, metrics.ofScaled())) {
       for (int done = 0; done < range.count(); done += slabRows) {
         place.stop().check();
         int rows = Math.min(slabRows, range.count() - done);
@@ -166,24 +182,38 @@ final class StackWork implements PartWork {
         FloatMatrix slab = room.weights().slice(0, rows);
         read(weight, first, slab, room);
         RoundingRule rule = RoundingRule.of(treatment.rounding(), roundingSeed, first);
-        EncodedSlab encoded =
+        FloatMatrix scaled = scaled(slab, room);
+        SlabTransforms transforms = blocks.of(rows);
+        EncodedSlab rounded =
             place
                 .lane()
                 .encoder()
                 .encode(
-                    slab,
-                    treatment.grid(),
-                    blocks.of(rows),
-                    metrics.ofValues(),
-                    rule,
-                    room.buffers());
+                    scaled, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
+        baselines.add(
+            new StackBaselines.Slab(done / slabRows, slab, scaled, metrics, rule), rounded);
+        EncodedSlab encoded =
+            scales
+                .map(each -> new ScaledErrors(each).of(rounded, transforms, slab, scaled))
+                .orElse(rounded);
+        baselines.add(encoded);
         writer.writeSlab(weight.name(), expert, first - expertRow, encoded);
-        baselines.add(done / slabRows, slab, metrics.ofWeights(), rule, encoded);
         progress.advanced(
             slab.elements()
                 - (inputBlocks.isEmpty() ? 0 : (long) (slab.elements() * LEARNING_SHARE)));
       }
     }
+  }
+
+  /** The slab times the column scales, in room of its own; itself where there are none. */
+  private FloatMatrix scaled(FloatMatrix slab, Room room) {
+    FloatMatrix scaled = room.scaled().slice(0, slab.rows());
+    scales.ifPresent(
+        each -> {
+          scaled.segment().copyFrom(slab.segment());
+          each.multiply(scaled, 0);
+        });
+    return scaled;
   }
 
   /** Rows that follow one another from the first of a tensor to its last are hashed on the way. */

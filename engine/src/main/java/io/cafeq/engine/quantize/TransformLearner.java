@@ -10,7 +10,10 @@ import io.cafeq.engine.memory.Magnitudes;
 import io.cafeq.engine.memory.MemoryNeed;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Treatment;
+import io.cafeq.engine.rounding.ScaledMoments;
+import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.transform.ChannelMetric;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.LearnProblem;
 import io.cafeq.engine.transform.Seeds;
 import io.cafeq.engine.transform.TransformSpec;
@@ -30,14 +33,20 @@ final class TransformLearner implements AutoCloseable {
   private final Workplace place;
   private final Part.Stack stack;
   private final BlockDiagonal spec;
+  private final Optional<ColumnScales> scales;
   private final BlockMaker maker;
   private @Nullable Known known;
 
   /** What is known of the input that all columns are. */
   private record Known(Arena arena, Optional<LearningMetrics> metrics) {}
 
-  TransformLearner(Workplace place, Part.Stack stack, BlockDiagonal spec) {
+  /**
+   * @param scales of the input channels, under which blocks are learned
+   */
+  TransformLearner(
+      Workplace place, Part.Stack stack, BlockDiagonal spec, Optional<ColumnScales> scales) {
     this.place = place;
+    this.scales = scales;
     this.stack = stack;
     this.spec = spec;
     Treatment treatment = stack.treatment();
@@ -139,8 +148,14 @@ final class TransformLearner implements AutoCloseable {
     return StackInput.shared(stack.rows(), stack.columns(), place.inputs())
         .filter(input -> counts)
         .flatMap(input -> place.statistics().read(input, arena))
-        .map(
-            moments -> new LearningMetrics(moments, place.damping(), stack.treatment().rounding()));
+        .map(this::metrics);
+  }
+
+  private LearningMetrics metrics(InputMoments moments) {
+    scales.ifPresent(
+        each -> ScaledMoments.apply(moments, place.damping() * moments.meanDiagonal(), each));
+    return new LearningMetrics(
+        moments, scales.isPresent() ? 0 : place.damping(), stack.treatment().rounding());
   }
 
   private FloatMatrix readStripe(Arena arena, int firstColumn, int columns) {
@@ -154,6 +169,7 @@ final class TransformLearner implements AutoCloseable {
               range.tensor().weight(), range.first(), firstColumn, all.slice(row, range.count()));
       row += range.count();
     }
+    scales.ifPresent(each -> each.multiply(all, firstColumn));
     // No block depends on the size of the weights, but the learner's floats end at some.
     Magnitudes.normalise(all);
     return all;
@@ -162,6 +178,7 @@ final class TransformLearner implements AutoCloseable {
   private FloatMatrix readRows(Arena arena, Part.RowRange range, int first, int count) {
     FloatMatrix rows = FloatMatrix.allocate(arena, count, stack.columns());
     place.reader().readFloats(range.tensor().weight(), first, 0, rows);
+    scales.ifPresent(each -> each.multiply(rows, 0));
     Magnitudes.normalise(rows);
     return rows;
   }

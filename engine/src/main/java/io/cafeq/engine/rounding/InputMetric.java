@@ -152,6 +152,11 @@ public final class InputMetric {
     return blocks;
   }
 
+  /** What was added to the diagonal of H: the damping, or more where that left no factor. */
+  public double raised() {
+    return raised;
+  }
+
   /** What an error in one channel alone counts, damping included. */
   public double[] diagonal() {
     return diagonal.clone();

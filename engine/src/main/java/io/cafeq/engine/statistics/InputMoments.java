@@ -32,6 +32,17 @@ public record InputMoments(String input, long tokens, List<Block> blocks) {
     return blocks.stream().mapToInt(Block::channels).sum();
   }
 
+  /** Means of the squares of all channels. */
+  public double[] diagonal() {
+    double[] diagonal = new double[channels()];
+    for (Block block : blocks) {
+      for (int i = 0; i < block.channels(); i++) {
+        diagonal[block.firstChannel() + i] = block.moments().get(i, i);
+      }
+    }
+    return diagonal;
+  }
+
   /** Mean of the squares of all channels. */
   public double meanDiagonal() {
     double sum = 0;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -226,6 +227,7 @@ class HostileUnitFileTest {
                   switch (row) {
                     case UnitRow.Transform(String key, StoredTransform block) ->
                         List.of(key, block);
+                    case UnitRow.Scales(String key, ColumnScales scales) -> List.of(key, scales);
                     case UnitRow.Slab(String tensor, int expert, long first, EncodedSlab slab) ->
                         List.of(
                             tensor,

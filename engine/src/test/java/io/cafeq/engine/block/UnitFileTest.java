@@ -8,6 +8,7 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.grid.EncodedSlab;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -54,6 +55,8 @@ class UnitFileTest {
                   switch (row) {
                     case UnitRow.Transform(String key, StoredTransform block) ->
                         key + "@" + block.firstChannel();
+                    case UnitRow.Scales(String key, ColumnScales scales) ->
+                        key + "*" + scales.channels();
                     case UnitRow.Slab(String tensor, int expert, long firstRow, EncodedSlab slab) ->
                         tensor
                             + (expert < 0 ? "" : "." + expert)

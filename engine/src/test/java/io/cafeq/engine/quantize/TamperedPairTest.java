@@ -221,6 +221,7 @@ class TamperedPairTest {
           row -> {
             switch (row) {
               case UnitRow.Transform(String key, var block) -> writer.writeTransform(key, block);
+              case UnitRow.Scales(String key, var scales) -> writer.writeColumnScales(key, scales);
               case UnitRow.Slab(String tensor, int expert, long first, EncodedSlab slab) ->
                   writer.writeSlab(
                       tensor,

@@ -163,6 +163,7 @@ class OutliersTest {
         new Treatment(
             new GridSpec(4, 64, ScaleStorage.ZERO_POINT, 8, true),
             new TransformSpec.None(),
+            false,
             Loss.P_NORM,
             Rounding.NEAREST,
             0,
