@@ -259,7 +259,7 @@ class RecipeTest {
                 + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
                 + "\"transform\":{\"bits\":0.25,\"block\":\"auto\",\"loss\":\"p-norm\",\"side\":\"auto\",\"steps\":100,\"storage\":\"auto\"}}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("c136e355305ecc5fc6ab00952c2079c1dda4b51fa7378a214175a1541ebc6dbb");
+        .isEqualTo("b1386852bc731771b8f003e9f42cb67bdeff60df96e716c51ef3078184affa52");
   }
 
   @Test

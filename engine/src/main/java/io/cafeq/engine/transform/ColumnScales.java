@@ -12,11 +12,12 @@ import java.util.Objects;
  * signed byte a channel, so that 1/s_j = 2^(e_j / 8) to the bit on every machine. Immutable.
  *
  * <p>If all errors of a group were about the root mean square of what is rounded there, that of an
- * output would be sum_j h_j / s_j^2 times sum_j s_j^2 sigma_j^2, h the diagonal of the input Hessian
- * and sigma_j^2 the mean square of column j, which is least at s_j = (h_j / sigma_j^2)^(1/4). But
- * ranges are clipped with weights h_j already, and nearest plane moves errors to where they count
- * less: on real weights the output error was least with half that power of h, s_j = h_j^(1/8) /
- * sigma_j^(1/2), and flat around it: half a step, a sixteenth of an octave, costs 0.2 %.
+ * output would be sum_j h_j / s_j^2 times sum_j s_j^2 sigma_j^2, h the diagonal of the input
+ * Hessian and sigma_j^2 the mean square of column j, which is least at s_j = (h_j /
+ * sigma_j^2)^(1/4). But ranges are clipped with weights h_j already, and nearest plane moves errors
+ * to where they count less: on real weights the output error was least with half that power of h,
+ * s_j = h_j^(1/8) / sigma_j^(1/2), and flat around it: half a step, a sixteenth of an octave, costs
+ * 0.2 %.
  */
 public final class ColumnScales {
   /** Bits that a channel takes. */

@@ -194,6 +194,25 @@ class PlannerTreatmentTest {
   }
 
   @Test
+  void columnScalesTakeABytePerInputChannel() {
+    Plan scaled = smol.plan("group", "64", "column-scales", "true");
+    assertThat(Headers.quantized(scaled))
+        .containsEntry(QKV, "input k=16, column scales, group 64, symmetric, 4 bits")
+        .containsEntry(DOWN, "output k=32, column scales, group 64, zero-point, 4 bits");
+    UnitEstimate without = UnitEstimate.of(Headers.unit(smol.plan("group", "64"), QKV));
+    UnitEstimate with = UnitEstimate.of(Headers.unit(scaled, QKV));
+    assertThat(with.totalBits()).isEqualTo(without.totalBits() + 8 * 576);
+    assertThat(with.scaleBits()).isEqualTo(without.scaleBits() + 8 * 576);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"method, rotation", "method, hadamard", "statistics, none", "rounding, stochastic"})
+  void columnScalesAreForWhatStatisticsTell(String key, String value) {
+    Plan plan = smol.plan("column-scales", "true", key, value);
+    assertThat(Headers.quantized(plan).values()).noneMatch(text -> text.contains("column scales"));
+  }
+
+  @Test
   void estimatesCountEveryBit() {
     UnitEstimate qkv = UnitEstimate.of(Headers.unit(smol.plan("group", "64"), QKV));
     assertThat(qkv.weights()).isEqualTo(960 * 576);

@@ -107,6 +107,8 @@ class LearningStatisticsTest {
                 "40",
                 "pairs",
                 "false",
+                "column-scales",
+                "false",
                 "fall-back",
                 "false"));
     keys.putAll(changes);
