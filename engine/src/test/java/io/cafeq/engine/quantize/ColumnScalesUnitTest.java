@@ -99,9 +99,8 @@ class ColumnScalesUnitTest {
   /** Weights that lie on plain levels lose by any scale. */
   @Test
   void scalesThatDoNotHelpAreGivenUp() {
-    SplittableRandom random = new SplittableRandom(2);
-    TinyModel onLevels =
-        TinyModel.of(96, 4, 2, 32).with(QUERIES, index -> (random.nextInt(16) - 7) / 64.0);
+    int[] levels = new SplittableRandom(2).ints(1 << 16, -7, 9).toArray();
+    TinyModel onLevels = TinyModel.of(96, 4, 2, 32).with(QUERIES, index -> levels[index] / 64.0);
     Seen seen = queries(make(onLevels, "given-up", Map.of(), ALL));
     Seen plain = queries(make(onLevels, "never", Map.of("column-scales", "false"), ALL));
     assertThat(seen.scales()).isZero();
