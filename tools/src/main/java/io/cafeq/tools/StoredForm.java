@@ -48,6 +48,7 @@ final class StoredForm {
     TensorHeader.TransformUse transform = coding.transform();
     return UnitEstimate.describe(coding.grid())
         + (transform == null ? "" : ", " + transform.side() + " transform")
+        + (coding.columnScales() == null ? "" : ", column scales")
         + (coding.coupled() ? ", factor of a pair" : "");
   }
 }
