@@ -63,6 +63,7 @@ class ExportCheckTest {
             Limit.groups(32),
             Limit.storages(Set.of(ScaleStorage.SYMMETRIC)),
             Limit.transforms(Set.of()),
+            Limit.unscaled(),
             Limit.unfolded(),
             Limit.uniform(),
             Limit.matrices(),
@@ -74,6 +75,12 @@ class ExportCheckTest {
     refused(Limit.groups(0), plain, "groups have 32 input channels, expected all", "channel");
     refused(
         Limit.transforms(output), online, "of the input side, expected output", "--side output");
+    refused(
+        Limit.unscaled(),
+        new TensorHeader(
+            "w", Dtype.BF16, List.of(4L, 64L), new TensorHeader.Coding(GRID, null, "w", false)),
+        "scales of their own",
+        "--no-column-scales");
     refused(Limit.matrices(), experts, "several experts", "--exclude");
     refused(
         Limit.layouts(Set.of(LayoutKind.TILED)), plain, "as plain, expected tiled", "--exclude");

@@ -20,17 +20,33 @@ final class OnlineProducts implements Products {
    *
    * @param blocks of all channels of the side, or none
    * @param coupled whether they are one factor of a pair
+   * @param inverses 1/s of the input channels that x is multiplied with; empty without scales
    */
-  record Section(int firstRow, int rows, Side side, List<Block> blocks, boolean coupled) {
+  record Section(
+      int firstRow,
+      int rows,
+      Side side,
+      List<Block> blocks,
+      boolean coupled,
+      List<Double> inverses) {
     Section {
       blocks = List.copyOf(blocks);
+      inverses = List.copyOf(inverses);
+    }
+
+    private double[] scaled(double[] x) {
+      double[] scaled = x.clone();
+      for (int i = 0; i < inverses.size(); i++) {
+        scaled[i] *= inverses.get(i);
+      }
+      return scaled;
     }
 
     private double[] apply(double[][] stored, double[] x) {
       double[][] own = Arrays.copyOfRange(stored, firstRow, firstRow + rows);
       return switch (side) {
-        case OUTPUT -> undone(RandomMap.product(own, x), firstRow, false);
-        case INPUT -> RandomMap.product(own, undone(x, 0, true));
+        case OUTPUT -> undone(RandomMap.product(own, scaled(x)), firstRow, false);
+        case INPUT -> RandomMap.product(own, undone(scaled(x), 0, true));
       };
     }
 
@@ -121,6 +137,7 @@ final class OnlineProducts implements Products {
       blocks.add(new Block(first, map.inverse()));
     }
     double[][] rows = side == Side.OUTPUT ? result : RandomMap.transposed(result);
-    return new Transformed(rows, List.of(new Section(0, rows.length, side, blocks, false)));
+    return new Transformed(
+        rows, List.of(new Section(0, rows.length, side, blocks, false, List.of())));
   }
 }

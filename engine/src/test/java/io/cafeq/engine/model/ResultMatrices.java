@@ -5,7 +5,9 @@ import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.SlabDecoder;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.block.UnitFileReader;
+import io.cafeq.engine.block.UnitRow;
 import io.cafeq.engine.memory.FloatMatrix;
+import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -15,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The quantized matrices of a result folder as its files hold them: values of the codes, and the
@@ -89,20 +92,40 @@ final class ResultMatrices {
       if (first < end) {
         TensorHeader.TransformUse use = section.coding().transform();
         boolean coupled = section.coding().coupled();
+        List<Double> inverses = inverses(reader, section.coding().columnScales());
         if (use == null) {
           sections.add(
-              new OnlineProducts.Section(first, end - first, Side.OUTPUT, List.of(), coupled));
+              new OnlineProducts.Section(
+                  first, end - first, Side.OUTPUT, List.of(), coupled, inverses));
         } else {
           List<OnlineProducts.Block> blocks =
               switch (use.side()) {
                 case OUTPUT -> blocks(reader, use.key(), before, first, end);
                 case INPUT -> blocks(reader, use.key(), 0, 0, rows[0].length);
               };
-          sections.add(new OnlineProducts.Section(first, end - first, use.side(), blocks, coupled));
+          sections.add(
+              new OnlineProducts.Section(
+                  first, end - first, use.side(), blocks, coupled, inverses));
         }
       }
     }
     return sections;
+  }
+
+  private static List<Double> inverses(UnitFileReader reader, @Nullable String key) {
+    List<Double> inverses = new ArrayList<>();
+    if (key != null) {
+      reader.forEach(
+          row -> {
+            if (row instanceof UnitRow.Scales(String name, ColumnScales scales)
+                && name.equals(key)) {
+              for (int i = 0; i < scales.channels(); i++) {
+                inverses.add((double) scales.inverse(i));
+              }
+            }
+          });
+    }
+    return inverses;
   }
 
   private static List<OnlineProducts.Block> blocks(

@@ -83,6 +83,7 @@ public final class ToyFormat implements ExportFormat<ToyFormat.Options> {
                 Limit.groups(16, 32),
                 Limit.storages(Set.of(ScaleStorage.SYMMETRIC)),
                 Limit.transforms(Set.of()),
+                Limit.unscaled(),
                 Limit.unfolded(),
                 Limit.uniform()))
         : ExportCheck.carriesAll(result);
