@@ -76,8 +76,8 @@ record PlanSummary(
           ? null
           : new Statistics(
               plan.choice().used().text(),
-              plan.settings().tokens(),
-              plan.settings().window(),
+              plan.isEstimate() ? 0 : plan.settings().tokens(),
+              plan.isEstimate() ? 0 : plan.settings().window(),
               plan.inputs().layers().size(),
               plan.fileBytes());
     }

@@ -94,9 +94,23 @@ public final class ModelLayout {
         .orElse(0);
   }
 
+  /** Whether no input is known at all. */
+  public boolean isEmpty() {
+    return layers.isEmpty();
+  }
+
   /** What an input's estimate rests on; empty for inputs that are not known. */
   public Optional<Basis> basis(String input) {
     return Optional.ofNullable(bases.get(input));
+  }
+
+  /** Whether vectors are as long as those of this model. */
+  public boolean fits(ModelVectors vectors) {
+    return vectors.embedding().map(entries -> entries.length == hidden).orElse(true)
+        && vectors.layers().keySet().equals(layers.keySet())
+        && vectors.layers().values().stream()
+            .flatMap(layer -> layer.vectors().values().stream())
+            .allMatch(entries -> entries.length == hidden);
   }
 
   /** Stored tensors that the estimate reads, scales of quantized weights included. */
