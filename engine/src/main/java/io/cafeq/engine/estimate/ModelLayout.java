@@ -209,7 +209,7 @@ public final class ModelLayout {
                       read instanceof Basis.Floor
                           ? new Basis.Floor("a floor before it")
                           : new Basis.Features())
-              .orElseGet(() -> new Basis.Floor("heads that are not known"));
+              .orElseGet(() -> new Basis.Floor("heads whose values are not known"));
       case LayerInput.Other other -> new Basis.Floor("a kind of matrix without features");
     };
   }
