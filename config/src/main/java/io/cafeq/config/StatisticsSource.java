@@ -3,14 +3,22 @@ package io.cafeq.config;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Source of the calibration tokens. */
+/**
+ * Where the input Hessians come from: calibration tokens of some source, the weights, or nowhere.
+ */
 public sealed interface StatisticsSource {
   /** Calibration-free: every input channel counts alike. */
   record None() implements StatisticsSource {}
 
   /**
-   * The built-in text, random tokens where there is no tokenizer, nothing where the model cannot be
+   * Calibration-free: the diagonals of the Hessians are estimated from the weights, and no token is
    * run.
+   */
+  record Weights() implements StatisticsSource {}
+
+  /**
+   * The built-in text, random tokens where there is no tokenizer, an estimate from the weights
+   * where the model cannot be run.
    */
   record Auto() implements StatisticsSource {}
 
@@ -39,6 +47,7 @@ public sealed interface StatisticsSource {
     return switch (this) {
       case TextFile file -> "file:" + file.name();
       case None none -> given();
+      case Weights weights -> given();
       case Auto auto -> given();
       case Random random -> given();
       case BuiltInText builtIn -> given();
@@ -50,6 +59,7 @@ public sealed interface StatisticsSource {
   default String given() {
     return switch (this) {
       case None none -> "none";
+      case Weights weights -> "weights";
       case Auto auto -> "auto";
       case Random random -> "random";
       case BuiltInText builtIn -> "text";
@@ -65,6 +75,7 @@ public sealed interface StatisticsSource {
   static Optional<StatisticsSource> parse(String text) {
     return switch (text) {
       case "none" -> Optional.of(new None());
+      case "weights" -> Optional.of(new Weights());
       case "auto" -> Optional.of(new Auto());
       case "random" -> Optional.of(new Random());
       case "text" -> Optional.of(new BuiltInText());

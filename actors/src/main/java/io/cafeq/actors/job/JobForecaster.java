@@ -9,7 +9,6 @@ import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.measure.StatisticsChoice;
-import io.cafeq.engine.measure.StatisticsPass;
 import io.cafeq.engine.measure.StatisticsPlan;
 import io.cafeq.engine.output.DiskSpace;
 import io.cafeq.engine.output.SideFileCopier;
@@ -100,9 +99,7 @@ public final class JobForecaster {
       JobNeeds needs, Checkpoint checkpoint, StatisticsPlan statistics, Path folder, long free) {
     return thrownBy(
         () -> {
-          needs.requireMemory(
-              claimant.node().budget(),
-              statistics.isEmpty() ? 0 : StatisticsPass.memoryNeeded(checkpoint, statistics));
+          needs.requireMemory(claimant.node().budget(), statistics.memoryNeeded(checkpoint));
           statistics.choice().requireText();
           DiskSpace.require(folder, needs.diskBytes(), free);
         });

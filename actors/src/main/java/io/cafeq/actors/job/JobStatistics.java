@@ -11,6 +11,7 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
+import io.cafeq.engine.measure.EstimatePass;
 import io.cafeq.engine.measure.MeasuredInputs;
 import io.cafeq.engine.measure.StatisticsFolder;
 import io.cafeq.engine.measure.StatisticsPass;
@@ -137,7 +138,12 @@ final class JobStatistics {
 
   /** The least native memory that measuring takes. */
   long memoryNeeded() {
-    return isOpen() ? StatisticsPass.memoryNeeded(checkpoint, plan) : 0;
+    return isOpen() ? plan.memoryNeeded(checkpoint) : 0;
+  }
+
+  /** The most native memory that taking them can make use of, where so much is there. */
+  long memoryUsable(long there) {
+    return plan.isEstimate() ? memoryNeeded() : Math.max(memoryNeeded(), there);
   }
 
   /**
@@ -182,32 +188,52 @@ final class JobStatistics {
             });
   }
 
-  /** Measures on whatever thread opens it. */
+  /** Measures, or estimates, on whatever thread opens it. */
   LayerWork.Factory work(long memory, StopFlag ownStop) {
-    StatisticsTokens prepared = Objects.requireNonNull(tokens, "the tokens come first");
-    return () -> {
-      StatisticsPass pass =
-          StatisticsPass.open(
-              checkpoint,
-              claimant.compute().backend(),
-              plan,
-              prepared,
-              folder,
-              memory,
-              output.scratch(),
-              ownStop);
-      return new LayerWork() {
-        @Override
-        public int next() {
-          return pass.next();
-        }
+    return plan.isEstimate()
+        ? () -> new EstimateWork(EstimatePass.open(checkpoint, plan, folder, ownStop))
+        : measuring(memory, ownStop);
+  }
 
-        @Override
-        public void close() {
-          pass.close();
-        }
-      };
-    };
+  private LayerWork.Factory measuring(long memory, StopFlag ownStop) {
+    StatisticsTokens prepared = Objects.requireNonNull(tokens, "the tokens come first");
+    return () ->
+        new PassWork(
+            StatisticsPass.open(
+                checkpoint,
+                claimant.compute().backend(),
+                plan,
+                prepared,
+                folder,
+                memory,
+                output.scratch(),
+                ownStop));
+  }
+
+  /** A forward pass over calibration tokens. */
+  private record PassWork(StatisticsPass pass) implements LayerWork {
+    @Override
+    public int next() {
+      return pass.next();
+    }
+
+    @Override
+    public void close() {
+      pass.close();
+    }
+  }
+
+  /** An estimate from the weights. */
+  private record EstimateWork(EstimatePass pass) implements LayerWork {
+    @Override
+    public int next() {
+      return pass.next();
+    }
+
+    @Override
+    public void close() {
+      pass.close();
+    }
   }
 
   /**
@@ -221,7 +247,8 @@ final class JobStatistics {
     prepare();
     if (isOpen()) {
       int end = folder.missing().last() + 1;
-      try (Node.HeldMemory memory = claimant.claim("statistics", memoryNeeded(), claimant.pool());
+      try (Node.HeldMemory memory =
+              claimant.claim("statistics", memoryNeeded(), memoryUsable(claimant.pool()));
           LayerWork work = work(memory.bytes(), stop).open()) {
         for (int layer = 0; layer < end; layer++) {
           work.next();
@@ -267,7 +294,7 @@ final class JobStatistics {
         plan.choice().asked().text(),
         plan.choice().used().text(),
         0,
-        plan.settings().window(),
+        plan.isEstimate() ? 0 : plan.settings().window(),
         identity().tokensSha256(),
         Collections.emptySortedSet(),
         List.of());

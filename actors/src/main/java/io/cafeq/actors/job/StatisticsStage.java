@@ -71,7 +71,7 @@ final class StatisticsStage implements AutoCloseable {
             job.definition().id(),
             job.definition().request().priority(),
             least,
-            Math.max(least, beside));
+            statistics.memoryUsable(beside));
     return new StatisticsStage(
         runtime,
         runtime.spawn(LayerKeeper.create(task, memory), "statistics-" + job.definition().id()),

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * One model of a family whose names are known. Names may have any prefix that leads to the text
@@ -13,6 +14,12 @@ import java.util.OptionalInt;
  * stack, is found by its structure.
  */
 final class KnownModel implements ModelFamily {
+  /** The one family that stores a gate's row, then one of up, and so on. */
+  private static final String ALTERNATING = "gpt_oss";
+
+  /** Families whose computation is not known here, but that their norms are 1 + w. */
+  private static final Set<String> STORED_MINUS_ONE = Set.of("qwen3_next");
+
   private final NamedFamily family;
   private final TextConfig config;
   private final ModelStructure structure;
@@ -95,6 +102,27 @@ final class KnownModel implements ModelFamily {
   @Override
   public Couplings couplings(Map<String, TensorInfo> tensors) {
     return PairFinder.find(config, layers, layerShapes, family.attention(), tensors);
+  }
+
+  @Override
+  public List<AttentionRows> attentionRows(Map<String, TensorInfo> tensors) {
+    return PairFinder.attentionRows(config, layers, layerShapes, family.attention(), tensors);
+  }
+
+  @Override
+  public boolean alternatesGateAndUp() {
+    return family.name().equals(ALTERNATING);
+  }
+
+  @Override
+  public StreamNorms streamNorms(String layerPrefix) {
+    return StreamNorms.of(layerShapes.names(layerPrefix), layerPrefix, storedMinusOne());
+  }
+
+  private boolean storedMinusOne() {
+    return family.decoder().isPresent()
+        ? family.decoder().get().norms().storedMinusOne()
+        : STORED_MINUS_ONE.contains(family.name());
   }
 
   private Place place(LayerNames.InLayer found, LayerNames.Matrix matrix) {

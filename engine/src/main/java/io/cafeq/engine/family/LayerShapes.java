@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedMap;
 
 /**
@@ -42,6 +43,18 @@ final class LayerShapes {
     List<Long> shape() {
       return layer.getOrDefault(rest, List.of());
     }
+  }
+
+  /** What follows a layer's prefix in the names of its tensors. */
+  Set<String> names(String prefix) {
+    return LayerStack.locate(prefix + "x")
+        .map(
+            found ->
+                stacks.get(found.start()) == null
+                    ? null
+                    : stacks.get(found.start()).layers().get(found.number()))
+        .map(Map::keySet)
+        .orElse(Set.of());
   }
 
   /** Empty for what is in none of the layers, and for names that no tensor has. */

@@ -47,6 +47,25 @@ public interface ModelFamily {
   }
 
   /**
+   * Where queries, values and outputs of attention are, of each layer where that is certain.
+   *
+   * @param tensors the stored tensors by name
+   */
+  default List<AttentionRows> attentionRows(Map<String, TensorInfo> tensors) {
+    return List.of();
+  }
+
+  /** Whether the rows of a fused matrix of gate and up take turns, the gate's first. */
+  default boolean alternatesGateAndUp() {
+    return false;
+  }
+
+  /** The names of a layer's norms between the residual stream and its readers and writers. */
+  default StreamNorms streamNorms(String layerPrefix) {
+    return StreamNorms.NONE;
+  }
+
+  /**
    * Place of a tensor in the model.
    *
    * @param input tensors with the same text read the same input and may share a transform; their

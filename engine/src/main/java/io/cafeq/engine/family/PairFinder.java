@@ -50,6 +50,41 @@ final class PairFinder {
     return new Couplings(finder.legal, finder.refusals.sentences());
   }
 
+  /**
+   * Where the attention's rows are, of each layer in which config.json and the shapes agree on it.
+   *
+   * @param tensors the stored tensors by name
+   */
+  static List<AttentionRows> attentionRows(
+      TextConfig config,
+      LayerNames names,
+      LayerShapes shapes,
+      AttentionKind attention,
+      Map<String, TensorInfo> tensors) {
+    if (config.unclearHeads().isPresent()) {
+      return List.of();
+    }
+    List<AttentionRows> found = new ArrayList<>();
+    for (Layer layer : new PairFinder(config, names, shapes, attention).layers(tensors)) {
+      attention
+          .layout()
+          .heads(layer)
+          .filter(heads -> mismatch(layer, Kind.VALUE_OUTPUT, heads).isEmpty())
+          .ifPresent(heads -> found.add(attentionRows(layer, heads)));
+    }
+    return found;
+  }
+
+  private static AttentionRows attentionRows(Layer layer, Heads heads) {
+    return new AttentionRows(
+        layer.fullName(heads.query().matrix()),
+        RowBands.of(heads.query().first(), heads.query().size()),
+        layer.fullName(heads.value().matrix()),
+        RowBands.of(heads.value().first(), heads.value().size()),
+        layer.fullName(heads.output()),
+        heads.group());
+  }
+
   private List<Layer> layers(Map<String, TensorInfo> tensors) {
     Map<String, Layer> layers = new TreeMap<>();
     tensors.forEach(

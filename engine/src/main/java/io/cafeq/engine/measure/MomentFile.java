@@ -5,6 +5,7 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.SafetensorsWriter;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -25,7 +26,8 @@ import java.util.function.Consumer;
  * over tokens, not damped. {@code __metadata__} holds what is in {@link Origin}, {@code
  * payload_sha256} over the tensors' bytes in the file's order, {@code header_sha256} over the
  * header with 64 zeros in its own place, and for every input {@code tokens:INPUT}. An expert that
- * saw too few tokens has the count and no tensor.
+ * saw too few tokens has the count and no tensor. Where only the diagonal is known, a tensor {@code
+ * INPUT#diagonal} of F32 [n] stands for the blocks.
  */
 public final class MomentFile {
   static final String IDENTITY = "identity";
@@ -35,6 +37,7 @@ public final class MomentFile {
   static final String NO_HASH = "0".repeat(64);
   static final String PAYLOAD = "payload_sha256";
   static final String TOKENS = "tokens:";
+  static final String DIAGONAL = "#diagonal";
 
   /** Native bytes that {@link #write} takes beside the sums; one row of the widest input fits. */
   public static final long WRITE_BYTES = 1L << 20;
@@ -57,48 +60,67 @@ public final class MomentFile {
    */
   public record Receipt(long bytes, String sha256) {}
 
-  private record Block(SafetensorsWriter.Entry entry, MomentSums sums, int number) {}
+  /** A tensor, and what hands over its bytes piece by piece. */
+  private record Content(SafetensorsWriter.Entry entry, Consumer<Consumer<MemorySegment>> bytes) {}
 
   /**
    * Writes the file, synced and renamed. Throws with kind CHECKPOINT where moments are not finite,
    * ENVIRONMENT where the disk is full, STOPPED; leaves nothing under the name then.
    */
   public static Receipt write(Path file, Origin origin, List<MomentSums> inputs, StopFlag stop) {
-    List<Block> blocks = new ArrayList<>();
+    List<Content> contents = new ArrayList<>();
     SortedMap<String, String> metadata = new TreeMap<>();
-    for (MomentSums sums : inputs) {
-      metadata.put(TOKENS + sums.input().name(), Long.toString(sums.tokens()));
-      if (sums.isEnough()) {
-        for (int i = 0; i < sums.blocks().spans().size(); i++) {
-          String name = tensor(sums.input().name(), i);
-          long packed = sums.blocks().spans().get(i).packed();
-          blocks.add(
-              new Block(new SafetensorsWriter.Entry(name, Dtype.F32, List.of(packed)), sums, i));
-        }
-      }
-    }
-    blocks.sort(Comparator.comparing(Block::entry, SafetensorsWriter.ORDER));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment piece = arena.allocate(WRITE_BYTES, 64);
-      MessageDigest digest = Digests.sha256();
-      // hashed before it is written, since the header that holds the hash comes first
-      for (Block block : blocks) {
-        pieces(block, piece, stop, bytes -> digest.update(bytes.asByteBuffer()));
-      }
-      metadata.put(IDENTITY, origin.identity());
-      metadata.put(SOURCE, origin.sourceSha256());
-      metadata.put(KERNEL, origin.kernel());
-      metadata.put(PAYLOAD, Digests.hex(digest));
-      metadata.put(HEADER, NO_HASH);
-      List<SafetensorsWriter.Entry> entries = blocks.stream().map(Block::entry).toList();
-      digest.update(SafetensorsWriter.header(entries, metadata));
-      metadata.put(HEADER, Digests.hex(digest));
-      try (SafetensorsWriter writer = SafetensorsWriter.create(file, entries, metadata)) {
-        for (Block block : blocks) {
-          pieces(block, piece, stop, bytes -> writer.append(block.entry().name(), bytes));
+      for (MomentSums sums : inputs) {
+        metadata.put(TOKENS + sums.input().name(), Long.toString(sums.tokens()));
+        if (sums.isEnough()) {
+          for (int i = 0; i < sums.blocks().spans().size(); i++) {
+            contents.add(block(sums, i, piece, stop));
+          }
         }
-        writer.finish();
       }
+      return write(file, origin, contents, metadata, stop);
+    }
+  }
+
+  /**
+   * Writes a file of diagonals alone, of no tokens; as the other.
+   *
+   * @param diagonals by input, [channels]
+   */
+  public static Receipt writeDiagonals(
+      Path file, Origin origin, SortedMap<String, float[]> diagonals, StopFlag stop) {
+    List<Content> contents = new ArrayList<>();
+    diagonals.forEach((input, diagonal) -> contents.add(diagonal(input, diagonal)));
+    return write(file, origin, contents, new TreeMap<>(), stop);
+  }
+
+  private static Receipt write(
+      Path file,
+      Origin origin,
+      List<Content> contents,
+      SortedMap<String, String> metadata,
+      StopFlag stop) {
+    contents.sort(Comparator.comparing(Content::entry, SafetensorsWriter.ORDER));
+    MessageDigest digest = Digests.sha256();
+    // hashed before it is written, since the header that holds the hash comes first
+    for (Content content : contents) {
+      content.bytes().accept(bytes -> digest.update(bytes.asByteBuffer()));
+    }
+    metadata.put(IDENTITY, origin.identity());
+    metadata.put(SOURCE, origin.sourceSha256());
+    metadata.put(KERNEL, origin.kernel());
+    metadata.put(PAYLOAD, Digests.hex(digest));
+    metadata.put(HEADER, NO_HASH);
+    List<SafetensorsWriter.Entry> entries = contents.stream().map(Content::entry).toList();
+    digest.update(SafetensorsWriter.header(entries, metadata));
+    metadata.put(HEADER, Digests.hex(digest));
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, entries, metadata)) {
+      for (Content content : contents) {
+        content.bytes().accept(bytes -> writer.append(content.entry().name(), bytes));
+      }
+      writer.finish();
     }
     return new Receipt(size(file), Digests.file(file, stop));
   }
@@ -116,9 +138,38 @@ public final class MomentFile {
     }
   }
 
+  private static Content diagonal(String input, float[] values) {
+    SafetensorsWriter.Entry entry =
+        new SafetensorsWriter.Entry(input + DIAGONAL, Dtype.F32, List.of((long) values.length));
+    return new Content(
+        entry,
+        consumer -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(MomentSums.FLOATS, values.length);
+            MemorySegment.copy(values, 0, bytes, MomentSums.FLOATS, 0, values.length);
+            consumer.accept(bytes);
+          }
+        });
+  }
+
+  /**
+   * @param piece of memory that is used for whatever comes
+   */
+  private static Content block(MomentSums sums, int number, MemorySegment piece, StopFlag stop) {
+    String name = tensor(sums.input().name(), number);
+    MomentBlocks.Span span = sums.blocks().spans().get(number);
+    return new Content(
+        new SafetensorsWriter.Entry(name, Dtype.F32, List.of(span.packed())),
+        consumer -> pieces(sums, number, piece, stop, consumer));
+  }
+
   private static void pieces(
-      Block block, MemorySegment piece, StopFlag stop, Consumer<MemorySegment> consumer) {
-    int channels = block.sums().blocks().spans().get(block.number()).count();
+      MomentSums sums,
+      int number,
+      MemorySegment piece,
+      StopFlag stop,
+      Consumer<MemorySegment> consumer) {
+    int channels = sums.blocks().spans().get(number).count();
     long filled = 0;
     for (int row = 0; row < channels; row++) {
       long bytes = (long) (channels - row) * Float.BYTES;
@@ -127,7 +178,7 @@ public final class MomentFile {
         consumer.accept(piece.asSlice(0, filled));
         filled = 0;
       }
-      block.sums().means(block.number(), row, piece.asSlice(filled, bytes));
+      sums.means(number, row, piece.asSlice(filled, bytes));
       filled += bytes;
     }
     consumer.accept(piece.asSlice(0, filled));

@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -28,7 +27,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,12 +39,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MomentReader implements AutoCloseable {
   private static final long SCRATCH = 1L << 20;
-  private static final int TILE = 64;
+  private static final long MOST_CHANNELS = 1L << 20;
 
   private final Path file;
   private final Checkpoint opened;
   private final SortedMap<String, Long> tokens = new TreeMap<>();
   private final SortedMap<String, List<TensorInfo>> blocks = new TreeMap<>();
+  private final SortedMap<String, TensorInfo> diagonals = new TreeMap<>();
 
   private MomentReader(Path file, Checkpoint opened) {
     this.file = file;
@@ -119,20 +121,25 @@ public final class MomentReader implements AutoCloseable {
 
   /** Whether there are moments of the input. */
   public boolean has(String input) {
-    return blocks.containsKey(input);
+    return blocks.containsKey(input) || diagonals.containsKey(input);
   }
 
-  /** The moments of an input as squares that {@code arena} owns; empty where there are none. */
+  /**
+   * The moments of an input as squares that {@code arena} owns, of its diagonal alone where no more
+   * is known; empty where there are none.
+   */
   public Optional<InputMoments> read(String input, int channels, Arena arena) {
     List<TensorInfo> stored = blocks.get(input);
     if (stored == null) {
-      return Optional.empty();
+      return diagonal(input)
+          .map(
+              diagonal -> {
+                requireChannels(input, channels, diagonal.length);
+                return InputMoments.ofDiagonal(
+                    input, tokens.getOrDefault(input, 0L), diagonal, arena);
+              });
     }
-    int found = stored.stream().mapToInt(MomentReader::channels).sum();
-    if (found != channels) {
-      throw damaged(
-          file, "input " + input + " should have " + channels + " channels, found " + found);
-    }
+    requireChannels(input, channels, stored.stream().mapToInt(MomentReader::channels).sum());
     List<InputMoments.Block> moments = new ArrayList<>();
     int first = 0;
     try (Arena own = Arena.ofConfined()) {
@@ -140,13 +147,66 @@ public final class MomentReader implements AutoCloseable {
       for (TensorInfo tensor : stored) {
         int size = channels(tensor);
         FloatMatrix square = FloatMatrix.allocate(arena, size, size);
-        readUpper(tensor, square, scratch);
-        mirror(square);
+        UpperTriangle.read((at, piece) -> read(tensor, at, piece), square, scratch);
         moments.add(new InputMoments.Block(first, square));
         first += size;
       }
     }
     return Optional.of(new InputMoments(input, tokens.getOrDefault(input, 0L), moments));
+  }
+
+  /** Names of the inputs of which a diagonal is stored. */
+  public SortedSet<String> diagonals() {
+    return new TreeSet<>(diagonals.keySet());
+  }
+
+  /** The stored diagonal of an input; empty where there is none. */
+  public Optional<float[]> diagonal(String input) {
+    TensorInfo tensor = diagonals.get(input);
+    if (tensor == null) {
+      return Optional.empty();
+    }
+    float[] diagonal = new float[(int) tensor.elements()];
+    try (Arena own = Arena.ofConfined()) {
+      MemorySegment bytes = own.allocate(tensor.bytes(), 64);
+      read(tensor, 0, bytes);
+      MemorySegment.copy(bytes, MomentSums.FLOATS, 0, diagonal, 0, diagonal.length);
+    }
+    for (float entry : diagonal) {
+      if (!(entry >= 0) || Float.isInfinite(entry)) {
+        throw damaged(file, "the diagonal of " + input + " holds " + entry);
+      }
+    }
+    return Optional.of(diagonal);
+  }
+
+  /** The measured diagonal of an input, across its blocks; empty where none was measured. */
+  public Optional<double[]> measuredDiagonal(String input) {
+    List<TensorInfo> stored = blocks.get(input);
+    if (stored == null) {
+      return Optional.empty();
+    }
+    double[] diagonal = new double[stored.stream().mapToInt(MomentReader::channels).sum()];
+    int at = 0;
+    try (Arena own = Arena.ofConfined()) {
+      MemorySegment entry = own.allocate(Float.BYTES, Float.BYTES);
+      for (TensorInfo tensor : stored) {
+        int size = channels(tensor);
+        for (int row = 0; row < size; row++) {
+          long before = (long) row * size - (long) row * (row - 1) / 2;
+          read(tensor, before * Float.BYTES, entry);
+          diagonal[at++] = entry.get(MomentSums.FLOATS, 0);
+        }
+      }
+    }
+    return Optional.of(diagonal);
+  }
+
+  private void requireChannels(String input, int channels, int found) {
+    if (found != channels) {
+      throw damaged(
+          file, "input " + input + " should have " + channels + " channels, found " + found);
+    }
   }
 
   @Override
@@ -169,6 +229,10 @@ public final class MomentReader implements AutoCloseable {
         opened.tensors().stream().sorted(Comparator.comparing(TensorInfo::name)).toList();
     for (TensorInfo tensor : tensors) {
       String input = tensor.name().substring(0, Math.max(0, tensor.name().lastIndexOf('#')));
+      if (isDiagonal(tensor)) {
+        diagonals.put(input, tensor);
+        continue;
+      }
       List<TensorInfo> ofInput = blocks.computeIfAbsent(input, name -> new ArrayList<>());
       boolean fits =
           tensor.dtype() == Dtype.F32
@@ -185,10 +249,18 @@ public final class MomentReader implements AutoCloseable {
                 + tensor.dtype()
                 + " "
                 + tensor.shape()
-                + " is no upper triangle of an input's next block");
+                + " is no diagonal, and no upper triangle of an input's next block");
       }
       ofInput.add(tensor);
     }
+  }
+
+  private static boolean isDiagonal(TensorInfo tensor) {
+    return tensor.name().endsWith(MomentFile.DIAGONAL)
+        && tensor.dtype() == Dtype.F32
+        && tensor.shape().size() == 1
+        && tensor.elements() > 0
+        && tensor.elements() <= MOST_CHANNELS;
   }
 
   private long count(String key, String value) {
@@ -216,82 +288,7 @@ public final class MomentReader implements AutoCloseable {
   private static int channels(TensorInfo tensor) {
     long packed = tensor.elements();
     long size = (long) ((Math.sqrt(8.0 * packed + 1) - 1) / 2);
-    return size * (size + 1) / 2 == packed && size <= 1 << 20 ? (int) size : 0;
-  }
-
-  private void readUpper(TensorInfo tensor, FloatMatrix square, MemorySegment scratch) {
-    int size = square.columns();
-    long at = 0;
-    for (int row = 0; row < size; ) {
-      int last = row;
-      long bytes = 0;
-      // as many rows as the scratch holds, at least a part of one
-      while (last < size && bytes + rowBytes(size, last) <= scratch.byteSize()) {
-        bytes += rowBytes(size, last);
-        last++;
-      }
-      if (last == row) {
-        readLongRow(tensor, at, square, row, scratch);
-        at += rowBytes(size, row);
-        row++;
-        continue;
-      }
-      read(tensor, at, scratch.asSlice(0, bytes));
-      long from = 0;
-      for (; row < last; row++) {
-        MemorySegment.copy(
-            scratch,
-            MomentSums.FLOATS,
-            from,
-            square.segment(),
-            ValueLayout.JAVA_FLOAT,
-            ((long) row * size + row) * Float.BYTES,
-            size - row);
-        from += rowBytes(size, row);
-      }
-      at += bytes;
-    }
-  }
-
-  private void readLongRow(
-      TensorInfo tensor, long at, FloatMatrix square, int row, MemorySegment scratch) {
-    long target = ((long) row * square.columns() + row) * Float.BYTES;
-    long bytes = rowBytes(square.columns(), row);
-    for (long done = 0; done < bytes; done += scratch.byteSize()) {
-      MemorySegment piece = scratch.asSlice(0, Math.min(scratch.byteSize(), bytes - done));
-      read(tensor, at + done, piece);
-      MemorySegment.copy(
-          piece,
-          MomentSums.FLOATS,
-          0,
-          square.segment(),
-          ValueLayout.JAVA_FLOAT,
-          target + done,
-          piece.byteSize() / Float.BYTES);
-    }
-  }
-
-  private static long rowBytes(int size, int row) {
-    return (long) (size - row) * Float.BYTES;
-  }
-
-  /**
-   * In tiles, so that neither side of the diagonal is walked through by columns of the whole
-   * matrix.
-   */
-  private static void mirror(FloatMatrix square) {
-    int size = square.columns();
-    for (int top = 0; top < size; top += TILE) {
-      for (int left = top; left < size; left += TILE) {
-        int bottom = Math.min(size, top + TILE);
-        int right = Math.min(size, left + TILE);
-        for (int i = top; i < bottom; i++) {
-          for (int j = Math.max(left, i + 1); j < right; j++) {
-            square.set(j, i, square.get(i, j));
-          }
-        }
-      }
-    }
+    return size * (size + 1) / 2 == packed && size <= MOST_CHANNELS ? (int) size : 0;
   }
 
   private void read(TensorInfo tensor, long offset, MemorySegment target) {

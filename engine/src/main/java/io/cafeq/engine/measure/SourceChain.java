@@ -59,6 +59,16 @@ final class SourceChain {
     return chain.get(layer + 1);
   }
 
+  /** Of some stored tensors. */
+  synchronized String of(SortedSet<String> names, StopFlag stop) {
+    return hash("", names, stop);
+  }
+
+  /** Reads a stored tensor for it, unless that was done. */
+  synchronized void add(String name, StopFlag stop) {
+    hash(name, stop);
+  }
+
   /** Of all tensors. */
   synchronized String all(StopFlag stop) {
     return hash("", beginningWith(""), stop);

@@ -3,6 +3,7 @@ package io.cafeq.engine.measure;
 import io.cafeq.config.StatisticsSettings;
 import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.estimate.ModelLayout;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.forward.ForwardModels;
@@ -12,17 +13,19 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Where the tokens come from: what was asked for, and what that comes to with this model.
+ * Where the moments come from: what was asked for, and what that comes to with this model.
  *
  * @param used never {@link StatisticsSource.Auto}
  * @param note why, for the user, where it is less than the best
  */
 public record StatisticsChoice(
     StatisticsSource asked, StatisticsSource used, Optional<String> note) {
-  private static final String REMEDY =
-      "Run again with --statistics none, which quantizes any model.";
+  private static final String REMEDY = "Run again with --statistics weights, which runs no model.";
   private static final String SHORTER =
-      "Run again with a smaller --statistics-window, or with --statistics none.";
+      "Run again with a smaller --statistics-window, or with --statistics weights.";
+
+  /** What auto comes to where the model can be run, but nothing makes tokens of a text. */
+  private static final StatisticsSource WITHOUT_TOKENIZER = new StatisticsSource.Random();
 
   /**
    * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where
@@ -35,6 +38,7 @@ public record StatisticsChoice(
     int window = Math.min(settings.window(), settings.tokens());
     return switch (settings.source()) {
       case StatisticsSource.None none -> new StatisticsChoice(none, none, Optional.empty());
+      case StatisticsSource.Weights weights -> estimated(weights, checkpoint);
       case StatisticsSource.Auto auto -> automatic(auto, checkpoint, window);
       case StatisticsSource.Random random -> running(random, checkpoint, window);
       case StatisticsSource.Self self -> running(self, checkpoint, window);
@@ -67,35 +71,59 @@ public record StatisticsChoice(
       StatisticsSource auto, Checkpoint checkpoint, int window) {
     ForwardModels.Support support = ForwardModels.supports(checkpoint.config(), window);
     if (!support.supported()) {
-      return nothing(auto, support.reason());
+      return withoutRunning(auto, checkpoint, support.reason());
     }
     try {
       requireWhole(checkpoint);
     } catch (EngineException e) {
-      return nothing(auto, String.valueOf(e.getMessage()));
+      return withoutRunning(auto, checkpoint, String.valueOf(e.getMessage()));
     }
     try (TextTokenizer tokenizer = TextTokenizer.open(checkpoint.store())) {
       return new StatisticsChoice(auto, new StatisticsSource.BuiltInText(), Optional.empty());
     } catch (EngineException e) {
       if (e.kind() != FailureKind.CHECKPOINT) {
-        throw orElse(e, "random or none");
+        throw orElse(e, "random or weights");
       }
       return new StatisticsChoice(
           auto,
-          new StatisticsSource.Random(),
+          WITHOUT_TOKENIZER,
           Optional.of(
-              "The statistics of the matrices' inputs are those of random tokens, since there is no"
-                  + " tokenizer: "
+              "The statistics of the matrices' inputs are "
+                  + (WITHOUT_TOKENIZER instanceof StatisticsSource.Weights
+                      ? "estimated from the weights"
+                      : "those of random tokens")
+                  + ", since there is no tokenizer: "
                   + e.getMessage()
                   + "."));
     }
   }
 
-  private static StatisticsChoice nothing(StatisticsSource auto, String reason) {
+  private static StatisticsChoice withoutRunning(
+      StatisticsSource auto, Checkpoint checkpoint, String reason) {
+    if (ModelLayout.of(checkpoint).isEmpty()) {
+      return new StatisticsChoice(
+          auto,
+          new StatisticsSource.None(),
+          Optional.of("No statistics of the matrices' inputs are taken: " + reason + "."));
+    }
     return new StatisticsChoice(
         auto,
-        new StatisticsSource.None(),
-        Optional.of("No statistics of the matrices' inputs are taken: " + reason + "."));
+        new StatisticsSource.Weights(),
+        Optional.of(
+            "The statistics of the matrices' inputs are estimated from the weights, since "
+                + reason
+                + "."));
+  }
+
+  private static StatisticsChoice estimated(StatisticsSource weights, Checkpoint checkpoint) {
+    return new StatisticsChoice(
+        weights,
+        weights,
+        ModelLayout.of(checkpoint).isEmpty()
+            ? Optional.of(
+                "No statistics of the matrices' inputs are estimated, since the roles of this"
+                    + " model's matrices are not known.")
+            : Optional.empty());
   }
 
   private static void requireWhole(Checkpoint checkpoint) {
@@ -110,7 +138,7 @@ public record StatisticsChoice(
     try {
       TextTokenizer.open(checkpoint.store()).close();
     } catch (EngineException e) {
-      throw orElse(e, "random or none");
+      throw orElse(e, "random or weights");
     }
     return choice;
   }
@@ -136,7 +164,7 @@ public record StatisticsChoice(
     try {
       requireWhole(checkpoint);
     } catch (EngineException e) {
-      throw orElse(e, "none");
+      throw orElse(e, "weights");
     }
     return new StatisticsChoice(source, source, Optional.empty());
   }

@@ -4,6 +4,8 @@ import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
+import io.cafeq.engine.estimate.ModelLayout;
+import io.cafeq.engine.estimate.ModelVectors;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
@@ -17,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -31,18 +34,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * {@code statistics/} of a result: {@code tokens.json}, and of each layer {@code
- * layer-00000.safetensors}. What is there under its name with the right identity and hashes counts,
- * once {@link #changedSource} found that it is of the weights that are there now. Thread-safe.
+ * {@code statistics/} of a result: {@code tokens.json}, or of an estimate {@code
+ * vectors.safetensors}, and of each layer {@code layer-00000.safetensors}. What is there under its
+ * name with the right identity and hashes counts, once {@link #changedSource} found that it is of
+ * the weights that are there now. Thread-safe.
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);
   private static final String TOKENS = ResultLayout.tokensName();
+  private static final String VECTORS = ResultLayout.vectorsName();
 
   private final Path folder;
   private final StatisticsPlan plan;
   private final TokensFile.Asked asked;
   private final SourceChain sources;
+
+  /** What an estimate reads; empty for others. */
+  private final SortedSet<String> read;
+
   private final SortedMap<Integer, Layer> there = new TreeMap<>();
   private TokensFile.@Nullable Content tokens;
 
@@ -58,6 +67,8 @@ public final class StatisticsFolder {
         new TokensFile.Asked(
             plan.tokensIdentity(checkpoint), plan.choice().used().text(), plan.settings().window());
     this.sources = new SourceChain(checkpoint);
+    this.read =
+        plan.isEstimate() ? ModelLayout.of(checkpoint).tensors() : Collections.emptySortedSet();
   }
 
   public Path path() {
@@ -66,6 +77,9 @@ public final class StatisticsFolder {
 
   /** The tokens that an earlier run wrote; empty where there are none of this plan. */
   public synchronized Optional<StatisticsTokens> storedTokens() {
+    if (plan.isEstimate()) {
+      return Optional.of(StatisticsTokens.NONE);
+    }
     Optional<TokensFile.Content> stored = TokensFile.read(folder.resolve(TOKENS), asked);
     tokens = stored.orElse(null);
     return stored.map(TokensFile.Content::tokens);
@@ -82,13 +96,40 @@ public final class StatisticsFolder {
         isSelfWritten()
             ? new TokensFile.Content(made, sources.all(stop), kernel)
             : new TokensFile.Content(made, "", "");
+    create();
+    TokensFile.write(folder.resolve(TOKENS), asked, content);
+    tokens = content;
+  }
+
+  private void create() {
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
       throw FileFailure.of("create", folder, e);
     }
-    TokensFile.write(folder.resolve(TOKENS), asked, content);
-    tokens = content;
+  }
+
+  /** What an earlier run gathered of the weights that are there now. */
+  Optional<ModelVectors> storedVectors(ModelLayout layout, StopFlag stop) {
+    Path file = folder.resolve(VECTORS);
+    return Files.isRegularFile(file)
+        ? VectorsFile.read(file, vectorsOrigin(stop), layout, stop)
+        : Optional.empty();
+  }
+
+  /** Puts down what was gathered, before any layer is estimated with it. */
+  void keepVectors(ModelVectors vectors, StopFlag stop) {
+    create();
+    VectorsFile.write(folder.resolve(VECTORS), vectorsOrigin(stop), vectors, stop);
+  }
+
+  private MomentFile.Origin vectorsOrigin(StopFlag stop) {
+    return new MomentFile.Origin(asked.identity(), sources.of(read, stop), StatisticsPlan.JAVA);
+  }
+
+  /** Hashes a stored tensor, unless that was done. */
+  void addSource(String tensor, StopFlag stop) {
+    sources.add(tensor, stop);
   }
 
   private boolean isSelfWritten() {
@@ -105,7 +146,7 @@ public final class StatisticsFolder {
     }
     Set<String> known = new TreeSet<>();
     if (!plan.isEmpty()) {
-      known.add(TOKENS);
+      known.add(plan.isEstimate() ? VECTORS : TOKENS);
       plan.inputs().layers().forEach(layer -> known.add(ResultLayout.layerName(layer)));
     }
     List<String> unknown = new ArrayList<>();
@@ -163,19 +204,21 @@ public final class StatisticsFolder {
       return Optional.of("the bytes of source tensors changed since the model wrote its text");
     }
     for (Map.Entry<Integer, Layer> layer : there.entrySet()) {
-      if (!layer.getValue().sourceSha256().equals(sources.upTo(layer.getKey(), stop))) {
+      if (!layer.getValue().sourceSha256().equals(sourceSha256(layer.getKey(), stop))) {
         return Optional.of(
             "the bytes of source tensors changed since "
                 + layer.getValue().entry().path()
-                + " was made with the embedding and all layers up to this one");
+                + (plan.isEstimate()
+                    ? " was estimated from all layers"
+                    : " was made with the embedding and all layers up to this one"));
       }
     }
     return Optional.empty();
   }
 
-  /** Reads the weights of the layers up to this one, unless that was done. */
+  /** Reads the weights that decide a layer's moments, unless that was done. */
   String sourceSha256(int layer, StopFlag stop) {
-    return sources.upTo(layer, stop);
+    return plan.isEstimate() ? sources.of(read, stop) : sources.upTo(layer, stop);
   }
 
   /** Layers that are yet to be measured. */
@@ -198,18 +241,32 @@ public final class StatisticsFolder {
       Collection<MomentSums> sums,
       StopFlag stop) {
     Path file = folder.resolve(ResultLayout.layerName(layer));
-    MomentFile.Origin origin =
-        new MomentFile.Origin(
-            plan.layerIdentity(asked.identity(), ofLayer.sha256(), layer),
-            sources.upTo(layer, stop),
-            kernel);
-    MomentFile.Receipt receipt = MomentFile.write(file, origin, List.copyOf(sums), stop);
+    MomentFile.Origin origin = origin(layer, ofLayer, kernel, stop);
+    put(layer, origin, file, MomentFile.write(file, origin, List.copyOf(sums), stop));
+  }
+
+  /** Writes an estimated layer's file. */
+  void write(int layer, SortedMap<String, float[]> diagonals, StopFlag stop) {
+    Path file = folder.resolve(ResultLayout.layerName(layer));
+    MomentFile.Origin origin = origin(layer, StatisticsTokens.NONE, StatisticsPlan.JAVA, stop);
+    put(layer, origin, file, MomentFile.writeDiagonals(file, origin, diagonals, stop));
+  }
+
+  private MomentFile.Origin origin(
+      int layer, StatisticsTokens ofLayer, String kernel, StopFlag stop) {
+    return new MomentFile.Origin(
+        plan.layerIdentity(asked.identity(), ofLayer.sha256(), layer),
+        sourceSha256(layer, stop),
+        kernel);
+  }
+
+  private void put(int layer, MomentFile.Origin origin, Path file, MomentFile.Receipt receipt) {
     put(
         layer,
         new Layer(
             new Manifest.SideFileEntry(name(file), receipt.bytes(), receipt.sha256()),
             origin.sourceSha256(),
-            kernel));
+            origin.kernel()));
   }
 
   /** What is there, to be read while layers come. */
@@ -232,14 +289,15 @@ public final class StatisticsFolder {
     if (written != null && isSelfWritten()) {
       kernels.add(written.kernel());
     }
-    if (Files.isRegularFile(folder.resolve(TOKENS))) {
-      files.add(entry(folder.resolve(TOKENS), new StopFlag()));
+    Path together = folder.resolve(plan.isEstimate() ? VECTORS : TOKENS);
+    if (Files.isRegularFile(together)) {
+      files.add(entry(together, new StopFlag()));
     }
     return new Manifest.Statistics(
         plan.choice().asked().text(),
         plan.choice().used().text(),
         used.count(),
-        plan.settings().window(),
+        plan.isEstimate() ? 0 : plan.settings().window(),
         used.sha256(),
         kernels,
         files);

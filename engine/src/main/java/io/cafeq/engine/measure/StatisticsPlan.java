@@ -6,6 +6,8 @@ import io.cafeq.config.StatisticsSource;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.Digests;
 import io.cafeq.engine.checkpoint.TensorInfo;
+import io.cafeq.engine.estimate.Coefficients;
+import io.cafeq.engine.estimate.StreamVector;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.plan.Plan;
@@ -23,13 +25,18 @@ import java.util.OptionalInt;
  *
  * @param inputs of which; nothing where none are taken
  * @param expertsPerToken to how many experts a token goes at most
+ * @param estimates how inputs are estimated, where they are
  */
 public record StatisticsPlan(
     StatisticsChoice choice,
     StatisticsSettings settings,
     long seed,
     MeasuredInputs inputs,
-    int expertsPerToken) {
+    int expertsPerToken,
+    EstimateKinds estimates) {
+  /** Computes an estimate: Java alone, whatever the backend. */
+  static final String JAVA = "java";
+
   private static final long BYTES_PER_FILE = 4 << 10;
   private static final long BYTES_PER_TENSOR = 300;
   private static final long BYTES_PER_TOKEN = 8;
@@ -47,7 +54,17 @@ public record StatisticsPlan(
     MeasuredInputs inputs =
         none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
     int experts = checkpoint.config().text().chosenExperts().orElse(Integer.MAX_VALUE);
-    return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts);
+    EstimateKinds estimates =
+        choice.used() instanceof StatisticsSource.Weights
+            ? EstimateKinds.of(checkpoint, inputs)
+            : EstimateKinds.NONE;
+    return new StatisticsPlan(
+        choice, recipe.statistics(), recipe.seed(), inputs, experts, estimates);
+  }
+
+  /** Whether moments are estimated from the weights, and no token is run. */
+  public boolean isEstimate() {
+    return choice.used() instanceof StatisticsSource.Weights;
   }
 
   /** Whether anything is measured. */
@@ -62,15 +79,38 @@ public record StatisticsPlan(
 
   /** Bytes of the files of some layers and of the tokens, at most about; 0 for no layers. */
   public long fileBytes(Collection<Integer> layers) {
-    return layers.isEmpty()
-        ? 0
-        : layers.stream().mapToLong(this::fileBytes).sum()
-            + settings.tokens() * BYTES_PER_TOKEN
-            + BYTES_PER_FILE;
+    if (layers.isEmpty()) {
+      return 0;
+    }
+    long together = isEstimate() ? vectorBytes() : settings.tokens() * BYTES_PER_TOKEN;
+    return layers.stream().mapToLong(this::fileBytes).sum() + together + BYTES_PER_FILE;
+  }
+
+  /** Of the vectors that all layers are estimated with, each as wide as the stream. */
+  private long vectorBytes() {
+    long widest =
+        inputs.layers().stream()
+            .flatMap(layer -> inputs.of(layer).stream())
+            .mapToLong(MatrixInput::channels)
+            .max()
+            .orElse(0);
+    long vectors = (long) StreamVector.values().length * (inputs.layers().last() + 1) + 1;
+    return vectors * (widest * Float.BYTES + BYTES_PER_TENSOR);
   }
 
   /** Bytes of one layer's file, at most about. */
   public long fileBytes(int layer) {
+    return isEstimate() ? diagonalBytes(layer) : momentBytes(layer);
+  }
+
+  private long diagonalBytes(int layer) {
+    return BYTES_PER_FILE
+        + inputs.of(layer).stream()
+            .mapToLong(input -> (long) input.channels() * Float.BYTES + BYTES_PER_TENSOR)
+            .sum();
+  }
+
+  private long momentBytes(int layer) {
     long bytes = BYTES_PER_FILE;
     long experts = 0;
     long ofExperts = 0;
@@ -99,6 +139,16 @@ public record StatisticsPlan(
         + experts * BYTES_PER_TENSOR;
   }
 
+  /** The least native memory that taking them takes. */
+  public long memoryNeeded(Checkpoint checkpoint) {
+    if (isEmpty()) {
+      return 0;
+    }
+    return isEstimate()
+        ? EstimatePass.memoryNeeded(checkpoint)
+        : StatisticsPass.memoryNeeded(checkpoint, this);
+  }
+
   /** Native bytes of the sums of any one layer. */
   public long sumBytes() {
     return inputs.layers().stream()
@@ -123,7 +173,9 @@ public record StatisticsPlan(
     MatrixInputs names = MatrixInputs.of(checkpoint);
     return new StoredStatistics(
         folder,
-        settings.width(),
+        isEstimate()
+            ? MomentBlocks::ofDiagonal
+            : channels -> MomentBlocks.of(channels, settings.width()),
         name -> {
           OptionalInt layer = names.layer(name);
           return layer.isPresent() && inputs.layers().contains(layer.getAsInt())
@@ -133,12 +185,17 @@ public record StatisticsPlan(
         stop);
   }
 
-  /** What decides the tokens, but for the content of a text file, and for weights and kernel. */
+  /**
+   * What decides the tokens, but for the content of a text file, and for weights and kernel; of an
+   * estimate what decides it.
+   */
   String tokensIdentity(Checkpoint checkpoint) {
     StringBuilder text = new StringBuilder("algorithm " + JobIdentity.ALGORITHM_VERSION + "\n");
-    text.append("source ")
-        .append(choice.used().text())
-        .append("\nseed ")
+    text.append("source ").append(choice.used().text());
+    if (isEstimate()) {
+      text.append("\ncoefficients ").append(Coefficients.builtIn().json());
+    }
+    text.append("\nseed ")
         .append(seed)
         .append("\ntokens ")
         .append(settings.tokens())

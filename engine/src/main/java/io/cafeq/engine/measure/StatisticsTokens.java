@@ -16,6 +16,9 @@ import java.util.List;
  * @param textSha256 of the text that they are from; empty where they are from none
  */
 public record StatisticsTokens(List<int[]> windows, String textSha256) {
+  /** No tokens at all: those of an estimate from the weights. */
+  public static final StatisticsTokens NONE = new StatisticsTokens(List.of(), "");
+
   public StatisticsTokens {
     windows = List.copyOf(windows);
   }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 
 /**
  * The moments in a folder of files, one a layer. A file is compared with its hashes when it is
@@ -18,20 +19,23 @@ import java.util.function.Function;
  */
 public final class StoredStatistics implements InputStatistics {
   private final Path folder;
-  private final int width;
+  private final IntFunction<MomentBlocks> cut;
   private final Function<String, OptionalInt> layerOf;
   private final StopFlag stop;
   private final OnceEach checked = new OnceEach();
 
   /**
    * @param folder whose files need not be there before they are read
-   * @param width the most channels of a block
+   * @param cut how moments of so many channels are cut into blocks
    * @param layerOf the layer of an input by its name; empty for inputs of which nothing is taken
    */
   public StoredStatistics(
-      Path folder, int width, Function<String, OptionalInt> layerOf, StopFlag stop) {
+      Path folder,
+      IntFunction<MomentBlocks> cut,
+      Function<String, OptionalInt> layerOf,
+      StopFlag stop) {
     this.folder = folder;
-    this.width = width;
+    this.cut = cut;
     this.layerOf = layerOf;
     this.stop = stop;
   }
@@ -53,8 +57,6 @@ public final class StoredStatistics implements InputStatistics {
   /** From the shape alone, so that it is known before there is a file. */
   @Override
   public long bytes(MatrixInput input) {
-    return layerOf.apply(input.name()).isPresent()
-        ? MomentBlocks.of(input.channels(), width).squareBytes()
-        : 0;
+    return layerOf.apply(input.name()).isPresent() ? cut.apply(input.channels()).squareBytes() : 0;
   }
 }

@@ -88,6 +88,8 @@ public final class TokenMaker {
       }
       case StatisticsSource.None none ->
           throw new IllegalArgumentException("no statistics are to be taken");
+      case StatisticsSource.Weights weights ->
+          throw new IllegalArgumentException("an estimate from the weights takes no tokens");
       case StatisticsSource.Auto auto ->
           throw new IllegalArgumentException("auto is no source by itself");
     };

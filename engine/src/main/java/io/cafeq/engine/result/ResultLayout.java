@@ -13,7 +13,7 @@ import java.util.Set;
  * manifest.json          what the result consists of; written last
  * report.json            what was measured, and what failed
  * units/ID.arrow         finished units
- * statistics/            tokens.json, and layer-00000.safetensors per layer
+ * statistics/            tokens.json or vectors.safetensors, and layer-00000.safetensors per layer
  * .cafeq/                lock, identity.json, plan.json, and scratch files of a running job
  * </pre>
  *
@@ -30,6 +30,7 @@ public record ResultLayout(Path root) {
   private static final String UNIT = ".arrow";
   private static final String STATISTICS = "statistics";
   private static final String TOKENS = "tokens.json";
+  private static final String VECTORS = "vectors.safetensors";
   private static final String OWN = ".cafeq";
   private static final String PART = ".part";
   private static final String ASIDE = ".first" + PART;
@@ -62,6 +63,11 @@ public record ResultLayout(Path root) {
   /** The name of the tokens' file in a folder of statistics. */
   public static String tokensName() {
     return TOKENS;
+  }
+
+  /** The name of the file in a folder of statistics that all layers are estimated with. */
+  public static String vectorsName() {
+    return VECTORS;
   }
 
   /** Where a file is written before it gets its name. */

@@ -1,6 +1,9 @@
 package io.cafeq.engine.statistics;
 
 import io.cafeq.engine.memory.FloatMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -25,6 +28,29 @@ public record InputMoments(String input, long tokens, List<Block> blocks) {
     public int channels() {
       return moments.rows();
     }
+  }
+
+  /**
+   * Moments of which the diagonal alone is known.
+   *
+   * @param arena that owns the blocks, {@link MomentBlocks#ofDiagonal}
+   */
+  public static InputMoments ofDiagonal(String input, long tokens, float[] diagonal, Arena arena) {
+    MomentBlocks cut = MomentBlocks.ofDiagonal(diagonal.length);
+    MemorySegment all = arena.allocate(cut.squareBytes(), 64);
+    List<Block> blocks = new ArrayList<>();
+    long at = 0;
+    for (MomentBlocks.Span span : cut.spans()) {
+      int size = span.count();
+      long bytes = (long) size * size * Float.BYTES;
+      FloatMatrix square = new FloatMatrix(all.asSlice(at, bytes), size, size);
+      for (int i = 0; i < size; i++) {
+        square.set(i, i, diagonal[span.first() + i]);
+      }
+      blocks.add(new Block(span.first(), square));
+      at += bytes;
+    }
+    return new InputMoments(input, tokens, blocks);
   }
 
   /** Channels of the input. */

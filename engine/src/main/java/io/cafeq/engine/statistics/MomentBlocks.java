@@ -46,6 +46,11 @@ public record MomentBlocks(List<Span> spans) {
     return new MomentBlocks(spans);
   }
 
+  /** Of a diagonal, which needs no blocks: the narrowest there are. */
+  public static MomentBlocks ofDiagonal(int channels) {
+    return of(channels, GRAIN);
+  }
+
   /** Bytes of all blocks as squares of floats. */
   public long squareBytes() {
     return spans.stream().mapToLong(span -> (long) span.count() * span.count() * Float.BYTES).sum();

@@ -253,7 +253,7 @@ class MomentFileTest {
   private StoredStatistics statistics(int width) {
     return new StoredStatistics(
         folder,
-        width,
+        channels -> MomentBlocks.of(channels, width),
         name -> name.startsWith("layers.0.") ? OptionalInt.of(0) : OptionalInt.empty(),
         STOP);
   }
