@@ -11,5 +11,5 @@ public record JobIdentity(String recipeHash, int algorithmVersion) {
    * The version of what this program writes for a recipe. 4: the canonical recipe, whose hash every
    * file carries, has sections; codes, grids and transforms are those of 3.
    */
-  public static final int ALGORITHM_VERSION = 4;
+  public static final int ALGORITHM_VERSION = 5;
 }
