@@ -39,7 +39,7 @@ class ResultIdentityTest {
   @Test
   void comparesFoldersOfTheVersionBeforeSections() throws JsonProcessingException {
     ResultIdentity asked = identity(4, Recipe.defaults().canonical());
-    String version = "algorithm version: this folder has 3, this program has 5";
+    String version = "algorithm version: this folder has 3, this program has 4";
 
     assertThat(identity(3, FLAT.formatted(200)).differences(asked)).containsExactly(version);
     assertThat(identity(3, FLAT.formatted(7)).differences(asked))
