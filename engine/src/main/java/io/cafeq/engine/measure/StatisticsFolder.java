@@ -34,8 +34,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * {@code statistics/} of a result: {@code tokens.json}, or of an estimate {@code
- * vectors.safetensors}, and of each layer {@code layer-00000.safetensors}. What is there under its
+ * {@code statistics/} of a result: {@code tokens.json} unless moments are estimated, and of each
+ * layer {@code layer-00000.safetensors}; while layers are estimated also {@code
+ * vectors.safetensors}, which goes with the last one. What is there under its
  * name with the right identity and hashes counts, once {@link #changedSource} found that it is of
  * the weights that are there now. Thread-safe.
  */
@@ -289,9 +290,8 @@ public final class StatisticsFolder {
     if (written != null && isSelfWritten()) {
       kernels.add(written.kernel());
     }
-    Path together = folder.resolve(plan.isEstimate() ? VECTORS : TOKENS);
-    if (Files.isRegularFile(together)) {
-      files.add(entry(together, new StopFlag()));
+    if (Files.isRegularFile(folder.resolve(TOKENS))) {
+      files.add(entry(folder.resolve(TOKENS), new StopFlag()));
     }
     return new Manifest.Statistics(
         plan.choice().asked().text(),
@@ -305,6 +305,13 @@ public final class StatisticsFolder {
 
   private synchronized void put(int number, Layer layer) {
     there.put(number, layer);
+    if (plan.isEstimate() && missing().isEmpty()) {
+      try {
+        Files.deleteIfExists(folder.resolve(VECTORS));
+      } catch (IOException e) {
+        throw FileFailure.of("delete", folder.resolve(VECTORS), e);
+      }
+    }
   }
 
   private static Optional<MomentFile.Origin> intact(Path file, StopFlag stop) {
