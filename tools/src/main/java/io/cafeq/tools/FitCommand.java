@@ -89,8 +89,7 @@ final class FitCommand implements Callable<Integer> {
     }
   }
 
-  private MeasuredModel open(
-      Path model, Path result, StopFlag stop, Deque<AutoCloseable> opened) {
+  private MeasuredModel open(Path model, Path result, StopFlag stop, Deque<AutoCloseable> opened) {
     Checkpoint checkpoint = Checkpoint.open(model);
     opened.push(checkpoint);
     DiagonalEstimates estimates =
@@ -138,14 +137,24 @@ final class FitCommand implements Callable<Integer> {
   }
 
   private static String origin(List<MeasuredModel> models) {
-    return "Weighted least squares of log diag H on the features, channels weighted by h: cafeq fit of "
+    return "Weighted least squares of log diag H on the features, channels weighted by h: cafeq fit"
+               + " of "
         + String.join(", ", models.stream().map(MeasuredModel::name).toList());
   }
 
   private static TextTable table(List<ModelFit> models) {
     TextTable table =
         new TextTable(2)
-            .row("", "", "inputs", "r fitted", "r left out", "r built in", "loss fitted", "left out", "built in");
+            .row(
+                "",
+                "",
+                "inputs",
+                "r fitted",
+                "r left out",
+                "r built in",
+                "loss fitted",
+                "left out",
+                "built in");
     for (ModelFit model : models) {
       model
           .fitted()

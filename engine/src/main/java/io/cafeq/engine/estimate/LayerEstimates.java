@@ -81,8 +81,8 @@ public final class LayerEstimates {
   }
 
   /**
-   * The features of a layer's inputs of some kinds by name, of those that have them all; what all experts of a
-   * layer read is under the name that they fall back on.
+   * The features of a layer's inputs of some kinds by name, of those that have them all; what all
+   * experts of a layer read is under the name that they fall back on.
    */
   SortedMap<String, InputFeatures> features(
       int layer, Set<InputKind> kinds, Predicate<String> wanted) {

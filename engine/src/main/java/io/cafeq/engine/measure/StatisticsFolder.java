@@ -36,9 +36,9 @@ import org.slf4j.LoggerFactory;
 /**
  * {@code statistics/} of a result: {@code tokens.json} unless moments are estimated, and of each
  * layer {@code layer-00000.safetensors}; while layers are estimated also {@code
- * vectors.safetensors}, which goes with the last one. What is there under its
- * name with the right identity and hashes counts, once {@link #changedSource} found that it is of
- * the weights that are there now. Thread-safe.
+ * vectors.safetensors}, which goes with the last one. What is there under its name with the right
+ * identity and hashes counts, once {@link #changedSource} found that it is of the weights that are
+ * there now. Thread-safe.
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);

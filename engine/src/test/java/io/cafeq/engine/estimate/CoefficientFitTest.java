@@ -7,8 +7,8 @@ import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.model.Miniature;
 import java.nio.file.Path;
 import java.util.EnumMap;
-import java.util.Map;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
@@ -62,8 +62,7 @@ class CoefficientFitTest {
           for (String feature : kind.features()) {
             assertThat(fitted.tree().path(kind.text()).path(feature).doubleValue())
                 .as("%s %s", kind, feature)
-                .isCloseTo(
-                    some().tree().path(kind.text()).path(feature).doubleValue(), CLOSE);
+                .isCloseTo(some().tree().path(kind.text()).path(feature).doubleValue(), CLOSE);
           }
         }
         SortedMap<InputKind, CoefficientFit.Figures> figures =

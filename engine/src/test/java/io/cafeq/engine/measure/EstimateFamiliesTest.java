@@ -133,8 +133,7 @@ class EstimateFamiliesTest {
   private void killAfter(int layers) {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       StatisticsPlan plan = plan(checkpoint);
-      try (EstimatePass pass =
-          EstimatePass.open(checkpoint, plan, again(checkpoint, plan), STOP)) {
+      try (EstimatePass pass = EstimatePass.open(checkpoint, plan, again(checkpoint, plan), STOP)) {
         for (int layer = 0; layer < layers; layer++) {
           pass.next();
         }

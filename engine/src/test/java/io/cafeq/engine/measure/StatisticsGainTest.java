@@ -87,8 +87,7 @@ class StatisticsGainTest {
     }
   }
 
-  private InputStatistics estimated(Checkpoint checkpoint, StatisticsPlan plan)
-      throws IOException {
+  private InputStatistics estimated(Checkpoint checkpoint, StatisticsPlan plan) throws IOException {
     Path root = Files.createDirectory(folder.resolve("estimated"));
     StatisticsFolder files = new StatisticsFolder(root, checkpoint, plan);
     try (EstimatePass pass = EstimatePass.open(checkpoint, plan, files, STOP)) {
