@@ -154,7 +154,8 @@ public final class StatisticsFolder {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
       for (Path file : files) {
         String name = String.valueOf(file.getFileName());
-        if (ResultLayout.completeName(name).filter(known::contains).isPresent()) {
+        boolean unused = name.equals(VECTORS) && plan.isEstimate() && missing().isEmpty();
+        if (unused || ResultLayout.completeName(name).filter(known::contains).isPresent()) {
           Files.delete(file);
         } else if (!known.contains(name)) {
           unknown.add(name);
@@ -251,6 +252,13 @@ public final class StatisticsFolder {
     Path file = folder.resolve(ResultLayout.layerName(layer));
     MomentFile.Origin origin = origin(layer, StatisticsTokens.NONE, StatisticsPlan.JAVA, stop);
     put(layer, origin, file, MomentFile.writeDiagonals(file, origin, diagonals, stop));
+    if (missing().isEmpty()) {
+      try {
+        Files.deleteIfExists(folder.resolve(VECTORS));
+      } catch (IOException e) {
+        throw FileFailure.of("delete", folder.resolve(VECTORS), e);
+      }
+    }
   }
 
   private MomentFile.Origin origin(
@@ -305,13 +313,6 @@ public final class StatisticsFolder {
 
   private synchronized void put(int number, Layer layer) {
     there.put(number, layer);
-    if (plan.isEstimate() && missing().isEmpty()) {
-      try {
-        Files.deleteIfExists(folder.resolve(VECTORS));
-      } catch (IOException e) {
-        throw FileFailure.of("delete", folder.resolve(VECTORS), e);
-      }
-    }
   }
 
   private static Optional<MomentFile.Origin> intact(Path file, StopFlag stop) {
