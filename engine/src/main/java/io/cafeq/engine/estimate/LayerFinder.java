@@ -117,9 +117,10 @@ final class LayerFinder {
         inputs.add(feedForward(group));
       }
     }
+    List<LayerInput> first = List.copyOf(inputs);
     for (Group group : groups.values()) {
       if (!group.hasAny(OF_ATTENTION) && !group.hasAny(OF_FEED_FORWARD)) {
-        inputs.add(behind(group, List.copyOf(inputs)));
+        inputs.add(behind(group, first));
       }
     }
     String prefix = groups.values().iterator().next().prefix();

@@ -80,53 +80,64 @@ class EstimateFamiliesTest {
       assertThat(kinds.whole() + kinds.floors().values().stream().mapToInt(i -> i).sum())
           .isEqualTo(inputs);
       assertThat(bytes(root.resolve("statistics"))).isLessThanOrEqualTo(plan.fileBytes());
+      assertThat(vectors()).doesNotExist();
     }
   }
 
   @Test
   void whatWasGatheredIsNotGatheredAgainAndGivesTheSameBytes() throws IOException {
     Miniature.of("qwen3_moe", 7).write(model, Miniature.Spread.ONE);
+    Path straight = Files.createDirectory(folder.resolve("straight"));
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       StatisticsPlan plan = plan(checkpoint);
-      take(checkpoint, plan);
-      byte[] first = Files.readAllBytes(layer(0));
-      byte[] second = Files.readAllBytes(layer(1));
-      byte[] vectors = Files.readAllBytes(vectors());
-      Files.delete(layer(1));
-
+      finish(checkpoint, plan, new StatisticsFolder(straight, checkpoint, plan));
+    }
+    killAfter(0);
+    byte[] vectors = Files.readAllBytes(vectors());
+    killAfter(1);
+    assertThat(Files.readAllBytes(vectors())).isEqualTo(vectors);
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      StatisticsPlan plan = plan(checkpoint);
       StatisticsFolder again = again(checkpoint, plan);
       assertThat(again.missing()).containsExactly(1);
-      long before = checkpoint.bytesRead();
       assertThat(again.changedSource(STOP)).isEmpty();
-      long hashing = checkpoint.bytesRead() - before;
-      before = checkpoint.bytesRead();
-      finish(checkpoint, plan, again);
-      // one layer of two is read, and no hash anew
-      assertThat(checkpoint.bytesRead() - before).isLessThan(hashing * 3 / 4);
+      long hashing = checkpoint.bytesRead();
 
-      assertThat(Files.readAllBytes(layer(0))).isEqualTo(first);
-      assertThat(Files.readAllBytes(layer(1))).isEqualTo(second);
-      assertThat(Files.readAllBytes(vectors())).isEqualTo(vectors);
+      finish(checkpoint, plan, again);
+
+      // one layer of two is read, and no hash is made anew
+      assertThat(checkpoint.bytesRead() - hashing).isLessThan(hashing * 3 / 4);
+    }
+    assertThat(vectors()).doesNotExist();
+    for (int layer = 0; layer < 2; layer++) {
+      Path name = Path.of("statistics", ResultLayout.layerName(layer));
+      assertThat(root.resolve(name)).hasSameBinaryContentAs(straight.resolve(name));
     }
   }
 
   @Test
   void damagedVectorsAreGatheredAgain() throws IOException {
     Miniature.of("llama", 7).write(model, Miniature.Spread.ONE);
+    killAfter(1);
+    byte[] vectors = Files.readAllBytes(vectors());
+    byte[] damaged = vectors.clone();
+    damaged[damaged.length - 2] ^= 1;
+    Files.write(vectors(), damaged);
+
+    killAfter(0);
+
+    assertThat(Files.readAllBytes(vectors())).isEqualTo(vectors);
+  }
+
+  /** Ends a run when so many layers of two are there. */
+  private void killAfter(int layers) {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       StatisticsPlan plan = plan(checkpoint);
-      take(checkpoint, plan);
-      byte[] second = Files.readAllBytes(layer(1));
-      byte[] vectors = Files.readAllBytes(vectors());
-      byte[] damaged = vectors.clone();
-      damaged[damaged.length - 2] ^= 1;
-      Files.write(vectors(), damaged);
-      Files.delete(layer(1));
-
-      finish(checkpoint, plan, again(checkpoint, plan));
-
-      assertThat(Files.readAllBytes(layer(1))).isEqualTo(second);
-      assertThat(Files.readAllBytes(vectors())).isEqualTo(vectors);
+      try (EstimatePass pass = EstimatePass.open(checkpoint, plan, again(checkpoint, plan), STOP)) {
+        for (int layer = 0; layer < layers; layer++) {
+          pass.next();
+        }
+      }
     }
   }
 
