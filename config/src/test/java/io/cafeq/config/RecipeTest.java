@@ -46,7 +46,12 @@ class RecipeTest {
               5,
               true),
           new StatisticsSettings(
-              new StatisticsSource.TextFile("some/ text.txt"), 512, 128, 1024, 0.05),
+              new StatisticsSource.TextFile("some/ text.txt"),
+              512,
+              128,
+              1024,
+              OptionalDouble.of(0.25),
+              0.05),
           false,
           Optional.of(false),
           -9_000_000_000L,
@@ -102,7 +107,7 @@ class RecipeTest {
         reverse = on
       }
       statistics.source = "file:some/ text.txt"
-      statistics { tokens = 512, window = 128, width = 1024, damping = 0.05 }
+      statistics { tokens = 512, window = 128, width = 1024, shrinkage = 0.25, damping = 0.05 }
       tensors {
         embeddings = 8
         include = [c, "a\\\\.b", c]
@@ -146,7 +151,8 @@ class RecipeTest {
                     PairRounding.NEAREST_PLANE,
                     3,
                     false),
-                new StatisticsSettings(new StatisticsSource.Auto(), 4096, 256, 4096, 0.01),
+                new StatisticsSettings(
+                    new StatisticsSource.Auto(), 4096, 256, 4096, OptionalDouble.empty(), 0.01),
                 true,
                 Optional.empty(),
                 0,
@@ -226,6 +232,7 @@ class RecipeTest {
                 Map.entry("statistics-tokens", "512"),
                 Map.entry("statistics-window", "128"),
                 Map.entry("statistics-width", "1024"),
+                Map.entry("statistics-shrinkage", "0.25"),
                 Map.entry("statistics-damping", "5e-2"),
                 Map.entry("steps", "7"),
                 Map.entry("clip", "false"),
@@ -252,11 +259,11 @@ class RecipeTest {
         .isEqualTo(
             "{\"baselines\":\"auto\",\"fall-back\":true,\"grid\":{\"bits\":\"auto\",\"clip\":true,\"group\":\"auto\",\"scale-bits\":8,\"scales\":\"auto\"},"
                 + "\"method\":\"cafeq\",\"pairs\":{\"enabled\":true,\"iterations\":3,\"loss\":\"expected-error\",\"optimizer\":\"adam\",\"orthogonality\":0.0,\"rate\":\"auto\",\"reverse\":false,\"rounding\":\"nearest-plane\",\"steps\":200,\"temperature\":5.0},"
-                + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
+                + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"shrinkage\":\"auto\",\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
                 + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
                 + "\"transform\":{\"bits\":0.25,\"block\":\"auto\",\"loss\":\"p-norm\",\"side\":\"auto\",\"steps\":100,\"storage\":\"auto\"}}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("c136e355305ecc5fc6ab00952c2079c1dda4b51fa7378a214175a1541ebc6dbb");
+        .isEqualTo("daba07823a2b16c906305206cb3ce1b85c71a5110e04365925d14766edc63c72");
   }
 
   @Test
