@@ -89,6 +89,7 @@ final class SettingsReader {
         reader.integer("recipe.statistics.tokens", 64, 1 << 24).orElse(64),
         reader.integer("recipe.statistics.window", 16, 1 << 15).orElse(16),
         reader.integer("recipe.statistics.width", 64, 1 << 15).orElse(64),
+        reader.decimalOr("recipe.statistics.shrinkage", "auto", 0, 1),
         reader.decimal("recipe.statistics.damping", 1e-6, 10).orElse(1));
   }
 

@@ -1,5 +1,6 @@
 package io.cafeq.config;
 
+import java.util.OptionalDouble;
 import java.util.SortedMap;
 
 /**
@@ -10,10 +11,16 @@ import java.util.SortedMap;
  * @param tokens calibration tokens in all
  * @param window tokens per sequence
  * @param width input channels up to which H is kept whole
+ * @param shrinkage weight of the diagonal that H is shrunk towards, 0 to 1; empty for auto
  * @param damping added to the diagonal of H, as a part of its mean
  */
 public record StatisticsSettings(
-    StatisticsSource source, int tokens, int window, int width, double damping) {
+    StatisticsSource source,
+    int tokens,
+    int window,
+    int width,
+    OptionalDouble shrinkage,
+    double damping) {
   /** The key whose value differs in a recipe's canonical form. */
   static final String SOURCE = "statistics.source";
 
@@ -23,6 +30,7 @@ public record StatisticsSettings(
     entries.put("statistics.tokens", Integer.toString(tokens));
     entries.put("statistics.window", Integer.toString(window));
     entries.put("statistics.width", Integer.toString(width));
+    entries.put("statistics.shrinkage", CanonicalText.decimalOr(shrinkage, "auto"));
     entries.put("statistics.damping", Double.toString(damping));
   }
 }

@@ -47,7 +47,12 @@ class RecipeTest {
               5,
               true),
           new StatisticsSettings(
-              new StatisticsSource.TextFile("some/ text.txt"), 512, 128, 1024, 0.05),
+              new StatisticsSource.TextFile("some/ text.txt"),
+              512,
+              128,
+              1024,
+              OptionalDouble.of(0.25),
+              0.05),
           false,
           Optional.of(false),
           -9_000_000_000L,
@@ -104,7 +109,7 @@ class RecipeTest {
         reverse = on
       }
       statistics.source = "file:some/ text.txt"
-      statistics { tokens = 512, window = 128, width = 1024, damping = 0.05 }
+      statistics { tokens = 512, window = 128, width = 1024, shrinkage = 0.25, damping = 0.05 }
       tensors {
         embeddings = 8
         include = [c, "a\\\\.b", c]
@@ -148,7 +153,8 @@ class RecipeTest {
                     PairRounding.NEAREST_PLANE,
                     3,
                     false),
-                new StatisticsSettings(new StatisticsSource.Auto(), 4096, 256, 4096, 0.01),
+                new StatisticsSettings(
+                    new StatisticsSource.Auto(), 4096, 256, 4096, OptionalDouble.empty(), 0.01),
                 true,
                 Optional.empty(),
                 0,
@@ -228,6 +234,7 @@ class RecipeTest {
                 Map.entry("statistics-tokens", "512"),
                 Map.entry("statistics-window", "128"),
                 Map.entry("statistics-width", "1024"),
+                Map.entry("statistics-shrinkage", "0.25"),
                 Map.entry("statistics-damping", "5e-2"),
                 Map.entry("steps", "7"),
                 Map.entry("clip", "false"),
@@ -255,7 +262,7 @@ class RecipeTest {
         .isEqualTo(
             "{\"baselines\":\"auto\",\"fall-back\":true,\"grid\":{\"bits\":\"auto\",\"clip\":true,\"column-scales\":true,\"group\":\"auto\",\"scale-bits\":8,\"scales\":\"auto\"},"
                 + "\"method\":\"cafeq\",\"pairs\":{\"enabled\":true,\"iterations\":3,\"loss\":\"expected-error\",\"optimizer\":\"adam\",\"orthogonality\":0.0,\"rate\":\"auto\",\"reverse\":false,\"rounding\":\"nearest-plane\",\"steps\":200,\"temperature\":5.0},"
-                + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
+                + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"shrinkage\":\"auto\",\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
                 + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
                 + "\"transform\":{\"bits\":0.25,\"block\":\"auto\",\"loss\":\"p-norm\",\"side\":\"auto\",\"steps\":100,\"storage\":\"auto\"}}");
     assertThat(Recipe.defaults().hash())

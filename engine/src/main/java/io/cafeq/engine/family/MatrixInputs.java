@@ -73,6 +73,7 @@ public final class MatrixInputs {
     String number = numbered ? rest.substring(0, dot) : Integer.toString(ofStack.orElse(0));
     String own = numbered ? rest.substring(dot + 1) : rest.endsWith(WEIGHT) ? rest : rest + WEIGHT;
     String matrix = shared ? "" : "." + own;
-    return new MatrixInput(experts + "." + number + matrix, columns, Optional.of(experts + matrix));
+    return new MatrixInput(
+        experts + "." + number + matrix, columns, Optional.of(experts + matrix), shared);
   }
 }

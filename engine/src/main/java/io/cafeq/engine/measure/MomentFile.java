@@ -25,8 +25,8 @@ import java.util.function.Consumer;
  * block a tensor {@code INPUT#00000} of F32 [n (n + 1) / 2]: the upper triangle row by row, means
  * over tokens, not damped. {@code __metadata__} holds what is in {@link Origin}, {@code
  * payload_sha256} over the tensors' bytes in the file's order, {@code header_sha256} over the
- * header with 64 zeros in its own place, and for every input {@code tokens:INPUT}. An expert that
- * saw too few tokens has the count and no tensor. Where only the diagonal is known, a tensor {@code
+ * header with 64 zeros in its own place, and for every input {@code tokens:INPUT}. Where only the
+ * diagonal is known, estimated or of an expert that saw too few tokens, a tensor {@code
  * INPUT#diagonal} of F32 [n] stands for the blocks.
  */
 public final class MomentFile {
@@ -78,6 +78,8 @@ public final class MomentFile {
           for (int i = 0; i < sums.blocks().spans().size(); i++) {
             contents.add(block(sums, i, piece, stop));
           }
+        } else if (sums.tokens() > 0) {
+          contents.add(diagonal(sums.input().name(), sums.diagonal()));
         }
       }
       return write(file, origin, contents, metadata, stop);

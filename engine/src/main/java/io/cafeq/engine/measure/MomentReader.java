@@ -119,9 +119,9 @@ public final class MomentReader implements AutoCloseable {
     }
   }
 
-  /** Whether there are moments of the input. */
-  public boolean has(String input) {
-    return blocks.containsKey(input) || diagonals.containsKey(input);
+  /** Whether there are moments of the input, beyond a diagonal. */
+  public boolean hasBlocks(String input) {
+    return blocks.containsKey(input);
   }
 
   /**

@@ -16,6 +16,7 @@ import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
+import io.cafeq.engine.statistics.Shrinkage;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.OptionalInt;
@@ -113,6 +114,7 @@ public record StatisticsPlan(
   private long momentBytes(int layer) {
     long bytes = BYTES_PER_FILE;
     long experts = 0;
+    long diagonals = 0;
     long ofExperts = 0;
     int channels = 0;
     for (MatrixInput input : inputs.of(layer)) {
@@ -120,6 +122,7 @@ public record StatisticsPlan(
           MomentBlocks.of(input.channels(), settings.width()).packedBytes() + BYTES_PER_TENSOR;
       if (input.fallBack().isPresent()) {
         experts++;
+        diagonals += (long) input.channels() * Float.BYTES + BYTES_PER_TENSOR;
         ofExperts += own;
         channels = channels == 0 ? input.channels() : Math.min(channels, input.channels());
       } else {
@@ -136,7 +139,7 @@ public record StatisticsPlan(
                 (long) settings.tokens() * expertsPerToken, MomentSums.enoughTokens(channels));
     return bytes
         + (long) Math.ceil((double) ofExperts * Math.min(experts, enough) / experts)
-        + experts * BYTES_PER_TENSOR;
+        + diagonals;
   }
 
   /** The least native memory that taking them takes. */
@@ -176,6 +179,7 @@ public record StatisticsPlan(
         isEstimate()
             ? MomentBlocks::ofDiagonal
             : channels -> MomentBlocks.of(channels, settings.width()),
+        new Shrinkage(settings.shrinkage()),
         name -> {
           OptionalInt layer = names.layer(name);
           return layer.isPresent() && inputs.layers().contains(layer.getAsInt())

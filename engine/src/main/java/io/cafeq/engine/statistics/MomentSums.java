@@ -99,6 +99,22 @@ public final class MomentSums {
     return tokens >= (input.fallBack().isPresent() ? enoughTokens(input.channels()) : 1);
   }
 
+  /** The means of the squares of all channels. Throws as {@link #means} does. */
+  public float[] diagonal() {
+    float[] diagonal = new float[input.channels()];
+    try (Arena own = Arena.ofConfined()) {
+      MemorySegment means = own.allocate(FLOATS, row.length);
+      for (int block = 0; block < bands.size(); block++) {
+        MomentBlocks.Span span = blocks.spans().get(block);
+        for (int i = 0; i < span.count(); i++) {
+          means(block, i, means.asSlice(0, (long) (span.count() - i) * Float.BYTES));
+          diagonal[span.first() + i] = means.get(FLOATS, 0);
+        }
+      }
+    }
+    return diagonal;
+  }
+
   /** Adds the rows of x [tokens, channels]. */
   public void add(FloatMatrix x, MatrixProducts products) {
     if (x.columns() != input.channels()) {

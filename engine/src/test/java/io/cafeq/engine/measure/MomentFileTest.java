@@ -11,10 +11,12 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.result.ResultLayout;
+import io.cafeq.engine.statistics.ExpertMoments;
 import io.cafeq.engine.statistics.InputMoments;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.statistics.MomentBlocks;
 import io.cafeq.engine.statistics.MomentSums;
+import io.cafeq.engine.statistics.Shrinkage;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
@@ -111,7 +113,7 @@ class MomentFileTest {
   }
 
   @Test
-  void anExpertThatSawTooLittleHasTheMomentsOfItsLayer() {
+  void anExpertThatSawTooLittleHasTheMomentsOfItsLayerByItsOwnDiagonal() {
     MatrixInput busy = new MatrixInput("layers.0.experts.0", 16, Optional.of("layers.0.experts"));
     MatrixInput idle = new MatrixInput("layers.0.experts.1", 16, Optional.of("layers.0.experts"));
     MatrixInput all = new MatrixInput("layers.0.experts", 16, Optional.empty());
@@ -133,9 +135,64 @@ class MomentFileTest {
     InputMoments replaced = statistics(64).read(idle, arena).orElseThrow();
     assertThat(replaced.input()).isEqualTo("layers.0.experts");
     assertThat(replaced.tokens()).isEqualTo(2L * enough - 1);
+    InputMoments together = statistics(64).read(all, arena).orElseThrow();
+    float[] own = sums.get(1).diagonal();
+    for (int i = 0; i < 16; i++) {
+      double before = together.blocks().getFirst().moments().get(i, i);
+      double expected = ((enough - 1) * own[i] + 16 * before) / (enough - 1 + 16);
+      assertThat((double) replaced.blocks().getFirst().moments().get(i, i))
+          .isCloseTo(expected, within(1e-5));
+    }
+    MatrixInput never = new MatrixInput("layers.0.experts.2", 16, Optional.of("layers.0.experts"));
+    assertThat(statistics(64).read(never, arena))
+        .hasValueSatisfying(
+            moments -> assertThat(moments.meanDiagonal()).isEqualTo(together.meanDiagonal()));
     assertThat(statistics(64).read(new MatrixInput("layers.0.other", 16, Optional.empty()), arena))
         .isEmpty();
     assertThat(statistics(64).read(new MatrixInput("head", 16, Optional.empty()), arena)).isEmpty();
+  }
+
+  @Test
+  void channelsOfOtherExpertsSayNothingOfItsOwn() {
+    Optional<String> fallBack = Optional.of("layers.0.experts.down");
+    MatrixInput idle = new MatrixInput("layers.0.experts.1.down", 16, fallBack, false);
+    MatrixInput never = new MatrixInput("layers.0.experts.2.down", 16, fallBack, false);
+    MomentSums few = new MomentSums(idle, 64, arena);
+    MomentSums all =
+        new MomentSums(new MatrixInput("layers.0.experts.down", 16, Optional.empty()), 64, arena);
+    few.add(random(8, 16, 4), lane.products());
+    all.add(random(80, 16, 5), lane.products());
+    write(List.of(few, all));
+
+    InputMoments own = statistics(64).read(idle, arena).orElseThrow();
+    assertThat(own.tokens()).isEqualTo(8);
+    assertThat(diagonal(own)).containsExactly(ExpertMoments.shrunk(few.diagonal(), 8));
+    InputMoments level = statistics(64).read(never, arena).orElseThrow();
+    FloatMatrix square = level.blocks().getFirst().moments();
+    for (int i = 0; i < 16; i++) {
+      for (int j = 0; j < 16; j++) {
+        assertThat(square.get(i, j)).isEqualTo(i == j ? square.get(0, 0) : 0);
+      }
+    }
+    assertThat((double) square.get(0, 0)).isCloseTo(mean(all.diagonal()), within(1e-6));
+  }
+
+  private static float[] diagonal(InputMoments moments) {
+    float[] diagonal = new float[moments.channels()];
+    for (InputMoments.Block block : moments.blocks()) {
+      for (int i = 0; i < block.channels(); i++) {
+        diagonal[block.firstChannel() + i] = block.moments().get(i, i);
+      }
+    }
+    return diagonal;
+  }
+
+  private static double mean(float[] values) {
+    double sum = 0;
+    for (float value : values) {
+      sum += value;
+    }
+    return sum / values.length;
   }
 
   @Test
@@ -254,6 +311,7 @@ class MomentFileTest {
     return new StoredStatistics(
         folder,
         channels -> MomentBlocks.of(channels, width),
+        Shrinkage.NONE,
         name -> name.startsWith("layers.0.") ? OptionalInt.of(0) : OptionalInt.empty(),
         STOP);
   }
