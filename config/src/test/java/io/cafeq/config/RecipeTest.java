@@ -266,7 +266,7 @@ class RecipeTest {
                 + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
                 + "\"transform\":{\"bits\":0.25,\"block\":\"auto\",\"loss\":\"p-norm\",\"side\":\"auto\",\"steps\":100,\"storage\":\"auto\"}}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("b1386852bc731771b8f003e9f42cb67bdeff60df96e716c51ef3078184affa52");
+        .isEqualTo("ae5f7eba1e5d99c9d9647390f9eab66f138f7c84bf0ab4b15aa9ca34867142cc");
   }
 
   @Test
