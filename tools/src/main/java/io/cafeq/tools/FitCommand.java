@@ -138,7 +138,7 @@ final class FitCommand implements Callable<Integer> {
 
   private static String origin(List<MeasuredModel> models) {
     return "Weighted least squares of log diag H on the features, channels weighted by h: cafeq fit"
-               + " of "
+        + " of "
         + String.join(", ", models.stream().map(MeasuredModel::name).toList());
   }
 

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -62,7 +63,7 @@ class DiagonalEstimatesTest {
     assertThat(found.keySet()).containsExactlyElementsOf(expected.keySet());
     found.forEach(
         (input, diagonal) -> {
-          double[] reference = expected.get(input);
+          double[] reference = Objects.requireNonNull(expected.get(input));
           assertThat(diagonal).as(input).hasSize(reference.length);
           for (int i = 0; i < reference.length; i++) {
             assertThat((double) diagonal[i])
@@ -100,13 +101,15 @@ class DiagonalEstimatesTest {
     double[][] qkv = transposed(matrix(miniature, layer + "attn.c_attn.weight"));
     int hidden = qkv.length / 3;
     double[][] values = ReferenceEstimate.rows(qkv, 2 * hidden, 1, hidden);
-    assertFloor(found.get(layer + "attn"), values);
-    assertFloor(found.get(layer + "mlp"), transposed(matrix(miniature, layer + "mlp.c_fc.weight")));
+    assertFloor(Objects.requireNonNull(found.get(layer + "attn")), values);
     assertFloor(
-        found.get(layer + "mlp.c_proj.weight"),
+        Objects.requireNonNull(found.get(layer + "mlp")),
+        transposed(matrix(miniature, layer + "mlp.c_fc.weight")));
+    assertFloor(
+        Objects.requireNonNull(found.get(layer + "mlp.c_proj.weight")),
         transposed(matrix(miniature, layer + "mlp.c_proj.weight")));
     assertFloor(
-        found.get(layer + "attn.c_proj.weight"),
+        Objects.requireNonNull(found.get(layer + "attn.c_proj.weight")),
         transposed(matrix(miniature, layer + "attn.c_proj.weight")));
   }
 
