@@ -133,7 +133,7 @@ public final class LayerEstimates {
 
   /** 1 / mean square of V, of up, or of the matrix itself, by column. */
   private double[] floor(LayerInputs layer, LayerInput input) {
-    List<Rows> matrices = new ArrayList<>();
+    List<MatrixRows> matrices = new ArrayList<>();
     switch (input) {
       case LayerInput.Attention attention ->
           matrices.addAll(attention.values().isEmpty() ? attention.readers() : attention.values());
@@ -176,7 +176,7 @@ public final class LayerEstimates {
     };
   }
 
-  private RowSums rows(Rows rows, double[] likely) {
+  private RowSums rows(MatrixRows rows, double[] likely) {
     RowSums sums = new RowSums(rows.count(), rows.columns(), likely);
     scan.visit(rows, sums);
     return sums;
