@@ -61,7 +61,10 @@ final class FirstPass {
   }
 
   private void columns(
-      Map<StreamVector, double[]> sums, StreamVector vector, List<MatrixRows> matrices, double share) {
+      Map<StreamVector, double[]> sums,
+      StreamVector vector,
+      List<MatrixRows> matrices,
+      double share) {
     double[] sum = sums.computeIfAbsent(vector, first -> new double[layout.hidden()]);
     for (MatrixRows rows : matrices) {
       ColumnSums columns = new ColumnSums(rows.columns(), false);

@@ -19,7 +19,11 @@ sealed interface LayerInput {
    * @param queries rows that make queries
    * @param values rows that make values
    */
-  record Attention(MatrixInput input, List<MatrixRows> readers, List<MatrixRows> queries, List<MatrixRows> values)
+  record Attention(
+      MatrixInput input,
+      List<MatrixRows> readers,
+      List<MatrixRows> queries,
+      List<MatrixRows> values)
       implements LayerInput {
     boolean isWhole() {
       return !queries.isEmpty() && !values.isEmpty();
@@ -31,7 +35,8 @@ sealed interface LayerInput {
    *
    * @param gates empty where there is no gate
    */
-  record FeedForward(MatrixInput input, List<MatrixRows> readers, List<MatrixRows> gates, List<MatrixRows> ups)
+  record FeedForward(
+      MatrixInput input, List<MatrixRows> readers, List<MatrixRows> gates, List<MatrixRows> ups)
       implements LayerInput {
     boolean isGated() {
       return !gates.isEmpty() && !ups.isEmpty();
@@ -47,7 +52,8 @@ sealed interface LayerInput {
    *
    * @param from the part's first half, where it has as many rows as down has columns
    */
-  record Down(MatrixInput input, MatrixRows matrix, Optional<FeedForward> from) implements LayerInput {
+  record Down(MatrixInput input, MatrixRows matrix, Optional<FeedForward> from)
+      implements LayerInput {
     @Override
     public List<MatrixRows> readers() {
       return List.of(matrix);

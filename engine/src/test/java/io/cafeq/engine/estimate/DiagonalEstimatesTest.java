@@ -103,7 +103,9 @@ class DiagonalEstimatesTest {
     int hidden = qkv.length / 3;
     double[][] values = ReferenceEstimate.rows(qkv, 2 * hidden, 1, hidden);
     assertFloor(found.getOrDefault(layer + "attn", NOTHING), values);
-    assertFloor(found.getOrDefault(layer + "mlp", NOTHING), transposed(matrix(miniature, layer + "mlp.c_fc.weight")));
+    assertFloor(
+        found.getOrDefault(layer + "mlp", NOTHING),
+        transposed(matrix(miniature, layer + "mlp.c_fc.weight")));
     assertFloor(
         found.getOrDefault(layer + "mlp.c_proj.weight", NOTHING),
         transposed(matrix(miniature, layer + "mlp.c_proj.weight")));
