@@ -41,9 +41,15 @@ class ResultIdentityTest {
     ResultIdentity asked = identity(4, Recipe.defaults().canonical());
     String version = "algorithm version: this folder has 3, this program has 4";
 
-    assertThat(identity(3, FLAT.formatted(200)).differences(asked)).containsExactly(version);
+    // settings that came later have no value there
+    String scales = "column-scales: this folder has no value, you asked for true";
+    String shrinkage = "statistics-shrinkage: this folder has no value, you asked for auto";
+
+    assertThat(identity(3, FLAT.formatted(200)).differences(asked))
+        .containsExactly(version, scales, shrinkage);
     assertThat(identity(3, FLAT.formatted(7)).differences(asked))
-        .containsExactly(version, "pair-steps: this folder has 7, you asked for 200");
+        .containsExactly(
+            version, scales, "pair-steps: this folder has 7, you asked for 200", shrinkage);
   }
 
   private static ResultIdentity identity(int version, String recipe)
