@@ -62,6 +62,7 @@ public final class Main {
             new DemoCommand(console, interruption, settings),
             new BenchCommand(console, interruption),
             new ReproduceCommand(console, interruption),
+            new FitCommand(console, interruption),
             new DoctorCommand(console),
             new ConfigCommand(console, settings));
     for (Callable<Integer> command : commands) {

@@ -70,7 +70,13 @@ record PlanSummary(
    * @param layers of whose matrices inputs are measured
    * @param bytes of the files, at most about
    */
-  record Statistics(String source, int tokens, int window, int layers, long bytes) {
+  record Statistics(
+      String source,
+      int tokens,
+      int window,
+      int layers,
+      long bytes,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Estimates estimates) {
     static @Nullable Statistics of(StatisticsPlan plan) {
       return plan.isEmpty()
           ? null
@@ -79,9 +85,17 @@ record PlanSummary(
               plan.isEstimate() ? 0 : plan.settings().tokens(),
               plan.isEstimate() ? 0 : plan.settings().window(),
               plan.inputs().layers().size(),
-              plan.fileBytes());
+              plan.fileBytes(),
+              plan.isEstimate()
+                  ? new Estimates(plan.estimates().whole(), plan.estimates().floors())
+                  : null);
     }
   }
+
+  /**
+   * Inputs that are estimated with all features, and by reason those for which the floor has to do.
+   */
+  record Estimates(int whole, SortedMap<String, Integer> floors) {}
 
   /** Bytes in the file system of {@code folder}. */
   record Disk(String folder, long neededBytes, long freeBytes) {}

@@ -129,6 +129,20 @@ final class PlanText {
     return shape.stream().map(String::valueOf).collect(Collectors.joining(" x "));
   }
 
+  private static String estimates(PlanSummary.Estimates estimates) {
+    StringBuilder text =
+        new StringBuilder().append(estimates.whole()).append(" inputs by all features");
+    estimates
+        .floors()
+        .forEach(
+            (reason, inputs) ->
+                text.append("; ")
+                    .append(inputs)
+                    .append(" by the floor 1 / std^2: ")
+                    .append(reason));
+    return text.toString();
+  }
+
   private TextTable sums() {
     PlanSummary.Totals totals = plan.totals();
     TextTable table = new TextTable(2);
@@ -166,16 +180,20 @@ final class PlanText {
             + plan.disk().folder());
     PlanSummary.Statistics statistics = plan.statistics();
     if (statistics != null) {
+      PlanSummary.Estimates estimates = statistics.estimates();
       table.row(
           "statistics",
-          statistics.tokens()
-              + " tokens, source "
+          (estimates == null ? statistics.tokens() + " tokens, " : "no tokens, ")
+              + "source "
               + statistics.source()
               + ", "
               + statistics.layers()
               + " layers, up to "
               + Amounts.bytes(statistics.bytes())
               + " of files");
+      if (estimates != null) {
+        table.row("estimates", estimates(estimates));
+      }
     }
     table.row(
         "time", "about " + Amounts.time(plan.seconds()) + ", reading and writing not counted");

@@ -63,7 +63,9 @@ final class ReportText {
     if (statistics != null) {
       table.row(
           "statistics",
-          Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source());
+          statistics.tokens() == 0
+              ? "source " + statistics.source() + ", no tokens: calibration-free"
+              : Amounts.count(statistics.tokens()) + " tokens, source " + statistics.source());
     } else if (totals.weights() > 0) {
       table.row("statistics", "none: calibration-free");
     }

@@ -49,8 +49,9 @@ final class StatisticsRemedies {
               return few(place, "random");
             },
             ExitCode.USAGE,
-            List.of("--statistics none, which quantizes any model"),
-            (place, failed) -> place.quantize("--minimum-coverage", "0")),
+            List.of("--statistics weights, which runs no model"),
+            (place, failed) ->
+                place.quantize("--minimum-coverage", "0", "--statistics", "weights")),
         new Remedy(
             "a norm that is missing",
             place -> {
@@ -58,8 +59,8 @@ final class StatisticsRemedies {
               return few(place, "random");
             },
             ExitCode.CHECKPOINT,
-            List.of("Or run again with --statistics none"),
-            (place, failed) -> place.quantize()));
+            List.of("Or run again with --statistics weights"),
+            (place, failed) -> place.quantize("--statistics", "weights")));
   }
 
   private static void withoutNorm(Place place) throws IOException {
@@ -73,7 +74,7 @@ final class StatisticsRemedies {
   }
 
   private static List<Remedy> tokenizers() {
-    String random = "Or run again with --statistics random or none";
+    String random = "Or run again with --statistics random or weights";
     return List.of(
         new Remedy(
             "no tokenizer, and it is added",
@@ -91,11 +92,11 @@ final class StatisticsRemedies {
             List.of(random),
             (place, failed) -> few(place, "random")),
         new Remedy(
-            "no tokenizer, and nothing is taken",
+            "no tokenizer, and moments are estimated",
             place -> few(place.whole(), "text"),
             ExitCode.CHECKPOINT,
             List.of(random),
-            (place, failed) -> place.quantize()),
+            (place, failed) -> place.quantize("--statistics", "weights")),
         new Remedy(
             "a tokenizer that is no JSON",
             place -> {
@@ -233,9 +234,9 @@ final class StatisticsRemedies {
                     "--max-memory",
                     "768m")),
         wide(
-            "statistics that need more memory, and none are taken",
-            "or with --statistics none",
-            (place, failed) -> place.quantize("--max-memory", "768m")),
+            "statistics that need more memory, and moments are estimated",
+            "or with --statistics weights",
+            (place, failed) -> place.quantize("--max-memory", "768m", "--statistics", "weights")),
         new Remedy(
             "texts of its own that need more memory",
             place -> {

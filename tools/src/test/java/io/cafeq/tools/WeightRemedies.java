@@ -61,8 +61,8 @@ final class WeightRemedies {
               return place.quantize("--statistics", "random", "--statistics-tokens", "64");
             },
             ExitCode.CHECKPOINT,
-            List.of("quantize it into another folder with --statistics none"),
-            (place, failed) -> place.quantize(place.another(), "--statistics", "none")),
+            List.of("quantize it into another folder with --statistics weights"),
+            (place, failed) -> place.quantize(place.another(), "--statistics", "weights")),
         new Remedy(
             "a weight that is no number, met while taking statistics",
             place -> {

@@ -95,7 +95,8 @@ public record MemoryBudget(long cap, long heap) {
       throw tooLarge(
           "taking statistics",
           needed,
-          ", with a smaller --statistics-width or --statistics-window, or with --statistics none");
+          ", with a smaller --statistics-width or --statistics-window, or with --statistics"
+              + " weights");
     }
   }
 

@@ -277,7 +277,7 @@ class StatisticsJobTest {
   }
 
   @Test
-  void windowsBeyondWhatTheModelKnowsAreRefusedAndAutoDoesWithout() throws IOException {
+  void windowsBeyondWhatTheModelKnowsAreRefusedAndAutoEstimates() throws IOException {
     JobFixture fixture = fixture("a");
     Path config = fixture.source.resolve("config.json");
     Files.writeString(
@@ -302,7 +302,8 @@ class StatisticsJobTest {
     assertThat(fixture.output).doesNotExist();
 
     JobResult.Complete complete = complete(job(fixture, "recipe.statistics.source", "auto"));
-    assertThat(complete.report().statistics()).isNull();
+    assertThat(Objects.requireNonNull(complete.report().statistics()).source())
+        .isEqualTo("weights");
     assertThat(complete.report().warnings())
         .anyMatch(warning -> warning.contains("up to 24 tokens"));
     assertThat(complete(job(fixture("b"), "recipe.statistics.window", "24")).report().statistics())

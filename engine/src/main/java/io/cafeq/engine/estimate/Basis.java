@@ -11,7 +11,7 @@ public sealed interface Basis {
   /**
    * The floor: 1 / mean square of the columns of what reads the input.
    *
-   * @param reason why no more is known, continues "floor for "
+   * @param reason why no more is known, for people
    */
   record Floor(String reason) implements Basis {}
 }

@@ -66,6 +66,11 @@ public final class Coefficients {
 
   /** As the resource holds them. */
   public String json() {
+    return tree().toPrettyString();
+  }
+
+  /** The same as a tree. */
+  public ObjectNode tree() {
     ObjectNode json = JsonMapper.builder().build().createObjectNode();
     json.put(ORIGIN, origin);
     byKind.forEach(
@@ -75,7 +80,7 @@ public final class Coefficients {
             ofKind.put(kind.features().get(i), values[i]);
           }
         });
-    return json.toPrettyString();
+    return json;
   }
 
   /** Which models and texts they were fitted to, and how. */

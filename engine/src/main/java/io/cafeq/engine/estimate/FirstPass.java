@@ -61,9 +61,9 @@ final class FirstPass {
   }
 
   private void columns(
-      Map<StreamVector, double[]> sums, StreamVector vector, List<Rows> matrices, double share) {
+      Map<StreamVector, double[]> sums, StreamVector vector, List<MatrixRows> matrices, double share) {
     double[] sum = sums.computeIfAbsent(vector, first -> new double[layout.hidden()]);
-    for (Rows rows : matrices) {
+    for (MatrixRows rows : matrices) {
       ColumnSums columns = new ColumnSums(rows.columns(), false);
       scan.visit(rows, columns);
       for (int i = 0; i < sum.length; i++) {
@@ -113,7 +113,7 @@ final class FirstPass {
     return down.input().fallBack().isPresent();
   }
 
-  private void addRows(Rows matrix, double share, double[] to) {
+  private void addRows(MatrixRows matrix, double share, double[] to) {
     if (matrix.count() != to.length) {
       return;
     }
@@ -139,7 +139,7 @@ final class FirstPass {
   }
 
   /** Mean over tokens of e^2 / mean(e^2), token v as frequent as 1 / (v + 20). */
-  float[] embedding(Rows table) {
+  float[] embedding(MatrixRows table) {
     double[] mean = new double[table.columns()];
     double[] total = new double[1];
     double[] square = new double[1];

@@ -5,6 +5,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
@@ -69,27 +71,69 @@ public final class LayerEstimates {
   }
 
   private double[] compute(LayerInputs layer, LayerInput input, Map<String, double[]> scores) {
-    int number = layer.number();
-    if (layout.basisOf(layer, input) instanceof Basis.Floor) {
-      return floor(layer, input);
+    return features(layer, input, scores)
+        .map(features -> coefficients.score(features.kind(), features.features()))
+        .orElseGet(
+            () ->
+                layout.basisOf(layer, input) instanceof Basis.Embedding
+                    ? stream.ofEmbedding(layer.number()).orElseThrow()
+                    : floor(layer, input));
+  }
+
+  /**
+   * The features of a layer's inputs of some kinds by name, of those that have them all; what all
+   * experts of a layer read is under the name that they fall back on.
+   */
+  SortedMap<String, InputFeatures> features(
+      int layer, Set<InputKind> kinds, Predicate<String> wanted) {
+    LayerInputs inputs = layout.layers().get(layer);
+    SortedMap<String, InputFeatures> found = new TreeMap<>();
+    if (inputs != null) {
+      Map<String, double[]> scores = new HashMap<>();
+      for (LayerInput input : inputs.inputs()) {
+        String name = name(input);
+        if (kind(input).filter(kinds::contains).isPresent()
+            && !found.containsKey(name)
+            && wanted.test(name)) {
+          features(inputs, input, scores).ifPresent(features -> found.put(name, features));
+        }
+      }
     }
+    return found;
+  }
+
+  private static Optional<InputKind> kind(LayerInput input) {
+    return switch (input) {
+      case LayerInput.Attention attention -> Optional.of(InputKind.ATTENTION);
+      case LayerInput.FeedForward part -> Optional.of(InputKind.FEED_FORWARD);
+      case LayerInput.Down down -> Optional.of(InputKind.DOWN);
+      case LayerInput.Output output -> Optional.of(InputKind.OUTPUT);
+      case LayerInput.Other other -> Optional.empty();
+    };
+  }
+
+  private Optional<InputFeatures> features(
+      LayerInputs layer, LayerInput input, Map<String, double[]> scores) {
+    if (!(layout.basisOf(layer, input) instanceof Basis.Features)) {
+      return Optional.empty();
+    }
+    int number = layer.number();
     return switch (input) {
       case LayerInput.Attention attention ->
-          layout.basisOf(layer, input) instanceof Basis.Embedding
-              ? stream.ofEmbedding(number).orElseThrow()
-              : coefficients.score(InputKind.ATTENTION, stream.attention(number));
+          Optional.of(new InputFeatures(InputKind.ATTENTION, stream.attention(number)));
       case LayerInput.FeedForward part ->
-          coefficients.score(InputKind.FEED_FORWARD, stream.feedForward(number));
-      case LayerInput.Down down -> coefficients.score(InputKind.DOWN, down(layer, down, scores));
+          Optional.of(new InputFeatures(InputKind.FEED_FORWARD, stream.feedForward(number)));
+      case LayerInput.Down down ->
+          Optional.of(new InputFeatures(InputKind.DOWN, down(layer, down, scores)));
       case LayerInput.Output output ->
-          coefficients.score(InputKind.OUTPUT, output(layer, output, scores));
-      case LayerInput.Other other -> floor(layer, input);
+          Optional.of(new InputFeatures(InputKind.OUTPUT, output(layer, output, scores)));
+      case LayerInput.Other other -> Optional.empty();
     };
   }
 
   /** 1 / mean square of V, of up, or of the matrix itself, by column. */
   private double[] floor(LayerInputs layer, LayerInput input) {
-    List<Rows> matrices = new ArrayList<>();
+    List<MatrixRows> matrices = new ArrayList<>();
     switch (input) {
       case LayerInput.Attention attention ->
           matrices.addAll(attention.values().isEmpty() ? attention.readers() : attention.values());
@@ -132,7 +176,7 @@ public final class LayerEstimates {
     };
   }
 
-  private RowSums rows(Rows rows, double[] likely) {
+  private RowSums rows(MatrixRows rows, double[] likely) {
     RowSums sums = new RowSums(rows.count(), rows.columns(), likely);
     scan.visit(rows, sums);
     return sums;

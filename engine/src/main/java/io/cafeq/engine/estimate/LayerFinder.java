@@ -40,14 +40,14 @@ final class LayerFinder {
   private final Map<String, AttentionRows> byFused;
   private final Map<String, AttentionRows> byOutput;
 
-  private record Reader(Role role, Rows rows) {}
+  private record Reader(Role role, MatrixRows rows) {}
 
   private record Group(MatrixInput input, String prefix, List<Reader> readers) {
     boolean hasAny(Set<Role> roles) {
       return readers.stream().anyMatch(reader -> roles.contains(reader.role()));
     }
 
-    List<Rows> all() {
+    List<MatrixRows> all() {
       return readers.stream().map(Reader::rows).toList();
     }
   }
@@ -82,7 +82,7 @@ final class LayerFinder {
               instanceof WeightTensors.Reading.Weights(WeightTensor weight)) {
         int layer = names.layer(info.name()).getAsInt();
         for (int expert = 0; expert < weight.experts(); expert++) {
-          Reader reader = new Reader(place.role(), Rows.all(weight, expert));
+          Reader reader = new Reader(place.role(), MatrixRows.all(weight, expert));
           names
               .of(weight, expert)
               .ifPresent(
@@ -117,9 +117,10 @@ final class LayerFinder {
         inputs.add(feedForward(group));
       }
     }
+    List<LayerInput> first = List.copyOf(inputs);
     for (Group group : groups.values()) {
       if (!group.hasAny(OF_ATTENTION) && !group.hasAny(OF_FEED_FORWARD)) {
-        inputs.add(behind(group, List.copyOf(inputs)));
+        inputs.add(behind(group, first));
       }
     }
     String prefix = groups.values().iterator().next().prefix();
@@ -127,8 +128,8 @@ final class LayerFinder {
   }
 
   private LayerInput.Attention attention(Group group) {
-    List<Rows> queries = new ArrayList<>();
-    List<Rows> values = new ArrayList<>();
+    List<MatrixRows> queries = new ArrayList<>();
+    List<MatrixRows> values = new ArrayList<>();
     for (Reader reader : group.readers()) {
       switch (reader.role()) {
         case QUERY, QUERY_COMPRESSION -> queries.add(reader.rows());
@@ -149,8 +150,8 @@ final class LayerFinder {
   }
 
   private LayerInput.FeedForward feedForward(Group group) {
-    List<Rows> gates = new ArrayList<>();
-    List<Rows> ups = new ArrayList<>();
+    List<MatrixRows> gates = new ArrayList<>();
+    List<MatrixRows> ups = new ArrayList<>();
     for (Reader reader : group.readers()) {
       switch (reader.role()) {
         case GATE -> gates.add(reader.rows());
@@ -198,7 +199,7 @@ final class LayerFinder {
         .filter(part -> rows(part.ups()) == down.input().channels());
   }
 
-  private static int rows(List<Rows> matrices) {
+  private static int rows(List<MatrixRows> matrices) {
     return matrices.size() == 1 ? matrices.getFirst().count() : 0;
   }
 
@@ -208,7 +209,7 @@ final class LayerFinder {
       return Optional.empty();
     }
     for (LayerInput input : first) {
-      for (Rows rows : input.readers()) {
+      for (MatrixRows rows : input.readers()) {
         if (input instanceof LayerInput.Attention && rows.weight().name().equals(places.value())) {
           return Optional.of(
               new LayerInput.Heads(places, rows.only(places.values()), input.input().name()));

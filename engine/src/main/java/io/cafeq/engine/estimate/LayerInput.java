@@ -11,7 +11,7 @@ sealed interface LayerInput {
   MatrixInput input();
 
   /** All rows that read it. */
-  List<Rows> readers();
+  List<MatrixRows> readers();
 
   /**
    * What queries, keys and values read, or the matrices that latent attention compresses with.
@@ -19,7 +19,7 @@ sealed interface LayerInput {
    * @param queries rows that make queries
    * @param values rows that make values
    */
-  record Attention(MatrixInput input, List<Rows> readers, List<Rows> queries, List<Rows> values)
+  record Attention(MatrixInput input, List<MatrixRows> readers, List<MatrixRows> queries, List<MatrixRows> values)
       implements LayerInput {
     boolean isWhole() {
       return !queries.isEmpty() && !values.isEmpty();
@@ -31,7 +31,7 @@ sealed interface LayerInput {
    *
    * @param gates empty where there is no gate
    */
-  record FeedForward(MatrixInput input, List<Rows> readers, List<Rows> gates, List<Rows> ups)
+  record FeedForward(MatrixInput input, List<MatrixRows> readers, List<MatrixRows> gates, List<MatrixRows> ups)
       implements LayerInput {
     boolean isGated() {
       return !gates.isEmpty() && !ups.isEmpty();
@@ -47,9 +47,9 @@ sealed interface LayerInput {
    *
    * @param from the part's first half, where it has as many rows as down has columns
    */
-  record Down(MatrixInput input, Rows matrix, Optional<FeedForward> from) implements LayerInput {
+  record Down(MatrixInput input, MatrixRows matrix, Optional<FeedForward> from) implements LayerInput {
     @Override
-    public List<Rows> readers() {
+    public List<MatrixRows> readers() {
       return List.of(matrix);
     }
   }
@@ -59,9 +59,9 @@ sealed interface LayerInput {
    *
    * @param heads where the values are, if that is known
    */
-  record Output(MatrixInput input, Rows matrix, Optional<Heads> heads) implements LayerInput {
+  record Output(MatrixInput input, MatrixRows matrix, Optional<Heads> heads) implements LayerInput {
     @Override
-    public List<Rows> readers() {
+    public List<MatrixRows> readers() {
       return List.of(matrix);
     }
   }
@@ -72,8 +72,8 @@ sealed interface LayerInput {
    * @param values their rows
    * @param read the name of the input that those rows read
    */
-  record Heads(AttentionRows places, Rows values, String read) {}
+  record Heads(AttentionRows places, MatrixRows values, String read) {}
 
   /** What other matrices read, such as those of mixers that are no attention. */
-  record Other(MatrixInput input, List<Rows> readers) implements LayerInput {}
+  record Other(MatrixInput input, List<MatrixRows> readers) implements LayerInput {}
 }

@@ -102,7 +102,7 @@ final class Logs {
   static float[] floats(double[] values) {
     float[] narrow = new float[values.length];
     for (int i = 0; i < narrow.length; i++) {
-      narrow[i] = (float) values[i];
+      narrow[i] = (float) Math.min(values[i], Float.MAX_VALUE);
     }
     return narrow;
   }

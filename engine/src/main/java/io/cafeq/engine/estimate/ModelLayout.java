@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  */
 public final class ModelLayout {
   private final SortedMap<Integer, LayerInputs> layers;
-  private final Optional<Rows> embedding;
+  private final Optional<MatrixRows> embedding;
   private final int hidden;
   private final int chosenExperts;
   private final boolean gated;
@@ -34,7 +34,7 @@ public final class ModelLayout {
   private final Map<String, Basis> bases;
 
   private ModelLayout(
-      SortedMap<Integer, LayerInputs> layers, Optional<Rows> table, int chosenExperts) {
+      SortedMap<Integer, LayerInputs> layers, Optional<MatrixRows> table, int chosenExperts) {
     this.layers = layers;
     this.hidden = streamWidth(layers.values().stream().toList());
     this.embedding = table.filter(rows -> rows.columns() == hidden);
@@ -59,7 +59,7 @@ public final class ModelLayout {
   }
 
   /** A tied embedding may be stored under the name of the head alone. */
-  private static Optional<Rows> embedding(Checkpoint checkpoint) {
+  private static Optional<MatrixRows> embedding(Checkpoint checkpoint) {
     ModelFamily family = ModelDescription.of(checkpoint).family();
     return Stream.concat(
             checkpoint.tensors().stream().map(TensorInfo::name),
@@ -71,9 +71,9 @@ public final class ModelLayout {
             info ->
                 checkpoint.weights().read(info, false)
                         instanceof WeightTensors.Reading.Weights(WeightTensor weight)
-                    ? Stream.of(Rows.all(weight, 0))
+                    ? Stream.of(MatrixRows.all(weight, 0))
                     : Stream.empty())
-        .max(Comparator.comparingInt(Rows::count));
+        .max(Comparator.comparingInt(MatrixRows::count));
   }
 
   /** The width that most inputs of attention and feed-forward parts have. */
@@ -122,7 +122,7 @@ public final class ModelLayout {
     return layers;
   }
 
-  Optional<Rows> embedding() {
+  Optional<MatrixRows> embedding() {
     return embedding;
   }
 
@@ -135,7 +135,7 @@ public final class ModelLayout {
   int widest() {
     return Stream.concat(
             all(LayerInput.class).flatMap(input -> input.readers().stream()), embedding.stream())
-        .mapToInt(Rows::columns)
+        .mapToInt(MatrixRows::columns)
         .max()
         .orElse(1);
   }
@@ -209,7 +209,7 @@ public final class ModelLayout {
                       read instanceof Basis.Floor
                           ? new Basis.Floor("a floor before it")
                           : new Basis.Features())
-              .orElseGet(() -> new Basis.Floor("heads that are not known"));
+              .orElseGet(() -> new Basis.Floor("heads whose values are not known"));
       case LayerInput.Other other -> new Basis.Floor("a kind of matrix without features");
     };
   }

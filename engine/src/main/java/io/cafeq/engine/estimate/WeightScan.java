@@ -60,7 +60,7 @@ final class WeightScan implements AutoCloseable {
    * Hands over the rows in their order. Throws {@link
    * io.cafeq.engine.checkpoint.CheckpointException} for weights that are not finite.
    */
-  void visit(Rows rows, Visitor visitor) {
+  void visit(MatrixRows rows, Visitor visitor) {
     WeightTensor weight = rows.weight();
     weight.sources().forEach(reading);
     int columns = weight.columns();

@@ -180,6 +180,28 @@ public final class MomentReader implements AutoCloseable {
     return Optional.of(diagonal);
   }
 
+  /** The measured diagonal of an input, across its blocks; empty where none was measured. */
+  public Optional<double[]> measuredDiagonal(String input) {
+    List<TensorInfo> stored = blocks.get(input);
+    if (stored == null) {
+      return Optional.empty();
+    }
+    double[] diagonal = new double[stored.stream().mapToInt(MomentReader::channels).sum()];
+    int at = 0;
+    try (Arena own = Arena.ofConfined()) {
+      MemorySegment entry = own.allocate(Float.BYTES, Float.BYTES);
+      for (TensorInfo tensor : stored) {
+        int size = channels(tensor);
+        for (int row = 0; row < size; row++) {
+          long before = (long) row * size - (long) row * (row - 1) / 2;
+          read(tensor, before * Float.BYTES, entry);
+          diagonal[at++] = entry.get(MomentSums.FLOATS, 0);
+        }
+      }
+    }
+    return Optional.of(diagonal);
+  }
+
   private void requireChannels(String input, int channels, int found) {
     if (found != channels) {
       throw damaged(

@@ -25,7 +25,7 @@ public record StatisticsChoice(
       "Run again with a smaller --statistics-window, or with --statistics weights.";
 
   /** What auto comes to where the model can be run, but nothing makes tokens of a text. */
-  private static final StatisticsSource WITHOUT_TOKENIZER = new StatisticsSource.Weights();
+  private static final StatisticsSource WITHOUT_TOKENIZER = new StatisticsSource.Random();
 
   /**
    * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where
@@ -88,8 +88,11 @@ public record StatisticsChoice(
           auto,
           WITHOUT_TOKENIZER,
           Optional.of(
-              "The statistics of the matrices' inputs are estimated from the weights, since there"
-                  + " is no tokenizer: "
+              "The statistics of the matrices' inputs are "
+                  + (WITHOUT_TOKENIZER instanceof StatisticsSource.Weights
+                      ? "estimated from the weights"
+                      : "those of random tokens")
+                  + ", since there is no tokenizer: "
                   + e.getMessage()
                   + "."));
     }

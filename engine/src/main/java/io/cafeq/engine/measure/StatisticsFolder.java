@@ -34,10 +34,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * {@code statistics/} of a result: {@code tokens.json}, or of an estimate {@code
- * vectors.safetensors}, and of each layer {@code layer-00000.safetensors}. What is there under its
- * name with the right identity and hashes counts, once {@link #changedSource} found that it is of
- * the weights that are there now. Thread-safe.
+ * {@code statistics/} of a result: {@code tokens.json} unless moments are estimated, and of each
+ * layer {@code layer-00000.safetensors}; while layers are estimated also {@code
+ * vectors.safetensors}, which goes with the last one. What is there under its name with the right
+ * identity and hashes counts, once {@link #changedSource} found that it is of the weights that are
+ * there now. Thread-safe.
  */
 public final class StatisticsFolder {
   private static final Logger LOG = LoggerFactory.getLogger(StatisticsFolder.class);
@@ -153,7 +154,8 @@ public final class StatisticsFolder {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
       for (Path file : files) {
         String name = String.valueOf(file.getFileName());
-        if (ResultLayout.completeName(name).filter(known::contains).isPresent()) {
+        boolean unused = name.equals(VECTORS) && plan.isEstimate() && missing().isEmpty();
+        if (unused || ResultLayout.completeName(name).filter(known::contains).isPresent()) {
           Files.delete(file);
         } else if (!known.contains(name)) {
           unknown.add(name);
@@ -250,6 +252,13 @@ public final class StatisticsFolder {
     Path file = folder.resolve(ResultLayout.layerName(layer));
     MomentFile.Origin origin = origin(layer, StatisticsTokens.NONE, StatisticsPlan.JAVA, stop);
     put(layer, origin, file, MomentFile.writeDiagonals(file, origin, diagonals, stop));
+    if (missing().isEmpty()) {
+      try {
+        Files.deleteIfExists(folder.resolve(VECTORS));
+      } catch (IOException e) {
+        throw FileFailure.of("delete", folder.resolve(VECTORS), e);
+      }
+    }
   }
 
   private MomentFile.Origin origin(
@@ -289,9 +298,8 @@ public final class StatisticsFolder {
     if (written != null && isSelfWritten()) {
       kernels.add(written.kernel());
     }
-    Path together = folder.resolve(plan.isEstimate() ? VECTORS : TOKENS);
-    if (Files.isRegularFile(together)) {
-      files.add(entry(together, new StopFlag()));
+    if (Files.isRegularFile(folder.resolve(TOKENS))) {
+      files.add(entry(folder.resolve(TOKENS), new StopFlag()));
     }
     return new Manifest.Statistics(
         plan.choice().asked().text(),

@@ -26,13 +26,15 @@ import java.util.OptionalInt;
  *
  * @param inputs of which; nothing where none are taken
  * @param expertsPerToken to how many experts a token goes at most
+ * @param estimates how inputs are estimated, where they are
  */
 public record StatisticsPlan(
     StatisticsChoice choice,
     StatisticsSettings settings,
     long seed,
     MeasuredInputs inputs,
-    int expertsPerToken) {
+    int expertsPerToken,
+    EstimateKinds estimates) {
   /** Computes an estimate: Java alone, whatever the backend. */
   static final String JAVA = "java";
 
@@ -53,7 +55,12 @@ public record StatisticsPlan(
     MeasuredInputs inputs =
         none ? MeasuredInputs.NOTHING : MeasuredInputs.of(plan, MatrixInputs.of(checkpoint));
     int experts = checkpoint.config().text().chosenExperts().orElse(Integer.MAX_VALUE);
-    return new StatisticsPlan(choice, recipe.statistics(), recipe.seed(), inputs, experts);
+    EstimateKinds estimates =
+        choice.used() instanceof StatisticsSource.Weights
+            ? EstimateKinds.of(checkpoint, inputs)
+            : EstimateKinds.NONE;
+    return new StatisticsPlan(
+        choice, recipe.statistics(), recipe.seed(), inputs, experts, estimates);
   }
 
   /** Whether moments are estimated from the weights, and no token is run. */

@@ -13,7 +13,7 @@ import java.util.Set;
  * manifest.json          what the result consists of; written last
  * report.json            what was measured, and what failed
  * units/ID.arrow         finished units
- * statistics/            tokens.json or vectors.safetensors, and layer-00000.safetensors per layer
+ * statistics/            tokens.json, and layer-00000.safetensors per layer
  * .cafeq/                lock, identity.json, plan.json, and scratch files of a running job
  * </pre>
  *
@@ -65,7 +65,7 @@ public record ResultLayout(Path root) {
     return TOKENS;
   }
 
-  /** The name of the file in a folder of statistics that all layers are estimated with. */
+  /** The name of the file in a folder of statistics that is there while layers are estimated. */
   public static String vectorsName() {
     return VECTORS;
   }

@@ -166,7 +166,7 @@ public final class MomentSums {
               + input.name()
               + " has values that are not finite, or too large to be squared",
           "Check that the checkpoint is one of a trained model, or quantize it into another folder "
-              + "with --statistics none.");
+              + "with --statistics weights.");
     }
     MemorySegment.copy(row, 0, target, FLOATS, 0, count);
   }

@@ -9,14 +9,14 @@ import io.cafeq.engine.family.RowBands;
  * @param expert of a stack; 0 for single matrices
  * @param bands within the expert's matrix
  */
-record Rows(WeightTensor weight, int expert, RowBands bands) {
+record MatrixRows(WeightTensor weight, int expert, RowBands bands) {
   /** All rows of a matrix. */
-  static Rows all(WeightTensor weight, int expert) {
-    return new Rows(weight, expert, RowBands.of(0, weight.rows()));
+  static MatrixRows all(WeightTensor weight, int expert) {
+    return new MatrixRows(weight, expert, RowBands.of(0, weight.rows()));
   }
 
-  Rows only(RowBands some) {
-    return new Rows(weight, expert, some);
+  MatrixRows only(RowBands some) {
+    return new MatrixRows(weight, expert, some);
   }
 
   int count() {

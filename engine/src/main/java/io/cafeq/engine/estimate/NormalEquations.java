@@ -1,0 +1,116 @@
+package io.cafeq.engine.estimate;
+
+/**
+ * Weighted least squares y = X c, in which every input has a constant of its own: weighted means
+ * over its channels are taken off first. Sums of k (k + 1) / 2 products, in double. Not
+ * thread-safe.
+ */
+final class NormalEquations {
+  /** What is added to the diagonal, as a part of it, so that features that are alike do no harm. */
+  private static final double RIDGE = 1e-9;
+
+  private final double[][] products;
+  private final double[] targets;
+  private double squares;
+  private double total;
+
+  /**
+   * @param size k, the number of coefficients
+   */
+  NormalEquations(int size) {
+    products = new double[size][size];
+    targets = new double[size];
+  }
+
+  /**
+   * Adds the channels of one input.
+   *
+   * @param features [k][n]
+   * @param logs y [n]
+   * @param weights [n], positive
+   */
+  void add(double[][] features, double[] logs, double[] weights) {
+    int k = features.length;
+    double[][] centred = new double[k + 1][];
+    for (int a = 0; a <= k; a++) {
+      centred[a] = centred(a < k ? features[a] : logs, weights);
+    }
+    for (int i = 0; i < weights.length; i++) {
+      double y = centred[k][i];
+      total += weights[i];
+      squares += weights[i] * y * y;
+      for (int a = 0; a < k; a++) {
+        double x = weights[i] * centred[a][i];
+        targets[a] += x * y;
+        for (int b = 0; b <= a; b++) {
+          products[a][b] += x * centred[b][i];
+        }
+      }
+    }
+  }
+
+  private static double[] centred(double[] values, double[] weights) {
+    double sum = 0;
+    double all = 0;
+    for (int i = 0; i < values.length; i++) {
+      sum += weights[i] * values[i];
+      all += weights[i];
+    }
+    double[] centred = new double[values.length];
+    for (int i = 0; i < values.length; i++) {
+      centred[i] = values[i] - sum / all;
+    }
+    return centred;
+  }
+
+  /** Whether nothing was added. */
+  boolean isEmpty() {
+    return total == 0;
+  }
+
+  /** The coefficients of least squares, by Cholesky; all 0 where nothing was added. */
+  double[] solve() {
+    int k = targets.length;
+    double[][] lower = new double[k][k];
+    double[] solution = targets.clone();
+    if (isEmpty()) {
+      return new double[k];
+    }
+    for (int a = 0; a < k; a++) {
+      for (int b = 0; b <= a; b++) {
+        double sum = products[a][b];
+        for (int c = 0; c < b; c++) {
+          sum -= lower[a][c] * lower[b][c];
+        }
+        double floor = Math.max(RIDGE * products[a][a], Double.MIN_NORMAL);
+        lower[a][b] = a == b ? StrictMath.sqrt(Math.max(sum, floor)) : sum / lower[b][b];
+      }
+    }
+    for (int a = 0; a < k; a++) {
+      for (int b = 0; b < a; b++) {
+        solution[a] -= lower[a][b] * solution[b];
+      }
+      solution[a] /= lower[a][a];
+    }
+    for (int a = k - 1; a >= 0; a--) {
+      for (int b = a + 1; b < k; b++) {
+        solution[a] -= lower[b][a] * solution[b];
+      }
+      solution[a] /= lower[a][a];
+    }
+    return solution;
+  }
+
+  /** Weighted mean of squares that coefficients leave; NaN where nothing was added. */
+  double loss(double[] coefficients) {
+    double sum = squares;
+    for (int a = 0; a < coefficients.length; a++) {
+      sum -= 2 * coefficients[a] * targets[a];
+      for (int b = 0; b < coefficients.length; b++) {
+        double product = b <= a ? products[a][b] : products[b][a];
+        sum += coefficients[a] * coefficients[b] * product;
+      }
+    }
+    return Math.max(0, sum) / total;
+  }
+}

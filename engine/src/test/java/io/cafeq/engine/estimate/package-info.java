@@ -1,0 +1,5 @@
+/** Tests of the estimate. */
+@NullMarked
+package io.cafeq.engine.estimate;
+
+import org.jspecify.annotations.NullMarked;
