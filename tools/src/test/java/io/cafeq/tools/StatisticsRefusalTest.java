@@ -50,7 +50,7 @@ class StatisticsRefusalTest {
 
     assertThat(result.exitCode()).as(result.err()).isEqualTo(ExitCode.UNITS_MISSING);
     assertThat(result.err())
-        .contains("tokenizers library cannot be loaded", "--statistics random or none");
+        .contains("tokenizers library cannot be loaded", "--statistics random or weights");
     assertThat(out).doesNotExist();
 
     Path text = folder.resolve("no-text");

@@ -1,6 +1,7 @@
 package io.cafeq.engine.estimate;
 
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.checkpoint.CheckpointException;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.checkpoint.WeightTensor;
@@ -10,6 +11,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Streams rows of matrices by, a slab at a time. Made, used and closed on one thread; owns its slab
@@ -17,6 +20,8 @@ import java.util.function.Consumer;
  */
 final class WeightScan implements AutoCloseable {
   private static final long SLAB_BYTES = 2L << 20;
+
+  private static final Logger LOG = LoggerFactory.getLogger(WeightScan.class);
 
   private final Checkpoint checkpoint;
   private final TensorReader reader;
@@ -57,8 +62,8 @@ final class WeightScan implements AutoCloseable {
   }
 
   /**
-   * Hands over the rows in their order. Throws {@link
-   * io.cafeq.engine.checkpoint.CheckpointException} for weights that are not finite.
+   * Hands over the rows in their order. Rows that are read together with weights that are not
+   * finite count nothing: the unit that holds them fails and names them, and others need not.
    */
   void visit(MatrixRows rows, Visitor visitor) {
     WeightTensor weight = rows.weight();
@@ -71,7 +76,12 @@ final class WeightScan implements AutoCloseable {
       int count = Math.min(most, rows.bands().end() - first);
       FloatMatrix part =
           new FloatMatrix(slab.asSlice(0, (long) count * columns * Float.BYTES), count, columns);
-      reader.readFloats(weight, rows.firstOfExpert() + first, 0, part);
+      try {
+        reader.readFloats(weight, rows.firstOfExpert() + first, 0, part);
+      } catch (CheckpointException e) {
+        LOG.warn("Left out of the estimate: {}", e.getMessage());
+        continue;
+      }
       for (int i = 0; i < count; i++) {
         int place = rows.bands().place(first + i);
         if (place >= 0) {

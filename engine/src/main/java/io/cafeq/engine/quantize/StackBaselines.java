@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,10 @@ final class StackBaselines {
   private final boolean reported;
   private final SlabEncoder encoder;
   private final List<GridSpec> equalBits;
+
+  /** Those that leave room for the column scales. */
+  private final List<GridSpec> scaledBits;
+
   private final List<Baseline> baselines;
   private final boolean comparesAll;
   private RoundingErrors result = new RoundingErrors(0, 0);
@@ -61,6 +66,14 @@ final class StackBaselines {
     treatment = stack.treatment();
     equalBits =
         PlainGrids.within(treatment.grid(), stack.totalRows(), stack.columns(), stack.bits());
+    scaledBits =
+        isScaled()
+            ? PlainGrids.within(
+                treatment.grid(),
+                stack.totalRows(),
+                stack.columns(),
+                stack.bits() - stack.columnScaleBits())
+            : equalBits;
     baselines = measured().stream().map(Baseline::new).toList();
     comparesAll = stack.rows().stream().mapToLong(this::slabs).sum() <= FEW_SLABS;
   }
@@ -111,7 +124,10 @@ final class StackBaselines {
       measured.add(PlainGrids.sameGroup(treatment.grid(), true));
     }
     if (reported || treatment.fallBack()) {
-      equalBits.stream().filter(grid -> !measured.contains(grid)).forEach(measured::add);
+      Stream.concat(equalBits.stream(), scaledBits.stream())
+          .distinct()
+          .filter(grid -> !measured.contains(grid))
+          .forEach(measured::add);
     }
     if (!treatment.fallBack() && isScaled() && isPlain() && !measured.contains(treatment.grid())) {
       measured.add(treatment.grid());
@@ -143,6 +159,8 @@ final class StackBaselines {
       }
       if (candidate) {
         baseline.comparedNearest = baseline.comparedNearest.plus(plain);
+      }
+      if (compared && isWritten(baseline)) {
         baseline.compared =
             baseline.compared.plus(
                 !known
@@ -151,12 +169,12 @@ final class StackBaselines {
                         ? errors
                         : encoder.metricError(
                             slab.scaled(), baseline.grid, slab.metrics().ofScaled(), slab.rule()));
-        if (isScaled() && known) {
-          baseline.comparedUnscaled =
-              baseline.comparedUnscaled.plus(
-                  encoder.metricError(
-                      slab.weights(), baseline.grid, slab.metrics().ofWeights(), slab.rule()));
-        }
+      }
+      if (candidate && isScaled() && known) {
+        baseline.comparedUnscaled =
+            baseline.comparedUnscaled.plus(
+                encoder.metricError(
+                    slab.weights(), baseline.grid, slab.metrics().ofWeights(), slab.rule()));
       }
     }
   }
@@ -173,11 +191,19 @@ final class StackBaselines {
     return treatment.columnScales();
   }
 
-  /** Without a fallback to another grid, the stack's own is compared with and without scales. */
+  /**
+   * Whether a grid may take the stack's place without column scales. Without a fallback to other
+   * grids that is its own.
+   */
   private boolean isCandidate(Baseline baseline) {
     return treatment.fallBack()
         ? equalBits.contains(baseline.grid)
         : isScaled() && isPlain() && baseline.grid.equals(treatment.grid());
+  }
+
+  /** The same with the stack's column scales, where it has them. */
+  private boolean isWritten(Baseline baseline) {
+    return treatment.fallBack() && scaledBits.contains(baseline.grid);
   }
 
   /**
@@ -216,7 +242,7 @@ final class StackBaselines {
   /** What is better than the result and no larger, as it would be written. */
   private Optional<Part> fallBack() {
     Optional<Baseline> usual =
-        best(this::isCandidate, baseline -> baseline.compared)
+        best(this::isWritten, baseline -> baseline.compared)
             .filter(baseline -> decisive(baseline.compared) <= decisive(comparedResult));
     Optional<Part> part =
         usual
