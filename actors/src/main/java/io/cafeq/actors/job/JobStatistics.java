@@ -12,6 +12,7 @@ import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.measure.EstimatePass;
+import io.cafeq.engine.measure.LayerPass;
 import io.cafeq.engine.measure.MeasuredInputs;
 import io.cafeq.engine.measure.StatisticsFolder;
 import io.cafeq.engine.measure.StatisticsPass;
@@ -191,7 +192,7 @@ final class JobStatistics {
   /** Measures, or estimates, on whatever thread opens it. */
   LayerWork.Factory work(long memory, StopFlag ownStop) {
     return plan.isEstimate()
-        ? () -> new EstimateWork(EstimatePass.open(checkpoint, plan, folder, ownStop))
+        ? () -> new PassWork(EstimatePass.open(checkpoint, plan, folder, ownStop))
         : measuring(memory, ownStop);
   }
 
@@ -210,21 +211,8 @@ final class JobStatistics {
                 ownStop));
   }
 
-  /** A forward pass over calibration tokens. */
-  private record PassWork(StatisticsPass pass) implements LayerWork {
-    @Override
-    public int next() {
-      return pass.next();
-    }
-
-    @Override
-    public void close() {
-      pass.close();
-    }
-  }
-
-  /** An estimate from the weights. */
-  private record EstimateWork(EstimatePass pass) implements LayerWork {
+  /** A pass as work of the stage. */
+  private record PassWork(LayerPass pass) implements LayerWork {
     @Override
     public int next() {
       return pass.next();

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,22 +56,8 @@ class EstimateJobTest {
     JobFixture straight = fixture("a");
     complete(job(straight));
     JobFixture stopped = fixture("b");
-    AtomicReference<SoloJob> running = new AtomicReference<>();
-    SoloJob job =
-        new SoloJob(
-            stopped.source,
-            stopped.output,
-            settings(),
-            "1",
-            event -> {
-              if (event instanceof JobEvent.StatisticsAdvanced advanced
-                  && advanced.layers() == layers) {
-                Objects.requireNonNull(running.get()).stop();
-              }
-            });
-    running.set(job);
-    job.run();
-
+    assertThat(stopped.runUntilLayer(settings(), layers))
+        .isInstanceOfAny(JobResult.Stopped.class, JobResult.Complete.class);
     complete(job(stopped));
 
     assertThat(stopped.files()).isEqualTo(straight.files());

@@ -15,10 +15,12 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /** A small sharded checkpoint, the folder for its result, and jobs between them. */
@@ -68,6 +70,25 @@ final class JobFixture {
 
   SoloJob job(JobEngine.Factory engines, String... changes) {
     return new SoloJob(source, output, settings(changes), "1.2.3", events::add, engines);
+  }
+
+  /** A run that is asked to stop once the statistics of so many layers stand. */
+  JobResult runUntilLayer(Settings settings, int layers) {
+    AtomicReference<SoloJob> running = new AtomicReference<>();
+    SoloJob job =
+        new SoloJob(
+            source,
+            output,
+            settings,
+            "1",
+            event -> {
+              if (event instanceof JobEvent.StatisticsAdvanced advanced
+                  && advanced.layers() == layers) {
+                Objects.requireNonNull(running.get()).stop();
+              }
+            });
+    running.set(job);
+    return job.run();
   }
 
   JobResult run(String... changes) {

@@ -21,7 +21,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -161,22 +160,8 @@ class StatisticsJobTest {
     JobFixture straight = fixture("a");
     complete(job(straight));
     JobFixture stopped = fixture("b");
-    AtomicReference<SoloJob> running = new AtomicReference<>();
-    SoloJob job =
-        new SoloJob(
-            stopped.source,
-            stopped.output,
-            settings(),
-            "1",
-            event -> {
-              if (event instanceof JobEvent.StatisticsAdvanced advanced
-                  && advanced.layers() == layers) {
-                Objects.requireNonNull(running.get()).stop();
-              }
-            });
-    running.set(job);
-
-    assertThat(job.run()).isInstanceOfAny(JobResult.Stopped.class, JobResult.Complete.class);
+    assertThat(stopped.runUntilLayer(settings(), layers))
+        .isInstanceOfAny(JobResult.Stopped.class, JobResult.Complete.class);
     complete(job(stopped));
 
     assertThat(stopped.files()).isEqualTo(straight.files());

@@ -1,6 +1,7 @@
 package io.cafeq.engine.block;
 
 import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.receipt.UnitFigures;
 import io.cafeq.engine.transform.ColumnScales;
 import io.cafeq.engine.transform.StoredTransform;
@@ -173,6 +174,13 @@ public final class UnitFileReader implements AutoCloseable {
       throw file.damage().of("transform " + key + " has no block at channel " + firstChannel);
     }
     return payloads.transform(entry);
+  }
+
+  /** Multiplies decoded rows by 1/s of their columns, where they are coded with column scales. */
+  void unscale(TensorHeader.Coding coding, FloatMatrix rows) {
+    if (coding.columnScales() != null) {
+      columnScales(coding.columnScales()).divide(rows);
+    }
   }
 
   /** The column scales stored under a key. Read once. */

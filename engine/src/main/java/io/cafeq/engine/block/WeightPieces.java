@@ -57,9 +57,7 @@ final class WeightPieces {
             FloatMatrix piece = piece(count, header.columns());
             int channel = mixesRows ? Math.toIntExact(first + done) : 0;
             decoder.decode(slab.slab(), done, blocks, channel, piece);
-            if (coding.columnScales() != null) {
-              reader.columnScales(coding.columnScales()).divide(piece);
-            }
+            reader.unscale(coding, piece);
             consumer.accept(first + done, piece, slab);
             done += count;
           }

@@ -43,9 +43,7 @@ final class WeightRows {
         SlabDecoder.Blocks blocks = use == null ? null : reader.blocks(use);
         decoder.decode(slab.slab(), within, blocks, 0, target.slice(done, count));
       }
-      if (coding.columnScales() != null) {
-        reader.columnScales(coding.columnScales()).divide(target.slice(done, count));
-      }
+      reader.unscale(coding, target.slice(done, count));
       done += count;
     }
   }

@@ -68,7 +68,7 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable, b
 
   /** Everything that is stored. */
   long bits(Choice choice) {
-    long scales = scaled ? (long) ColumnScales.BITS * columns() : 0;
+    long scales = scaled ? ColumnScales.bits(columns()) : 0;
     return rows() * choice.grid().bitsPerRow(columns()) + scales + bits(choice.transform());
   }
 

@@ -77,21 +77,12 @@ record PieceInputs(InputStatistics statistics, MatrixInputs inputs, double dampi
    */
   static void scale(Piece piece, FloatMatrix sample, InputMoments moments) {
     if (piece.scaled()) {
-      ColumnScales scales = ColumnScales.best(moments.diagonal(), columnSquares(sample));
+      double[] squares = new double[sample.columns()];
+      sample.addColumnSquares(squares);
+      ColumnScales scales = ColumnScales.best(moments.diagonal(0), squares);
       scales.multiply(sample, 0);
       ScaledMoments.apply(moments, 0, scales);
     }
-  }
-
-  private static double[] columnSquares(FloatMatrix sample) {
-    double[] squares = new double[sample.columns()];
-    for (int row = 0; row < sample.rows(); row++) {
-      for (int column = 0; column < sample.columns(); column++) {
-        double weight = sample.get(row, column);
-        squares[column] += weight * weight;
-      }
-    }
-    return squares;
   }
 
   /** Some consecutive channels. */

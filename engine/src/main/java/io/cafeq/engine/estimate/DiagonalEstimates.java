@@ -42,10 +42,7 @@ public final class DiagonalEstimates implements AutoCloseable {
     return WeightScan.bytes(layout.widest());
   }
 
-  /**
-   * The first pass. Throws {@link io.cafeq.engine.checkpoint.CheckpointException} for weights that
-   * are not finite, kind STOPPED.
-   */
+  /** The first pass; throws with kind STOPPED. */
   public ModelVectors gather() {
     FirstPass pass = new FirstPass(scan, layout);
     SortedMap<Integer, LayerVectors> layers = new TreeMap<>();

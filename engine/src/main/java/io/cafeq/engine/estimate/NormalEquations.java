@@ -1,5 +1,7 @@
 package io.cafeq.engine.estimate;
 
+import io.cafeq.engine.transform.SquareMatrices;
+
 /**
  * Weighted least squares y = X c, in which every input has a constant of its own: weighted means
  * over its channels are taken off first. Sums of k (k + 1) / 2 products, in double. Not
@@ -68,37 +70,18 @@ final class NormalEquations {
     return total == 0;
   }
 
-  /** The coefficients of least squares, by Cholesky; all 0 where nothing was added. */
+  /** The coefficients of least squares; all 0 where nothing was added. */
   double[] solve() {
     int k = targets.length;
-    double[][] lower = new double[k][k];
-    double[] solution = targets.clone();
-    if (isEmpty()) {
-      return new double[k];
-    }
-    for (int a = 0; a < k; a++) {
-      for (int b = 0; b <= a; b++) {
-        double sum = products[a][b];
-        for (int c = 0; c < b; c++) {
-          sum -= lower[a][c] * lower[b][c];
-        }
-        double floor = Math.max(RIDGE * products[a][a], Double.MIN_NORMAL);
-        lower[a][b] = a == b ? StrictMath.sqrt(Math.max(sum, floor)) : sum / lower[b][b];
-      }
-    }
+    double[] raised = new double[k * k];
     for (int a = 0; a < k; a++) {
       for (int b = 0; b < a; b++) {
-        solution[a] -= lower[a][b] * solution[b];
+        raised[a * k + b] = products[a][b];
+        raised[b * k + a] = products[a][b];
       }
-      solution[a] /= lower[a][a];
+      raised[a * k + a] = products[a][a] > 0 ? (1 + RIDGE) * products[a][a] : 1;
     }
-    for (int a = k - 1; a >= 0; a--) {
-      for (int b = a + 1; b < k; b++) {
-        solution[a] -= lower[b][a] * solution[b];
-      }
-      solution[a] /= lower[a][a];
-    }
-    return solution;
+    return SquareMatrices.apply(SquareMatrices.invert(raised, k), targets);
   }
 
   /** Weighted mean of squares that coefficients leave; NaN where nothing was added. */

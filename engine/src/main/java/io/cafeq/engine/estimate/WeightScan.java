@@ -79,7 +79,7 @@ final class WeightScan implements AutoCloseable {
       try {
         reader.readFloats(weight, rows.firstOfExpert() + first, 0, part);
       } catch (CheckpointException e) {
-        LOG.warn("Left out of the estimate: {}", e.getMessage());
+        LOG.debug("Left out of the estimate: {}", e.getMessage());
         continue;
       }
       for (int i = 0; i < count; i++) {

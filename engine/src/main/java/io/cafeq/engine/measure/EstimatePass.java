@@ -18,7 +18,7 @@ import java.util.stream.Collectors;
  *
  * <p>Made, used and closed on one thread; owns its memory, borrows the checkpoint and the folder.
  */
-public final class EstimatePass implements AutoCloseable {
+public final class EstimatePass implements LayerPass {
   private final StatisticsPlan plan;
   private final StatisticsFolder folder;
   private final StopFlag stop;
@@ -39,10 +39,7 @@ public final class EstimatePass implements AutoCloseable {
     this.layers = layers;
   }
 
-  /**
-   * Gathers, reading every weight once. Throws an {@link io.cafeq.engine.failure.EngineException}
-   * with kind CHECKPOINT for weights that are not finite, STOPPED.
-   */
+  /** Gathers, reading every weight once; throws with kind STOPPED. */
   public static EstimatePass open(
       Checkpoint checkpoint, StatisticsPlan plan, StatisticsFolder folder, StopFlag stop) {
     ModelLayout layout = ModelLayout.of(checkpoint);
@@ -75,7 +72,7 @@ public final class EstimatePass implements AutoCloseable {
         + Digests.BUFFER_BYTES;
   }
 
-  /** Estimates one more layer, unless its file is there; returns its number, from 0. */
+  @Override
   public int next() {
     int layer = next;
     if (!folder.isReady(layer)) {

@@ -24,9 +24,6 @@ public record StatisticsChoice(
   private static final String SHORTER =
       "Run again with a smaller --statistics-window, or with --statistics weights.";
 
-  /** What auto comes to where the model can be run, but nothing makes tokens of a text. */
-  private static final StatisticsSource WITHOUT_TOKENIZER = new StatisticsSource.Random();
-
   /**
    * Looks at config.json, at the tensors that a forward pass needs, and at tokenizer.json where
    * text has to become tokens. Throws with kind USAGE where the model cannot be run, CHECKPOINT
@@ -86,13 +83,10 @@ public record StatisticsChoice(
       }
       return new StatisticsChoice(
           auto,
-          WITHOUT_TOKENIZER,
+          new StatisticsSource.Random(),
           Optional.of(
-              "The statistics of the matrices' inputs are "
-                  + (WITHOUT_TOKENIZER instanceof StatisticsSource.Weights
-                      ? "estimated from the weights"
-                      : "those of random tokens")
-                  + ", since there is no tokenizer: "
+              "The statistics of the matrices' inputs are those of random tokens, since there is no"
+                  + " tokenizer: "
                   + e.getMessage()
                   + "."));
     }

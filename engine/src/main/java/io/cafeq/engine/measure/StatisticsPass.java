@@ -27,7 +27,7 @@ import java.util.stream.Collectors;
  * <p>Made, used and closed on one thread; owns its lane, its reader and its memory, borrows the
  * checkpoint and the folder.
  */
-public final class StatisticsPass implements AutoCloseable {
+public final class StatisticsPass implements LayerPass {
   private final StatisticsPlan plan;
   private final StatisticsTokens tokens;
   private final StatisticsFolder folder;
@@ -111,7 +111,7 @@ public final class StatisticsPass implements AutoCloseable {
         + Digests.BUFFER_BYTES;
   }
 
-  /** Runs one more layer; returns its number, from 0. Throws an {@link EngineException}. */
+  @Override
   public int next() {
     int layer = next;
     // before it is run, so that the weights are read from the disk once

@@ -7,7 +7,6 @@ import io.cafeq.engine.estimate.StreamVector;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Map;
@@ -42,14 +41,10 @@ final class VectorsFile {
   }
 
   /**
-   * Reads what was written with the same origin; empty where there is no such file, or it is
-   * damaged.
+   * Reads what was written with the same origin; empty where the file is of another, or damaged.
    */
   static Optional<ModelVectors> read(
       Path file, MomentFile.Origin origin, ModelLayout layout, StopFlag stop) {
-    if (!Files.isRegularFile(file)) {
-      return Optional.empty();
-    }
     try (MomentReader reader = MomentReader.open(file)) {
       reader.requireIntact(stop);
       return reader.origin().equals(origin)

@@ -27,6 +27,22 @@ public record FloatMatrix(MemorySegment segment, int rows, int columns) {
     segment.setAtIndex(ValueLayout.JAVA_FLOAT, (long) row * columns + column, value);
   }
 
+  /**
+   * Adds the squares of each column's entries.
+   *
+   * @param sums [columns]
+   */
+  public void addColumnSquares(double[] sums) {
+    float[] row = new float[columns];
+    for (int i = 0; i < rows; i++) {
+      long at = (long) Float.BYTES * i * columns;
+      MemorySegment.copy(segment, ValueLayout.JAVA_FLOAT, at, row, 0, columns);
+      for (int j = 0; j < columns; j++) {
+        sums[j] += (double) row[j] * row[j];
+      }
+    }
+  }
+
   /** The rows [first, first + count) of this matrix, sharing its memory. */
   public FloatMatrix slice(int first, int count) {
     long rowBytes = (long) columns * Float.BYTES;

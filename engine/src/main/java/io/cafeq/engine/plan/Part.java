@@ -67,7 +67,7 @@ public sealed interface Part {
 
     /** Bits of the stored column scales. */
     public long columnScaleBits() {
-      return treatment.columnScales() ? (long) ColumnScales.BITS * columns() : 0;
+      return treatment.columnScales() ? ColumnScales.bits(columns()) : 0;
     }
 
     /** Everything stored: codes, scales, zero points, column scales, transforms. */

@@ -55,14 +55,7 @@ public record LearningMetrics(InputMoments moments, double damping, Rounding rou
    * known of any.
    */
   public double[] groupWeights(int group) {
-    double[] diagonal = new double[moments.channels()];
-    double added = damping * moments.meanDiagonal();
-    for (InputMoments.Block block : moments.blocks()) {
-      for (int i = 0; i < block.channels(); i++) {
-        diagonal[block.firstChannel() + i] = block.moments().get(i, i) + added;
-      }
-    }
-    return groupWeights(diagonal, group);
+    return groupWeights(moments.diagonal(damping * moments.meanDiagonal()), group);
   }
 
   /**

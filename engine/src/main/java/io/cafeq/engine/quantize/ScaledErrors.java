@@ -8,12 +8,20 @@ import io.cafeq.engine.transform.BlockTransform;
 import io.cafeq.engine.transform.ColumnScales;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /**
  * The errors of the weights themselves where it was their scaled columns that were rounded: the
- * slab is decoded, as a reader will, and compared.
+ * slab is decoded, as a reader will, and compared. Not thread-safe.
  */
-record ScaledErrors(ColumnScales scales) {
+final class ScaledErrors {
+  private final ColumnScales scales;
+  private final SlabDecoder decoder = new SlabDecoder();
+
+  ScaledErrors(ColumnScales scales) {
+    this.scales = scales;
+  }
+
   /**
    * The slab with its squared error and norm in place of those of the scaled columns.
    *
@@ -42,8 +50,7 @@ record ScaledErrors(ColumnScales scales) {
     return rounded.withSquares(error, norm);
   }
 
-  private static void decode(EncodedSlab slab, SlabTransforms transforms, FloatMatrix target) {
-    SlabDecoder decoder = new SlabDecoder();
+  private void decode(EncodedSlab slab, SlabTransforms transforms, FloatMatrix target) {
     switch (transforms) {
       case SlabTransforms.None none -> decoder.decode(slab, 0, null, 0, target);
       case SlabTransforms.Blocks blocks ->
@@ -53,7 +60,7 @@ record ScaledErrors(ColumnScales scales) {
               SlabDecoder.Blocks.of(
                   blocks.blocks().stream()
                       .map(BlockTransform::stored)
-                      .map(java.util.Optional::orElseThrow)
+                      .map(Optional::orElseThrow)
                       .toList()),
               blocks.blocks().getFirst().firstChannel(),
               target);

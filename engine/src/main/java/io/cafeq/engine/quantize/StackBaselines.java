@@ -136,10 +136,12 @@ final class StackBaselines {
   }
 
   /**
-   * Measures plain rounding on a slab. What column scales do to the squared errors of {@code
-   * rounded} is without meaning here.
+   * Measures plain rounding on a slab, beside what was written of it.
+   *
+   * @param rounded as it was rounded, with the errors of the scaled columns: only those of the
+   *     outputs are the weights' own
    */
-  void add(Slab slab, EncodedSlab rounded) {
+  void compare(Slab slab, EncodedSlab rounded) {
     boolean known = slab.isKnown();
     everywhereKnown &= known;
     somewhereKnown |= known;

@@ -1,18 +1,15 @@
 package io.cafeq.engine.quantize;
 
+import io.cafeq.engine.family.MatrixInputs;
 import io.cafeq.engine.memory.FloatMatrix;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.Unit;
-import io.cafeq.engine.statistics.InputMoments;
+import io.cafeq.engine.statistics.InputStatistics;
 import io.cafeq.engine.statistics.MatrixInput;
 import io.cafeq.engine.transform.ColumnScales;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Predicate;
-import java.util.stream.DoubleStream;
 
 /**
  * Column scales of stacks: which stacks have them, and what they are. A stack has them where its
@@ -24,22 +21,25 @@ final class StackScales {
 
   private StackScales() {}
 
-  /**
-   * The unit without column scales where nothing is known of the input.
-   *
-   * @param isKnown whether there are statistics of an input
-   */
-  static Unit.Quantized settled(Unit.Quantized unit, Predicate<Part.Stack> isKnown) {
-    List<Part> parts = unit.parts().stream().map(part -> settled(part, isKnown)).toList();
+  /** The unit without column scales where there are no statistics of the input. */
+  static Unit.Quantized settled(
+      Unit.Quantized unit, InputStatistics statistics, MatrixInputs inputs) {
+    List<Part> parts =
+        unit.parts().stream().map(part -> settled(part, statistics, inputs)).toList();
     return parts.equals(unit.parts()) ? unit : new Unit.Quantized(unit.id(), unit.tensors(), parts);
   }
 
-  private static Part settled(Part part, Predicate<Part.Stack> isKnown) {
+  private static Part settled(Part part, InputStatistics statistics, MatrixInputs inputs) {
     return switch (part) {
-      case Part.Stack stack ->
-          !stack.treatment().columnScales() || isKnown.test(stack)
-              ? stack
-              : new Part.Stack(stack.rows(), stack.treatment().withoutColumnScales());
+      case Part.Stack stack -> {
+        boolean isKnown =
+            StackInput.shared(stack.rows(), stack.columns(), inputs)
+                .filter(input -> statistics.bytes(input) > 0)
+                .isPresent();
+        yield !stack.treatment().columnScales() || isKnown
+            ? stack
+            : new Part.Stack(stack.rows(), stack.treatment().withoutColumnScales());
+      }
       case Part.Pair pair -> pair;
     };
   }
@@ -66,20 +66,14 @@ final class StackScales {
       return input
           .flatMap(known -> place.statistics().read(known, arena))
           .filter(moments -> moments.meanDiagonal() > 0)
-          .map(moments -> diagonal(moments, place.damping()));
+          .map(moments -> moments.diagonal(place.damping() * moments.meanDiagonal()));
     }
-  }
-
-  private static double[] diagonal(InputMoments moments, double damping) {
-    double raised = damping * moments.meanDiagonal();
-    return DoubleStream.of(moments.diagonal()).map(entry -> entry + raised).toArray();
   }
 
   /** Sums over rows of the squares of each column. */
   private static double[] squares(Workplace place, Part.Stack stack) {
     int columns = stack.columns();
     double[] squares = new double[columns];
-    float[] row = new float[columns];
     try (Arena arena = Arena.ofConfined()) {
       FloatMatrix slab = FloatMatrix.allocate(arena, slabRows(stack), columns);
       for (Part.RowRange range : stack.rows()) {
@@ -87,18 +81,7 @@ final class StackScales {
           place.stop().check();
           FloatMatrix rows = slab.slice(0, Math.min(slab.rows(), range.count() - done));
           place.reader().readFloats(range.tensor().weight(), range.first() + done, 0, rows);
-          for (int i = 0; i < rows.rows(); i++) {
-            MemorySegment.copy(
-                rows.segment(),
-                ValueLayout.JAVA_FLOAT,
-                (long) Float.BYTES * i * columns,
-                row,
-                0,
-                columns);
-            for (int j = 0; j < columns; j++) {
-              squares[j] += (double) row[j] * row[j];
-            }
-          }
+          rows.addColumnSquares(squares);
         }
       }
     }

@@ -44,6 +44,7 @@ final class StackWork implements PartWork {
   private final Progress progress;
   private final StackBaselines baselines;
   private Optional<ColumnScales> scales = Optional.empty();
+  private Optional<ScaledErrors> scaledErrors = Optional.empty();
   private @Nullable SourceBytes source;
   private @Nullable TransformLearner asker;
   private @Nullable BlockQueue queue;
@@ -64,6 +65,7 @@ final class StackWork implements PartWork {
   @Override
   public void begin() {
     scales = StackScales.of(place, stack);
+    scaledErrors = scales.map(ScaledErrors::new);
     if (treatment.transform() instanceof BlockDiagonal blocks) {
       TransformLearner made = new TransformLearner(place, stack, blocks, scales);
       asker = made;
@@ -190,11 +192,11 @@ final class StackWork implements PartWork {
                 .encoder()
                 .encode(
                     scaled, treatment.grid(), transforms, metrics.ofValues(), rule, room.buffers());
-        baselines.add(
+        baselines.compare(
             new StackBaselines.Slab(done / slabRows, slab, scaled, metrics, rule), rounded);
         EncodedSlab encoded =
-            scales
-                .map(each -> new ScaledErrors(each).of(rounded, transforms, slab, scaled))
+            scaledErrors
+                .map(errors -> errors.of(rounded, transforms, slab, scaled))
                 .orElse(rounded);
         baselines.add(encoded);
         writer.writeSlab(weight.name(), expert, first - expertRow, encoded);

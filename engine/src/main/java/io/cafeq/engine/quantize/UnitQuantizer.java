@@ -97,21 +97,13 @@ public final class UnitQuantizer {
           case Unit.Quantized quantized -> {
             ToLongFunction<Part.RowRange> moments =
                 range -> StackInput.of(range, inputs).map(statistics::bytes).orElse(0L);
-            Unit.Quantized settled =
-                StackScales.settled(quantized, stack -> isKnown(stack, statistics, inputs));
+            Unit.Quantized settled = StackScales.settled(quantized, statistics, inputs);
             yield workNeeded(settled, compute, moments)
                 .max(workNeeded(settled, compute.onTheCpu(), moments));
           }
         };
     // The proof comes after the work has given its memory back.
     return new UnitMemory(Math.max(work.nativeBytes(), PROOF_BYTES), work.heapBytes());
-  }
-
-  private static boolean isKnown(
-      Part.Stack stack, InputStatistics statistics, MatrixInputs inputs) {
-    return StackInput.shared(stack.rows(), stack.columns(), inputs)
-        .filter(input -> statistics.bytes(input) > 0)
-        .isPresent();
   }
 
   /** Without the proof, which comes afterwards. */
@@ -134,11 +126,7 @@ public final class UnitQuantizer {
         switch (unit) {
           case Unit.Copied copied -> copy(copied, file, stop, progress);
           case Unit.Quantized quantized ->
-              learned(
-                  StackScales.settled(quantized, stack -> isKnown(stack, statistics, inputs)),
-                  file,
-                  stop,
-                  progress);
+              learned(StackScales.settled(quantized, statistics, inputs), file, stop, progress);
         };
     if (options.verify()) {
       UnitProof.check(file.part(), new UnitProof.Against.Source(checkpoint, false), stop).orThrow();

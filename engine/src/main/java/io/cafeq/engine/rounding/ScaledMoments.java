@@ -20,14 +20,10 @@ public final class ScaledMoments {
   public static void apply(InputMoments moments, double raised, ColumnScales scales) {
     for (InputMoments.Block block : moments.blocks()) {
       FloatMatrix h = block.moments();
-      int first = block.firstChannel();
       for (int i = 0; i < block.channels(); i++) {
         h.set(i, i, (float) (h.get(i, i) + raised));
-        float own = scales.inverse(first + i);
-        for (int j = 0; j < block.channels(); j++) {
-          h.set(i, j, h.get(i, j) * (own * scales.inverse(first + j)));
-        }
       }
     }
+    moments.scale(scales.inverses());
   }
 }

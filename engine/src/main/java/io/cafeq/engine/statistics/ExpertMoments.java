@@ -1,9 +1,5 @@
 package io.cafeq.engine.statistics;
 
-import io.cafeq.engine.memory.FloatMatrix;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-
 /**
  * Moments for an expert that saw too few tokens to have its own: its measured diagonal d over t
  * tokens, mixed with what is known beside it as if that were {@value #PRIOR_TOKENS} tokens.
@@ -26,25 +22,13 @@ public final class ExpertMoments {
    */
   public static void rescale(InputMoments all, float[] own, long tokens) {
     double share = tokens / (tokens + PRIOR_TOKENS);
-    for (InputMoments.Block block : all.blocks()) {
-      FloatMatrix square = block.moments();
-      int n = square.rows();
-      float[] scales = new float[n];
-      for (int i = 0; i < n; i++) {
-        double before = square.get(i, i);
-        double ratio = before > 0 ? own[block.firstChannel() + i] / before : 1;
-        scales[i] = (float) Math.sqrt(share * ratio + 1 - share);
-      }
-      float[] row = new float[n];
-      for (int i = 0; i < n; i++) {
-        long at = (long) i * n * Float.BYTES;
-        MemorySegment.copy(square.segment(), ValueLayout.JAVA_FLOAT, at, row, 0, n);
-        for (int j = 0; j < n; j++) {
-          row[j] *= scales[i] * scales[j];
-        }
-        MemorySegment.copy(row, 0, square.segment(), ValueLayout.JAVA_FLOAT, at, n);
-      }
+    double[] before = all.diagonal(0);
+    float[] factors = new float[before.length];
+    for (int i = 0; i < before.length; i++) {
+      double ratio = before[i] > 0 ? own[i] / before[i] : 1;
+      factors[i] = (float) Math.sqrt(share * ratio + 1 - share);
     }
+    all.scale(factors);
   }
 
   /**

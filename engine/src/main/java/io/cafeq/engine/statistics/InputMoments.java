@@ -3,6 +3,7 @@ package io.cafeq.engine.statistics;
 import io.cafeq.engine.memory.FloatMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -58,15 +59,41 @@ public record InputMoments(String input, long tokens, List<Block> blocks) {
     return blocks.stream().mapToInt(Block::channels).sum();
   }
 
-  /** Means of the squares of all channels. */
-  public double[] diagonal() {
+  /**
+   * Means of the squares of all channels.
+   *
+   * @param raised added to each
+   */
+  public double[] diagonal(double raised) {
     double[] diagonal = new double[channels()];
     for (Block block : blocks) {
       for (int i = 0; i < block.channels(); i++) {
-        diagonal[block.firstChannel() + i] = block.moments().get(i, i);
+        diagonal[block.firstChannel() + i] = block.moments().get(i, i) + raised;
       }
     }
     return diagonal;
+  }
+
+  /**
+   * Those of inputs whose channels are multiplied with factors, in place of these.
+   *
+   * @param factors [channels]
+   */
+  public void scale(float[] factors) {
+    for (Block block : blocks) {
+      FloatMatrix square = block.moments();
+      int n = block.channels();
+      float[] row = new float[n];
+      for (int i = 0; i < n; i++) {
+        long at = (long) i * n * Float.BYTES;
+        MemorySegment.copy(square.segment(), ValueLayout.JAVA_FLOAT, at, row, 0, n);
+        float own = factors[block.firstChannel() + i];
+        for (int j = 0; j < n; j++) {
+          row[j] *= own * factors[block.firstChannel() + j];
+        }
+        MemorySegment.copy(row, 0, square.segment(), ValueLayout.JAVA_FLOAT, at, n);
+      }
+    }
   }
 
   /** Mean of the squares of all channels. */

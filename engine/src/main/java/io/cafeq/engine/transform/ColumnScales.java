@@ -20,8 +20,7 @@ import java.util.Objects;
  * 0.2 %.
  */
 public final class ColumnScales {
-  /** Bits that a channel takes. */
-  public static final int BITS = 8;
+  private static final int BITS = 8;
 
   private static final int STEPS = 8;
 
@@ -35,9 +34,14 @@ public final class ColumnScales {
   };
 
   private final byte[] exponents;
+  private final float[] inverses;
 
   private ColumnScales(byte[] exponents) {
     this.exponents = exponents;
+    inverses = new float[exponents.length];
+    for (int j = 0; j < inverses.length; j++) {
+      inverses[j] = power(exponents[j]);
+    }
   }
 
   /**
@@ -87,6 +91,11 @@ public final class ColumnScales {
     return new ColumnScales(exponents);
   }
 
+  /** Bits that the scales of some columns take. */
+  public static long bits(int columns) {
+    return (long) BITS * columns;
+  }
+
   public int channels() {
     return exponents.length;
   }
@@ -103,7 +112,12 @@ public final class ColumnScales {
 
   /** 1/s of a channel. */
   public float inverse(int channel) {
-    return power(exponents[channel]);
+    return inverses[channel];
+  }
+
+  /** 1/s of all channels. */
+  public float[] inverses() {
+    return inverses.clone();
   }
 
   private static float power(int eighths) {
@@ -116,21 +130,20 @@ public final class ColumnScales {
    * @param firstChannel of the matrix's first column
    */
   public void multiply(FloatMatrix weights, int firstChannel) {
-    apply(weights, factors(firstChannel, weights.columns(), false));
+    Objects.checkFromIndexSize(firstChannel, weights.columns(), exponents.length);
+    float[] factors = new float[weights.columns()];
+    for (int j = 0; j < factors.length; j++) {
+      factors[j] = scale(firstChannel + j);
+    }
+    apply(weights, factors);
   }
 
   /** Multiplies all columns by 1/s in place. */
   public void divide(FloatMatrix weights) {
-    apply(weights, factors(0, weights.columns(), true));
-  }
-
-  private float[] factors(int first, int count, boolean inverse) {
-    Objects.checkFromIndexSize(first, count, exponents.length);
-    float[] factors = new float[count];
-    for (int j = 0; j < count; j++) {
-      factors[j] = inverse ? inverse(first + j) : scale(first + j);
+    if (weights.columns() != exponents.length) {
+      throw new IllegalArgumentException(weights.columns() + " columns by " + this);
     }
-    return factors;
+    apply(weights, inverses);
   }
 
   private static void apply(FloatMatrix weights, float[] factors) {

@@ -105,7 +105,7 @@ class EstimateFamiliesTest {
 
       finish(checkpoint, plan, again);
 
-      // one layer of two is read, and no hash is made anew
+      // only one layer of two is read again, and no tensor is hashed twice
       assertThat(checkpoint.bytesRead() - hashing).isLessThan(hashing * 3 / 4);
     }
     assertThat(vectors()).doesNotExist();

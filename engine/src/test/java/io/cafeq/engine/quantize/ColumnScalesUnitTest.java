@@ -2,6 +2,7 @@ package io.cafeq.engine.quantize;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.UnitFileReader;
 import io.cafeq.engine.block.UnitRow;
 import io.cafeq.engine.model.QuantizedFolder;
@@ -90,6 +91,12 @@ class ColumnScalesUnitTest {
     Seen scaled = queries(make(uneven(), "scaled", keys, ALL));
     Seen plain = queries(make(uneven(), "plain", without, ALL));
     assertThat(scaled.scales()).isEqualTo(1);
+    try (ResultReader reader = ResultReader.open(folder.resolve("scaled"))) {
+      assertThat(reader.columnScales(QUERIES, 0).orElseThrow().channels()).isEqualTo(96);
+    }
+    try (ResultReader reader = ResultReader.open(folder.resolve("plain"))) {
+      assertThat(reader.columnScales(QUERIES, 0)).isEmpty();
+    }
     assertThat(plain.scales()).isZero();
     assertThat(scaled.bits()).isEqualTo(plain.bits() + 8 * 96);
     assertThat(scaled.outputError())
