@@ -1,6 +1,7 @@
 package io.cafeq.tools;
 
 import io.cafeq.engine.compute.Compute;
+import io.cafeq.tools.bench.EstimateBench;
 import io.cafeq.tools.bench.LayerBench;
 import io.cafeq.tools.bench.LearningBench;
 import io.cafeq.tools.bench.Measured;
@@ -36,6 +37,7 @@ final class BenchCommand implements Callable<Integer> {
     all,
     learn,
     statistics,
+    estimate,
     stream
   }
 
@@ -94,6 +96,9 @@ final class BenchCommand implements Callable<Integer> {
     if (part == Part.all || part == Part.statistics) {
       statistics(figures);
     }
+    if (part == Part.all || part == Part.estimate) {
+      estimate(figures);
+    }
     if (part == Part.all || part == Part.stream) {
       stream(figures);
     }
@@ -147,6 +152,14 @@ final class BenchCommand implements Callable<Integer> {
       figures.addAll(
           new StatisticsBench(work.path(), opened.backend(), interruption.stopFlag())
               .run(limit, learning));
+    }
+  }
+
+  private void estimate(List<Measured> figures) throws IOException {
+    console.message("estimating the inputs of a checkpoint of " + megabytes + " MB");
+    try (WorkFolder work = WorkFolder.below(folder)) {
+      figures.add(
+          new EstimateBench(work.path(), megabytes * 1_000_000, interruption.stopFlag()).run());
     }
   }
 

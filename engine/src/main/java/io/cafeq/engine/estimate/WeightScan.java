@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * and its reader, borrows the checkpoint.
  */
 final class WeightScan implements AutoCloseable {
-  private static final long SLAB_BYTES = 2L << 20;
+  private static final long SLAB_BYTES = 256L << 10;
 
   private static final Logger LOG = LoggerFactory.getLogger(WeightScan.class);
 

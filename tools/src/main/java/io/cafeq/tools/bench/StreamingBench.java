@@ -12,14 +12,11 @@ import io.cafeq.engine.sample.SampleCheckpoint;
 import io.cafeq.engine.sample.SampleShape;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * A whole job on a generated bf16 checkpoint that is in the page cache, in MB/s (10^6 bytes) of
@@ -50,15 +47,9 @@ public final class StreamingBench {
     Path source = folder.resolve("source");
     SampleCheckpoint.write(SampleShape.ofBytes(bytes), 0, source, stop);
     try {
-      List<Path> files;
-      try (Stream<Path> all = Files.list(source)) {
-        files = all.sorted().toList();
-      }
-      double megabytes = 0;
-      for (Path file : files) {
-        megabytes += Files.size(file) / 1e6;
-      }
-      double copying = megabytes / best(() -> copy(files, folder.resolve("copy")));
+      Copying copies = Copying.of(source);
+      double megabytes = copies.megabytes();
+      double copying = megabytes / best(() -> copies.seconds(folder.resolve("copy")));
       double plain = megabytes / best(() -> quantize(source, false));
       double clipped = megabytes / best(() -> quantize(source, true));
       return List.of(
@@ -80,17 +71,6 @@ public final class StreamingBench {
       best = Math.min(best, work.seconds());
     }
     return best;
-  }
-
-  private static double copy(List<Path> files, Path to) throws IOException {
-    Files.createDirectories(to);
-    long start = System.nanoTime();
-    for (Path file : files) {
-      Files.copy(file, to.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
-    }
-    double seconds = (System.nanoTime() - start) / 1e9;
-    WorkFolder.delete(to);
-    return seconds;
   }
 
   private double quantize(Path source, boolean clip) throws IOException {
