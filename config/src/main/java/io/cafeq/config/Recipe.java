@@ -16,6 +16,7 @@ import java.util.stream.Collectors;
  * reference.conf}, which explains each, with one record per section. {@link Settings} makes and
  * checks recipes.
  *
+ * @param target the program that the result is for
  * @param targetBitsPerWeight the key {@code target-bpw}: upper limit for codes, scales, zero points
  *     and transforms together. Where it is set, each unit gets its own values for what is {@code
  *     auto} in grid and transform
@@ -27,6 +28,7 @@ import java.util.stream.Collectors;
  */
 public record Recipe(
     Method method,
+    Target target,
     OptionalDouble targetBitsPerWeight,
     GridSettings grid,
     TransformSettings transform,
@@ -101,6 +103,7 @@ public record Recipe(
   SortedMap<String, String> entries() {
     SortedMap<String, String> entries = new TreeMap<>();
     entries.put("method", CanonicalText.quoted(method.text()));
+    entries.put("target", CanonicalText.quoted(target.text()));
     entries.put("target-bpw", CanonicalText.decimalOr(targetBitsPerWeight, "none"));
     entries.put("rounding", CanonicalText.quoted(rounding.text()));
     entries.put("fall-back", Boolean.toString(fallBack));

@@ -20,12 +20,25 @@ public enum ScaleStorage {
    * f16 scale and f16 minimum in every group. The value is code * scale + minimum: Eq. (1) as
    * printed.
    */
-  F16_MINIMUM("f16-minimum");
+  F16_MINIMUM("f16-minimum"),
+  /**
+   * f16 scale of either sign in every group; the code 2^(bits - 1) stands for 0. What most formats
+   * call symmetric: the codes are those of signed integers.
+   */
+  SIGNED("signed");
 
   private final String text;
 
   ScaleStorage(String text) {
     this.text = text;
+  }
+
+  /** Whether grids reach as far below 0 as above, but for one code. */
+  public boolean isSymmetric() {
+    return switch (this) {
+      case SYMMETRIC, SIGNED -> true;
+      case ZERO_POINT, OFFSET, F16, F16_MINIMUM -> false;
+    };
   }
 
   /** The name in recipes, options and reports. */

@@ -38,6 +38,7 @@ final class SettingsReader {
     List<TensorOverride> overrides = overrides();
     return new Recipe(
         method,
+        reader.choice("recipe.target", Target.class).orElse(Target.NONE),
         reader.decimalOr("recipe.target-bpw", "none", 2, 16),
         grid(),
         transform(method, overrides),

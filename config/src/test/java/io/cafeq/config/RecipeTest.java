@@ -19,6 +19,7 @@ class RecipeTest {
   static final Recipe EXPLICIT =
       new Recipe(
           Method.HADAMARD,
+          Target.MLX,
           OptionalDouble.of(4.25),
           new GridSettings(
               OptionalInt.of(3),
@@ -81,6 +82,7 @@ class RecipeTest {
   static final String EXPLICIT_FILE =
       """
       method = hadamard
+      target = mlx
       target-bpw = 4.25
       rounding = nearest
       fall-back = off
@@ -131,6 +133,7 @@ class RecipeTest {
         .isEqualTo(
             new Recipe(
                 Method.CAFEQ,
+                Target.NONE,
                 OptionalDouble.empty(),
                 new GridSettings(
                     OptionalInt.empty(), OptionalInt.empty(), Optional.empty(), 8, true, true),
@@ -230,6 +233,7 @@ class RecipeTest {
                 Map.entry("pair-rounding", "algorithm-1"),
                 Map.entry("pair-iterations", "5"),
                 Map.entry("pair-reverse", "true"),
+                Map.entry("target", "mlx"),
                 Map.entry("statistics", "file:some/ text.txt"),
                 Map.entry("statistics-tokens", "512"),
                 Map.entry("statistics-window", "128"),
@@ -263,10 +267,10 @@ class RecipeTest {
             "{\"baselines\":\"auto\",\"fall-back\":true,\"grid\":{\"bits\":\"auto\",\"clip\":true,\"column-scales\":true,\"group\":\"auto\",\"scale-bits\":8,\"scales\":\"auto\"},"
                 + "\"method\":\"cafeq\",\"pairs\":{\"enabled\":true,\"iterations\":3,\"loss\":\"expected-error\",\"optimizer\":\"adam\",\"orthogonality\":0.0,\"rate\":\"auto\",\"reverse\":false,\"rounding\":\"nearest-plane\",\"steps\":200,\"temperature\":5.0},"
                 + "\"rounding\":\"nearest-plane\",\"seed\":0,\"statistics\":{\"damping\":0.01,\"shrinkage\":\"auto\",\"source\":\"auto\",\"tokens\":4096,\"width\":4096,\"window\":256},"
-                + "\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
+                + "\"target\":\"none\",\"target-bpw\":\"none\",\"tensors\":{\"embeddings\":\"none\",\"exclude\":[],\"include\":[],\"overrides\":[]},"
                 + "\"transform\":{\"bits\":0.25,\"block\":\"auto\",\"loss\":\"p-norm\",\"side\":\"auto\",\"steps\":100,\"storage\":\"auto\"}}");
     assertThat(Recipe.defaults().hash())
-        .isEqualTo("ae5f7eba1e5d99c9d9647390f9eab66f138f7c84bf0ab4b15aa9ca34867142cc");
+        .isEqualTo("d51b3b489ae50be3bd4cde1710914115be71767da90eeeedc79dd874ab979aa0");
   }
 
   @Test

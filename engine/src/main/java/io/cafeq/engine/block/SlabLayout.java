@@ -21,7 +21,7 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
     if (!grid.scalesAreF16()) {
       bytes.put(Column.ROW_SCALES, rows * EncodedSlab.rowScaleBytes(grid));
     }
-    if (grid.storage() != ScaleStorage.SYMMETRIC) {
+    if (grid.zeroBits() > 0) {
       bytes.put(zeros(grid), rows * EncodedSlab.zeroBytes(grid, columns));
     }
     return new SlabLayout(grid, rows, columns, bytes);
@@ -34,7 +34,7 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
     if (!grid.scalesAreF16()) {
       put(row, Column.ROW_SCALES, slab.rowScales());
     }
-    if (grid.storage() != ScaleStorage.SYMMETRIC) {
+    if (grid.zeroBits() > 0) {
       put(row, zeros(grid), slab.zeros());
     }
   }

@@ -11,6 +11,7 @@ import io.cafeq.engine.block.TensorHeader.Section;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.grid.GridSpec;
+import io.cafeq.engine.grid.HalfType;
 import java.util.List;
 
 /**
@@ -23,6 +24,7 @@ final class TensorJson {
   private static final String CONSUMED = "consumed";
   private static final String SECTIONS = "sections";
   private static final String WEIGHTS = "weights";
+  private static final String SCALE_TYPE = "scale_type";
   private static final String COLUMN_SCALES = "column_scales";
 
   private TensorJson() {}
@@ -65,6 +67,9 @@ final class TensorJson {
     node.put("storage", grid.storage().text());
     node.put("scale_bits", grid.scaleBits());
     node.put("clip", grid.clip());
+    if (grid.halves() != HalfType.F16) {
+      node.put(SCALE_TYPE, grid.halves().text());
+    }
     if (coding.transform() != null) {
       node.put("transform", coding.transform().key());
       node.put("side", coding.transform().side().text());
@@ -152,6 +157,12 @@ final class TensorJson {
     return new Content.Quantized(layout, weights, List.of(new Section(0, rows, coding(fields))));
   }
 
+  private static HalfType halves(Fields fields) {
+    return fields.node().has(SCALE_TYPE)
+        ? fields.choice(SCALE_TYPE, HalfType.class, HalfType::text)
+        : HalfType.F16;
+  }
+
   private static Coding coding(Fields fields) {
     GridSpec grid =
         new GridSpec(
@@ -159,7 +170,8 @@ final class TensorJson {
             fields.integer("group"),
             fields.choice("storage", ScaleStorage.class, ScaleStorage::text),
             fields.integer("scale_bits"),
-            fields.truth("clip"));
+            fields.truth("clip"),
+            halves(fields));
     TensorHeader.TransformUse transform =
         fields.node().has("transform")
             ? new TensorHeader.TransformUse(

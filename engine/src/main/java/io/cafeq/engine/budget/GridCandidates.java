@@ -45,6 +45,7 @@ final class GridCandidates {
         b++) {
       bits.add(b);
     }
+    settings.target().ifPresent(target -> bits.retainAll(target.bits()));
     return bits;
   }
 
@@ -54,7 +55,10 @@ final class GridCandidates {
    */
   List<Integer> groups() {
     if (settings.group().isPresent()) {
-      return List.of(TreatmentLimits.group(settings.group().getAsInt(), columns));
+      return List.of(TreatmentLimits.group(settings, columns));
+    }
+    if (settings.target().isPresent()) {
+      return settings.target().get().groupsOf(columns);
     }
     List<Integer> groups = new ArrayList<>();
     for (int group : GROUPS) {
@@ -72,6 +76,7 @@ final class GridCandidates {
         settings
             .scales()
             .map(List::of)
+            .or(() -> settings.target().map(target -> List.of(target.storages().getFirst())))
             .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)),
         groups());
   }
@@ -86,7 +91,7 @@ final class GridCandidates {
 
   /** The storage of RTN that gains are relative to. */
   ScaleStorage reference() {
-    return settings.scales().orElse(ScaleStorage.ZERO_POINT);
+    return TreatmentLimits.storage(settings, ScaleStorage.ZERO_POINT);
   }
 
   /**
@@ -134,7 +139,8 @@ final class GridCandidates {
 
   /** One grid of this recipe. */
   GridSpec grid(int bits, int group, ScaleStorage storage) {
-    return new GridSpec(bits, group, storage, recipe.grid().scaleBits(), recipe.grid().clip());
+    return new GridSpec(
+        bits, group, storage, recipe.grid().scaleBits(), recipe.grid().clip(), settings.halves());
   }
 
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {

@@ -44,8 +44,11 @@ final class PairGrids {
             pair.coupling().heads().stream().mapToInt(Coupling.Head::size).min().orElseThrow();
         List<Integer> groups = new ArrayList<>();
         if (settings.group().isPresent()) {
-          int wanted = settings.group().getAsInt();
-          groups.add(wanted == 0 ? 0 : TreatmentLimits.groupOfHead(wanted, head, columns));
+          groups.add(TreatmentLimits.groupOfHead(settings, head, columns));
+        } else if (settings.target().isPresent()) {
+          settings.target().get().groupsOf(head).stream()
+              .filter(group -> group > 0)
+              .forEach(groups::add);
         } else {
           for (int group : HEAD_GROUPS) {
             if (group < head && head % group == 0) {
@@ -67,7 +70,7 @@ final class PairGrids {
   }
 
   ScaleStorage storage() {
-    return settings.scales().orElse(ScaleStorage.SYMMETRIC);
+    return TreatmentLimits.storage(settings, ScaleStorage.SYMMETRIC);
   }
 
   List<Integer> bits() {

@@ -3,7 +3,6 @@ package io.cafeq.engine.budget;
 import io.cafeq.config.Method;
 import io.cafeq.config.PairSettings;
 import io.cafeq.config.Recipe;
-import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.checkpoint.TensorReader;
 import io.cafeq.engine.checkpoint.WeightTensor;
@@ -157,12 +156,9 @@ final class PairProbe {
     PairProblem problem =
         new PairProblem(
             new PairProblem.Factor(
-                factors.left(), Side.OUTPUT, leftGroup, left.storage() == ScaleStorage.SYMMETRIC),
+                factors.left(), Side.OUTPUT, leftGroup, left.storage().isSymmetric()),
             new PairProblem.Factor(
-                factors.stacked(),
-                factors.rightSide(),
-                rightGroup,
-                right.storage() == ScaleStorage.SYMMETRIC),
+                factors.stacked(), factors.rightSide(), rightGroup, right.storage().isSymmetric()),
             settings.loss(),
             settings.temperature(),
             settings.orthogonality());

@@ -11,8 +11,15 @@ import io.cafeq.config.ScaleStorage;
  * @param scaleBits bits of a compact scale, 8 or 6; no meaning for the f16 storages and for whole
  *     rows
  * @param clip whether each group's range is clipped to the least squared error
+ * @param halves of the f16 storages; how their scales are rounded
  */
-public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits, boolean clip) {
+public record GridSpec(
+    int bits, int group, ScaleStorage storage, int scaleBits, boolean clip, HalfType halves) {
+  /** With f16 scales of all their digits. */
+  public GridSpec(int bits, int group, ScaleStorage storage, int scaleBits, boolean clip) {
+    this(bits, group, storage, scaleBits, clip, HalfType.F16);
+  }
+
   public GridSpec {
     if (bits < 2 || bits > 8) {
       throw new IllegalArgumentException("bits must be 2 to 8, not " + bits);
@@ -30,6 +37,11 @@ public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits,
     return (1 << bits) - 1;
   }
 
+  /** The code that stands for 0 on a signed grid. */
+  public int middle() {
+    return 1 << bits - 1;
+  }
+
   public boolean wholeRow() {
     return group == 0;
   }
@@ -45,13 +57,17 @@ public record GridSpec(int bits, int group, ScaleStorage storage, int scaleBits,
 
   /** True where each group has an f16 scale of its own: the f16 storages, and whole rows. */
   public boolean scalesAreF16() {
-    return wholeRow() || storage == ScaleStorage.F16 || storage == ScaleStorage.F16_MINIMUM;
+    return wholeRow()
+        || switch (storage) {
+          case SYMMETRIC, ZERO_POINT, OFFSET -> false;
+          case F16, F16_MINIMUM, SIGNED -> true;
+        };
   }
 
   /** Bits of a group's zero point or minimum as stored. */
   public int zeroBits() {
     return switch (storage) {
-      case SYMMETRIC -> 0;
+      case SYMMETRIC, SIGNED -> 0;
       case ZERO_POINT, F16 -> bits;
       case OFFSET -> 8;
       case F16_MINIMUM -> 16;

@@ -171,7 +171,7 @@ public final class GridTile {
   }
 
   private static float inverse(float step) {
-    return step > 0 ? Math.min(1 / step, Float.MAX_VALUE) : 0;
+    return step == 0 ? 0 : Math.clamp(1 / step, -Float.MAX_VALUE, Float.MAX_VALUE);
   }
 
   /** Errors of all lanes on the present grids, in units of the squared steps. */
@@ -223,21 +223,33 @@ public final class GridTile {
           high[l] = Math.max(high[l], 0);
         }
       }
-      case F16_MINIMUM -> {}
+      case F16_MINIMUM, SIGNED -> {}
     }
     for (int l = 0; l < count; l++) {
-      full[l] = (high[l] - low[l]) / grid.top();
+      full[l] =
+          grid.storage() == ScaleStorage.SIGNED
+              ? signedStep(low[l], high[l])
+              : (high[l] - low[l]) / grid.top();
     }
     for (int row = 0; row < rows; row++) {
       prepareRow(row);
     }
   }
 
+  /** The least step that reaches both ends; negative where the upper end needs the extra level. */
+  private float signedStep(float low, float high) {
+    float below = grid.middle();
+    float above = grid.middle() - 1;
+    return -low >= high
+        ? Math.max(-low / below, high / above)
+        : -Math.max(high / below, -low / above);
+  }
+
   private void prepareRow(int row) {
     float largest = 0;
     float minimum = 0;
     for (int l = row * groups; l < (row + 1) * groups; l++) {
-      largest = Math.max(largest, full[l]);
+      largest = Math.max(largest, Math.abs(full[l]));
       minimum =
           grid.storage() == ScaleStorage.F16_MINIMUM
               ? Math.max(minimum, Math.max(Math.abs(low[l]), Math.abs(high[l])))
@@ -264,9 +276,7 @@ public final class GridTile {
       row = l / groups;
       if (half) {
         scaleCode[l] =
-            nothing(l)
-                ? 0
-                : HalfFloats.positive(full[l] > 0 ? shrink * full[l] / rowScales.factor(row) : 1);
+            nothing(l) ? 0 : half(full[l] == 0 ? 1 : shrink * full[l] / rowScales.factor(row));
       } else {
         double code = Math.rint(shrink * full[l] / rowScales.scale(row) * levels);
         scaleCode[l] = (int) Math.clamp(code, nothing(l) ? 0 : 1, levels);
@@ -277,7 +287,7 @@ public final class GridTile {
     int top = grid.top();
     float rest = (float) ((1 - shrink) / 2);
     switch (grid.storage()) {
-      case SYMMETRIC -> {}
+      case SYMMETRIC, SIGNED -> {}
       case ZERO_POINT, F16 -> {
         for (int l = 0; l < count; l++) {
           zeroCode[l] =
@@ -296,7 +306,8 @@ public final class GridTile {
       case F16_MINIMUM -> {
         for (int l = 0; l < count; l++) {
           zeroCode[l] =
-              HalfFloats.signed((low[l] + (high[l] - low[l]) * rest) / rowScales.factor(l / groups))
+              grid.halves()
+                      .signed((low[l] + (high[l] - low[l]) * rest) / rowScales.factor(l / groups))
                   & 0xFFFF;
         }
       }
@@ -304,6 +315,12 @@ public final class GridTile {
     for (int l = 0; l < count; l++) {
       zero[l] = zeroOf(l, zeroCode[l]);
     }
+  }
+
+  /** A scale of either sign, never 0. */
+  private int half(double scale) {
+    short magnitude = grid.halves().positive(Math.abs(scale));
+    return scale < 0 ? magnitude | 0x8000 : magnitude;
   }
 
   private float scaleOf(int lane, int code) {
@@ -316,6 +333,7 @@ public final class GridTile {
   private float zeroOf(int lane, int code) {
     return switch (grid.storage()) {
       case SYMMETRIC -> grid.top() / 2f;
+      case SIGNED -> grid.middle();
       case ZERO_POINT, F16 -> code;
       case OFFSET -> code / (float) (1 << (8 - grid.bits()));
       case F16_MINIMUM ->

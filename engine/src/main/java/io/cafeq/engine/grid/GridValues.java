@@ -4,6 +4,7 @@ import io.cafeq.config.ScaleStorage;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * The values of a slab's codes, by the definition in {@link EncodedSlab}. Borrows the slab; its
@@ -110,7 +111,8 @@ public final class GridValues {
 
   private void readZeros(int row, int first, int count) {
     switch (grid.storage()) {
-      case SYMMETRIC -> java.util.Arrays.fill(zeros, 0, count, grid.top() / 2f);
+      case SYMMETRIC -> Arrays.fill(zeros, 0, count, grid.top() / 2f);
+      case SIGNED -> Arrays.fill(zeros, 0, count, grid.middle());
       case F16_MINIMUM ->
           halves(
               slab.zeros(),

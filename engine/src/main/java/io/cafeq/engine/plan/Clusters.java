@@ -124,6 +124,8 @@ final class Clusters {
     return left != null
         && right != null
         && sameSize
+        && (coupling.kind() == Coupling.Kind.QUERY_KEY
+            || TreatmentLimits.takesHeads(right.settings(), coupling.heads().getFirst().size()))
         && isPairable(left.settings())
         && left.settings().method() == right.settings().method()
         && !tied.contains(coupling.left())

@@ -6,6 +6,7 @@ import io.cafeq.config.TensorOverride;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
 import io.cafeq.engine.family.Role;
+import io.cafeq.engine.target.TargetGrids;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -86,13 +87,14 @@ final class Selection {
     if (!included && !asEmbedding && !byDefault) {
       return role.isLinear() ? new Choice.LeftByRecipe() : new Choice.Kept();
     }
-    TensorSettings settings = TensorSettings.of(recipe);
+    TensorSettings settings = TensorSettings.of(recipe, weight.get().denseDtype());
     if (asEmbedding) {
       // "none" is about the model's linear layers; whoever asks for embeddings too wants those
       // rounded.
       settings =
           new TensorSettings(
                   Method.RTN,
+                  settings.target(),
                   settings.bits(),
                   settings.group(),
                   settings.scales(),
@@ -112,8 +114,28 @@ final class Selection {
     if (settings.method() == Method.NONE) {
       return new Choice.LeftByRecipe();
     }
+    if (!isHeld(settings, weight.get())) {
+      return new Choice.LeftByRecipe();
+    }
     withoutEffect.removeIf(pattern -> patterns.matches(pattern, names));
     return new Choice.Quantized(settings);
+  }
+
+  /** Whether the target has a grid for such a matrix. */
+  private boolean isHeld(TensorSettings settings, WeightTensor weight) {
+    TargetGrids target = settings.target().orElse(null);
+    if (target == null) {
+      return true;
+    }
+    target.require(weight.name(), settings.usualBits(), settings.group(), settings.scales());
+    if (target.takes(weight.columns())) {
+      return true;
+    }
+    warnings.add(
+        "%d input channels are no multiple of a group that %s holds, so it keeps its bytes"
+            .formatted(weight.columns(), target.target()),
+        weight.name());
+    return false;
   }
 
   /** To be called once all tensors have been asked for. */

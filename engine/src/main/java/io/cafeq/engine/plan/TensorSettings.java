@@ -7,7 +7,11 @@ import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.config.StatisticsSource;
+import io.cafeq.config.Target;
 import io.cafeq.config.TensorOverride;
+import io.cafeq.engine.checkpoint.Dtype;
+import io.cafeq.engine.grid.HalfType;
+import io.cafeq.engine.target.TargetGrids;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -15,10 +19,12 @@ import java.util.OptionalInt;
  * What the recipe and its overrides say about one tensor; empty values are chosen. Tensors share a
  * transform only if these are equal.
  *
+ * @param target what limits the grids, empty where nothing does
  * @param columnScales whether the recipe asks for column scales
  */
 public record TensorSettings(
     Method method,
+    Optional<TargetGrids> target,
     OptionalInt bits,
     OptionalInt group,
     Optional<ScaleStorage> scales,
@@ -26,9 +32,13 @@ public record TensorSettings(
     Optional<Side> side,
     boolean columnScales) {
 
-  static TensorSettings of(Recipe recipe) {
+  /**
+   * @param weights type of the tensor's weights
+   */
+  static TensorSettings of(Recipe recipe, Dtype weights) {
     return new TensorSettings(
         recipe.method(),
+        TargetGrids.of(recipe.target(), weights),
         recipe.grid().bits(),
         recipe.grid().group(),
         recipe.grid().scales(),
@@ -39,7 +49,8 @@ public record TensorSettings(
 
   /** Only statistics say what column scales should be; drawn codes are for comparison. */
   private static boolean scalesColumns(Recipe recipe) {
-    return recipe.grid().columnScales()
+    return recipe.target() == Target.NONE
+        && recipe.grid().columnScales()
         && !(recipe.statistics().source() instanceof StatisticsSource.None)
         && recipe.rounding() != Rounding.STOCHASTIC;
   }
@@ -58,6 +69,11 @@ public record TensorSettings(
     return bits.orElse(GridSettings.USUAL_BITS);
   }
 
+  /** How f16 scales are rounded. */
+  public HalfType halves() {
+    return target.map(TargetGrids::halves).orElse(HalfType.F16);
+  }
+
   /** The group as set, or as usual; 0 for whole rows. */
   public int usualGroup() {
     return group.orElse(GridSettings.USUAL_GROUP);
@@ -66,6 +82,7 @@ public record TensorSettings(
   TensorSettings with(TensorOverride override) {
     return new TensorSettings(
         override.method().orElse(method),
+        target,
         override.bits().isPresent() ? override.bits() : bits,
         override.group().isPresent() ? override.group() : group,
         override.scales().or(() -> scales),
@@ -76,13 +93,13 @@ public record TensorSettings(
 
   TensorSettings withBits(int newBits) {
     return new TensorSettings(
-        method, OptionalInt.of(newBits), group, scales, block, side, columnScales);
+        method, target, OptionalInt.of(newBits), group, scales, block, side, columnScales);
   }
 
   /** The same without a transform, unless the tensor keeps its bytes. */
   TensorSettings plain() {
     Method plain = method == Method.NONE ? Method.NONE : Method.RTN;
     return new TensorSettings(
-        plain, bits, group, scales, OptionalInt.empty(), Optional.empty(), false);
+        plain, target, bits, group, scales, OptionalInt.empty(), Optional.empty(), false);
   }
 }

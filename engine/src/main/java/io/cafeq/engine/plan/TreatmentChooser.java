@@ -97,15 +97,12 @@ final class TreatmentChooser implements Cluster.Chooser {
     TensorSettings right = coupled.rightSettings();
     int head =
         coupled.coupling().heads().stream().mapToInt(Coupling.Head::size).min().orElseThrow();
-    int leftGroup = group(left.usualGroup(), List.of(coupled.left()));
+    int leftGroup = group(left, List.of(coupled.left()));
     int rightGroup =
         switch (coupled.coupling().kind()) {
-          case QUERY_KEY -> group(right.usualGroup(), List.of(coupled.right()));
+          case QUERY_KEY -> group(right, List.of(coupled.right()));
           case VALUE_OUTPUT ->
-              right.usualGroup() == 0
-                  ? 0
-                  : TreatmentLimits.groupOfHead(
-                      right.usualGroup(), head, coupled.right().weight().columns());
+              TreatmentLimits.groupOfHead(right, head, coupled.right().weight().columns());
         };
     return PairTreatment.of(
         recipe,
@@ -173,7 +170,7 @@ final class TreatmentChooser implements Cluster.Chooser {
     GridSpec grid =
         grid(
             settings,
-            group(settings.usualGroup(), tensors),
+            group(settings, tensors),
             input ? ScaleStorage.SYMMETRIC : ScaleStorage.ZERO_POINT);
     return Treatment.of(recipe, settings, grid, transform);
   }
@@ -182,14 +179,16 @@ final class TreatmentChooser implements Cluster.Chooser {
     return new GridSpec(
         settings.usualBits(),
         group,
-        settings.scales().orElse(usual),
+        TreatmentLimits.storage(settings, usual),
         recipe.grid().scaleBits(),
-        recipe.grid().clip());
+        recipe.grid().clip(),
+        settings.halves());
   }
 
-  private int group(int wanted, List<PlannedTensor> tensors) {
+  private int group(TensorSettings settings, List<PlannedTensor> tensors) {
     int columns = tensors.getFirst().weight().columns();
-    int group = TreatmentLimits.group(wanted, columns);
+    int wanted = settings.usualGroup();
+    int group = TreatmentLimits.group(settings, columns);
     if (wanted != 0 && wanted != columns && group != wanted) {
       String sentence =
           "Group %d does not divide %d input channels, so %s taken"

@@ -1,5 +1,6 @@
 package io.cafeq.engine.plan;
 
+import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
@@ -20,11 +21,15 @@ public final class TreatmentLimits {
   private TreatmentLimits() {}
 
   /**
-   * The kind of transform that the settings allow, empty for round-to-nearest.
+   * The kind of transform that the settings allow, empty for round-to-nearest and for targets,
+   * which have no place for a transform.
    *
    * @throws EngineException with kind USAGE where the block that they ask for is too large
    */
   public static Optional<Kind> kind(TensorSettings settings, TensorInfo tensor) {
+    if (settings.target().isPresent()) {
+      return Optional.empty();
+    }
     Optional<Kind> kind =
         switch (settings.method()) {
           case CAFEQ -> Optional.of(Kind.LEARNED);
@@ -55,11 +60,44 @@ public final class TreatmentLimits {
     return Math.min(Integer.highestOneBit(channels), largest);
   }
 
+  /** The group of the settings, 0 for whole rows, as near as the columns and the target allow. */
+  public static int group(TensorSettings settings, int columns) {
+    return settings
+        .target()
+        .map(target -> target.group(settings.usualGroup(), columns).orElseThrow())
+        .orElseGet(() -> group(settings.usualGroup(), columns));
+  }
+
+  /** The same for groups none of which spans two heads. */
+  public static int groupOfHead(TensorSettings settings, int head, int columns) {
+    int wanted = settings.usualGroup();
+    return settings
+        .target()
+        .map(target -> target.groupOfHead(wanted, head).orElseThrow())
+        .orElseGet(() -> wanted == 0 ? 0 : groupOfHead(wanted, head, columns));
+  }
+
+  /** Whether a pair with such heads has grids for both of its matrices. */
+  static boolean takesHeads(TensorSettings settings, int head) {
+    return settings
+        .target()
+        .map(target -> target.groupOfHead(settings.usualGroup(), head).isPresent())
+        .orElse(true);
+  }
+
+  /** How scales are stored: as set, as the target does it, or as usual. */
+  public static ScaleStorage storage(TensorSettings settings, ScaleStorage usual) {
+    return settings
+        .scales()
+        .orElseGet(
+            () -> settings.target().map(target -> target.storages().getFirst()).orElse(usual));
+  }
+
   /**
    * The largest group up to {@code wanted} that divides the columns. 0 for whole rows, also where
    * one group would be a whole row: its scale is then f16 and costs less.
    */
-  public static int group(int wanted, int columns) {
+  private static int group(int wanted, int columns) {
     if (wanted == 0 || wanted == columns) {
       return 0;
     }

@@ -1,7 +1,6 @@
 package io.cafeq.engine.quantize;
 
 import io.cafeq.config.PairSettings;
-import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.Learner;
 import io.cafeq.engine.compute.Learning;
@@ -125,7 +124,7 @@ final class PairTransforms {
   }
 
   private static boolean isSymmetric(GridSpec grid) {
-    return grid.storage() == ScaleStorage.SYMMETRIC;
+    return grid.storage().isSymmetric();
   }
 
   private PairProblem.Factor right(Arena arena, Coupling.Head head) {

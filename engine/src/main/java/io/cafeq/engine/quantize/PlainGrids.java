@@ -21,7 +21,7 @@ final class PlainGrids {
   static GridSpec sameGroup(GridSpec grid, boolean clip) {
     ScaleStorage storage =
         grid.storage() == ScaleStorage.SYMMETRIC ? ScaleStorage.ZERO_POINT : grid.storage();
-    return new GridSpec(grid.bits(), grid.group(), storage, grid.scaleBits(), clip);
+    return new GridSpec(grid.bits(), grid.group(), storage, grid.scaleBits(), clip, grid.halves());
   }
 
   /**
@@ -30,10 +30,13 @@ final class PlainGrids {
    * and stays.
    */
   static List<GridSpec> within(GridSpec grid, long rows, int columns, long budget) {
-    boolean fixed =
-        grid.storage() == ScaleStorage.F16 || grid.storage() == ScaleStorage.F16_MINIMUM;
+    List<ScaleStorage> storages =
+        switch (grid.storage()) {
+          case F16, F16_MINIMUM, SIGNED -> List.of(grid.storage());
+          case SYMMETRIC, ZERO_POINT, OFFSET -> COMPACT;
+        };
     List<GridSpec> grids = new ArrayList<>();
-    for (ScaleStorage storage : fixed ? List.of(grid.storage()) : COMPACT) {
+    for (ScaleStorage storage : storages) {
       smallestGroup(grid, storage, rows, columns, budget, grids);
     }
     return grids;
@@ -59,7 +62,13 @@ final class PlainGrids {
         continue;
       }
       GridSpec candidate =
-          new GridSpec(grid.bits(), group == columns ? 0 : group, storage, grid.scaleBits(), true);
+          new GridSpec(
+              grid.bits(),
+              group == columns ? 0 : group,
+              storage,
+              grid.scaleBits(),
+              true,
+              grid.halves());
       if (rows * candidate.bitsPerRow(columns) <= budget) {
         grids.add(candidate);
         return;

@@ -1,6 +1,5 @@
 package io.cafeq.engine.quantize;
 
-import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.engine.compute.BlockMaker;
 import io.cafeq.engine.compute.Learner;
@@ -184,7 +183,7 @@ final class TransformLearner implements AutoCloseable {
   }
 
   private boolean symmetric() {
-    return stack.treatment().grid().storage() == ScaleStorage.SYMMETRIC;
+    return stack.treatment().grid().storage().isSymmetric();
   }
 
   private long seed(int channel) {

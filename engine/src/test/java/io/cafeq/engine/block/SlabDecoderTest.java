@@ -173,6 +173,7 @@ class SlabDecoderTest {
     int code = bits(slab.codes(), row, columns, column, grid.bits());
     return switch (grid.storage()) {
       case SYMMETRIC -> (code - ((1 << grid.bits()) - 1) / 2f) * scale;
+      case SIGNED -> (code - (1 << grid.bits() - 1)) * scale;
       case ZERO_POINT, F16 -> (code - bits(slab.zeros(), row, groups, group, grid.bits())) * scale;
       case OFFSET ->
           (code - bits(slab.zeros(), row, groups, group, 8) / (float) (1 << (8 - grid.bits())))

@@ -36,7 +36,7 @@ record ScalarGrid(
     for (int g = 0; g < grids.length; g++) {
       double[] range = range(row, g * size, size, grid);
       ranges[g] = range;
-      largest = Math.max(largest, (range[1] - range[0]) / grid.top());
+      largest = Math.max(largest, Math.abs(full(range, grid)));
       minimum =
           grid.storage() == ScaleStorage.F16_MINIMUM
               ? Math.max(minimum, Math.max(Math.abs(range[0]), Math.abs(range[1])))
@@ -53,7 +53,7 @@ record ScalarGrid(
       double[] range = ranges[g];
       double bestError = Double.POSITIVE_INFINITY;
       for (double shrink : Shrinks.of(grid)) {
-        ScalarGrid candidate = candidate(range[0], range[1], shrink, exponent, rowScale, grid);
+        ScalarGrid candidate = candidate(range, shrink, exponent, rowScale, grid);
         double error = 0;
         for (int c = g * size; c < (g + 1) * size; c++) {
           double difference = candidate.value(candidate.level(row[c])) - row[c];
@@ -79,14 +79,28 @@ record ScalarGrid(
     return switch (grid.storage()) {
       case SYMMETRIC -> new double[] {-reach, reach};
       case ZERO_POINT, OFFSET, F16 -> new double[] {Math.min(low, 0), Math.max(high, 0)};
-      case F16_MINIMUM -> new double[] {low, high};
+      case F16_MINIMUM, SIGNED -> new double[] {low, high};
     };
   }
 
+  /** The step that reaches both ends of a range; of either sign on a signed grid. */
+  private static double full(double[] range, GridSpec grid) {
+    if (grid.storage() != ScaleStorage.SIGNED) {
+      return (range[1] - range[0]) / grid.top();
+    }
+    double below = grid.middle();
+    double above = below - 1;
+    return -range[0] >= range[1]
+        ? Math.max(-range[0] / below, range[1] / above)
+        : -Math.max(range[1] / below, -range[0] / above);
+  }
+
   private static ScalarGrid candidate(
-      double low, double high, double shrink, int exponent, short rowScale, GridSpec grid) {
+      double[] range, double shrink, int exponent, short rowScale, GridSpec grid) {
+    double low = range[0];
+    double high = range[1];
     int top = grid.top();
-    double full = (high - low) / top;
+    double full = full(range, grid);
     int levels = (1 << grid.scaleBits()) - 1;
     double factor = RowExponents.factor(exponent);
     double scale = Float.float16ToFloat(rowScale) * factor;
@@ -94,7 +108,7 @@ record ScalarGrid(
     int least = nothing ? 0 : 1;
     int scaleCode =
         grid.scalesAreF16()
-            ? nothing ? 0 : HalfFloats.positive(full > 0 ? shrink * full / factor : 1)
+            ? nothing ? 0 : half(full == 0 ? 1 : shrink * full / factor, grid)
             : (int) Math.clamp(Math.rint(shrink * full / scale * levels), least, levels);
     double exact =
         grid.scalesAreF16()
@@ -106,19 +120,25 @@ record ScalarGrid(
     int units = 1 << (8 - grid.bits());
     int zeroCode =
         switch (grid.storage()) {
-          case SYMMETRIC -> 0;
+          case SYMMETRIC, SIGNED -> 0;
           case ZERO_POINT, F16 -> (int) Math.clamp(Math.rint(-end / step), 0, top);
           case OFFSET -> (int) Math.clamp(Math.rint(-end / step * units), 0, 255);
-          case F16_MINIMUM -> HalfFloats.signed(end / factor) & 0xFFFF;
+          case F16_MINIMUM -> grid.halves().signed(end / factor) & 0xFFFF;
         };
     double zero =
         switch (grid.storage()) {
           case SYMMETRIC -> top / 2.0;
+          case SIGNED -> grid.middle();
           case ZERO_POINT, F16 -> zeroCode;
           case OFFSET -> (double) zeroCode / units;
           case F16_MINIMUM -> -Float.float16ToFloat((short) zeroCode) * factor / step;
         };
     return new ScalarGrid(step, zero, top, exponent, rowScale, scaleCode, zeroCode);
+  }
+
+  private static int half(double scale, GridSpec grid) {
+    short magnitude = grid.halves().positive(Math.abs(scale));
+    return scale < 0 ? magnitude | 0x8000 : magnitude;
   }
 
   static void store(SlabBuffers buffers, int row, ScalarGrid[] grids) {
@@ -132,7 +152,7 @@ record ScalarGrid(
   }
 
   private double steps(double x) {
-    return step > 0 ? x / step : 0;
+    return step == 0 ? 0 : x / step;
   }
 
   /** The nearest level, ties to even. */
