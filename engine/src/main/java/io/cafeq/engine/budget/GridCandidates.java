@@ -7,6 +7,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.TensorSettings;
 import io.cafeq.engine.plan.TreatmentLimits;
 import io.cafeq.engine.rounding.RoundingRule;
+import io.cafeq.engine.target.TargetGrids;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -76,7 +77,7 @@ final class GridCandidates {
         settings
             .scales()
             .map(List::of)
-            .or(() -> settings.target().map(target -> List.of(target.storages().getFirst())))
+            .or(() -> settings.target().map(this::storages))
             .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)),
         groups());
   }
@@ -143,12 +144,22 @@ final class GridCandidates {
         bits, group, storage, recipe.grid().scaleBits(), recipe.grid().clip(), settings.halves());
   }
 
+  private List<ScaleStorage> storages(TargetGrids target) {
+    return bits().stream().flatMap(bits -> target.storages(bits).stream()).distinct().toList();
+  }
+
+  private boolean isHeld(int bits, int group, ScaleStorage storage) {
+    return settings.target().map(target -> target.holds(bits, group, storage)).orElse(true);
+  }
+
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {
     List<GridSpec> grids = new ArrayList<>();
     for (int bits : bits()) {
       for (int group : groups) {
         for (ScaleStorage storage : storages) {
-          grids.add(grid(bits, group, storage));
+          if (isHeld(bits, group, storage)) {
+            grids.add(grid(bits, group, storage));
+          }
         }
       }
     }

@@ -90,7 +90,11 @@ public final class TreatmentLimits {
     return settings
         .scales()
         .orElseGet(
-            () -> settings.target().map(target -> target.storages().getFirst()).orElse(usual));
+            () ->
+                settings
+                    .target()
+                    .map(target -> target.storages(settings.usualBits()).getFirst())
+                    .orElse(usual));
   }
 
   /**

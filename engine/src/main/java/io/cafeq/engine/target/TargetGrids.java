@@ -6,13 +6,16 @@ import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.grid.HalfType;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -20,19 +23,21 @@ import java.util.stream.Stream;
  * The grids that the files of a target can hold. None of these targets has a place for a transform
  * or a scale of input channels that something must apply at inference.
  *
- * @param bits of codes
- * @param groups input channels that share a scale; 0 for whole rows
- * @param storages of scales and zero points, the default first
+ * @param forms all combinations, for each number of bits the default first
  * @param halves how scales beside weights of the type in question are rounded
  */
-public record TargetGrids(
-    Target target,
-    SortedSet<Integer> bits,
-    SortedSet<Integer> groups,
-    List<ScaleStorage> storages,
-    HalfType halves) {
+public record TargetGrids(Target target, List<Form> forms, HalfType halves) {
+  /**
+   * One grid that the target holds.
+   *
+   * @param bits of codes
+   * @param group input channels that share a scale; 0 for whole rows
+   * @param storage of scales and zero points
+   */
+  public record Form(int bits, int group, ScaleStorage storage) {}
+
   public TargetGrids {
-    storages = List.copyOf(storages);
+    forms = List.copyOf(forms);
   }
 
   /**
@@ -47,36 +52,76 @@ public record TargetGrids(
           Optional.of(
               new TargetGrids(
                   target,
-                  sorted(2, 3, 4, 5, 6, 7, 8),
-                  sorted(0, 32, 64, 128),
-                  List.of(ScaleStorage.SIGNED, ScaleStorage.F16),
+                  all(
+                      List.of(2, 3, 4, 5, 6, 7, 8),
+                      List.of(0, 32, 64, 128),
+                      List.of(ScaleStorage.SIGNED, ScaleStorage.F16)),
                   like(weights)));
       case MLX ->
           Optional.of(
               new TargetGrids(
                   target,
-                  sorted(2, 3, 4, 5, 6, 8),
-                  sorted(32, 64, 128),
-                  List.of(ScaleStorage.F16_MINIMUM),
+                  all(
+                      List.of(2, 3, 4, 5, 6, 8),
+                      List.of(32, 64, 128),
+                      List.of(ScaleStorage.F16_MINIMUM)),
                   like(weights)));
       case GPTQ ->
           Optional.of(
               new TargetGrids(
                   target,
-                  sorted(4, 8),
-                  sorted(0, 32, 64, 128),
-                  List.of(ScaleStorage.SIGNED),
+                  all(List.of(4, 8), List.of(0, 32, 64, 128), List.of(ScaleStorage.SIGNED)),
                   HalfType.F16));
+      case GGUF -> Optional.of(new TargetGrids(target, gguf(), HalfType.F16));
     };
   }
 
-  /** Scales have the type of the weights; half the digits of float are enough for them. */
+  /** Q4_0, Q4_1, Q5_0, Q5_1, Q8_0; there is no Q8_1 for weights. */
+  private static List<Form> gguf() {
+    List<Form> forms =
+        all(List.of(4, 5), List.of(32), List.of(ScaleStorage.SIGNED, ScaleStorage.F16_MINIMUM));
+    forms.add(new Form(8, 32, ScaleStorage.SIGNED));
+    return forms;
+  }
+
+  private static List<Form> all(
+      List<Integer> bits, List<Integer> groups, List<ScaleStorage> storages) {
+    List<Form> forms = new ArrayList<>();
+    for (int each : bits) {
+      for (ScaleStorage storage : storages) {
+        groups.forEach(group -> forms.add(new Form(each, group, storage)));
+      }
+    }
+    return forms;
+  }
+
+  /** Like the weights: half the digits of float are enough for scales. */
   private static HalfType like(Dtype weights) {
     return weights == Dtype.BF16 ? HalfType.BF16 : HalfType.F16;
   }
 
-  private static SortedSet<Integer> sorted(Integer... values) {
-    return new TreeSet<>(List.of(values));
+  /** All bits that some grid has. */
+  public SortedSet<Integer> bits() {
+    return forms.stream().map(Form::bits).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** All groups that some grid has. */
+  public SortedSet<Integer> groups() {
+    return forms.stream().map(Form::group).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** How scales may be stored beside codes of so many bits, the default first. */
+  public List<ScaleStorage> storages(int bits) {
+    return List.copyOf(
+        forms.stream()
+            .filter(form -> form.bits() == bits)
+            .map(Form::storage)
+            .collect(Collectors.toCollection(LinkedHashSet::new)));
+  }
+
+  /** Whether there is such a grid. */
+  public boolean holds(int bits, int group, ScaleStorage storage) {
+    return forms.contains(new Form(bits, group, storage));
   }
 
   /**
@@ -87,15 +132,25 @@ public record TargetGrids(
    * @param storage empty where it is to be chosen
    */
   public void require(String tensor, int asked, OptionalInt group, Optional<ScaleStorage> storage) {
-    if (!bits.contains(asked)) {
-      throw refusal(tensor, asked + " bits", "bits: " + words(bits));
+    List<Form> left = forms.stream().filter(form -> form.bits() == asked).toList();
+    if (left.isEmpty()) {
+      throw refusal(tensor, asked + " bits", "bits: " + words(bits()));
     }
-    if (group.isPresent() && !groups.contains(group.getAsInt())) {
-      throw refusal(tensor, "groups of " + group.getAsInt(), "groups: " + words(groups));
+    left = required(left, form -> group.isEmpty() || form.group() == group.getAsInt());
+    if (left.isEmpty()) {
+      throw refusal(tensor, "groups of " + group.getAsInt(), "groups: " + words(groups()));
     }
-    if (storage.isPresent() && !storages.contains(storage.get())) {
-      throw refusal(tensor, "scales stored as " + storage.get(), "scales: " + words(storages));
+    left = required(left, form -> storage.isEmpty() || form.storage() == storage.get());
+    if (left.isEmpty()) {
+      throw refusal(
+          tensor,
+          "scales stored as " + storage.orElseThrow() + " beside " + asked + " bits",
+          "scales: " + words(storages(asked)));
     }
+  }
+
+  private static List<Form> required(List<Form> forms, Predicate<Form> condition) {
+    return forms.stream().filter(condition).toList();
   }
 
   private EngineException refusal(String tensor, String asked, String held) {
@@ -115,16 +170,16 @@ public record TargetGrids(
    */
   public OptionalInt group(int wanted, int channels) {
     OptionalInt group = groupOfHead(wanted, channels);
-    return group.isEmpty() && groups.contains(0) ? OptionalInt.of(0) : group;
+    return group.isEmpty() && groups().contains(0) ? OptionalInt.of(0) : group;
   }
 
   /** The same for groups none of which may span two heads of so many channels. */
   public OptionalInt groupOfHead(int wanted, int channels) {
-    if (wanted == 0 && groups.contains(0)) {
+    if (wanted == 0 && groups().contains(0)) {
       return OptionalInt.of(0);
     }
     List<Integer> fitting =
-        groups.stream().filter(group -> group > 0 && channels % group == 0).toList();
+        groups().stream().filter(group -> group > 0 && channels % group == 0).toList();
     return fitting.stream()
         .filter(group -> wanted == 0 || group <= wanted)
         .max(Comparator.naturalOrder())
@@ -135,6 +190,7 @@ public record TargetGrids(
 
   /** All groups for so many channels, 0 last. */
   public List<Integer> groupsOf(int channels) {
+    SortedSet<Integer> groups = groups();
     return Stream.concat(
             groups.stream().filter(group -> group > 0 && channels % group == 0),
             groups.stream().filter(group -> group == 0))
@@ -143,6 +199,6 @@ public record TargetGrids(
 
   /** Whether a matrix of so many input channels has a grid at all. */
   public boolean takes(int channels) {
-    return groups.contains(0) || groups.stream().anyMatch(group -> channels % group == 0);
+    return groups().stream().anyMatch(group -> group == 0 || channels % group == 0);
   }
 }

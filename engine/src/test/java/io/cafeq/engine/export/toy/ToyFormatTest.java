@@ -223,8 +223,10 @@ class ToyFormatTest {
 
   @Test
   void formatsAndTheirOptionsAreFoundByName() {
-    assertThat(Exports.installed()).extracting(ExportFormat::id).containsExactly("dense", "toy");
-    usage("other", Map.of(), "no export format is called \"other\"", "dense, toy");
+    assertThat(Exports.installed())
+        .extracting(ExportFormat::id)
+        .containsExactly("dense", "gguf", "toy");
+    usage("other", Map.of(), "no export format is called \"other\"", "dense, gguf, toy");
     usage("toy", Map.of("columns", "3"), "has no option \"columns\"", "rows, strict");
     usage("toy", Map.of("rows", "0"), "takes a whole number from 1 to 1000, not \"0\"", "Give it");
     usage("toy", Map.of("rows", "x"), "takes a whole number from 1 to 1000", "Give it");
