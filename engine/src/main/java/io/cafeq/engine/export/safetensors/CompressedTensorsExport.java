@@ -61,13 +61,26 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
   public Exported write(
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
     PackedModules modules = PackedModules.of(result);
-    Exported exported =
-        new SafetensorsExport(
-                TensorHeader::layout,
-                CompressedTensorsExport::parts,
-                config -> ConfigAddition.with(config, "quantization_config", quantization(modules)))
-            .write(result, folder, stop, progress);
+    Exported exported = export(modules).write(result, folder, stop, progress);
     return exported.with(Kernels.notes(modules));
+  }
+
+  @Override
+  public void prove(ResultReader result, Path folder, NoOptions options, StopFlag stop) {
+    new ExportProof(export(PackedModules.of(result)), PackedReaders::compressedTensors)
+        .check(result, folder, stop);
+  }
+
+  private static SafetensorsExport export(PackedModules modules) {
+    return new SafetensorsExport(
+        TensorHeader::layout,
+        packing(modules),
+        config -> ConfigAddition.with(config, "quantization_config", quantization(modules)));
+  }
+
+  private static Packing packing(PackedModules modules) {
+    Packing packing = CompressedTensorsExport::parts;
+    return packing.named(modules::name);
   }
 
   private static List<PackedPart> parts(TensorHeader header) {

@@ -69,7 +69,20 @@ public final class DenseExport implements ExportFormat<NoOptions> {
   @Override
   public Exported write(
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
-    return new SafetensorsExport(layouts, Packing.DENSE, UnaryOperator.identity())
-        .write(result, folder, stop, progress);
+    return export().write(result, folder, stop, progress);
+  }
+
+  @Override
+  public void prove(ResultReader result, Path folder, NoOptions options, StopFlag stop) {
+    new ExportProof(
+            export(),
+            (written, name, header, firstRow, target) -> {
+              throw new IllegalStateException("nothing is packed");
+            })
+        .check(result, folder, stop);
+  }
+
+  private SafetensorsExport export() {
+    return new SafetensorsExport(layouts, Packing.DENSE, UnaryOperator.identity());
   }
 }

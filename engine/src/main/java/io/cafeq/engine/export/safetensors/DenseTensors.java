@@ -102,7 +102,7 @@ final class DenseTensors {
             tensor.header().isQuantized() ? packing.parts(tensor.header()) : List.of();
         LayoutKind layout = layouts.apply(tensor.header());
         if (parts.isEmpty()) {
-          add(outgoing(tensor, layout, packed.get(tensor.name())));
+          add(outgoing(tensor, packing, layout, packed.get(tensor.name())));
         }
         for (PackedPart part : parts) {
           String file = tensor.entry().file();
@@ -113,13 +113,13 @@ final class DenseTensors {
   }
 
   private static Outgoing outgoing(
-      Held tensor, LayoutKind quantized, @Nullable WeightTensor packed) {
+      Held tensor, Packing packing, LayoutKind quantized, @Nullable WeightTensor packed) {
     LayoutKind layout = packed == null ? quantized : packed.layout().kind();
     List<Long> meaning = packed == null ? tensor.header().meaning() : DenseForm.shape(packed);
     return new Outgoing(
         tensor.name(),
         tensor.entry().file(),
-        DenseForm.of(layout, tensor.name(), tensor.entry().dtype(), meaning),
+        DenseForm.of(layout, packing.name(tensor.name()), tensor.entry().dtype(), meaning),
         layout,
         packed == null && tensor.header().isRaw(),
         packed,
@@ -159,6 +159,7 @@ final class DenseTensors {
   Map<String, String> aliases(Map<String, String> aliases) {
     Map<String, String> renamed = new HashMap<>(aliases);
     renamed.replaceAll((alias, stored) -> names.getOrDefault(stored, stored));
+    renamed.entrySet().removeIf(entry -> entry.getKey().equals(entry.getValue()));
     return renamed;
   }
 

@@ -86,17 +86,30 @@ public final class GptqExport implements ExportFormat<NoOptions> {
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
     PackedModules modules = PackedModules.of(result);
     ObjectNode quantization = quantization(modules);
-    Exported exported =
-        new SafetensorsExport(
-                TensorHeader::layout,
-                GptqExport::parts,
-                config -> ConfigAddition.with(config, "quantization_config", quantization))
-            .write(result, folder, stop, progress);
+    Exported exported = export(modules).write(result, folder, stop, progress);
     SideFileCopy.write(
         folder,
         "quantize_config.json",
         (VisibleText.lines(quantization.toPrettyString()) + "\n").getBytes(StandardCharsets.UTF_8));
     return exported;
+  }
+
+  @Override
+  public void prove(ResultReader result, Path folder, NoOptions options, StopFlag stop) {
+    new ExportProof(export(PackedModules.of(result)), PackedReaders::gptq)
+        .check(result, folder, stop);
+  }
+
+  private static SafetensorsExport export(PackedModules modules) {
+    return new SafetensorsExport(
+        TensorHeader::layout,
+        packing(modules),
+        config -> ConfigAddition.with(config, "quantization_config", quantization(modules)));
+  }
+
+  private static Packing packing(PackedModules modules) {
+    Packing packing = GptqExport::parts;
+    return packing.named(modules::name);
   }
 
   private static List<PackedPart> parts(TensorHeader header) {

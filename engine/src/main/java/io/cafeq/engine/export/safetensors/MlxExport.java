@@ -54,24 +54,38 @@ public final class MlxExport implements ExportFormat<NoOptions> {
   @Override
   public Exported write(
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
-    ObjectNode quantization = quantization(PackedModules.of(result));
-    return new SafetensorsExport(
-            TensorHeader::layout,
-            MlxExport::parts,
-            config ->
-                ConfigAddition.with(
-                    ConfigAddition.with(config, "quantization", quantization),
-                    "quantization_config",
-                    quantization))
-        .write(result, folder, stop, progress);
+    PackedModules modules = PackedModules.of(result);
+    return export(modules).write(result, folder, stop, progress);
   }
 
-  private static List<PackedPart> parts(TensorHeader header) {
+  @Override
+  public void prove(ResultReader result, Path folder, NoOptions options, StopFlag stop) {
+    new ExportProof(export(PackedModules.of(result)), PackedReaders::mlx)
+        .check(result, folder, stop);
+  }
+
+  private static SafetensorsExport export(PackedModules modules) {
+    return new SafetensorsExport(
+        TensorHeader::layout,
+        packing(modules),
+        config ->
+            ConfigAddition.with(
+                ConfigAddition.with(config, "quantization", quantization(modules)),
+                "quantization_config",
+                quantization(modules)));
+  }
+
+  private static Packing packing(PackedModules modules) {
+    Packing packing = header -> parts(header, modules.name(header.name()));
+    return packing.named(modules::name);
+  }
+
+  private static List<PackedPart> parts(TensorHeader header, String name) {
     GridSpec grid = PackedLimits.grid(header);
-    String module = PackedModules.module(header.name());
+    String module = PackedModules.module(name);
     Dtype scales = PackedLimits.scales(header);
     return List.of(
-        RowParts.codes(header.name(), Dtype.U32, header, grid),
+        RowParts.codes(name, Dtype.U32, header, grid),
         RowParts.numbers(module + ".scales", scales, header, grid, RowParts.Number.SCALE),
         RowParts.numbers(module + ".biases", scales, header, grid, RowParts.Number.MINIMUM));
   }

@@ -20,10 +20,12 @@ import java.util.Optional;
  * The linear layers of a result as loaders name them: modules, each with a weight.
  *
  * @param quantized those whose weights are packed, in the result's order
+ * @param embedding stored name of a tied embedding to the embedding's own name, where it is stored
+ *     as the output head: loaders of tied models look for the embedding
  * @param left names of the linear modules that keep floats; the output head is among them unless it
  *     is quantized, stored or not
  */
-record PackedModules(List<Module> quantized, List<String> left) {
+record PackedModules(List<Module> quantized, List<String> left, Map<String, String> embedding) {
   private static final String WEIGHT = ".weight";
   private static final String HEAD = "lm_head";
 
@@ -46,6 +48,7 @@ record PackedModules(List<Module> quantized, List<String> left) {
   PackedModules {
     quantized = List.copyOf(quantized);
     left = List.copyOf(left);
+    embedding = Map.copyOf(embedding);
   }
 
   static PackedModules of(ResultReader result) {
@@ -75,7 +78,16 @@ record PackedModules(List<Module> quantized, List<String> left) {
         && !left.contains(HEAD)) {
       left.add(HEAD);
     }
-    return new PackedModules(quantized, left);
+    Map<String, String> embedding = new HashMap<>();
+    result.manifest().aliases().entrySet().stream()
+        .filter(alias -> family.place(alias.getKey()).role() == Role.EMBEDDING)
+        .forEach(alias -> embedding.put(alias.getValue(), alias.getKey()));
+    return new PackedModules(quantized, left, embedding);
+  }
+
+  /** What a tensor is called in the export. */
+  String name(String source) {
+    return embedding.getOrDefault(source, source);
   }
 
   private static GridSpec grid(TensorHeader header) {

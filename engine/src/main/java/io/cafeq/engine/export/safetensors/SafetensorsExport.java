@@ -37,12 +37,8 @@ record SafetensorsExport(
   private static final long LARGEST_CONFIG = 16L << 20;
 
   Exported write(ResultReader result, Path folder, StopFlag stop, ExportProgress progress) {
-    List<DenseTensors.Held> held =
-        result.tensors().stream()
-            .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
-            .toList();
     DenseContents contents =
-        DenseContents.of(held, layouts, packing, result.config(), new RawTensors(result));
+        DenseContents.of(held(result), layouts, packing, result.config(), new RawTensors(result));
     progress.begin(contents.entries().stream().mapToLong(SafetensorsExport::weights).sum());
     List<LeftBehind> leftBehind = new ArrayList<>(contents.leftBehind());
     for (Manifest.SideFileEntry file : result.manifest().sideFiles()) {
@@ -66,6 +62,12 @@ record SafetensorsExport(
       writer.finish();
     }
     return new Exported(count, bytes, leftBehind, contents.warnings());
+  }
+
+  List<DenseTensors.Held> held(ResultReader result) {
+    return result.tensors().stream()
+        .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
+        .toList();
   }
 
   private static long weights(Entry entry) {
