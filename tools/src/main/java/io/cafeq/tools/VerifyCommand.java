@@ -4,8 +4,12 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.ResultVerifier;
 import io.cafeq.engine.checkpoint.Checkpoint;
+import io.cafeq.engine.export.ExportRecord;
+import io.cafeq.engine.export.Exports;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -19,17 +23,19 @@ import picocli.CommandLine.Parameters;
     name = "verify",
     description =
         "Checks a result: all checksums, a decoding of every tensor, and with --against its"
-            + " errors.")
+            + " errors. Checks an export: every byte, and with --against every weight.")
 final class VerifyCommand implements Callable<Integer> {
   private static final int MOST_PROBLEMS = 20;
 
-  @Parameters(paramLabel = "DIR", description = "Folder of the result.")
+  @Parameters(paramLabel = "DIR", description = "Folder of the result, or of an export.")
   Path result;
 
   @Option(
       names = "--against",
       paramLabel = "MODEL",
-      description = "Source checkpoint of the result; recomputes the errors.")
+      description =
+          "Source checkpoint of the result; recomputes the errors. For an export: the result that"
+              + " it was made from; compares all weights.")
   @Nullable String model;
 
   @Mixin RemoteOptions remote = new RemoteOptions();
@@ -57,6 +63,9 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (Files.exists(result.resolve(ExportRecord.NAME))) {
+      return export();
+    }
     Document document = model == null ? verify(null) : verifyAgainst(model);
     if (common.json) {
       console.json(document);
@@ -64,6 +73,26 @@ final class VerifyCommand implements Callable<Integer> {
       print(document);
     }
     return document.sound() ? ExitCode.OK : ExitCode.FAILURE;
+  }
+
+  /** The JSON document of an export. */
+  private record ExportDocument(boolean sound, boolean compared, List<String> faults) {}
+
+  private int export() {
+    Optional<Path> from = Optional.ofNullable(model).map(Path::of);
+    List<String> faults = Exports.verify(result, from, interruption.stopFlag());
+    if (common.json) {
+      console.json(new ExportDocument(faults.isEmpty(), from.isPresent(), faults));
+    } else {
+      faults.forEach(fault -> console.result("problem: " + fault + "\n"));
+      console.result(
+          faults.isEmpty()
+              ? from.isPresent()
+                  ? "The export is sound, and its weights are the result's.\n"
+                  : "Every byte of the export is as it was written.\n"
+              : "The export is not sound. Export the result again into another folder.\n");
+    }
+    return faults.isEmpty() ? ExitCode.OK : ExitCode.FAILURE;
   }
 
   private Document verifyAgainst(String path) {

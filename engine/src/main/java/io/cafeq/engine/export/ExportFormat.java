@@ -43,4 +43,11 @@ public interface ExportFormat<O> {
    */
   Exported write(
       ResultReader result, Path folder, O options, StopFlag stop, ExportProgress progress);
+
+  /**
+   * Reads an export back, by nothing but its own files, and compares every tensor with the result
+   * that it was made from. Called after {@link #write}, before the folder gets its name, and again
+   * by {@code cafeq verify}. Throws with kind RESULT at the first difference.
+   */
+  void prove(ResultReader result, Path folder, O options, StopFlag stop);
 }

@@ -2,6 +2,7 @@ package io.cafeq.engine.export;
 
 import io.cafeq.engine.text.VisibleText;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What an export wrote.
@@ -16,5 +17,11 @@ public record Exported(
   public Exported {
     leftBehind = List.copyOf(leftBehind);
     warnings = warnings.stream().map(VisibleText::message).toList();
+  }
+
+  /** The same with more warnings. */
+  public Exported with(List<String> more) {
+    return new Exported(
+        tensors, bytes, leftBehind, Stream.concat(warnings.stream(), more.stream()).toList());
   }
 }

@@ -5,8 +5,11 @@ import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.text.VisibleText;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 
@@ -58,8 +61,54 @@ public final class Exports {
         ExportFolder folder = ExportFolder.create(request.target(), request.result())) {
       format.check(result, options).require(format.id());
       Exported exported = format.write(result, folder.path(), options, stop, progress);
+      format.prove(result, folder.path(), options, stop);
+      ExportRecord.of(request, folder.path(), stop).write(folder.path());
       folder.publish();
       return exported;
+    }
+  }
+
+  /**
+   * What is wrong with an export, each a sentence; none where every byte is as it was written.
+   *
+   * @param result that it was made from; where it is given, all weights are compared with it as
+   *     well
+   */
+  public static List<String> verify(Path export, Optional<Path> result, StopFlag stop) {
+    ExportRecord record =
+        ExportRecord.read(export)
+            .orElseThrow(
+                () ->
+                    new EngineException(
+                        FailureKind.RESULT,
+                        export + " has no " + ExportRecord.NAME,
+                        "Give the folder that \"cafeq export --out\" wrote."));
+    List<String> faults = new ArrayList<>(record.faults(export, stop));
+    if (result.isPresent()) {
+      if (!ExportRecord.result(result.get(), stop).equals(record.resultSha256())) {
+        faults.add("it was made from another result than " + result.get());
+      } else if (faults.isEmpty()) {
+        prove(find(record.format()), record, export, result.get(), stop, faults);
+      }
+    }
+    return faults;
+  }
+
+  private static <O> void prove(
+      ExportFormat<O> format,
+      ExportRecord record,
+      Path export,
+      Path from,
+      StopFlag stop,
+      List<String> faults) {
+    O options = format.read(new ExportOptions(format, record.options()));
+    try (ResultReader result = ResultReader.open(from)) {
+      format.prove(result, export, options, stop);
+    } catch (EngineException e) {
+      if (e.kind() != FailureKind.RESULT) {
+        throw e;
+      }
+      faults.add(String.valueOf(e.getMessage()));
     }
   }
 }

@@ -126,30 +126,40 @@ public final class GgufExport implements ExportFormat<GgufExport.Options> {
     }
   }
 
+  /** The file as it is to be: name, keys and tensors. */
+  private record Draft(
+      Contents contents, String name, Map<String, GgufValue> values, List<Outgoing> tensors) {
+    static Draft of(ResultReader result, Options options) {
+      TextConfig text = ModelConfig.of(result.config()).text();
+      Architecture architecture = architecture(text).orElseThrow();
+      Contents contents = Contents.of(result, architecture, text, options);
+      List<Outgoing> tensors = contents.plan().tensors();
+      GgufType most = mostUsed(tensors);
+      return new Draft(
+          contents,
+          fileName(result) + "-" + most + ".gguf",
+          GgufExport.values(result, architecture, contents, most),
+          tensors);
+    }
+  }
+
   @Override
   public Exported write(
       ResultReader result, Path folder, Options options, StopFlag stop, ExportProgress progress) {
-    TextConfig text = ModelConfig.of(result.config()).text();
-    Architecture architecture = architecture(text).orElseThrow();
-    Contents contents = Contents.of(result, architecture, text, options);
-    List<Outgoing> tensors = contents.plan().tensors();
-    GgufType most = mostUsed(tensors);
-    Map<String, GgufValue> values = values(result, architecture, contents, most);
+    Draft draft = Draft.of(result, options);
     List<GgufTensor> placed =
-        HeaderWriter.placed(tensors.stream().map(Outgoing::unplaced).toList());
-    progress.begin(tensors.stream().mapToLong(Outgoing::weights).sum());
-    Path path = folder.resolve(fileName(result) + "-" + most + ".gguf");
-    SourceRows rows = new SourceRows(result);
-    try (DurableFile file = DurableFile.create(path)) {
-      HeaderWriter.write(values, placed, file::append);
-      TensorWriter writer = new TensorWriter(rows, file, stop);
-      for (Outgoing tensor : tensors) {
+        HeaderWriter.placed(draft.tensors().stream().map(Outgoing::unplaced).toList());
+    progress.begin(draft.tensors().stream().mapToLong(Outgoing::weights).sum());
+    try (DurableFile file = DurableFile.create(folder.resolve(draft.name()))) {
+      HeaderWriter.write(draft.values(), placed, file::append);
+      TensorWriter writer = new TensorWriter(new SourceRows(result), file, stop);
+      for (Outgoing tensor : draft.tensors()) {
         writer.write(tensor);
         progress.advanced(tensor.weights());
       }
       file.publish();
     }
-    new GgufProof(path, rows, stop).check(values, tensors);
+    Contents contents = draft.contents();
     List<String> warnings = new ArrayList<>(contents.keys().warnings());
     if (!contents.hasTokenizer()) {
       warnings.add(
@@ -157,10 +167,17 @@ public final class GgufExport implements ExportFormat<GgufExport.Options> {
               + " token ids.");
     }
     return new Exported(
-        tensors.size(),
+        placed.size(),
         placed.stream().mapToLong(GgufTensor::bytes).sum(),
         leftBehind(result, contents),
         warnings);
+  }
+
+  @Override
+  public void prove(ResultReader result, Path folder, Options options, StopFlag stop) {
+    Draft draft = Draft.of(result, options);
+    new GgufProof(folder.resolve(draft.name()), new SourceRows(result), stop)
+        .check(draft.values(), draft.tensors());
   }
 
   private static List<LeftBehind> leftBehind(ResultReader result, Contents contents) {

@@ -25,7 +25,7 @@ final class GgufProof {
     this.stop = stop;
   }
 
-  /** Kind ENVIRONMENT where the file says something else. */
+  /** Kind RESULT where the file says something else. */
   void check(Map<String, GgufValue> values, List<Outgoing> tensors) {
     try (GgufFile file = GgufFile.open(path)) {
       if (!file.values().equals(values) || file.tensors().size() != tensors.size()) {
@@ -77,8 +77,8 @@ final class GgufProof {
 
   private EngineException unlike(String what) {
     return new EngineException(
-        FailureKind.ENVIRONMENT,
+        FailureKind.RESULT,
         path + ": " + what + " is not what the result holds",
-        "Check the disk and export again; if it happens again, report it with this message.");
+        "Export the result again into another folder.");
   }
 }

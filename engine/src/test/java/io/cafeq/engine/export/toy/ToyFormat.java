@@ -12,6 +12,8 @@ import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
 import io.cafeq.engine.export.LeftBehind;
 import io.cafeq.engine.export.Limit;
+import io.cafeq.engine.failure.EngineException;
+import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.FileFailure;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.EncodedSlab;
@@ -118,6 +120,36 @@ public final class ToyFormat implements ExportFormat<ToyFormat.Options> {
       return new Exported(count, out.size(), leftBehind, List.of());
     } catch (IOException e) {
       throw FileFailure.of("write", file, e);
+    }
+  }
+
+  /** Weights are floats that went through the same sums in another order. */
+  @Override
+  public void prove(ResultReader result, Path folder, Options options, StopFlag stop) {
+    try {
+      ToyFile file = ToyFile.read(folder);
+      file.weights()
+          .forEach(
+              (tensor, values) ->
+                  result.forEachSlab(
+                      tensor,
+                      (first, weights) -> {
+                        stop.check();
+                        for (int i = 0; i < weights.rows(); i++) {
+                          for (int j = 0; j < weights.columns(); j++) {
+                            float expected = weights.get(i, j);
+                            float found = values[(int) first + i][j];
+                            if (Math.abs(found - expected) > 1e-5 * (1 + Math.abs(expected))) {
+                              throw new EngineException(
+                                  FailureKind.RESULT,
+                                  folder + ": tensor " + tensor + " is not the result's",
+                                  "Export it again.");
+                            }
+                          }
+                        }
+                      }));
+    } catch (IOException e) {
+      throw FileFailure.of("read", folder, e);
     }
   }
 

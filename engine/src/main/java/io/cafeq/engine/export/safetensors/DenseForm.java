@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.checkpoint.LayoutKind;

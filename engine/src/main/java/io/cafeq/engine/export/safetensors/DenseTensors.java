@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;
@@ -51,6 +51,7 @@ final class DenseTensors {
    * @param layout that of the source
    * @param isRaw whether it is written as the result holds it
    * @param packed what its bytes mean, where the result holds them and they are packed; else null
+   * @param part what it is of a matrix that the format packs; else null
    */
   record Outgoing(
       String source,
@@ -58,19 +59,22 @@ final class DenseTensors {
       Entry entry,
       LayoutKind layout,
       boolean isRaw,
-      @Nullable WeightTensor packed) {}
+      @Nullable WeightTensor packed,
+      @Nullable PackedPart part) {}
 
   private final Map<String, Outgoing> byEntry = new LinkedHashMap<>();
   private final Map<String, String> names = new HashMap<>();
 
   /**
    * @param layouts which layout the source of a quantized tensor had
+   * @param packing of quantized matrices
    * @param config the source's config.json
    * @param bytes reads those that keep their bytes
    */
   DenseTensors(
       List<Held> tensors,
       Function<TensorHeader, LayoutKind> layouts,
+      Packing packing,
       JsonNode config,
       TensorSource bytes) {
     WeightTensors raw =
@@ -94,26 +98,36 @@ final class DenseTensors {
     for (Held tensor : tensors) {
       String weights = raw.companions().get(tensor.name());
       if (!tensor.header().isConsumed() && (weights == null || !packed.containsKey(weights))) {
-        add(outgoing(tensor, layouts.apply(tensor.header()), packed.get(tensor.name())));
+        List<PackedPart> parts =
+            tensor.header().isQuantized() ? packing.parts(tensor.header()) : List.of();
+        LayoutKind layout = layouts.apply(tensor.header());
+        if (parts.isEmpty()) {
+          add(outgoing(tensor, packing, layout, packed.get(tensor.name())));
+        }
+        for (PackedPart part : parts) {
+          String file = tensor.entry().file();
+          add(new Outgoing(tensor.name(), file, part.entry(), layout, false, null, part));
+        }
       }
     }
   }
 
   private static Outgoing outgoing(
-      Held tensor, LayoutKind quantized, @Nullable WeightTensor packed) {
+      Held tensor, Packing packing, LayoutKind quantized, @Nullable WeightTensor packed) {
     LayoutKind layout = packed == null ? quantized : packed.layout().kind();
     List<Long> meaning = packed == null ? tensor.header().meaning() : DenseForm.shape(packed);
     return new Outgoing(
         tensor.name(),
         tensor.entry().file(),
-        DenseForm.of(layout, tensor.name(), tensor.entry().dtype(), meaning),
+        DenseForm.of(layout, packing.name(tensor.name()), tensor.entry().dtype(), meaning),
         layout,
         packed == null && tensor.header().isRaw(),
-        packed);
+        packed,
+        null);
   }
 
   private void add(Outgoing tensor) {
-    names.put(tensor.source(), tensor.entry().name());
+    names.putIfAbsent(tensor.source(), tensor.entry().name());
     Outgoing other = byEntry.put(tensor.entry().name(), tensor);
     if (other != null) {
       throw new EngineException(
@@ -145,6 +159,7 @@ final class DenseTensors {
   Map<String, String> aliases(Map<String, String> aliases) {
     Map<String, String> renamed = new HashMap<>(aliases);
     renamed.replaceAll((alias, stored) -> names.getOrDefault(stored, stored));
+    renamed.entrySet().removeIf(entry -> entry.getKey().equals(entry.getValue()));
     return renamed;
   }
 

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.cafeq.engine.block.Manifest;
@@ -55,9 +55,10 @@ record DenseContents(
   static DenseContents of(
       List<DenseTensors.Held> held,
       Function<TensorHeader, LayoutKind> layouts,
+      Packing packing,
       JsonNode config,
       TensorSource bytes) {
-    DenseTensors all = new DenseTensors(held, layouts, config, bytes);
+    DenseTensors all = new DenseTensors(held, layouts, packing, config, bytes);
     Map<String, DenseTensors.Outgoing> bySource = outgoing(all);
     List<String> packed =
         bySource.values().stream()
@@ -80,6 +81,7 @@ record DenseContents(
             : new DenseTensors(
                 held.stream().filter(one -> !stray.contains(one.entry().name())).toList(),
                 layouts,
+                packing,
                 config,
                 bytes);
     List<String> gone =
@@ -125,7 +127,9 @@ record DenseContents(
   private static Map<String, DenseTensors.Outgoing> outgoing(DenseTensors tensors) {
     return entries(tensors).stream()
         .map(entry -> tensors.tensor(entry.name()))
-        .collect(Collectors.toMap(DenseTensors.Outgoing::source, Function.identity()));
+        .collect(
+            Collectors.toMap(
+                DenseTensors.Outgoing::source, Function.identity(), (first, second) -> first));
   }
 
   private static boolean isStray(

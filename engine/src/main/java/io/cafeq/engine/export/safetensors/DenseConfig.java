@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
  * Makes the config.json of plain weights out of that of a quantized source: without what {@link
@@ -61,9 +62,14 @@ final class DenseConfig {
    * Writes the cleaned text of a side file into an export, or the file as it is where it is no
    * JSON.
    *
+   * @param addition to what is left
    * @return what was changed
    */
-  static List<LeftBehind> write(ResultReader result, Manifest.SideFileEntry entry, Path folder) {
+  static List<LeftBehind> write(
+      ResultReader result,
+      Manifest.SideFileEntry entry,
+      Path folder,
+      UnaryOperator<byte[]> addition) {
     byte[] config = SideFileCopy.read(result, entry);
     Cleaned cleaned;
     try {
@@ -73,7 +79,7 @@ final class DenseConfig {
     } catch (IOException e) {
       throw FileFailure.of("read", result.folder().resolve(entry.path()), e);
     }
-    SideFileCopy.write(folder, entry.path(), cleaned.bytes());
+    SideFileCopy.write(folder, entry.path(), addition.apply(cleaned.bytes()));
     List<LeftBehind> changes = new ArrayList<>();
     cleaned
         .removed()

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import io.cafeq.engine.checkpoint.ElementTransposer;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.failure.StopFlag;
@@ -14,7 +14,9 @@ import java.util.function.Consumer;
 record DenseWeights(ResultReader result, WeightEncoder encoder, Path folder, StopFlag stop) {
   /** Gives all bytes of the tensor in order; pieces are borrowed during the call. */
   void give(DenseTensors.Outgoing tensor, Consumer<MemorySegment> bytes) {
-    if (tensor.isRaw()) {
+    if (tensor.part() != null) {
+      tensor.part().content().give(result, tensor.source(), stop, bytes);
+    } else if (tensor.isRaw()) {
       result.forEachRaw(
           tensor.source(),
           (offset, piece) -> {

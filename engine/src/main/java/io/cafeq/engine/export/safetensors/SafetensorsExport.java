@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import io.cafeq.engine.block.Manifest;
 import io.cafeq.engine.block.RawTensors;
@@ -9,14 +9,9 @@ import io.cafeq.engine.checkpoint.LayoutKind;
 import io.cafeq.engine.checkpoint.LeftOut;
 import io.cafeq.engine.checkpoint.SafetensorsWriter.Entry;
 import io.cafeq.engine.checkpoint.ShardedWriter;
-import io.cafeq.engine.export.ExportCheck;
-import io.cafeq.engine.export.ExportFormat;
-import io.cafeq.engine.export.ExportOption;
-import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
 import io.cafeq.engine.export.LeftBehind;
-import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.export.SideFileCopy;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.store.FolderStore;
@@ -26,69 +21,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
- * Writes a finished result as an ordinary checkpoint that any program can load: the effective
- * weights in the source's types and orders, rounded to nearest even, under the source's names, in
- * the source's files, with its side files and aliases. Where the source was itself quantized, its
- * tensors become BF16 as {@link DenseForm} says, those too that kept their bytes, and no file
- * speaks of its quantization: no section of config.json, no file of its own, no scale that is left
- * over. Only where weights stay that cannot be read does all that stay with them. Streams in the
- * memory of {@link ResultReader} and some MB; a matrix that is stored as [in, out], or unpacked
- * here, needs its room again on the disk for a while.
+ * Writes a result as a safetensors checkpoint, tensor by tensor, with its side files and aliases.
+ * Quantized matrices are packed as the format does it, or are written as their effective weights.
+ *
+ * @param layouts which layout a tensor's source had; those that keep their bytes are plain
+ * @param config adds to config.json what loaders must know, once it no longer tells of the source's
+ *     quantization
  */
-public final class DenseExport implements ExportFormat<NoOptions> {
+record SafetensorsExport(
+    Function<TensorHeader, LayoutKind> layouts, Packing packing, UnaryOperator<byte[]> config) {
+  private static final String CONFIG = "config.json";
   private static final long LARGEST_CONFIG = 16L << 20;
 
-  private final Function<TensorHeader, LayoutKind> layouts;
-
-  public DenseExport() {
-    this(TensorHeader::layout);
-  }
-
-  /**
-   * @param layouts which layout a tensor's source had; those that keep their bytes are plain
-   */
-  DenseExport(Function<TensorHeader, LayoutKind> layouts) {
-    this.layouts = layouts;
-  }
-
-  @Override
-  public String id() {
-    return "dense";
-  }
-
-  @Override
-  public String description() {
-    return "an ordinary safetensors checkpoint of the effective weights, in the source's types and"
-        + " names";
-  }
-
-  @Override
-  public List<ExportOption> options() {
-    return List.of();
-  }
-
-  @Override
-  public NoOptions read(ExportOptions given) {
-    return new NoOptions();
-  }
-
-  @Override
-  public ExportCheck check(ResultReader result, NoOptions options) {
-    return ExportCheck.carriesAll(result);
-  }
-
-  @Override
-  public Exported write(
-      ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
-    List<DenseTensors.Held> held =
-        result.tensors().stream()
-            .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
-            .toList();
+  Exported write(ResultReader result, Path folder, StopFlag stop, ExportProgress progress) {
     DenseContents contents =
-        DenseContents.of(held, layouts, result.config(), new RawTensors(result));
-    progress.begin(contents.entries().stream().mapToLong(DenseExport::weights).sum());
+        DenseContents.of(held(result), layouts, packing, result.config(), new RawTensors(result));
+    progress.begin(contents.entries().stream().mapToLong(SafetensorsExport::weights).sum());
     List<LeftBehind> leftBehind = new ArrayList<>(contents.leftBehind());
     for (Manifest.SideFileEntry file : result.manifest().sideFiles()) {
       stop.check();
@@ -113,12 +64,18 @@ public final class DenseExport implements ExportFormat<NoOptions> {
     return new Exported(count, bytes, leftBehind, contents.warnings());
   }
 
+  List<DenseTensors.Held> held(ResultReader result) {
+    return result.tensors().stream()
+        .map(tensor -> new DenseTensors.Held(tensor, result.header(tensor.name())))
+        .toList();
+  }
+
   private static long weights(Entry entry) {
     return entry.bytes() / entry.dtype().bytes();
   }
 
   /** Results made by earlier versions can hold files that none takes along any more. */
-  private static List<LeftBehind> sideFile(
+  private List<LeftBehind> sideFile(
       ResultReader result, Manifest.SideFileEntry file, boolean descriptionsStay, Path folder) {
     Path from = result.folder().resolve(file.path());
     FolderStore files = FolderStore.open(result.folder());
@@ -133,7 +90,8 @@ public final class DenseExport implements ExportFormat<NoOptions> {
         Descriptions.isModelConfig(String.valueOf(from.getFileName()))
             && file.bytes() <= LARGEST_CONFIG;
     if (isConfig && !descriptionsStay) {
-      return DenseConfig.write(result, file, folder);
+      return DenseConfig.write(
+          result, file, folder, file.path().equals(CONFIG) ? config : UnaryOperator.identity());
     }
     SideFileCopy.copy(result, file, folder);
     return List.of();

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,4 +1,4 @@
-package io.cafeq.engine.export.dense;
+package io.cafeq.engine.export.safetensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -213,7 +213,7 @@ class DenseExportTest {
   private static List<String> files(Manifest.TensorEntry... tensors) {
     List<DenseTensors.Held> held = Stream.of(tensors).map(DenseExportTest::kept).toList();
     return new DenseTensors(
-            held, TensorHeader::layout, new JsonMapper().createObjectNode(), NOTHING)
+            held, TensorHeader::layout, Packing.DENSE, new JsonMapper().createObjectNode(), NOTHING)
         .shards().stream().map(ShardedWriter.Shard::file).toList();
   }
 
@@ -304,6 +304,7 @@ class DenseExportTest {
                 new DenseTensors(
                     List.of(kept(blocks), kept(scales), kept(other)),
                     TensorHeader::layout,
+                    Packing.DENSE,
                     new JsonMapper().createObjectNode(),
                     NOTHING))
         .isInstanceOf(EngineException.class)
