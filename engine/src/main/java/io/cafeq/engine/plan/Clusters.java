@@ -125,7 +125,10 @@ final class Clusters {
         && right != null
         && sameSize
         && (coupling.kind() == Coupling.Kind.QUERY_KEY
-            || TreatmentLimits.takesHeads(right.settings(), coupling.heads().getFirst().size()))
+            || TreatmentLimits.takesHeads(
+                right.settings(),
+                coupling.heads().getFirst().size(),
+                right.tensor().weight().columns()))
         && isPairable(left.settings())
         && left.settings().method() == right.settings().method()
         && !tied.contains(coupling.left())

@@ -78,10 +78,10 @@ public final class TreatmentLimits {
   }
 
   /** Whether a pair with such heads has grids for both of its matrices. */
-  static boolean takesHeads(TensorSettings settings, int head) {
+  static boolean takesHeads(TensorSettings settings, int head, int columns) {
     return settings
         .target()
-        .map(target -> target.groupOfHead(settings.usualGroup(), head).isPresent())
+        .map(target -> target.takesHeads(settings.usualGroup(), head, columns))
         .orElse(true);
   }
 

@@ -64,7 +64,7 @@ final class PlainGrids {
       GridSpec candidate =
           new GridSpec(
               grid.bits(),
-              group == columns ? 0 : group,
+              group == columns && grid.group() != columns ? 0 : group,
               storage,
               grid.scaleBits(),
               true,

@@ -5,6 +5,7 @@ import io.cafeq.config.Target;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.HalfType;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -25,8 +26,9 @@ import java.util.stream.Stream;
  *
  * @param forms all combinations, for each number of bits the default first
  * @param halves how scales beside weights of the type in question are rounded
+ * @param uniform whether bits and groups are stated once, for all matrices
  */
-public record TargetGrids(Target target, List<Form> forms, HalfType halves) {
+public record TargetGrids(Target target, List<Form> forms, HalfType halves, boolean uniform) {
   /**
    * One grid that the target holds.
    *
@@ -56,7 +58,8 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves) {
                       List.of(2, 3, 4, 5, 6, 7, 8),
                       List.of(0, 32, 64, 128),
                       List.of(ScaleStorage.SIGNED, ScaleStorage.F16)),
-                  like(weights)));
+                  like(weights),
+                  false));
       case MLX ->
           Optional.of(
               new TargetGrids(
@@ -65,14 +68,16 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves) {
                       List.of(2, 3, 4, 5, 6, 8),
                       List.of(32, 64, 128),
                       List.of(ScaleStorage.F16_MINIMUM)),
-                  like(weights)));
+                  like(weights),
+                  false));
       case GPTQ ->
           Optional.of(
               new TargetGrids(
                   target,
                   all(List.of(4, 8), List.of(0, 32, 64, 128), List.of(ScaleStorage.SIGNED)),
-                  HalfType.F16));
-      case GGUF -> Optional.of(new TargetGrids(target, gguf(), HalfType.F16));
+                  HalfType.F16,
+                  true));
+      case GGUF -> Optional.of(new TargetGrids(target, gguf(), HalfType.F16, false));
     };
   }
 
@@ -124,6 +129,21 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves) {
     return forms.contains(new Form(bits, group, storage));
   }
 
+  /** Whether its files can hold such a grid, scales beside the weights' type included. */
+  public boolean holds(GridSpec grid) {
+    return holds(grid.bits(), grid.group(), grid.storage())
+        && (halves == HalfType.F16 || grid.halves() == halves);
+  }
+
+  /**
+   * Whether a pair whose right matrix reads heads of so many channels can have its grids: groups
+   * within a head, and the same as elsewhere where there is only one.
+   */
+  public boolean takesHeads(int wanted, int head, int channels) {
+    OptionalInt group = groupOfHead(wanted, head);
+    return group.isPresent() && (!uniform || group.equals(group(wanted, channels)));
+  }
+
   /**
    * Refuses what was asked for and is not held, with kind USAGE.
    *
@@ -138,7 +158,8 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves) {
     }
     left = required(left, form -> group.isEmpty() || form.group() == group.getAsInt());
     if (left.isEmpty()) {
-      throw refusal(tensor, "groups of " + group.getAsInt(), "groups: " + words(groups()));
+      String groupAsked = group.getAsInt() == 0 ? "whole rows" : "groups of " + group.getAsInt();
+      throw refusal(tensor, groupAsked, "groups: " + words(groups()));
     }
     left = required(left, form -> storage.isEmpty() || form.storage() == storage.get());
     if (left.isEmpty()) {

@@ -251,6 +251,7 @@ class DenseExportTest {
     try (Stream<Path> files = Files.list(out)) {
       assertThat(files.map(file -> file.getFileName().toString()))
           .containsExactlyInAnyOrder(
+              "cafeq-export.json",
               "config.json",
               "model.safetensors.index.json",
               "shard-0.safetensors",
