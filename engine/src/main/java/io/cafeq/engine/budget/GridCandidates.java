@@ -140,26 +140,35 @@ final class GridCandidates {
 
   /** One grid of this recipe. */
   GridSpec grid(int bits, int group, ScaleStorage storage) {
-    return new GridSpec(
-        bits, group, storage, recipe.grid().scaleBits(), recipe.grid().clip(), settings.halves());
+    int scaleBits =
+        settings
+            .target()
+            .flatMap(target -> target.find(bits, group, storage))
+            .map(TargetGrids.Form::scaleBits)
+            .orElse(recipe.grid().scaleBits());
+    return new GridSpec(bits, group, storage, scaleBits, recipe.grid().clip(), settings.halves());
   }
 
   private List<ScaleStorage> storages(TargetGrids target) {
     return bits().stream().flatMap(bits -> target.storages(bits).stream()).distinct().toList();
   }
 
-  private boolean isHeld(int bits, int group, ScaleStorage storage) {
-    return settings.target().map(target -> target.holds(bits, group, storage)).orElse(true);
-  }
-
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {
     List<GridSpec> grids = new ArrayList<>();
+    if (settings.target().isPresent()) {
+      for (TargetGrids.Form form : settings.target().get().formsOf(columns)) {
+        if (bits().contains(form.bits())
+            && storages.contains(form.storage())
+            && groups.contains(form.group())) {
+          grids.add(grid(form.bits(), form.group(), form.storage()));
+        }
+      }
+      return grids;
+    }
     for (int bits : bits()) {
       for (int group : groups) {
         for (ScaleStorage storage : storages) {
-          if (isHeld(bits, group, storage)) {
-            grids.add(grid(bits, group, storage));
-          }
+          grids.add(grid(bits, group, storage));
         }
       }
     }

@@ -35,8 +35,21 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves, bool
    * @param bits of codes
    * @param group input channels that share a scale; 0 for whole rows
    * @param storage of scales and zero points
+   * @param scaleBits bits of the codes of scales in super-blocks; of no meaning elsewhere
    */
-  public record Form(int bits, int group, ScaleStorage storage) {}
+  public record Form(int bits, int group, ScaleStorage storage, int scaleBits) {
+    private static final int NO_MEANING = 8;
+
+    Form(int bits, int group, ScaleStorage storage) {
+      this(bits, group, storage, NO_MEANING);
+    }
+
+    /** Whether so many input channels are whole groups, or whole super-blocks. */
+    boolean fits(int channels) {
+      int length = storage.hasSuperBlocks() ? GridSpec.SUPER_BLOCK : group;
+      return length == 0 || channels % length == 0;
+    }
+  }
 
   public TargetGrids {
     forms = List.copyOf(forms);
@@ -81,12 +94,34 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves, bool
     };
   }
 
-  /** Q4_0, Q4_1, Q5_0, Q5_1, Q8_0; there is no Q8_1 for weights. */
+  /** Q2_K to Q6_K first, then Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0. */
   private static List<Form> gguf() {
     List<Form> forms =
-        all(List.of(4, 5), List.of(32), List.of(ScaleStorage.SIGNED, ScaleStorage.F16_MINIMUM));
+        new ArrayList<>(
+            List.of(
+                new Form(2, 16, ScaleStorage.K_MINIMUM, 4),
+                new Form(3, 16, ScaleStorage.K_SIGNED, 6),
+                new Form(4, 32, ScaleStorage.K_MINIMUM, 6),
+                new Form(5, 32, ScaleStorage.K_MINIMUM, 6),
+                new Form(6, 16, ScaleStorage.K_SIGNED, 8)));
+    forms.addAll(
+        all(List.of(4, 5), List.of(32), List.of(ScaleStorage.SIGNED, ScaleStorage.F16_MINIMUM)));
     forms.add(new Form(8, 32, ScaleStorage.SIGNED));
     return forms;
+  }
+
+  /** What llama.cpp itself takes for a K type where a row is no multiple of a super-block. */
+  private static Optional<Form> substitute(Target target, int bits) {
+    if (target != Target.GGUF) {
+      return Optional.empty();
+    }
+    return switch (bits) {
+      case 2, 3 -> Optional.of(new Form(4, 32, ScaleStorage.SIGNED));
+      case 4 -> Optional.of(new Form(5, 32, ScaleStorage.SIGNED));
+      case 5 -> Optional.of(new Form(5, 32, ScaleStorage.F16_MINIMUM));
+      case 6 -> Optional.of(new Form(8, 32, ScaleStorage.SIGNED));
+      default -> Optional.empty();
+    };
   }
 
   private static List<Form> all(
@@ -124,9 +159,58 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves, bool
             .collect(Collectors.toCollection(LinkedHashSet::new)));
   }
 
+  /** The grid of these, where there is one. */
+  public Optional<Form> find(int bits, int group, ScaleStorage storage) {
+    return forms.stream()
+        .filter(form -> form.bits() == bits && form.group() == group && form.storage() == storage)
+        .findFirst();
+  }
+
   /** Whether there is such a grid. */
   public boolean holds(int bits, int group, ScaleStorage storage) {
-    return forms.contains(new Form(bits, group, storage));
+    return find(bits, group, storage).isPresent();
+  }
+
+  /**
+   * The grid of a matrix: of the default storage where none is asked for, with the group that is
+   * nearest; where that storage does not fit the channels, what takes its place, which can have
+   * more bits. Empty where nothing fits.
+   *
+   * @param group that is wanted, 0 for whole rows
+   * @param channels that groups must divide: all of a row, or those of a head
+   */
+  public Optional<Form> form(int bits, int group, Optional<ScaleStorage> storage, int channels) {
+    ScaleStorage wanted = storage.orElseGet(() -> storages(bits).getFirst());
+    List<Form> fitting =
+        forms.stream()
+            .filter(form -> form.bits() == bits && form.storage() == wanted)
+            .filter(form -> form.fits(channels))
+            .toList();
+    if (fitting.isEmpty()) {
+      return storage.isEmpty()
+          ? substitute(target, bits).filter(form -> form.fits(channels))
+          : Optional.empty();
+    }
+    Optional<Form> rows = fitting.stream().filter(form -> form.group() == 0).findFirst();
+    if (group == 0 && rows.isPresent()) {
+      return rows;
+    }
+    List<Form> grouped = fitting.stream().filter(form -> form.group() > 0).toList();
+    return grouped.stream()
+        .filter(form -> group == 0 || form.group() <= group)
+        .max(Comparator.comparingInt(Form::group))
+        .or(() -> grouped.stream().min(Comparator.comparingInt(Form::group)))
+        .or(() -> rows);
+  }
+
+  /** All grids for so many channels. */
+  public List<Form> formsOf(int channels) {
+    return forms.stream().filter(form -> form.fits(channels)).toList();
+  }
+
+  /** Whether some grids have super-blocks, which would span the heads of a pair. */
+  public boolean hasSuperBlocks() {
+    return forms.stream().anyMatch(form -> form.storage().hasSuperBlocks());
   }
 
   /** Whether its files can hold such a grid, scales beside the weights' type included. */

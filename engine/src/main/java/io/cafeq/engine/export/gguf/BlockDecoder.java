@@ -31,6 +31,7 @@ final class BlockDecoder {
             out[first + i] = in.get(ValueLayout.JAVA_BYTE, at + 2 + i) * d;
           }
         }
+        case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> SuperBlocks.decode(type, in, at, out, first);
       }
     }
   }

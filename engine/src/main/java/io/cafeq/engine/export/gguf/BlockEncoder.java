@@ -1,7 +1,10 @@
 package io.cafeq.engine.export.gguf;
 
+import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.grid.EncodedSlab;
+import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.grid.GridValues;
+import io.cafeq.engine.grid.Packing;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -17,6 +20,8 @@ final class BlockEncoder {
   private final GgufType type;
   private final int columns;
   private final byte[] codes;
+  private final byte[] scales;
+  private final byte[] minimums;
 
   /**
    * @param columns a multiple of a block's weights
@@ -25,6 +30,9 @@ final class BlockEncoder {
     this.type = type;
     this.columns = columns;
     codes = new byte[columns];
+    int groups = columns / type.weights() * type.groups();
+    scales = new byte[type.isSuper() ? groups + 8 : 0];
+    minimums = new byte[type.isSuper() ? groups + 8 : 0];
   }
 
   /** Bytes of a row. */
@@ -40,6 +48,10 @@ final class BlockEncoder {
   void encode(EncodedSlab slab, GridValues values, int row, MemorySegment out, long offset) {
     values.readCodes(row, 0, columns, codes);
     int blocks = columns / type.weights();
+    if (type.isSuper()) {
+      encodeSuper(slab, row, blocks, out, offset);
+      return;
+    }
     for (int block = 0; block < blocks; block++) {
       long at = offset + (long) block * type.bytes();
       long half = 2 * ((long) row * blocks + block);
@@ -65,8 +77,45 @@ final class BlockEncoder {
             out.set(ValueLayout.JAVA_BYTE, at + 2 + i, (byte) (codes[first + i] - 128));
           }
         }
-        case F32, F16, BF16 -> throw new IllegalStateException(type + " has no codes");
+        case F32, F16, BF16, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K ->
+            throw new IllegalStateException(type + " has no codes");
       }
+    }
+  }
+
+  private void encodeSuper(EncodedSlab slab, int row, int blocks, MemorySegment out, long offset) {
+    GridSpec grid = slab.grid();
+    int groups = grid.groups(columns);
+    boolean hasMinimums = grid.storage() == ScaleStorage.K_MINIMUM;
+    Packing.unpack(
+        slab.scales(),
+        row * EncodedSlab.scaleBytes(grid, columns),
+        groups,
+        grid.scaleBits(),
+        scales,
+        0);
+    if (hasMinimums) {
+      Packing.unpack(
+          slab.zeros(),
+          row * EncodedSlab.zeroBytes(grid, columns),
+          groups,
+          grid.zeroBits(),
+          minimums,
+          0);
+    }
+    long own = (long) row * grid.rowScales(columns);
+    for (int block = 0; block < blocks; block++) {
+      SuperBlocks.encode(
+          type,
+          codes,
+          block * type.weights(),
+          scales,
+          minimums,
+          block * type.groups(),
+          slab.rowScales().get(HALF, 2 * (own + block)),
+          hasMinimums ? slab.rowScales().get(HALF, 2 * (own + blocks + block)) : 0,
+          out,
+          offset + (long) block * type.bytes());
     }
   }
 

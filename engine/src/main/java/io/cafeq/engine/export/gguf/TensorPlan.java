@@ -153,7 +153,7 @@ record TensorPlan(
       }
       List<Optional<GgufType>> types =
           header.sections().stream()
-              .map(section -> GgufType.of(section.coding().grid()))
+              .map(section -> GgufType.of(section.coding().grid(), header.columns()))
               .distinct()
               .toList();
       return types.size() == 1 ? types.getFirst() : Optional.empty();

@@ -31,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Files have the weights of the result, bit for bit, under llama.cpp's names. */
@@ -82,6 +83,65 @@ class GgufExportTest {
             permuted,
             type);
       }
+    }
+  }
+
+  /** Widths of whole super-blocks have K types, the embedding 6 bits of its own. */
+  @ParameterizedTest
+  @CsvSource({"2,Q2_K", "3,Q3_K", "4,Q4_K", "5,Q5_K", "6,Q6_K"})
+  void superBlocksAreWritten(String bits, GgufType type) throws IOException {
+    FamilyShapes narrow = FamilyShapes.of("llama");
+    Map<Long, Long> wider = Map.of(64L, 256L, 96L, 512L, 32L, 128L);
+    FamilyShapes shapes =
+        new FamilyShapes(
+            "llama",
+            narrow
+                .config()
+                .replace("\"hidden_size\": 64", "\"hidden_size\": 256")
+                .replace("\"intermediate_size\": 96", "\"intermediate_size\": 512")
+                .replace("\"head_dim\": 16", "\"head_dim\": 64"),
+            narrow.tensors().stream()
+                .map(
+                    shape ->
+                        new FamilyShapes.Shape(
+                            shape.name(),
+                            shape.dtype(),
+                            shape.dimensions().stream()
+                                .map(length -> wider.getOrDefault(length, length))
+                                .toList()))
+                .toList());
+    Miniature.of(shapes, 5).write(folder.resolve("source"), Miniature.Spread.ONE);
+    make(folder.resolve("source"), Map.of("bits", bits));
+    export(Map.of());
+    try (GgufFile file = GgufFile.open(written());
+        ResultReader result = ResultReader.open(folder.resolve("result"))) {
+      assertThat(file.tensor("token_embd.weight").type()).isEqualTo(GgufType.Q6_K);
+      compare(
+          result,
+          "model.layers.1.self_attn.k_proj.weight",
+          file,
+          "blk.1.attn_k.weight",
+          true,
+          type);
+      compare(
+          result,
+          "model.layers.0.mlp.down_proj.weight",
+          file,
+          "blk.0.ffn_down.weight",
+          false,
+          type);
+    }
+  }
+
+  /** What llama.cpp takes where rows are no whole super-blocks. */
+  @ParameterizedTest
+  @CsvSource({"2,Q4_0", "3,Q4_0", "4,Q5_0", "5,Q5_1", "6,Q8_0"})
+  void narrowMatricesHaveTheTypeThatTakesItsPlace(String bits, GgufType type) throws IOException {
+    make(miniature("llama"), Map.of("bits", bits));
+    export(Map.of());
+    try (GgufFile file = GgufFile.open(written())) {
+      assertThat(file.tensor("blk.0.ffn_down.weight").type()).isEqualTo(type);
+      assertThat(file.tensor("token_embd.weight").type()).isEqualTo(GgufType.Q8_0);
     }
   }
 
