@@ -38,12 +38,16 @@ final class BudgetChooser implements Cluster.Chooser {
     List<Allocation.Cluster<Choice>> priced =
         clusters.stream().map(cluster -> price(cluster, predictions)).toList();
     long budget = budget(clusters, recipe);
+    LinkedClusters linked = LinkedClusters.of(clusters, priced);
     requirePossible(
-        Allocation.leastBits(priced), budget, clusters.stream().mapToLong(Cluster::weights).sum());
-    Allocation<Choice> allocation = Allocation.within(priced, budget);
+        Allocation.leastBits(linked.clusters()),
+        budget,
+        clusters.stream().mapToLong(Cluster::weights).sum());
+    List<Allocation.Chosen<Choice>> choices =
+        linked.apart(Allocation.within(linked.clusters(), budget).choices());
     List<Cluster.Decision> decisions = new ArrayList<>();
     for (int i = 0; i < clusters.size(); i++) {
-      Chosen chosen = chosen(clusters.get(i), allocation.choices().get(i));
+      Chosen chosen = chosen(clusters.get(i), choices.get(i));
       all.add(chosen);
       decisions.add(chosen.decision(clusters.get(i), recipe));
     }
@@ -113,7 +117,7 @@ final class BudgetChooser implements Cluster.Chooser {
           plain.of(grids.reference(grid.bits(), grid.group())) * gains.ratio(grid, piece.columns());
       offers.add(new Offer<>(choice, piece.bits(choice) + reverse, squared / 2 * pair.weights()));
     }
-    return Offer.undominated(offers);
+    return piece.settings().fused().isPresent() ? offers : Offer.undominated(offers);
   }
 
   private static void requirePossible(long least, long budget, long weights) {

@@ -125,7 +125,7 @@ public final class Planner {
         continue;
       }
       long weights = weight.map(WeightTensor::elements).orElseGet(info::elements);
-      switch (selection.choose(info, weight, names(info), place.role())) {
+      switch (selection.choose(info, weight, names(info), place)) {
         case Selection.Choice.Quantized(TensorSettings settings) -> {
           chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings, place));
           coverage.quantized(place.role(), weights);

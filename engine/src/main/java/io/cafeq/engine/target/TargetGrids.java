@@ -167,6 +167,11 @@ public record TargetGrids(
         .toList();
   }
 
+  /** Whether loaders fuse matrices, which must have one grid then. */
+  public boolean fusedAlike() {
+    return target == Target.COMPRESSED_TENSORS;
+  }
+
   /** Whether a matrix of so many input channels has a grid at all. */
   public boolean takes(int channels) {
     return groups.contains(0) || groups.stream().anyMatch(group -> channels % group == 0);

@@ -14,6 +14,7 @@ import io.cafeq.engine.export.ExportOption;
 import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.ModelCard;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
@@ -62,6 +63,7 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
     PackedModules modules = PackedModules.of(result);
     Exported exported = export(modules).write(result, folder, stop, progress);
+    ModelCard.write(result, folder, id(), "transformers");
     return exported.with(Kernels.notes(modules));
   }
 

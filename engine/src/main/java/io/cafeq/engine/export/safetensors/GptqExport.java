@@ -12,6 +12,7 @@ import io.cafeq.engine.export.ExportOption;
 import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.ModelCard;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.export.SideFileCopy;
 import io.cafeq.engine.failure.StopFlag;
@@ -87,6 +88,7 @@ public final class GptqExport implements ExportFormat<NoOptions> {
     PackedModules modules = PackedModules.of(result);
     ObjectNode quantization = quantization(modules);
     Exported exported = export(modules).write(result, folder, stop, progress);
+    ModelCard.write(result, folder, id(), "transformers");
     SideFileCopy.write(
         folder,
         "quantize_config.json",

@@ -12,6 +12,7 @@ import io.cafeq.engine.export.ExportOption;
 import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.ModelCard;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
@@ -55,7 +56,9 @@ public final class MlxExport implements ExportFormat<NoOptions> {
   public Exported write(
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
     PackedModules modules = PackedModules.of(result);
-    return export(modules).write(result, folder, stop, progress);
+    Exported exported = export(modules).write(result, folder, stop, progress);
+    ModelCard.write(result, folder, id(), "mlx");
+    return exported;
   }
 
   @Override
