@@ -310,7 +310,7 @@ class SettingsTest {
     assertThat(again.recipe()).isEqualTo(settings.recipe()).isEqualTo(RecipeTest.EXPLICIT);
     assertThat(again.run()).isEqualTo(settings.run());
     assertThat(text)
-        .containsPattern("bits = 3 +# .*recipe.conf:7\n")
+        .containsPattern("bits = 3 +# .*recipe.conf:8\n")
         .containsPattern("max-memory = 1073741824 +# command line\n")
         .containsPattern("lanes = auto +# default\n");
   }

@@ -80,8 +80,8 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
         config -> ConfigAddition.with(config, "quantization_config", quantization(modules)));
   }
 
-  private static Packing packing(PackedModules modules) {
-    Packing packing = CompressedTensorsExport::parts;
+  private static WeightPacking packing(PackedModules modules) {
+    WeightPacking packing = CompressedTensorsExport::parts;
     return packing.named(modules::name);
   }
 

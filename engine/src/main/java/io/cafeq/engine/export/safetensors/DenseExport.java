@@ -83,6 +83,6 @@ public final class DenseExport implements ExportFormat<NoOptions> {
   }
 
   private SafetensorsExport export() {
-    return new SafetensorsExport(layouts, Packing.DENSE, UnaryOperator.identity());
+    return new SafetensorsExport(layouts, WeightPacking.DENSE, UnaryOperator.identity());
   }
 }

@@ -74,7 +74,7 @@ final class DenseTensors {
   DenseTensors(
       List<Held> tensors,
       Function<TensorHeader, LayoutKind> layouts,
-      Packing packing,
+      WeightPacking packing,
       JsonNode config,
       TensorSource bytes) {
     WeightTensors raw =
@@ -113,7 +113,7 @@ final class DenseTensors {
   }
 
   private static Outgoing outgoing(
-      Held tensor, Packing packing, LayoutKind quantized, @Nullable WeightTensor packed) {
+      Held tensor, WeightPacking packing, LayoutKind quantized, @Nullable WeightTensor packed) {
     LayoutKind layout = packed == null ? quantized : packed.layout().kind();
     List<Long> meaning = packed == null ? tensor.header().meaning() : DenseForm.shape(packed);
     return new Outgoing(

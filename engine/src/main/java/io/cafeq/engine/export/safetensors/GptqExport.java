@@ -109,8 +109,8 @@ public final class GptqExport implements ExportFormat<NoOptions> {
         config -> ConfigAddition.with(config, "quantization_config", quantization(modules)));
   }
 
-  private static Packing packing(PackedModules modules) {
-    Packing packing = GptqExport::parts;
+  private static WeightPacking packing(PackedModules modules) {
+    WeightPacking packing = GptqExport::parts;
     return packing.named(modules::name);
   }
 

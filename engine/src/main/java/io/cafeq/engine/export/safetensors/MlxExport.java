@@ -78,8 +78,8 @@ public final class MlxExport implements ExportFormat<NoOptions> {
                 quantization(modules)));
   }
 
-  private static Packing packing(PackedModules modules) {
-    Packing packing = header -> parts(header, modules.name(header.name()));
+  private static WeightPacking packing(PackedModules modules) {
+    WeightPacking packing = header -> parts(header, modules.name(header.name()));
     return packing.named(modules::name);
   }
 

@@ -6,9 +6,9 @@ import java.util.function.UnaryOperator;
 
 /** How a format stores quantized matrices in a safetensors checkpoint. */
 @FunctionalInterface
-interface Packing {
+interface WeightPacking {
   /** Nothing is packed: effective weights are written. */
-  Packing DENSE = header -> List.of();
+  WeightPacking DENSE = header -> List.of();
 
   /** The tensors that stand for a quantized one; empty where its effective weights do. */
   List<PackedPart> parts(TensorHeader header);
@@ -21,9 +21,9 @@ interface Packing {
   }
 
   /** The same with other names. */
-  default Packing named(UnaryOperator<String> names) {
-    Packing same = this;
-    return new Packing() {
+  default WeightPacking named(UnaryOperator<String> names) {
+    WeightPacking same = this;
+    return new WeightPacking() {
       @Override
       public List<PackedPart> parts(TensorHeader header) {
         return same.parts(header);
