@@ -76,7 +76,7 @@ public final class DenseExport implements ExportFormat<NoOptions> {
   public void prove(ResultReader result, Path folder, NoOptions options, StopFlag stop) {
     new ExportProof(
             export(),
-            (written, name, header, firstRow, target) -> {
+            (written, name, columns, firstRow, target) -> {
               throw new IllegalStateException("nothing is packed");
             })
         .check(result, folder, stop);
