@@ -69,10 +69,12 @@ final class BudgetChooser implements Cluster.Chooser {
     List<List<Allocation.Part<Choice>>> divisions = new ArrayList<>();
     switch (cluster) {
       case Cluster.Matrices matrices -> {
-        divisions.add(
-            Pieces.apart(matrices).stream()
-                .map(piece -> new Allocation.Part<>(predictions.offers(piece)))
-                .toList());
+        if (Pieces.isApart(matrices)) {
+          divisions.add(
+              Pieces.apart(matrices).stream()
+                  .map(piece -> new Allocation.Part<>(predictions.offers(piece)))
+                  .toList());
+        }
         Pieces.together(matrices)
             .map(predictions::offers)
             .filter(offers -> !offers.isEmpty())
@@ -134,11 +136,15 @@ final class BudgetChooser implements Cluster.Chooser {
     }
   }
 
+  private static boolean isApart(Cluster.Matrices matrices, Allocation.Chosen<Choice> choice) {
+    return choice.division() == 0 && Pieces.isApart(matrices);
+  }
+
   private static Chosen chosen(Cluster cluster, Allocation.Chosen<Choice> choice) {
     List<Piece> pieces =
         switch (cluster) {
           case Cluster.Matrices matrices ->
-              choice.division() == 0
+              isApart(matrices, choice)
                   ? Pieces.apart(matrices)
                   : Pieces.together(matrices).stream().toList();
           case Cluster.Coupled pair -> List.of(Pieces.left(pair), Pieces.right(pair));
@@ -146,7 +152,7 @@ final class BudgetChooser implements Cluster.Chooser {
     PlanFile.Division division =
         switch (cluster) {
           case Cluster.Matrices matrices ->
-              choice.division() == 0 ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
+              isApart(matrices, choice) ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
           case Cluster.Coupled pair -> PlanFile.Division.PAIRED;
         };
     List<Chosen.Part> parts = new ArrayList<>();

@@ -71,7 +71,7 @@ final class Offers {
    * is better split.
    */
   private static boolean plainIsAllowed(Piece piece, List<BlockDiagonal> transforms) {
-    return !piece.isStack()
+    return (!piece.isStack() || piece.settings().foldsScales())
         && (transforms.isEmpty()
             || switch (piece.settings().method()) {
               case CAFEQ, RTN, NONE -> true;

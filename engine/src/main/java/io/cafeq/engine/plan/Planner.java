@@ -147,7 +147,9 @@ public final class Planner {
     }
     ModelFamily.Couplings couplings = family.couplings(byName);
     List<Clusters.Draft> drafts =
-        new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
+        new Clusters(
+                recipe, planned, FoldableInputs.settled(family, byName, chosen), aliases.keySet())
+            .drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
     selection.warnOfPatternsWithoutEffect();
     return new Plan(family.name(), units, coverage.total(), warnings.sentences());

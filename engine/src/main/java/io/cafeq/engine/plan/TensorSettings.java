@@ -7,7 +7,6 @@ import io.cafeq.config.Rounding;
 import io.cafeq.config.ScaleStorage;
 import io.cafeq.config.Side;
 import io.cafeq.config.StatisticsSource;
-import io.cafeq.config.Target;
 import io.cafeq.config.TensorOverride;
 import io.cafeq.engine.checkpoint.Dtype;
 import io.cafeq.engine.grid.HalfType;
@@ -55,8 +54,7 @@ public record TensorSettings(
 
   /** Only statistics say what column scales should be; drawn codes are for comparison. */
   private static boolean scalesColumns(Recipe recipe) {
-    return recipe.target() == Target.NONE
-        && recipe.grid().columnScales()
+    return recipe.grid().columnScales()
         && !(recipe.statistics().source() instanceof StatisticsSource.None)
         && recipe.rounding() != Rounding.STOCHASTIC;
   }
@@ -68,6 +66,19 @@ public record TensorSettings(
           case CAFEQ, RTN -> true;
           case ROTATION, HADAMARD, NONE -> false;
         };
+  }
+
+  /**
+   * Whether the scales become part of the norm before the matrices in the target's files, so that
+   * all that reads the norm has the same ones.
+   */
+  public boolean foldsScales() {
+    return target.isPresent() && isScaled();
+  }
+
+  /** The same without column scales. */
+  TensorSettings withoutColumnScales() {
+    return new TensorSettings(method, target, fused, bits, group, scales, block, side, false);
   }
 
   /** Bits as set, or as usual. */

@@ -54,6 +54,7 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
   public ExportCheck check(ResultReader result, NoOptions options) {
     PackedModules modules = PackedModules.of(result);
     return PackedLimits.check(result, Target.COMPRESSED_TENSORS)
+        .and(modules.scalesFolded())
         .and(modules.withoutEmbeddings())
         .and(modules.fusedAlike());
   }
@@ -82,7 +83,7 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
 
   private static WeightPacking packing(PackedModules modules) {
     WeightPacking packing = CompressedTensorsExport::parts;
-    return packing.named(modules::name);
+    return packing.of(modules);
   }
 
   private static List<PackedPart> parts(TensorHeader header) {

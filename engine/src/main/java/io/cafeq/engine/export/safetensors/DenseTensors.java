@@ -99,7 +99,9 @@ final class DenseTensors {
       String weights = raw.companions().get(tensor.name());
       if (!tensor.header().isConsumed() && (weights == null || !packed.containsKey(weights))) {
         List<PackedPart> parts =
-            tensor.header().isQuantized() ? packing.parts(tensor.header()) : List.of();
+            tensor.header().isQuantized()
+                ? packing.parts(tensor.header())
+                : packing.folded(tensor.header()).stream().toList();
         LayoutKind layout = layouts.apply(tensor.header());
         if (parts.isEmpty()) {
           add(outgoing(tensor, packing, layout, packed.get(tensor.name())));

@@ -43,7 +43,7 @@ record ExportProof(SafetensorsExport export, PackedReader reader) {
       for (Entry entry : contents.entries()) {
         stop.check();
         DenseTensors.Outgoing tensor = contents.tensors().tensor(entry.name());
-        if (tensor.part() == null) {
+        if (tensor.part() == null || result.header(tensor.source()).isRaw()) {
           bytes(weights, tensor, written);
         } else if (decoded.add(tensor.source())) {
           decode(result, tensor.source(), written, stop);

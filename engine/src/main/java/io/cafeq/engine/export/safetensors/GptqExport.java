@@ -53,6 +53,7 @@ public final class GptqExport implements ExportFormat<NoOptions> {
   public ExportCheck check(ResultReader result, NoOptions options) {
     PackedModules modules = PackedModules.of(result);
     return PackedLimits.check(result, Target.GPTQ)
+        .and(modules.scalesFolded())
         .and(modules.withoutEmbeddings())
         .and(modules.refusing(module -> unlike(modules, module)))
         .and(modules.refusing(GptqExport::odd));
@@ -111,7 +112,7 @@ public final class GptqExport implements ExportFormat<NoOptions> {
 
   private static WeightPacking packing(PackedModules modules) {
     WeightPacking packing = GptqExport::parts;
-    return packing.named(modules::name);
+    return packing.of(modules);
   }
 
   private static List<PackedPart> parts(TensorHeader header) {

@@ -49,7 +49,7 @@ public final class MlxExport implements ExportFormat<NoOptions> {
 
   @Override
   public ExportCheck check(ResultReader result, NoOptions options) {
-    return PackedLimits.check(result, Target.MLX);
+    return PackedLimits.check(result, Target.MLX).and(PackedModules.of(result).scalesFolded());
   }
 
   @Override
@@ -80,7 +80,7 @@ public final class MlxExport implements ExportFormat<NoOptions> {
 
   private static WeightPacking packing(PackedModules modules) {
     WeightPacking packing = header -> parts(header, modules.name(header.name()));
-    return packing.named(modules::name);
+    return packing.of(modules);
   }
 
   private static List<PackedPart> parts(TensorHeader header, String name) {

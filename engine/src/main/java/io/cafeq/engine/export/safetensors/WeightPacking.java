@@ -2,7 +2,7 @@ package io.cafeq.engine.export.safetensors;
 
 import io.cafeq.engine.block.TensorHeader;
 import java.util.List;
-import java.util.function.UnaryOperator;
+import java.util.Optional;
 
 /** How a format stores quantized matrices in a safetensors checkpoint. */
 @FunctionalInterface
@@ -13,15 +13,18 @@ interface WeightPacking {
   /** The tensors that stand for a quantized one; empty where its effective weights do. */
   List<PackedPart> parts(TensorHeader header);
 
-  /**
-   * What a tensor that is not packed is called; one that is tied may be stored under either name.
-   */
+  /** What is written in place of a tensor that keeps its bytes in the result; empty for most. */
+  default Optional<PackedPart> folded(TensorHeader header) {
+    return Optional.empty();
+  }
+
+  /** What a tensor that is not packed is called; a tied one may be stored under either name. */
   default String name(String source) {
     return source;
   }
 
-  /** The same with other names. */
-  default WeightPacking named(UnaryOperator<String> names) {
+  /** The same with the names of some modules, and with what their norms take over. */
+  default WeightPacking of(PackedModules modules) {
     WeightPacking same = this;
     return new WeightPacking() {
       @Override
@@ -30,8 +33,13 @@ interface WeightPacking {
       }
 
       @Override
+      public Optional<PackedPart> folded(TensorHeader header) {
+        return modules.scales().part(header);
+      }
+
+      @Override
       public String name(String source) {
-        return names.apply(source);
+        return modules.name(source);
       }
     };
   }
