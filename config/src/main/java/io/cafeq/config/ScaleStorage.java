@@ -25,7 +25,17 @@ public enum ScaleStorage {
    * f16 scale of either sign in every group; the code 2^(bits - 1) stands for 0. What most formats
    * call symmetric: the codes are those of signed integers.
    */
-  SIGNED("signed");
+  SIGNED("signed"),
+  /**
+   * llama.cpp's K types with minimums: codes for the scale and the minimum of each group, and f16
+   * factors for both in each super-block of 256 columns. The value is code * scale - minimum.
+   */
+  K_MINIMUM("k-minimum"),
+  /**
+   * llama.cpp's K types without minimums: a signed code for the scale of each group, and an f16
+   * factor of either sign in each super-block of 256 columns; the code 2^(bits - 1) stands for 0.
+   */
+  K_SIGNED("k-signed");
 
   private final String text;
 
@@ -36,8 +46,16 @@ public enum ScaleStorage {
   /** Whether grids reach as far below 0 as above, but for one code. */
   public boolean isSymmetric() {
     return switch (this) {
-      case SYMMETRIC, SIGNED -> true;
-      case ZERO_POINT, OFFSET, F16, F16_MINIMUM -> false;
+      case SYMMETRIC, SIGNED, K_SIGNED -> true;
+      case ZERO_POINT, OFFSET, F16, F16_MINIMUM, K_MINIMUM -> false;
+    };
+  }
+
+  /** Whether scales have factors of their own in super-blocks. */
+  public boolean hasSuperBlocks() {
+    return switch (this) {
+      case K_MINIMUM, K_SIGNED -> true;
+      case SYMMETRIC, ZERO_POINT, OFFSET, F16, F16_MINIMUM, SIGNED -> false;
     };
   }
 

@@ -9,7 +9,9 @@ public enum Target {
   /** Affine quantization of MLX. */
   MLX("mlx"),
   /** GPTQ checkpoints, for what still reads them. */
-  GPTQ("gptq");
+  GPTQ("gptq"),
+  /** Files of llama.cpp and of what is built on it. */
+  GGUF("gguf");
 
   private final String text;
 

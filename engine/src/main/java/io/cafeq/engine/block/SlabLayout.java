@@ -19,7 +19,7 @@ record SlabLayout(GridSpec grid, int rows, int columns, Map<Column, Long> bytes)
     bytes.put(Column.CODES, rows * EncodedSlab.codeBytes(grid, columns));
     bytes.put(scales(grid), rows * EncodedSlab.scaleBytes(grid, columns));
     if (!grid.scalesAreF16()) {
-      bytes.put(Column.ROW_SCALES, rows * EncodedSlab.rowScaleBytes(grid));
+      bytes.put(Column.ROW_SCALES, rows * EncodedSlab.rowScaleBytes(grid, columns));
     }
     if (grid.zeroBits() > 0) {
       bytes.put(zeros(grid), rows * EncodedSlab.zeroBytes(grid, columns));

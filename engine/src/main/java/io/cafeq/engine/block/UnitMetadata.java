@@ -118,7 +118,11 @@ final class UnitMetadata {
     if (header.tensors().stream()
         .flatMap(tensor -> tensor.sections().stream())
         .map(section -> section.coding().grid())
-        .anyMatch(grid -> grid.storage() == ScaleStorage.SIGNED || grid.halves() != HalfType.F16)) {
+        .anyMatch(
+            grid ->
+                grid.storage() == ScaleStorage.SIGNED
+                    || grid.storage().hasSuperBlocks()
+                    || grid.halves() != HalfType.F16)) {
       return WITH_SIGNED_GRIDS;
     }
     if (header.tensors().stream()

@@ -7,6 +7,7 @@ import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.TensorSettings;
 import io.cafeq.engine.plan.TreatmentLimits;
 import io.cafeq.engine.rounding.RoundingRule;
+import io.cafeq.engine.target.TargetGrids;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -76,7 +77,7 @@ final class GridCandidates {
         settings
             .scales()
             .map(List::of)
-            .or(() -> settings.target().map(target -> List.of(target.storages().getFirst())))
+            .or(() -> settings.target().map(this::storages))
             .orElse(List.of(ScaleStorage.ZERO_POINT, ScaleStorage.OFFSET, ScaleStorage.SYMMETRIC)),
         groups());
   }
@@ -139,12 +140,31 @@ final class GridCandidates {
 
   /** One grid of this recipe. */
   GridSpec grid(int bits, int group, ScaleStorage storage) {
-    return new GridSpec(
-        bits, group, storage, recipe.grid().scaleBits(), recipe.grid().clip(), settings.halves());
+    int scaleBits =
+        settings
+            .target()
+            .flatMap(target -> target.find(bits, group, storage))
+            .map(TargetGrids.Form::scaleBits)
+            .orElse(recipe.grid().scaleBits());
+    return new GridSpec(bits, group, storage, scaleBits, recipe.grid().clip(), settings.halves());
+  }
+
+  private List<ScaleStorage> storages(TargetGrids target) {
+    return bits().stream().flatMap(bits -> target.storages(bits).stream()).distinct().toList();
   }
 
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {
     List<GridSpec> grids = new ArrayList<>();
+    if (settings.target().isPresent()) {
+      for (TargetGrids.Form form : settings.target().get().formsOf(columns)) {
+        if (bits().contains(form.bits())
+            && storages.contains(form.storage())
+            && groups.contains(form.group())) {
+          grids.add(grid(form.bits(), form.group(), form.storage()));
+        }
+      }
+      return grids;
+    }
     for (int bits : bits()) {
       for (int group : groups) {
         for (ScaleStorage storage : storages) {

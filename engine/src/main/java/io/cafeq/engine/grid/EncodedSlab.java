@@ -18,10 +18,12 @@ import java.lang.foreign.ValueLayout;
  * (2^scaleBits - 1)), or the stored f16; zero = (2^bits - 1) / 2f, the zero point's code, or
  * (offset) that code / 2^(8 - bits), all exact floats; value = (code - zero) * scale, one float
  * product, or (f16-minimum) code * scale + minimum, a float product and a float sum that are not
- * fused.
+ * fused. With super-blocks (k-minimum, k-signed) scale = factor * code and minimum = - (factor of
+ * minimums * code), float products, where signed codes of scales count from 2^(scaleBits - 1).
  *
  * @param codes packed by {@link Packing} row by row, each row padded to whole bytes
- * @param rowScales compact storages: one f16 per row
+ * @param rowScales compact storages: one f16 per row; with super-blocks one f16 factor for each,
+ *     and then (k-minimum) one more for the minimums of each
  * @param scales compact storages: codes of scaleBits bits packed row by row, scale = code /
  *     (2^scaleBits - 1) * row scale; else one f16 per group
  * @param zeros packed row by row: the zero points' codes ({@link GridSpec#zeroBits()} bits each),
@@ -112,7 +114,7 @@ public record EncodedSlab(
         count,
         columns,
         slice(codes, codeBytes(grid, columns), first, count),
-        slice(rowScales, rowScaleBytes(grid), first, count),
+        slice(rowScales, rowScaleBytes(grid, columns), first, count),
         slice(scales, scaleBytes(grid, columns), first, count),
         slice(zeros, zeroBytes(grid, columns), first, count),
         exponents.byteSize() == 0 ? exponents : slice(exponents, 1, first, count),
@@ -153,8 +155,8 @@ public record EncodedSlab(
     return grid.zeroBits() == 16 ? 2L * groups : Packing.bytes(groups, grid.zeroBits());
   }
 
-  /** Bytes of one row's own f16 scale. */
-  public static long rowScaleBytes(GridSpec grid) {
-    return grid.scalesAreF16() ? 0 : 2;
+  /** Bytes of one row's own f16 numbers. */
+  public static long rowScaleBytes(GridSpec grid, int columns) {
+    return 2L * grid.rowScales(columns);
   }
 }

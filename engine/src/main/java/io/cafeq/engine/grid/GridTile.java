@@ -42,6 +42,9 @@ public final class GridTile {
   private final int[] bestScaleCode;
   private final int[] bestZeroCode;
   private final RowScales rowScales;
+  private final SuperScales[] supers;
+  private final double[] bestStep;
+  private final double[] bestMinimum;
   private final byte[][] codes;
   private final double[] shrinks;
   private final LaneWeights laneWeights;
@@ -78,6 +81,11 @@ public final class GridTile {
     bestScaleCode = new int[most];
     bestZeroCode = new int[most];
     rowScales = new RowScales(maximumRows);
+    boolean hasSuperBlocks = grid.storage().hasSuperBlocks();
+    supers = new SuperScales[hasSuperBlocks ? maximumRows : 0];
+    Arrays.setAll(supers, row -> new SuperScales(grid, columns));
+    bestStep = new double[hasSuperBlocks ? most : 0];
+    bestMinimum = new double[hasSuperBlocks ? most : 0];
     shrinks = Shrinks.of(grid);
     laneWeights = new LaneWeights(laneLength, mostLanes, groups * parts);
   }
@@ -136,7 +144,9 @@ public final class GridTile {
 
   private void chooseGrids(float @Nullable [][] weights) {
     prepareRanges();
-    if (shrinks.length == 1) {
+    if (grid.storage().hasSuperBlocks()) {
+      chooseWithinSuperBlocks(weights);
+    } else if (shrinks.length == 1) {
       candidate(shrinks[0]);
       System.arraycopy(scaleCode, 0, bestScaleCode, 0, count);
       System.arraycopy(zeroCode, 0, bestZeroCode, 0, count);
@@ -145,20 +155,83 @@ public final class GridTile {
       for (double shrink : shrinks) {
         candidate(shrink);
         measure(weights);
-        for (int i = 0; i < count; i++) {
-          double squared = squaredError(i);
-          if (squared < bestError[i]) {
-            bestError[i] = squared;
-            bestScaleCode[i] = scaleCode[i];
-            bestZeroCode[i] = zeroCode[i];
-          }
-        }
+        keepBetter();
       }
     }
     for (int i = 0; i < count; i++) {
       step[i] = scaleOf(i, bestScaleCode[i]);
       inverse[i] = inverse(step[i]);
       zero[i] = zeroOf(i, bestZeroCode[i]);
+    }
+  }
+
+  /**
+   * Chooses scales and minimums of all digits first, from these the factors of super-blocks, and
+   * then the codes around the nearest ones with the least error.
+   */
+  private void chooseWithinSuperBlocks(float @Nullable [][] weights) {
+    Arrays.fill(bestError, 0, count, Double.POSITIVE_INFINITY);
+    for (double shrink : shrinks) {
+      float rest = (float) ((1 - shrink) / 2);
+      for (int l = 0; l < count; l++) {
+        step[l] = (float) shrink * full[l];
+        inverse[l] = inverse(step[l]);
+        zero[l] =
+            grid.storage() == ScaleStorage.K_SIGNED
+                ? grid.middle()
+                : -minimum(l, rest) * inverse[l];
+      }
+      measure(weights);
+      for (int l = 0; l < count; l++) {
+        double squared = squaredError(l);
+        if (squared < bestError[l]) {
+          bestError[l] = squared;
+          bestStep[l] = step[l];
+          bestMinimum[l] = minimum(l, rest);
+        }
+      }
+    }
+    for (int row = 0; row < rows; row++) {
+      supers[row].choose(bestStep, bestMinimum, row * groups, groups, rowScales.factor(row));
+    }
+    Arrays.fill(bestError, 0, count, Double.POSITIVE_INFINITY);
+    int reach = grid.storage() == ScaleStorage.K_SIGNED || !grid.clip() ? 0 : 1;
+    for (int scaleOffset = grid.clip() ? -1 : 0;
+        scaleOffset <= (grid.clip() ? 1 : 0);
+        scaleOffset++) {
+      for (int offset = -reach; offset <= reach; offset++) {
+        candidateAround(scaleOffset, offset);
+        measure(weights);
+        keepBetter();
+      }
+    }
+  }
+
+  /** The lowest value of a group whose range is shrunk by so much at each end; at most 0. */
+  private float minimum(int group, float rest) {
+    return Math.min(0, low[group] + (high[group] - low[group]) * rest);
+  }
+
+  private void candidateAround(int scaleOffset, int minimumOffset) {
+    for (int l = 0; l < count; l++) {
+      SuperScales own = supers[l / groups];
+      int group = l % groups;
+      scaleCode[l] = own.scaleCode(group, bestStep[l], scaleOffset);
+      zeroCode[l] = own.minimumCode(group, bestMinimum[l], minimumOffset);
+      step[l] = scaleOf(l, scaleCode[l]);
+      inverse[l] = inverse(step[l]);
+      zero[l] = zeroOf(l, zeroCode[l]);
+    }
+  }
+
+  private void keepBetter() {
+    for (int i = 0; i < count; i++) {
+      double squared = squaredError(i);
+      if (squared < bestError[i]) {
+        bestError[i] = squared;
+        bestScaleCode[i] = scaleCode[i];
+        bestZeroCode[i] = zeroCode[i];
+      }
     }
   }
 
@@ -223,17 +296,26 @@ public final class GridTile {
           high[l] = Math.max(high[l], 0);
         }
       }
-      case F16_MINIMUM, SIGNED -> {}
+      case K_MINIMUM -> {
+        for (int l = 0; l < count; l++) {
+          low[l] = Math.min(low[l], 0);
+        }
+      }
+      case F16_MINIMUM, SIGNED, K_SIGNED -> {}
     }
     for (int l = 0; l < count; l++) {
       full[l] =
-          grid.storage() == ScaleStorage.SIGNED
+          grid.storage() == ScaleStorage.SIGNED || grid.storage() == ScaleStorage.K_SIGNED
               ? signedStep(low[l], high[l])
               : (high[l] - low[l]) / grid.top();
     }
     for (int row = 0; row < rows; row++) {
       prepareRow(row);
     }
+  }
+
+  private boolean hasMinimums() {
+    return grid.storage() == ScaleStorage.F16_MINIMUM || grid.storage() == ScaleStorage.K_MINIMUM;
   }
 
   /** The least step that reaches both ends; negative where the upper end needs the extra level. */
@@ -251,9 +333,7 @@ public final class GridTile {
     for (int l = row * groups; l < (row + 1) * groups; l++) {
       largest = Math.max(largest, Math.abs(full[l]));
       minimum =
-          grid.storage() == ScaleStorage.F16_MINIMUM
-              ? Math.max(minimum, Math.max(Math.abs(low[l]), Math.abs(high[l])))
-              : 0;
+          hasMinimums() ? Math.max(minimum, Math.max(Math.abs(low[l]), Math.abs(high[l]))) : 0;
     }
     // Zeros stay as they are, with their signs.
     if (Math.max(largest, minimum) > 0 && RowExponents.isNothing(Math.max(largest, minimum))) {
@@ -262,7 +342,11 @@ public final class GridTile {
       Arrays.fill(high, row * groups, (row + 1) * groups, 0);
       largest = 0;
     }
-    rowScales.choose(row, largest, minimum);
+    if (grid.storage().hasSuperBlocks()) {
+      rowScales.choose(row, SuperScales.factor(grid, Math.max(largest, minimum)), 0);
+    } else {
+      rowScales.choose(row, largest, minimum);
+    }
   }
 
   /**
@@ -287,7 +371,7 @@ public final class GridTile {
     int top = grid.top();
     float rest = (float) ((1 - shrink) / 2);
     switch (grid.storage()) {
-      case SYMMETRIC, SIGNED -> {}
+      case SYMMETRIC, SIGNED, K_MINIMUM, K_SIGNED -> {}
       case ZERO_POINT, F16 -> {
         for (int l = 0; l < count; l++) {
           zeroCode[l] =
@@ -324,6 +408,9 @@ public final class GridTile {
   }
 
   private float scaleOf(int lane, int code) {
+    if (grid.storage().hasSuperBlocks()) {
+      return supers[lane / groups].scale(lane % groups, code);
+    }
     if (grid.scalesAreF16()) {
       return Float.float16ToFloat((short) code) * rowScales.factor(lane / groups);
     }
@@ -333,7 +420,8 @@ public final class GridTile {
   private float zeroOf(int lane, int code) {
     return switch (grid.storage()) {
       case SYMMETRIC -> grid.top() / 2f;
-      case SIGNED -> grid.middle();
+      case SIGNED, K_SIGNED -> grid.middle();
+      case K_MINIMUM -> -supers[lane / groups].minimum(lane % groups, code) / step[lane];
       case ZERO_POINT, F16 -> code;
       case OFFSET -> code / (float) (1 << (8 - grid.bits()));
       case F16_MINIMUM ->
@@ -381,7 +469,7 @@ public final class GridTile {
       buffers.grid(
           firstRow + row,
           rowScales.exponent(row),
-          rowScales.bits(row),
+          grid.storage().hasSuperBlocks() ? supers[row].bits() : new short[] {rowScales.bits(row)},
           bestScaleCode,
           bestZeroCode,
           row * groups);

@@ -45,7 +45,8 @@ public final class GridValues {
     readScales(row, firstGroup, groups);
     readZeros(row, firstGroup, groups);
     int from = unpack(slab.codes(), row * codeBytes, column, count, grid.bits(), codes);
-    boolean minimum = grid.storage() == ScaleStorage.F16_MINIMUM;
+    boolean minimum =
+        grid.storage() == ScaleStorage.F16_MINIMUM || grid.storage() == ScaleStorage.K_MINIMUM;
     int done = 0;
     for (int group = 0; group < groups; group++) {
       int end = Math.min(count, (firstGroup + group + 1) * groupSize - column);
@@ -70,7 +71,7 @@ public final class GridValues {
    *
    * @param scaleOut takes the scales, exponents included
    * @param zeroOut takes the zero points, in codes and possibly fractions of one, or the minimums
-   *     of {@link ScaleStorage#F16_MINIMUM}
+   *     of {@link ScaleStorage#F16_MINIMUM} and {@link ScaleStorage#K_MINIMUM}
    */
   public void readGrid(int row, float[] scaleOut, float[] zeroOut) {
     int groups = grid.groups(slab.columns());
@@ -101,6 +102,11 @@ public final class GridValues {
       halves(slab.scales(), row * scaleBytes + 2L * first, count, factor, scales);
       return;
     }
+    if (grid.storage().hasSuperBlocks()) {
+      int middle = grid.storage() == ScaleStorage.K_SIGNED ? grid.scaleMiddle() : 0;
+      products(slab.scales(), row * scaleBytes, row, 0, first, count, middle, factor, scales);
+      return;
+    }
     double rowScale = (double) Float.float16ToFloat(slab.rowScales().get(SHORT, 2L * row)) * factor;
     int levels = (1 << grid.scaleBits()) - 1;
     int from = unpack(slab.scales(), row * scaleBytes, first, count, grid.scaleBits(), groupCodes);
@@ -112,7 +118,12 @@ public final class GridValues {
   private void readZeros(int row, int first, int count) {
     switch (grid.storage()) {
       case SYMMETRIC -> Arrays.fill(zeros, 0, count, grid.top() / 2f);
-      case SIGNED -> Arrays.fill(zeros, 0, count, grid.middle());
+      case SIGNED, K_SIGNED -> Arrays.fill(zeros, 0, count, grid.middle());
+      case K_MINIMUM -> {
+        float factor = -RowExponents.factor(slab.exponent(row));
+        int after = grid.superBlocks(slab.columns());
+        products(slab.zeros(), row * zeroBytes, row, after, first, count, 0, factor, zeros);
+      }
       case F16_MINIMUM ->
           halves(
               slab.zeros(),
@@ -127,6 +138,32 @@ public final class GridValues {
           zeros[i] = (groupCodes[from + i] & 0xFF) / units;
         }
       }
+    }
+  }
+
+  /**
+   * Products of the codes of groups and the factors of their super-blocks.
+   *
+   * @param from codes of {@code scaleBits} bits
+   * @param skipped f16 numbers of the row before the factors
+   * @param middle the code that stands for 0
+   */
+  private void products(
+      MemorySegment from,
+      long offset,
+      int row,
+      int skipped,
+      int first,
+      int count,
+      int middle,
+      float factor,
+      float[] to) {
+    int together = grid.superGroups(slab.columns());
+    long halves = (long) row * grid.rowScales(slab.columns()) + skipped;
+    int at = unpack(from, offset, first, count, grid.scaleBits(), groupCodes);
+    for (int i = 0; i < count; i++) {
+      short half = slab.rowScales().get(SHORT, 2 * (halves + (first + i) / together));
+      to[i] = Float.float16ToFloat(half) * factor * ((groupCodes[at + i] & 0xFF) - middle);
     }
   }
 

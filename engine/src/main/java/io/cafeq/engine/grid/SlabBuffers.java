@@ -24,7 +24,7 @@ public final class SlabBuffers {
     this.grid = grid;
     this.columns = columns;
     codes = arena.allocate(Math.max(1, rows * EncodedSlab.codeBytes(grid, columns)), 64);
-    rowScales = arena.allocate(Math.max(1, rows * EncodedSlab.rowScaleBytes(grid)), 64);
+    rowScales = arena.allocate(Math.max(1, rows * EncodedSlab.rowScaleBytes(grid, columns)), 64);
     scales = arena.allocate(Math.max(1, rows * EncodedSlab.scaleBytes(grid, columns)), 64);
     zeros = arena.allocate(Math.max(1, rows * EncodedSlab.zeroBytes(grid, columns)), 64);
     exponents = arena.allocate(Math.max(1, rows), 64);
@@ -35,7 +35,7 @@ public final class SlabBuffers {
   public static long bytes(GridSpec grid, int rows, int columns) {
     return rows
         * (EncodedSlab.codeBytes(grid, columns)
-            + EncodedSlab.rowScaleBytes(grid)
+            + EncodedSlab.rowScaleBytes(grid, columns)
             + EncodedSlab.scaleBytes(grid, columns)
             + EncodedSlab.zeroBytes(grid, columns)
             + 1);
@@ -52,12 +52,14 @@ public final class SlabBuffers {
    * of the arrays on.
    *
    * @param exponent of the power of two that the f16 numbers are multiplied with
+   * @param ownScales the row's own f16 numbers, {@link GridSpec#rowScales} of them
    */
   public void grid(
-      int row, int exponent, short rowScale, int[] scaleCodes, int[] zeroCodes, int firstLane) {
+      int row, int exponent, short[] ownScales, int[] scaleCodes, int[] zeroCodes, int firstLane) {
     exponents.set(ValueLayout.JAVA_BYTE, row, (byte) exponent);
-    if (EncodedSlab.rowScaleBytes(grid) > 0) {
-      rowScales.set(HALF, 2L * row, rowScale);
+    int own = grid.rowScales(columns);
+    for (int i = 0; i < own; i++) {
+      rowScales.set(HALF, 2 * ((long) row * own + i), ownScales[i]);
     }
     long scaleAt = row * EncodedSlab.scaleBytes(grid, columns);
     if (grid.scalesAreF16()) {
@@ -100,7 +102,7 @@ public final class SlabBuffers {
         rows,
         columns,
         codes.asSlice(0, rows * EncodedSlab.codeBytes(grid, columns)),
-        rowScales.asSlice(0, rows * EncodedSlab.rowScaleBytes(grid)),
+        rowScales.asSlice(0, rows * EncodedSlab.rowScaleBytes(grid, columns)),
         scales.asSlice(0, rows * EncodedSlab.scaleBytes(grid, columns)),
         zeros.asSlice(0, rows * EncodedSlab.zeroBytes(grid, columns)),
         exponents(rows),
@@ -143,7 +145,7 @@ public final class SlabBuffers {
     if (exponent == 0) {
       return;
     }
-    multiplyHalves(rowScales, row, EncodedSlab.rowScaleBytes(grid), exponent);
+    multiplyHalves(rowScales, row, EncodedSlab.rowScaleBytes(grid, columns), exponent);
     if (grid.scalesAreF16()) {
       multiplyHalves(scales, row, EncodedSlab.scaleBytes(grid, columns), exponent);
     }

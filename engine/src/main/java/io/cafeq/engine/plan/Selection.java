@@ -2,6 +2,8 @@ package io.cafeq.engine.plan;
 
 import io.cafeq.config.Method;
 import io.cafeq.config.Recipe;
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.config.Target;
 import io.cafeq.config.TensorOverride;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
@@ -13,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -24,6 +27,8 @@ import java.util.stream.Stream;
  * that {@code embeddings} asks for.
  */
 final class Selection {
+  private static final int GGUF_EMBEDDINGS = 6;
+
   /** Fate of a tensor. */
   sealed interface Choice {
     record Quantized(TensorSettings settings) implements Choice {}
@@ -80,8 +85,8 @@ final class Selection {
     Role role = place.role();
     boolean excluded = isExcluded(names);
     boolean included = matchesAny(recipe.tensors().include(), names);
-    boolean asEmbedding =
-        recipe.tensors().embeddings().isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
+    OptionalInt embeddings = embeddings();
+    boolean asEmbedding = embeddings.isPresent() && (role == Role.EMBEDDING || role == Role.HEAD);
     boolean byDefault = recipe.tensors().include().isEmpty() && role.isLinear();
     if (excluded || weight.isEmpty()) {
       if (!excluded && (included || byDefault)) {
@@ -96,6 +101,7 @@ final class Selection {
     TensorSettings settings =
         TensorSettings.of(recipe, weight.get().denseDtype(), place.experts().or(place::input));
     if (asEmbedding) {
+      Optional<TargetGrids> target = settings.target();
       // "none" is about the model's linear layers; whoever asks for embeddings too wants those
       // rounded.
       settings =
@@ -105,11 +111,11 @@ final class Selection {
                   settings.fused(),
                   settings.bits(),
                   settings.group(),
-                  settings.scales(),
+                  settings.scales().filter(storage -> isHeld(target, embeddings, storage)),
                   settings.block(),
                   settings.side(),
                   false)
-              .withBits(recipe.tensors().embeddings().getAsInt());
+              .withBits(embeddings.getAsInt());
     }
     for (TensorOverride override : recipe.tensors().overrides()) {
       if (patterns.matches(override.pattern(), names)) {
@@ -129,6 +135,23 @@ final class Selection {
     return new Choice.Quantized(settings);
   }
 
+  /**
+   * Bits of the embedding and of the head; empty where they keep their bytes. llama.cpp's own files
+   * have them at 6 bits, and are as small as people expect by that.
+   */
+  private OptionalInt embeddings() {
+    boolean byTarget = recipe.target() == Target.GGUF && recipe.method() != Method.NONE;
+    return recipe.tensors().embeddings().isEmpty() && byTarget
+        ? OptionalInt.of(GGUF_EMBEDDINGS)
+        : recipe.tensors().embeddings();
+  }
+
+  /** Scales that are asked for hold for embeddings too where the target has them at these bits. */
+  private static boolean isHeld(
+      Optional<TargetGrids> target, OptionalInt bits, ScaleStorage storage) {
+    return target.map(held -> held.storages(bits.orElseThrow()).contains(storage)).orElse(true);
+  }
+
   /** Whether the target has a grid for such a matrix. */
   private boolean isHeld(TensorSettings settings, WeightTensor weight) {
     TargetGrids target = settings.target().orElse(null);
@@ -136,7 +159,7 @@ final class Selection {
       return true;
     }
     target.require(weight.name(), settings.usualBits(), settings.group(), settings.scales());
-    if (target.takes(weight.columns())) {
+    if (TreatmentLimits.form(settings, weight.columns()).isPresent()) {
       return true;
     }
     warnings.add(

@@ -6,6 +6,7 @@ import io.cafeq.config.Side;
 import io.cafeq.engine.family.Coupling;
 import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Part.RowRange;
+import io.cafeq.engine.target.TargetGrids;
 import io.cafeq.engine.transform.TransformSpec;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
@@ -105,6 +106,11 @@ final class TreatmentChooser implements Cluster.Chooser {
     TensorSettings right = coupled.rightSettings();
     int head =
         coupled.coupling().heads().stream().mapToInt(Coupling.Head::size).min().orElseThrow();
+    int rightChannels =
+        switch (coupled.coupling().kind()) {
+          case QUERY_KEY -> coupled.right().weight().columns();
+          case VALUE_OUTPUT -> head;
+        };
     int leftGroup = group(left, List.of(coupled.left()));
     int rightGroup =
         switch (coupled.coupling().kind()) {
@@ -115,8 +121,8 @@ final class TreatmentChooser implements Cluster.Chooser {
     return PairTreatment.of(
         recipe,
         left,
-        grid(left, leftGroup, ScaleStorage.SYMMETRIC),
-        grid(right, rightGroup, ScaleStorage.SYMMETRIC));
+        grid(left, coupled.left().weight().columns(), leftGroup, ScaleStorage.SYMMETRIC),
+        grid(right, rightChannels, rightGroup, ScaleStorage.SYMMETRIC));
   }
 
   /** A transform and its cost in bits per weight. */
@@ -178,12 +184,26 @@ final class TreatmentChooser implements Cluster.Chooser {
     GridSpec grid =
         grid(
             settings,
+            tensors.getFirst().weight().columns(),
             group(settings, tensors),
             input ? ScaleStorage.SYMMETRIC : ScaleStorage.ZERO_POINT);
     return Treatment.of(recipe, settings, grid, transform);
   }
 
-  private GridSpec grid(TensorSettings settings, int group, ScaleStorage usual) {
+  /**
+   * @param channels that groups divide: all of a row, or those of a head
+   */
+  private GridSpec grid(TensorSettings settings, int channels, int group, ScaleStorage usual) {
+    Optional<TargetGrids.Form> form = TreatmentLimits.form(settings, channels);
+    if (form.isPresent()) {
+      return new GridSpec(
+          form.get().bits(),
+          form.get().group(),
+          form.get().storage(),
+          form.get().scaleBits(),
+          recipe.grid().clip(),
+          settings.halves());
+    }
     return new GridSpec(
         settings.usualBits(),
         group,
@@ -197,7 +217,8 @@ final class TreatmentChooser implements Cluster.Chooser {
     int columns = tensors.getFirst().weight().columns();
     int wanted = settings.usualGroup();
     int group = TreatmentLimits.group(settings, columns);
-    if (wanted != 0 && wanted != columns && group != wanted) {
+    boolean asked = settings.target().isEmpty() || settings.group().isPresent();
+    if (asked && wanted != 0 && wanted != columns && group != wanted) {
       String sentence =
           "Group %d does not divide %d input channels, so %s taken"
               .formatted(

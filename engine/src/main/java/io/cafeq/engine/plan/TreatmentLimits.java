@@ -4,6 +4,7 @@ import io.cafeq.config.ScaleStorage;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
+import io.cafeq.engine.target.TargetGrids;
 import io.cafeq.engine.transform.TransformSpec.BlockDiagonal.Kind;
 import java.util.Optional;
 
@@ -81,8 +82,22 @@ public final class TreatmentLimits {
   static boolean takesHeads(TensorSettings settings, int head, int columns) {
     return settings
         .target()
-        .map(target -> target.takesHeads(settings.usualGroup(), head, columns))
+        .map(
+            target ->
+                (!target.hasSuperBlocks() || settings.scales().isPresent())
+                    && target.takesHeads(settings.usualGroup(), head, columns)
+                    && form(settings, head).isPresent())
         .orElse(true);
+  }
+
+  /** What the target has for so many channels; empty where it has nothing, or there is none. */
+  static Optional<TargetGrids.Form> form(TensorSettings settings, int channels) {
+    return settings
+        .target()
+        .flatMap(
+            target ->
+                target.form(
+                    settings.usualBits(), settings.usualGroup(), settings.scales(), channels));
   }
 
   /** How scales are stored: as set, as the target does it, or as usual. */
@@ -90,7 +105,11 @@ public final class TreatmentLimits {
     return settings
         .scales()
         .orElseGet(
-            () -> settings.target().map(target -> target.storages().getFirst()).orElse(usual));
+            () ->
+                settings
+                    .target()
+                    .map(target -> target.storages(settings.usualBits()).getFirst())
+                    .orElse(usual));
   }
 
   /**

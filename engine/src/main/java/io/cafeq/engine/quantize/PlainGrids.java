@@ -32,7 +32,7 @@ final class PlainGrids {
   static List<GridSpec> within(GridSpec grid, long rows, int columns, long budget) {
     List<ScaleStorage> storages =
         switch (grid.storage()) {
-          case F16, F16_MINIMUM, SIGNED -> List.of(grid.storage());
+          case F16, F16_MINIMUM, SIGNED, K_MINIMUM, K_SIGNED -> List.of(grid.storage());
           case SYMMETRIC, ZERO_POINT, OFFSET -> COMPACT;
         };
     List<GridSpec> grids = new ArrayList<>();

@@ -162,24 +162,39 @@ class SlabDecoderTest {
     int groups = grid.groups(columns);
     int group = column / grid.groupSize(columns);
     float factor = Math.scalb(1f, slab.exponent(row));
-    float scale =
-        grid.scalesAreF16()
-            ? half(slab.scales(), row * groups + group) * factor
-            : (float)
-                ((double) bits(slab.scales(), row, groups, group, grid.scaleBits())
-                    * half(slab.rowScales(), row)
-                    * factor
-                    / ((1 << grid.scaleBits()) - 1));
+    float scale = scale(slab, row, groups, group) * factor;
     int code = bits(slab.codes(), row, columns, column, grid.bits());
     return switch (grid.storage()) {
       case SYMMETRIC -> (code - ((1 << grid.bits()) - 1) / 2f) * scale;
-      case SIGNED -> (code - (1 << grid.bits() - 1)) * scale;
+      case SIGNED, K_SIGNED -> (code - (1 << grid.bits() - 1)) * scale;
+      case K_MINIMUM -> {
+        int block = group / Math.max(1, 256 / grid.groupSize(columns));
+        int halves = grid.rowScales(columns);
+        float minimum = half(slab.rowScales(), row * halves + halves / 2 + block) * factor;
+        yield code * scale - minimum * bits(slab.zeros(), row, groups, group, grid.scaleBits());
+      }
       case ZERO_POINT, F16 -> (code - bits(slab.zeros(), row, groups, group, grid.bits())) * scale;
       case OFFSET ->
           (code - bits(slab.zeros(), row, groups, group, 8) / (float) (1 << (8 - grid.bits())))
               * scale;
       case F16_MINIMUM -> code * scale + half(slab.zeros(), row * groups + group) * factor;
     };
+  }
+
+  /** Without the exponent of its row, a power of two. */
+  private static float scale(EncodedSlab slab, int row, int groups, int group) {
+    GridSpec grid = slab.grid();
+    if (grid.scalesAreF16()) {
+      return half(slab.scales(), row * groups + group);
+    }
+    int code = bits(slab.scales(), row, groups, group, grid.scaleBits());
+    if (!grid.storage().hasSuperBlocks()) {
+      return (float) ((double) code * half(slab.rowScales(), row) / ((1 << grid.scaleBits()) - 1));
+    }
+    int block = group / Math.max(1, 256 / grid.groupSize(slab.columns()));
+    float factor = half(slab.rowScales(), row * grid.rowScales(slab.columns()) + block);
+    boolean signed = grid.storage() == ScaleStorage.K_SIGNED;
+    return factor * (code - (signed ? 1 << grid.scaleBits() - 1 : 0));
   }
 
   private static float half(MemorySegment halves, int index) {

@@ -70,7 +70,9 @@ final class UnitFiles {
         rows,
         columns,
         packed(arena, random, rows, columns, grid.bits()),
-        grid.scalesAreF16() ? MemorySegment.NULL : halves(arena, random, rows),
+        grid.rowScales(columns) == 0
+            ? MemorySegment.NULL
+            : halves(arena, random, rows * grid.rowScales(columns)),
         grid.scalesAreF16()
             ? halves(arena, random, rows * groups)
             : packed(arena, random, rows, groups, grid.scaleBits()),

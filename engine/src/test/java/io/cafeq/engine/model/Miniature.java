@@ -95,7 +95,8 @@ public record Miniature(
         new FamilyShapes(family, shapes.config().replace("bfloat16", "float32"), wider), seed);
   }
 
-  private static Miniature of(FamilyShapes shapes, long seed) {
+  /** Of shapes that need not be those of a file. */
+  public static Miniature of(FamilyShapes shapes, long seed) {
     Draws draws =
         new Draws(seed, shapes.configObject().path("model_type").asText().startsWith("gemma"));
     SortedMap<String, Stored> stored = new TreeMap<>();

@@ -37,7 +37,7 @@ final class BitEncoder implements SlabEncoder {
         error += (codes[column] - value) * (codes[column] - value);
         norm += weights.get(row, column) * weights.get(row, column);
       }
-      buffers.grid(row, 0, ONE, new int[] {ONE}, new int[] {0}, 0);
+      buffers.grid(row, 0, new short[0], new int[] {ONE}, new int[] {0}, 0);
       buffers.codes(row, codes, 0);
     }
     return buffers.slab(weights.rows(), error, norm);

@@ -6,19 +6,28 @@ import io.cafeq.engine.grid.HalfFloats;
 import io.cafeq.engine.grid.RowExponents;
 import io.cafeq.engine.grid.Shrinks;
 import io.cafeq.engine.grid.SlabBuffers;
+import io.cafeq.engine.grid.SuperScales;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * One group's grid: value = (level - zero) * step.
  *
  * @param exponent of the power of two that the row's f16 numbers are multiplied with; included in
  *     {@code step}
- * @param rowScale f16 bits of the row's scale, where there is one
+ * @param ownScales bits of the row's own f16 numbers: its scale, or factors of super-blocks
  * @param scaleCode the scale as stored: a code, or f16 bits
  * @param zeroCode the zero point as stored: a code, or the f16 bits of the minimum
  */
 record ScalarGrid(
-    double step, double zero, int top, int exponent, short rowScale, int scaleCode, int zeroCode) {
+    double step,
+    double zero,
+    int top,
+    int exponent,
+    List<Short> ownScales,
+    int scaleCode,
+    int zeroCode) {
   /** The grids of one row, by the equations; a group of zeros takes no part in its row's scale. */
   static ScalarGrid[] choose(double[] row, GridSpec grid) {
     float[] alike = new float[row.length];
@@ -38,13 +47,16 @@ record ScalarGrid(
       ranges[g] = range;
       largest = Math.max(largest, Math.abs(full(range, grid)));
       minimum =
-          grid.storage() == ScaleStorage.F16_MINIMUM
+          grid.storage() == ScaleStorage.F16_MINIMUM || grid.storage() == ScaleStorage.K_MINIMUM
               ? Math.max(minimum, Math.max(Math.abs(range[0]), Math.abs(range[1])))
               : 0;
     }
     if (Math.max(largest, minimum) > 0 && RowExponents.isNothing(Math.max(largest, minimum))) {
       Arrays.fill(ranges, new double[] {0, 0});
       largest = 0;
+    }
+    if (grid.storage().hasSuperBlocks()) {
+      return superBlocks(row, grid, columnWeights, ranges, Math.max(largest, minimum));
     }
     int exponent = RowExponents.of(largest, minimum);
     short rowScale =
@@ -68,6 +80,75 @@ record ScalarGrid(
     return grids;
   }
 
+  /** Scales of all digits first, from these factors of super-blocks, then codes around them. */
+  private static ScalarGrid[] superBlocks(
+      double[] row, GridSpec grid, float[] columnWeights, double[][] ranges, double largest) {
+    int size = grid.groupSize(row.length);
+    int exponent = RowExponents.of(SuperScales.factor(grid, (float) largest), 0);
+    double[] steps = new double[ranges.length];
+    double[] minimums = new double[ranges.length];
+    for (int g = 0; g < ranges.length; g++) {
+      double bestError = Double.POSITIVE_INFINITY;
+      for (double shrink : Shrinks.of(grid)) {
+        double step = shrink * full(ranges[g], grid);
+        double end = Math.min(0, ranges[g][0] + (ranges[g][1] - ranges[g][0]) * (1 - shrink) / 2);
+        double error = exact(step, end, grid).error(row, g * size, size, columnWeights);
+        if (error < bestError) {
+          bestError = error;
+          steps[g] = step;
+          minimums[g] = end;
+        }
+      }
+    }
+    SuperScales supers = new SuperScales(grid, row.length);
+    supers.choose(steps, minimums, 0, ranges.length, RowExponents.factor(exponent));
+    List<Short> own = new ArrayList<>();
+    for (short half : supers.bits()) {
+      own.add(half);
+    }
+    ScalarGrid[] grids = new ScalarGrid[ranges.length];
+    int scaleReach = grid.clip() ? 1 : 0;
+    int minimumReach = grid.storage() == ScaleStorage.K_SIGNED ? 0 : scaleReach;
+    for (int g = 0; g < grids.length; g++) {
+      double bestError = Double.POSITIVE_INFINITY;
+      for (int s = -scaleReach; s <= scaleReach; s++) {
+        for (int m = -minimumReach; m <= minimumReach; m++) {
+          int scaleCode = supers.scaleCode(g, steps[g], s);
+          int zeroCode = supers.minimumCode(g, minimums[g], m);
+          double step = supers.scale(g, scaleCode);
+          ScalarGrid candidate =
+              exact(step, supers.minimum(g, zeroCode), grid)
+                  .stored(exponent, own, scaleCode, zeroCode);
+          double error = candidate.error(row, g * size, size, columnWeights);
+          if (error < bestError) {
+            bestError = error;
+            grids[g] = candidate;
+          }
+        }
+      }
+    }
+    return grids;
+  }
+
+  private static ScalarGrid exact(double step, double minimum, GridSpec grid) {
+    double zero =
+        grid.storage() == ScaleStorage.K_SIGNED ? grid.middle() : step == 0 ? 0 : -minimum / step;
+    return new ScalarGrid(step, zero, grid.top(), 0, List.of(), 0, 0);
+  }
+
+  private ScalarGrid stored(int rowExponent, List<Short> own, int scale, int minimum) {
+    return new ScalarGrid(step, zero, top, rowExponent, own, scale, minimum);
+  }
+
+  private double error(double[] row, int first, int size, float[] columnWeights) {
+    double error = 0;
+    for (int c = first; c < first + size; c++) {
+      double difference = value(level(row[c])) - row[c];
+      error += columnWeights[c] * difference * difference;
+    }
+    return error;
+  }
+
   private static double[] range(double[] row, int first, int size, GridSpec grid) {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
@@ -79,13 +160,14 @@ record ScalarGrid(
     return switch (grid.storage()) {
       case SYMMETRIC -> new double[] {-reach, reach};
       case ZERO_POINT, OFFSET, F16 -> new double[] {Math.min(low, 0), Math.max(high, 0)};
-      case F16_MINIMUM, SIGNED -> new double[] {low, high};
+      case K_MINIMUM -> new double[] {Math.min(low, 0), high};
+      case F16_MINIMUM, SIGNED, K_SIGNED -> new double[] {low, high};
     };
   }
 
   /** The step that reaches both ends of a range; of either sign on a signed grid. */
   private static double full(double[] range, GridSpec grid) {
-    if (grid.storage() != ScaleStorage.SIGNED) {
+    if (grid.storage() != ScaleStorage.SIGNED && grid.storage() != ScaleStorage.K_SIGNED) {
       return (range[1] - range[0]) / grid.top();
     }
     double below = grid.middle();
@@ -120,7 +202,7 @@ record ScalarGrid(
     int units = 1 << (8 - grid.bits());
     int zeroCode =
         switch (grid.storage()) {
-          case SYMMETRIC, SIGNED -> 0;
+          case SYMMETRIC, SIGNED, K_MINIMUM, K_SIGNED -> 0;
           case ZERO_POINT, F16 -> (int) Math.clamp(Math.rint(-end / step), 0, top);
           case OFFSET -> (int) Math.clamp(Math.rint(-end / step * units), 0, 255);
           case F16_MINIMUM -> grid.halves().signed(end / factor) & 0xFFFF;
@@ -128,12 +210,12 @@ record ScalarGrid(
     double zero =
         switch (grid.storage()) {
           case SYMMETRIC -> top / 2.0;
-          case SIGNED -> grid.middle();
+          case SIGNED, K_MINIMUM, K_SIGNED -> grid.middle();
           case ZERO_POINT, F16 -> zeroCode;
           case OFFSET -> (double) zeroCode / units;
           case F16_MINIMUM -> -Float.float16ToFloat((short) zeroCode) * factor / step;
         };
-    return new ScalarGrid(step, zero, top, exponent, rowScale, scaleCode, zeroCode);
+    return new ScalarGrid(step, zero, top, exponent, List.of(rowScale), scaleCode, zeroCode);
   }
 
   private static int half(double scale, GridSpec grid) {
@@ -148,7 +230,11 @@ record ScalarGrid(
       scales[g] = grids[g].scaleCode();
       zeros[g] = grids[g].zeroCode();
     }
-    buffers.grid(row, grids[0].exponent(), grids[0].rowScale(), scales, zeros, 0);
+    short[] own = new short[grids[0].ownScales().size()];
+    for (int i = 0; i < own.length; i++) {
+      own[i] = grids[0].ownScales().get(i);
+    }
+    buffers.grid(row, grids[0].exponent(), own, scales, zeros, 0);
   }
 
   private double steps(double x) {

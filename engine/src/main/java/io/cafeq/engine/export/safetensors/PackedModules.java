@@ -5,6 +5,7 @@ import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.export.Answer;
 import io.cafeq.engine.export.ExportCheck;
+import io.cafeq.engine.export.ScaleFolds;
 import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
@@ -107,7 +108,7 @@ record PackedModules(
   ExportCheck scalesFolded() {
     return refusing(
         module ->
-            scales.isLeft(module.header())
+            scales.isLeft(module.header().name())
                 ? Optional.of(
                     new Answer.Refuses(
                         "input channels have scales that no norm before them can take",

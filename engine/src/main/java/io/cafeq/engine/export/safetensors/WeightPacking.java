@@ -34,7 +34,7 @@ interface WeightPacking {
 
       @Override
       public Optional<PackedPart> folded(TensorHeader header) {
-        return modules.scales().part(header);
+        return modules.scales().of(header.name()).map(fold -> FoldedNorm.of(header, fold));
       }
 
       @Override

@@ -118,7 +118,8 @@ class ScalarGoldenTest {
         assertThat((double) chosen.scaleCode()).isEqualTo(codes[row * 3 + g]);
         assertThat(chosen.zero()).isEqualTo(zeros[row * 3 + g]);
         assertThat(chosen.step()).isCloseTo(steps[row * 3 + g], within(1e-15));
-        assertThat((double) Float.float16ToFloat(chosen.rowScale())).isEqualTo(rowScales[row]);
+        assertThat((double) Float.float16ToFloat(chosen.ownScales().getFirst()))
+            .isEqualTo(rowScales[row]);
       }
     }
   }
@@ -132,7 +133,7 @@ class ScalarGoldenTest {
     for (int row = 0; row < 16; row++) {
       for (int g = 0; g < 3; g++) {
         assertThat((double) grids[row][g].scaleCode()).isEqualTo(codes[row * 3 + g]);
-        assertThat((double) Float.float16ToFloat(grids[row][g].rowScale()))
+        assertThat((double) Float.float16ToFloat(grids[row][g].ownScales().getFirst()))
             .isEqualTo(rowScales[row]);
       }
     }
@@ -179,7 +180,7 @@ class ScalarGoldenTest {
       grids[row] =
           new ScalarGrid[] {
             new ScalarGrid(
-                exact.step(), -exact.minimum() / exact.step(), exact.top(), 0, (short) 0, 0, 0)
+                exact.step(), -exact.minimum() / exact.step(), exact.top(), 0, List.of(), 0, 0)
           };
     }
     DoubleMatrix values = DoubleMatrix.allocate(arena, 16, 96);

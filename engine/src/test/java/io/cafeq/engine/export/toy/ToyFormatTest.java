@@ -225,12 +225,12 @@ class ToyFormatTest {
   void formatsAndTheirOptionsAreFoundByName() {
     assertThat(Exports.installed())
         .extracting(ExportFormat::id)
-        .containsExactly("compressed-tensors", "dense", "gptq", "mlx", "toy");
+        .containsExactly("compressed-tensors", "dense", "gguf", "gptq", "mlx", "toy");
     usage(
         "other",
         Map.of(),
         "no export format is called \"other\"",
-        "compressed-tensors, dense, gptq, mlx, toy");
+        "compressed-tensors, dense, gguf, gptq, mlx, toy");
     usage("toy", Map.of("columns", "3"), "has no option \"columns\"", "rows, strict");
     usage("toy", Map.of("rows", "0"), "takes a whole number from 1 to 1000, not \"0\"", "Give it");
     usage("toy", Map.of("rows", "x"), "takes a whole number from 1 to 1000", "Give it");
