@@ -23,14 +23,12 @@ public record FoldedNorms(Map<String, Norm> byReader) {
       EnumSet.of(Role.QUERY, Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE);
   private static final Set<Role> FEED_FORWARD = EnumSet.of(Role.GATE, Role.UP, Role.GATE_UP);
 
-  /** With one of these in a layer, something else reads one of its norms. */
-  private static final Set<Role> OTHERS =
-      EnumSet.of(
-          Role.QUERY_COMPRESSION,
-          Role.KEY_VALUE_COMPRESSION,
-          Role.MIXER_INPUT,
-          Role.ROUTER,
-          Role.MATRIX);
+  /** With one of these in a layer, something else reads the norm before attention. */
+  private static final Set<Role> OTHER_MIXERS =
+      EnumSet.of(Role.QUERY_COMPRESSION, Role.KEY_VALUE_COMPRESSION, Role.MIXER_INPUT, Role.MATRIX);
+
+  /** With one of these, something else reads the norm before the feed-forward part. */
+  private static final Set<Role> MIXTURE = EnumSet.of(Role.ROUTER, Role.MATRIX);
 
   private static final String WEIGHT = ".weight";
 
@@ -57,15 +55,19 @@ public record FoldedNorms(Map<String, Norm> byReader) {
   public static FoldedNorms of(ModelFamily family, Set<String> tensors) {
     Map<String, List<String>> readers = new HashMap<>();
     Map<String, Boolean> minusOne = new HashMap<>();
-    Set<Integer> mixed = new HashSet<>();
+    Set<Integer> otherMixers = new HashSet<>();
+    Set<Integer> mixtures = new HashSet<>();
     for (String name : tensors) {
       ModelFamily.Place place = family.place(name);
       OptionalInt layer = family.layer(name);
       if (layer.isEmpty()) {
         continue;
       }
-      if (OTHERS.contains(place.role()) || place.experts().isPresent()) {
-        mixed.add(layer.getAsInt());
+      if (OTHER_MIXERS.contains(place.role())) {
+        otherMixers.add(layer.getAsInt());
+      }
+      if (MIXTURE.contains(place.role()) || place.experts().isPresent()) {
+        mixtures.add(layer.getAsInt());
       }
       StreamNorms norms = family.streamNorms(prefix(name, layer.getAsInt()));
       norm(norms, place.role())
@@ -79,7 +81,10 @@ public record FoldedNorms(Map<String, Norm> byReader) {
     readers.forEach(
         (norm, names) -> {
           boolean hasBias = tensors.contains(norm.replace(WEIGHT, ".bias"));
-          boolean isMixed = mixed.contains(family.layer(names.getFirst()).orElseThrow());
+          String first = names.getFirst();
+          boolean isMixed =
+              (ATTENTION.contains(family.place(first).role()) ? otherMixers : mixtures)
+                  .contains(family.layer(first).orElseThrow());
           if (tensors.contains(norm) && !hasBias && !isMixed) {
             Norm found = new Norm(norm, minusOne.getOrDefault(norm, false), Set.copyOf(names));
             names.forEach(name -> byReader.put(name, found));

@@ -166,6 +166,15 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves, bool
         .findFirst();
   }
 
+  /**
+   * What may be chosen where nobody asks for one: all types of a GGUF file, elsewhere the default,
+   * since not all loaders read the others.
+   */
+  public List<ScaleStorage> unasked(int bits) {
+    List<ScaleStorage> all = storages(bits);
+    return target == Target.GGUF || all.isEmpty() ? all : List.of(all.getFirst());
+  }
+
   /** Whether there is such a grid. */
   public boolean holds(int bits, int group, ScaleStorage storage) {
     return find(bits, group, storage).isPresent();
