@@ -56,6 +56,7 @@ public final class Main {
             new QuantizeCommand(console, interruption, settings),
             new PlanCommand(console, settings),
             new InspectCommand(console),
+            new DiffCommand(console, interruption),
             new VerifyCommand(console, interruption),
             new ExportCommand(console, interruption),
             new EvaluateCommand(console, interruption),

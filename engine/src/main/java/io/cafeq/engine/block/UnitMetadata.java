@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.cafeq.config.ScaleStorage;
+import io.cafeq.engine.grid.HalfType;
 import io.cafeq.engine.receipt.JobIdentity;
 import io.cafeq.engine.receipt.UnitFigures;
 import java.nio.charset.StandardCharsets;
@@ -29,6 +31,9 @@ final class UnitMetadata {
 
   /** Of files with column scales, which version 2.2 did not know. */
   static final String WITH_COLUMN_SCALES = MAJOR + ".3";
+
+  /** Of files with signed grids or bf16 scales, which version 2.3 did not know. */
+  static final String WITH_SIGNED_GRIDS = MAJOR + ".4";
 
   static final String FORMAT_VERSION = "cafeq.format_version";
   static final String UNIT = "cafeq.unit";
@@ -110,6 +115,16 @@ final class UnitMetadata {
 
   /** The least that knows all that the file has. */
   private static String version(UnitHeader header) {
+    if (header.tensors().stream()
+        .flatMap(tensor -> tensor.sections().stream())
+        .map(section -> section.coding().grid())
+        .anyMatch(
+            grid ->
+                grid.storage() == ScaleStorage.SIGNED
+                    || grid.storage().hasSuperBlocks()
+                    || grid.halves() != HalfType.F16)) {
+      return WITH_SIGNED_GRIDS;
+    }
     if (header.tensors().stream()
         .flatMap(tensor -> tensor.sections().stream())
         .anyMatch(section -> section.coding().columnScales() != null)) {

@@ -38,12 +38,16 @@ final class BudgetChooser implements Cluster.Chooser {
     List<Allocation.Cluster<Choice>> priced =
         clusters.stream().map(cluster -> price(cluster, predictions)).toList();
     long budget = budget(clusters, recipe);
+    LinkedClusters linked = LinkedClusters.of(clusters, priced);
     requirePossible(
-        Allocation.leastBits(priced), budget, clusters.stream().mapToLong(Cluster::weights).sum());
-    Allocation<Choice> allocation = Allocation.within(priced, budget);
+        Allocation.leastBits(linked.clusters()),
+        budget,
+        clusters.stream().mapToLong(Cluster::weights).sum());
+    List<Allocation.Chosen<Choice>> choices =
+        linked.apart(Allocation.within(linked.clusters(), budget).choices());
     List<Cluster.Decision> decisions = new ArrayList<>();
     for (int i = 0; i < clusters.size(); i++) {
-      Chosen chosen = chosen(clusters.get(i), allocation.choices().get(i));
+      Chosen chosen = chosen(clusters.get(i), choices.get(i));
       all.add(chosen);
       decisions.add(chosen.decision(clusters.get(i), recipe));
     }
@@ -65,10 +69,12 @@ final class BudgetChooser implements Cluster.Chooser {
     List<List<Allocation.Part<Choice>>> divisions = new ArrayList<>();
     switch (cluster) {
       case Cluster.Matrices matrices -> {
-        divisions.add(
-            Pieces.apart(matrices).stream()
-                .map(piece -> new Allocation.Part<>(predictions.offers(piece)))
-                .toList());
+        if (Pieces.isApart(matrices)) {
+          divisions.add(
+              Pieces.apart(matrices).stream()
+                  .map(piece -> new Allocation.Part<>(predictions.offers(piece)))
+                  .toList());
+        }
         Pieces.together(matrices)
             .map(predictions::offers)
             .filter(offers -> !offers.isEmpty())
@@ -113,7 +119,7 @@ final class BudgetChooser implements Cluster.Chooser {
           plain.of(grids.reference(grid.bits(), grid.group())) * gains.ratio(grid, piece.columns());
       offers.add(new Offer<>(choice, piece.bits(choice) + reverse, squared / 2 * pair.weights()));
     }
-    return Offer.undominated(offers);
+    return piece.settings().fused().isPresent() ? offers : Offer.undominated(offers);
   }
 
   private static void requirePossible(long least, long budget, long weights) {
@@ -130,11 +136,15 @@ final class BudgetChooser implements Cluster.Chooser {
     }
   }
 
+  private static boolean isApart(Cluster.Matrices matrices, Allocation.Chosen<Choice> choice) {
+    return choice.division() == 0 && Pieces.isApart(matrices);
+  }
+
   private static Chosen chosen(Cluster cluster, Allocation.Chosen<Choice> choice) {
     List<Piece> pieces =
         switch (cluster) {
           case Cluster.Matrices matrices ->
-              choice.division() == 0
+              isApart(matrices, choice)
                   ? Pieces.apart(matrices)
                   : Pieces.together(matrices).stream().toList();
           case Cluster.Coupled pair -> List.of(Pieces.left(pair), Pieces.right(pair));
@@ -142,7 +152,7 @@ final class BudgetChooser implements Cluster.Chooser {
     PlanFile.Division division =
         switch (cluster) {
           case Cluster.Matrices matrices ->
-              choice.division() == 0 ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
+              isApart(matrices, choice) ? PlanFile.Division.APART : PlanFile.Division.TOGETHER;
           case Cluster.Coupled pair -> PlanFile.Division.PAIRED;
         };
     List<Chosen.Part> parts = new ArrayList<>();

@@ -150,7 +150,7 @@ final class GridCandidates {
   }
 
   private List<ScaleStorage> storages(TargetGrids target) {
-    return bits().stream().flatMap(bits -> target.storages(bits).stream()).distinct().toList();
+    return bits().stream().flatMap(bits -> target.unasked(bits).stream()).distinct().toList();
   }
 
   private List<GridSpec> all(List<ScaleStorage> storages, List<Integer> groups) {

@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/** All that a piece may choose from, priced, without what is beaten by something else. */
+/**
+ * All that a piece may choose from, priced, without what is beaten by something else; but whole
+ * where the choice must be that of other pieces too.
+ */
 final class Offers {
   private Offers() {}
 
@@ -21,13 +24,14 @@ final class Offers {
       List<PlainErrors> plain,
       Map<BlockDiagonal, Gains> gains,
       GridCandidates candidates) {
-    return Offer.undominated(
+    List<Offer<Choice>> all =
         choices(piece, List.copyOf(gains.keySet()), candidates).stream()
             .map(
                 choice ->
                     new Offer<>(
                         choice, piece.bits(choice), error(piece, plain, gains, candidates, choice)))
-            .toList());
+            .toList();
+    return piece.settings().fused().isPresent() ? all : Offer.undominated(all);
   }
 
   /** The same without prices. */
@@ -67,7 +71,7 @@ final class Offers {
    * is better split.
    */
   private static boolean plainIsAllowed(Piece piece, List<BlockDiagonal> transforms) {
-    return !piece.isStack()
+    return (!piece.isStack() || piece.settings().foldsScales())
         && (transforms.isEmpty()
             || switch (piece.settings().method()) {
               case CAFEQ, RTN, NONE -> true;

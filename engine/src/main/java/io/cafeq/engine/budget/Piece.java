@@ -32,7 +32,7 @@ record Piece(List<RowRange> ranges, TensorSettings settings, boolean sharable, b
             .map(range -> range.tensor().role().text())
             .distinct()
             .collect(Collectors.joining("+"));
-    return new Kind(roles, rows(), columns(), settings, sharable);
+    return new Kind(roles, rows(), columns(), settings.unfused(), sharable);
   }
 
   /** Whether it is more than one tensor. */

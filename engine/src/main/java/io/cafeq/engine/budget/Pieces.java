@@ -25,6 +25,11 @@ final class Pieces {
         .toList();
   }
 
+  /** Whether each matrix may be by itself; several that have column scales in common may not. */
+  static boolean isApart(Cluster.Matrices matrices) {
+    return matrices.members().size() < 2 || !matrices.settings().foldsScales();
+  }
+
   /** All matrices as one, where there are several. */
   static Optional<Piece> together(Cluster.Matrices matrices) {
     if (matrices.members().size() < 2) {

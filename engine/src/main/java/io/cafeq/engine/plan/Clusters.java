@@ -124,6 +124,8 @@ final class Clusters {
     return left != null
         && right != null
         && sameSize
+        && !left.settings().foldsScales()
+        && (coupling.kind() == Coupling.Kind.VALUE_OUTPUT || !right.settings().foldsScales())
         && (coupling.kind() == Coupling.Kind.QUERY_KEY
             || TreatmentLimits.takesHeads(
                 right.settings(),

@@ -125,7 +125,7 @@ public final class Planner {
         continue;
       }
       long weights = weight.map(WeightTensor::elements).orElseGet(info::elements);
-      switch (selection.choose(info, weight, names(info), place.role())) {
+      switch (selection.choose(info, weight, names(info), place)) {
         case Selection.Choice.Quantized(TensorSettings settings) -> {
           chosen.add(new Clusters.Chosen(planned.size() - 1, planned.getLast(), settings, place));
           coverage.quantized(place.role(), weights);
@@ -147,7 +147,9 @@ public final class Planner {
     }
     ModelFamily.Couplings couplings = family.couplings(byName);
     List<Clusters.Draft> drafts =
-        new Clusters(recipe, planned, chosen, aliases.keySet()).drafts(couplings, warnings);
+        new Clusters(
+                recipe, planned, FoldableInputs.settled(family, byName, chosen), aliases.keySet())
+            .drafts(couplings, warnings);
     List<Unit> units = new Units(planned).of(drafts, chooser);
     selection.warnOfPatternsWithoutEffect();
     return new Plan(family.name(), units, coverage.total(), warnings.sentences());

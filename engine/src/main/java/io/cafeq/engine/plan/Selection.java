@@ -7,6 +7,7 @@ import io.cafeq.config.Target;
 import io.cafeq.config.TensorOverride;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensor;
+import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
 import io.cafeq.engine.target.TargetGrids;
 import java.util.ArrayList;
@@ -76,7 +77,12 @@ final class Selection {
   }
 
   /** Selects a tensor; {@code weight} is empty where it cannot be read as weights. */
-  Choice choose(TensorInfo tensor, Optional<WeightTensor> weight, List<String> names, Role role) {
+  Choice choose(
+      TensorInfo tensor,
+      Optional<WeightTensor> weight,
+      List<String> names,
+      ModelFamily.Place place) {
+    Role role = place.role();
     boolean excluded = isExcluded(names);
     boolean included = matchesAny(recipe.tensors().include(), names);
     OptionalInt embeddings = embeddings();
@@ -92,7 +98,8 @@ final class Selection {
     if (!included && !asEmbedding && !byDefault) {
       return role.isLinear() ? new Choice.LeftByRecipe() : new Choice.Kept();
     }
-    TensorSettings settings = TensorSettings.of(recipe, weight.get().denseDtype());
+    TensorSettings settings =
+        TensorSettings.of(recipe, weight.get().denseDtype(), place.experts().or(place::input));
     if (asEmbedding) {
       Optional<TargetGrids> target = settings.target();
       // "none" is about the model's linear layers; whoever asks for embeddings too wants those
@@ -101,6 +108,7 @@ final class Selection {
           new TensorSettings(
                   Method.RTN,
                   settings.target(),
+                  settings.fused(),
                   settings.bits(),
                   settings.group(),
                   settings.scales().filter(storage -> isHeld(target, embeddings, storage)),

@@ -49,10 +49,18 @@ final class TreatmentChooser implements Cluster.Chooser {
 
   /**
    * Whether matrices that read the same input are best served by one input-side transform over all
-   * of them. The output side would take them apart, so its block is what all of them allow.
+   * of them, or have column scales in common. The output side would take them apart, so its block
+   * is what all of them allow.
    */
   private Optional<Treatment> together(Cluster.Matrices matrices) {
     TensorSettings settings = matrices.settings();
+    if (settings.foldsScales()) {
+      return Optional.of(
+          treatment(
+              settings,
+              new TransformSpec.None(),
+              matrices.members().stream().flatMap(member -> member.rows().stream()).toList()));
+    }
     Optional<Kind> kind =
         TreatmentLimits.kind(settings, matrices.members().getFirst().tensor().info());
     if (kind.isEmpty() || matrices.members().size() < 2) {

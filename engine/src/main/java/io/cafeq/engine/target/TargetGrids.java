@@ -166,6 +166,15 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves, bool
         .findFirst();
   }
 
+  /**
+   * What may be chosen where nobody asks for one: all types of a GGUF file, elsewhere the default,
+   * since not all loaders read the others.
+   */
+  public List<ScaleStorage> unasked(int bits) {
+    List<ScaleStorage> all = storages(bits);
+    return target == Target.GGUF || all.isEmpty() ? all : List.of(all.getFirst());
+  }
+
   /** Whether there is such a grid. */
   public boolean holds(int bits, int group, ScaleStorage storage) {
     return find(bits, group, storage).isPresent();
@@ -300,6 +309,11 @@ public record TargetGrids(Target target, List<Form> forms, HalfType halves, bool
             groups.stream().filter(group -> group > 0 && channels % group == 0),
             groups.stream().filter(group -> group == 0))
         .toList();
+  }
+
+  /** Whether loaders fuse matrices, which must have one grid then. */
+  public boolean fusedAlike() {
+    return target == Target.COMPRESSED_TENSORS;
   }
 
   /** Whether a matrix of so many input channels has a grid at all. */

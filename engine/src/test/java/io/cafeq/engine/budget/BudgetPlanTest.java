@@ -13,6 +13,7 @@ import io.cafeq.engine.compute.Compute;
 import io.cafeq.engine.failure.EngineException;
 import io.cafeq.engine.failure.FailureKind;
 import io.cafeq.engine.failure.StopFlag;
+import io.cafeq.engine.grid.GridSpec;
 import io.cafeq.engine.plan.Part;
 import io.cafeq.engine.plan.PlanEstimate;
 import io.cafeq.engine.plan.Unit;
@@ -131,6 +132,45 @@ class BudgetPlanTest {
         }
       }
     }
+  }
+
+  @Test
+  void matricesThatLoadersFuseHaveOneGrid() {
+    BudgetPlan budget =
+        measure(Map.of("target-bpw", "4.6", "target", "compressed-tensors", "group", "auto"), 2);
+
+    Map<String, GridSpec> grids = new HashMap<>();
+    for (Unit unit : budget.plan().units()) {
+      if (unit instanceof Unit.Quantized quantized) {
+        for (Part part : quantized.parts()) {
+          switch (part) {
+            case Part.Stack stack ->
+                stack
+                    .rows()
+                    .forEach(range -> grids.put(range.tensor().name(), stack.treatment().grid()));
+            case Part.Pair pair -> {
+              grids.put(pair.left().name(), pair.treatment().left());
+              grids.put(pair.right().name(), pair.treatment().right());
+            }
+          }
+        }
+      }
+    }
+    assertThat(grids).hasSize(14);
+    for (int layer = 0; layer < 2; layer++) {
+      String attention = "model.layers." + layer + ".self_attn.";
+      String feedForward = "model.layers." + layer + ".mlp.";
+      assertThat(grids.get(attention + "k_proj.weight"))
+          .isEqualTo(grids.get(attention + "q_proj.weight"))
+          .isEqualTo(grids.get(attention + "v_proj.weight"));
+      assertThat(grids.get(feedForward + "up_proj.weight"))
+          .isEqualTo(grids.get(feedForward + "gate_proj.weight"));
+    }
+    assertThat(grids.values())
+        .allSatisfy(grid -> assertThat(grid.storage()).isEqualTo(ScaleStorage.SIGNED))
+        .allSatisfy(grid -> assertThat(grid.group()).isIn(0, 32, 64, 128));
+    assertThat(grids.values().stream().distinct().count()).isGreaterThan(1);
+    assertThat(PlanEstimate.of(budget.plan()).bitsPerWeight()).isBetween(4.2, 4.6);
   }
 
   @Test

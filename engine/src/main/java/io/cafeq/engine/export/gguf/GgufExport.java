@@ -11,6 +11,7 @@ import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
 import io.cafeq.engine.export.LeftBehind;
 import io.cafeq.engine.export.Limit;
+import io.cafeq.engine.export.ScaleFolds;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.modelconfig.ModelConfig;
 import io.cafeq.engine.modelconfig.TextConfig;
@@ -94,8 +95,14 @@ public final class GgufExport implements ExportFormat<GgufExport.Options> {
                     new Answer.Refuses(
                         reason, "Export as dense and use a program that computes the same.")));
     return ExportCheck.of(
-            result, List.of(Limit.transforms(Set.of()), Limit.unscaled(), Limit.ordinaryRows()))
+            result, List.of(Limit.transforms(Set.of()), unfolded(result), Limit.ordinaryRows()))
         .and(new ExportCheck(whole, contents.plan().refused()));
+  }
+
+  private static Limit unfolded(ResultReader result) {
+    ScaleFolds folds = ScaleFolds.of(result);
+    return form ->
+        folds.isLeft(form.header().name()) ? Limit.unscaled().against(form) : Optional.empty();
   }
 
   private static Optional<Architecture> architecture(TextConfig text) {

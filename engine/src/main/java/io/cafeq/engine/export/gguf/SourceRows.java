@@ -1,6 +1,7 @@
 package io.cafeq.engine.export.gguf;
 
 import io.cafeq.engine.block.ResultReader;
+import io.cafeq.engine.export.ScaleFolds;
 import io.cafeq.engine.grid.GridValues;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -8,9 +9,11 @@ import java.lang.foreign.MemorySegment;
 /** Reads rows of a result in the source's order, as blocks or as floats. */
 final class SourceRows {
   private final ResultReader result;
+  private final ScaleFolds folds;
 
   SourceRows(ResultReader result) {
     this.result = result;
+    this.folds = ScaleFolds.of(result);
   }
 
   /** Rows that are handled at a time: those that change places, or some hundred kilobytes. */
@@ -22,8 +25,11 @@ final class SourceRows {
   }
 
   /** Whether the bytes are those of the result, in whatever order of rows. */
-  static boolean isVerbatim(Outgoing tensor, Outgoing.Stored part) {
-    return !part.isQuantized() && part.stored() == tensor.type() && part.shift() == 0;
+  boolean isVerbatim(Outgoing tensor, Outgoing.Stored part) {
+    return !part.isQuantized()
+        && part.stored() == tensor.type()
+        && part.shift() == 0
+        && folds.of(part.tensor()).isEmpty();
   }
 
   /** Rows [first, first + count) as the result stores them, to native {@code out}. */
@@ -88,5 +94,14 @@ final class SourceRows {
         out[i] += part.shift();
       }
     }
+    folds
+        .of(part.tensor())
+        .ifPresent(
+            fold -> {
+              // a vector has rows of one number, and the file holds the norm's own weights
+              for (int i = 0; i < numbers; i++) {
+                out[i] *= fold.scales().inverse(Math.toIntExact(first + i));
+              }
+            });
   }
 }

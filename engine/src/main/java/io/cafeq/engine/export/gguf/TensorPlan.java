@@ -91,7 +91,7 @@ record TensorPlan(
 
     private void add(Manifest.TensorEntry entry) {
       TensorHeader header = result.header(entry.name());
-      Optional<TensorNames.Place> place = TensorNames.of(entry.name(), architecture);
+      Optional<TensorNames.Place> place = TensorNames.of(name(entry), architecture);
       if (header.isConsumed()) {
         leftBehind.add(new LeftBehind(entry.name(), "went into the weights"));
       } else if (TensorNames.isUnused(entry.name())) {
@@ -103,6 +103,20 @@ record TensorPlan(
       } else {
         place(header, place.get());
       }
+    }
+
+    /** A tied embedding may be stored under the name of the output head. */
+    private String name(Manifest.TensorEntry entry) {
+      return result.manifest().aliases().entrySet().stream()
+          .filter(alias -> alias.getValue().equals(entry.name()))
+          .map(Map.Entry::getKey)
+          .filter(
+              alias ->
+                  TensorNames.of(alias, architecture)
+                      .filter(place -> place.role().equals("token_embd"))
+                      .isPresent())
+          .findFirst()
+          .orElse(entry.name());
     }
 
     private void place(TensorHeader header, TensorNames.Place place) {

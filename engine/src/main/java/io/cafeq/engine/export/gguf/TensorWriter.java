@@ -64,7 +64,7 @@ final class TensorWriter {
   private void fill(
       Outgoing tensor, Outgoing.Part part, long first, int count, MemorySegment piece) {
     if (part instanceof Outgoing.Stored stored) {
-      if (SourceRows.isVerbatim(tensor, stored)) {
+      if (rows.isVerbatim(tensor, stored)) {
         rows.bytes(stored, first, count, piece);
         return;
       }

@@ -14,6 +14,7 @@ import io.cafeq.engine.export.ExportOption;
 import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.ModelCard;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
@@ -53,6 +54,7 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
   public ExportCheck check(ResultReader result, NoOptions options) {
     PackedModules modules = PackedModules.of(result);
     return PackedLimits.check(result, Target.COMPRESSED_TENSORS)
+        .and(modules.scalesFolded())
         .and(modules.withoutEmbeddings())
         .and(modules.fusedAlike());
   }
@@ -62,6 +64,7 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
     PackedModules modules = PackedModules.of(result);
     Exported exported = export(modules).write(result, folder, stop, progress);
+    ModelCard.write(result, folder, id(), "transformers");
     return exported.with(Kernels.notes(modules));
   }
 
@@ -78,9 +81,9 @@ public final class CompressedTensorsExport implements ExportFormat<NoOptions> {
         config -> ConfigAddition.with(config, "quantization_config", quantization(modules)));
   }
 
-  private static Packing packing(PackedModules modules) {
-    Packing packing = CompressedTensorsExport::parts;
-    return packing.named(modules::name);
+  private static WeightPacking packing(PackedModules modules) {
+    WeightPacking packing = CompressedTensorsExport::parts;
+    return packing.of(modules);
   }
 
   private static List<PackedPart> parts(TensorHeader header) {

@@ -55,7 +55,7 @@ record DenseContents(
   static DenseContents of(
       List<DenseTensors.Held> held,
       Function<TensorHeader, LayoutKind> layouts,
-      Packing packing,
+      WeightPacking packing,
       JsonNode config,
       TensorSource bytes) {
     DenseTensors all = new DenseTensors(held, layouts, packing, config, bytes);

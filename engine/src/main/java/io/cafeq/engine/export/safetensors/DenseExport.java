@@ -76,13 +76,13 @@ public final class DenseExport implements ExportFormat<NoOptions> {
   public void prove(ResultReader result, Path folder, NoOptions options, StopFlag stop) {
     new ExportProof(
             export(),
-            (written, name, header, firstRow, target) -> {
+            (written, name, columns, firstRow, target) -> {
               throw new IllegalStateException("nothing is packed");
             })
         .check(result, folder, stop);
   }
 
   private SafetensorsExport export() {
-    return new SafetensorsExport(layouts, Packing.DENSE, UnaryOperator.identity());
+    return new SafetensorsExport(layouts, WeightPacking.DENSE, UnaryOperator.identity());
   }
 }

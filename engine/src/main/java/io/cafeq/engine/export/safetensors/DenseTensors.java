@@ -74,7 +74,7 @@ final class DenseTensors {
   DenseTensors(
       List<Held> tensors,
       Function<TensorHeader, LayoutKind> layouts,
-      Packing packing,
+      WeightPacking packing,
       JsonNode config,
       TensorSource bytes) {
     WeightTensors raw =
@@ -99,7 +99,9 @@ final class DenseTensors {
       String weights = raw.companions().get(tensor.name());
       if (!tensor.header().isConsumed() && (weights == null || !packed.containsKey(weights))) {
         List<PackedPart> parts =
-            tensor.header().isQuantized() ? packing.parts(tensor.header()) : List.of();
+            tensor.header().isQuantized()
+                ? packing.parts(tensor.header())
+                : packing.folded(tensor.header()).stream().toList();
         LayoutKind layout = layouts.apply(tensor.header());
         if (parts.isEmpty()) {
           add(outgoing(tensor, packing, layout, packed.get(tensor.name())));
@@ -113,7 +115,7 @@ final class DenseTensors {
   }
 
   private static Outgoing outgoing(
-      Held tensor, Packing packing, LayoutKind quantized, @Nullable WeightTensor packed) {
+      Held tensor, WeightPacking packing, LayoutKind quantized, @Nullable WeightTensor packed) {
     LayoutKind layout = packed == null ? quantized : packed.layout().kind();
     List<Long> meaning = packed == null ? tensor.header().meaning() : DenseForm.shape(packed);
     return new Outgoing(

@@ -43,7 +43,7 @@ record ExportProof(SafetensorsExport export, PackedReader reader) {
       for (Entry entry : contents.entries()) {
         stop.check();
         DenseTensors.Outgoing tensor = contents.tensors().tensor(entry.name());
-        if (tensor.part() == null) {
+        if (tensor.part() == null || result.header(tensor.source()).isRaw()) {
           bytes(weights, tensor, written);
         } else if (decoded.add(tensor.source())) {
           decode(result, tensor.source(), written, stop);
@@ -96,7 +96,7 @@ record ExportProof(SafetensorsExport export, PackedReader reader) {
               stop.check();
               int count = Math.min(ROWS, slab.rows() - done);
               FloatMatrix part = rows.slice(0, count);
-              reader.read(written, name, header, Math.toIntExact(first + done), part);
+              reader.read(written, name, columns, Math.toIntExact(first + done), part);
               for (int i = 0; i < count; i++) {
                 values.read(done + i, 0, columns, expected);
                 MemorySegment.copy(

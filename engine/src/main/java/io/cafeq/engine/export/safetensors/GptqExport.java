@@ -12,6 +12,7 @@ import io.cafeq.engine.export.ExportOption;
 import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.ModelCard;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.export.SideFileCopy;
 import io.cafeq.engine.failure.StopFlag;
@@ -52,6 +53,7 @@ public final class GptqExport implements ExportFormat<NoOptions> {
   public ExportCheck check(ResultReader result, NoOptions options) {
     PackedModules modules = PackedModules.of(result);
     return PackedLimits.check(result, Target.GPTQ)
+        .and(modules.scalesFolded())
         .and(modules.withoutEmbeddings())
         .and(modules.refusing(module -> unlike(modules, module)))
         .and(modules.refusing(GptqExport::odd));
@@ -87,6 +89,7 @@ public final class GptqExport implements ExportFormat<NoOptions> {
     PackedModules modules = PackedModules.of(result);
     ObjectNode quantization = quantization(modules);
     Exported exported = export(modules).write(result, folder, stop, progress);
+    ModelCard.write(result, folder, id(), "transformers");
     SideFileCopy.write(
         folder,
         "quantize_config.json",
@@ -107,9 +110,9 @@ public final class GptqExport implements ExportFormat<NoOptions> {
         config -> ConfigAddition.with(config, "quantization_config", quantization(modules)));
   }
 
-  private static Packing packing(PackedModules modules) {
-    Packing packing = GptqExport::parts;
-    return packing.named(modules::name);
+  private static WeightPacking packing(PackedModules modules) {
+    WeightPacking packing = GptqExport::parts;
+    return packing.of(modules);
   }
 
   private static List<PackedPart> parts(TensorHeader header) {

@@ -12,6 +12,7 @@ import io.cafeq.engine.export.ExportOption;
 import io.cafeq.engine.export.ExportOptions;
 import io.cafeq.engine.export.ExportProgress;
 import io.cafeq.engine.export.Exported;
+import io.cafeq.engine.export.ModelCard;
 import io.cafeq.engine.export.NoOptions;
 import io.cafeq.engine.failure.StopFlag;
 import io.cafeq.engine.grid.GridSpec;
@@ -48,14 +49,16 @@ public final class MlxExport implements ExportFormat<NoOptions> {
 
   @Override
   public ExportCheck check(ResultReader result, NoOptions options) {
-    return PackedLimits.check(result, Target.MLX);
+    return PackedLimits.check(result, Target.MLX).and(PackedModules.of(result).scalesFolded());
   }
 
   @Override
   public Exported write(
       ResultReader result, Path folder, NoOptions options, StopFlag stop, ExportProgress progress) {
     PackedModules modules = PackedModules.of(result);
-    return export(modules).write(result, folder, stop, progress);
+    Exported exported = export(modules).write(result, folder, stop, progress);
+    ModelCard.write(result, folder, id(), "mlx");
+    return exported;
   }
 
   @Override
@@ -75,9 +78,9 @@ public final class MlxExport implements ExportFormat<NoOptions> {
                 quantization(modules)));
   }
 
-  private static Packing packing(PackedModules modules) {
-    Packing packing = header -> parts(header, modules.name(header.name()));
-    return packing.named(modules::name);
+  private static WeightPacking packing(PackedModules modules) {
+    WeightPacking packing = header -> parts(header, modules.name(header.name()));
+    return packing.of(modules);
   }
 
   private static List<PackedPart> parts(TensorHeader header, String name) {

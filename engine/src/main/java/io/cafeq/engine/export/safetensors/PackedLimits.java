@@ -27,7 +27,6 @@ final class PackedLimits {
                 grids(target),
                 oneGrid(),
                 Limit.transforms(Set.of()),
-                Limit.unscaled(),
                 Limit.matrices(),
                 Limit.layouts(EnumSet.of(LayoutKind.PLAIN, LayoutKind.TILED, LayoutKind.SCALED)),
                 Limit.ordinaryRows()));

@@ -5,6 +5,7 @@ import io.cafeq.engine.block.ResultReader;
 import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.export.Answer;
 import io.cafeq.engine.export.ExportCheck;
+import io.cafeq.engine.export.ScaleFolds;
 import io.cafeq.engine.family.ModelDescription;
 import io.cafeq.engine.family.ModelFamily;
 import io.cafeq.engine.family.Role;
@@ -22,10 +23,12 @@ import java.util.Optional;
  * @param quantized those whose weights are packed, in the result's order
  * @param embedding stored name of a tied embedding to the embedding's own name, where it is stored
  *     as the output head: loaders of tied models look for the embedding
+ * @param scales what norms take over
  * @param left names of the linear modules that keep floats; the output head is among them unless it
  *     is quantized, stored or not
  */
-record PackedModules(List<Module> quantized, List<String> left, Map<String, String> embedding) {
+record PackedModules(
+    List<Module> quantized, List<String> left, Map<String, String> embedding, ScaleFolds scales) {
   private static final String WEIGHT = ".weight";
   private static final String HEAD = "lm_head";
 
@@ -82,7 +85,7 @@ record PackedModules(List<Module> quantized, List<String> left, Map<String, Stri
     result.manifest().aliases().entrySet().stream()
         .filter(alias -> family.place(alias.getKey()).role() == Role.EMBEDDING)
         .forEach(alias -> embedding.put(alias.getValue(), alias.getKey()));
-    return new PackedModules(quantized, left, embedding);
+    return new PackedModules(quantized, left, embedding, ScaleFolds.of(result, family, headers));
   }
 
   /** What a tensor is called in the export. */
@@ -99,6 +102,19 @@ record PackedModules(List<Module> quantized, List<String> left, Map<String, Stri
     return tensor.endsWith(WEIGHT)
         ? tensor.substring(0, tensor.length() - WEIGHT.length())
         : tensor;
+  }
+
+  /** Refuses scales of input channels that no norm takes over. */
+  ExportCheck scalesFolded() {
+    return refusing(
+        module ->
+            scales.isLeft(module.header().name())
+                ? Optional.of(
+                    new Answer.Refuses(
+                        "input channels have scales that no norm before them can take",
+                        "Quantize again with --target of this format, or with"
+                            + " --no-column-scales."))
+                : Optional.empty());
   }
 
   /** Refuses embeddings, which these formats do not look up in. */

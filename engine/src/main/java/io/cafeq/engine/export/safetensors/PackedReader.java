@@ -1,6 +1,5 @@
 package io.cafeq.engine.export.safetensors;
 
-import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.memory.FloatMatrix;
 
@@ -11,7 +10,7 @@ interface PackedReader {
    * Rows [firstRow, firstRow + target.rows) of the weights, as floats.
    *
    * @param name that the weights have in the export
-   * @param header of the source tensor, for its shape
+   * @param columns of the weights
    */
-  void read(Checkpoint export, String name, TensorHeader header, int firstRow, FloatMatrix target);
+  void read(Checkpoint export, String name, int columns, int firstRow, FloatMatrix target);
 }

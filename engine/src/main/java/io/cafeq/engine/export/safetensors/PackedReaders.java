@@ -1,6 +1,5 @@
 package io.cafeq.engine.export.safetensors;
 
-import io.cafeq.engine.block.TensorHeader;
 import io.cafeq.engine.checkpoint.Checkpoint;
 import io.cafeq.engine.checkpoint.TensorInfo;
 import io.cafeq.engine.checkpoint.WeightTensors;
@@ -22,7 +21,7 @@ final class PackedReaders {
 
   /** As this program reads compressed-tensors sources. */
   static void compressedTensors(
-      Checkpoint export, String name, TensorHeader header, int firstRow, FloatMatrix target) {
+      Checkpoint export, String name, int columns, int firstRow, FloatMatrix target) {
     switch (export.weights().read(tensor(export, name), false)) {
       case WeightTensors.Reading.Weights(var weight) ->
           export.readFloats(weight, firstRow, 0, target);
@@ -31,13 +30,11 @@ final class PackedReaders {
   }
 
   /** MLX: w = q s + b, codes a bit stream a row. */
-  static void mlx(
-      Checkpoint export, String name, TensorHeader header, int firstRow, FloatMatrix target) {
+  static void mlx(Checkpoint export, String name, int columns, int firstRow, FloatMatrix target) {
     String module = PackedModules.module(name);
     TensorInfo packed = tensor(export, name);
     TensorInfo scales = tensor(export, module + ".scales");
     TensorInfo biases = tensor(export, module + ".biases");
-    int columns = header.columns();
     int groups = Math.toIntExact(scales.shape().getLast());
     int size = columns / groups;
     long rowBytes = packed.bytes() / packed.shape().getFirst();
@@ -61,15 +58,13 @@ final class PackedReaders {
   }
 
   /** GPTQ: w = (q - (z + 1)) s, codes and zero points in words along the input and the output. */
-  static void gptq(
-      Checkpoint export, String name, TensorHeader header, int firstRow, FloatMatrix target) {
+  static void gptq(Checkpoint export, String name, int columns, int firstRow, FloatMatrix target) {
     String module = PackedModules.module(name);
     TensorInfo codes = tensor(export, module + ".qweight");
     TensorInfo zeros = tensor(export, module + ".qzeros");
     TensorInfo scales = tensor(export, module + ".scales");
     int words = Math.toIntExact(codes.shape().getFirst());
     int rows = Math.toIntExact(codes.shape().getLast());
-    int columns = header.columns();
     int perWord = columns / words;
     int bits = Integer.SIZE / perWord;
     int mask = (1 << bits) - 1;

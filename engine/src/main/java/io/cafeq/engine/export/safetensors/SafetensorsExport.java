@@ -32,7 +32,9 @@ import java.util.function.UnaryOperator;
  *     quantization
  */
 record SafetensorsExport(
-    Function<TensorHeader, LayoutKind> layouts, Packing packing, UnaryOperator<byte[]> config) {
+    Function<TensorHeader, LayoutKind> layouts,
+    WeightPacking packing,
+    UnaryOperator<byte[]> config) {
   private static final String CONFIG = "config.json";
   private static final long LARGEST_CONFIG = 16L << 20;
 

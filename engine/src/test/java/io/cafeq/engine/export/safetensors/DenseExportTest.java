@@ -213,7 +213,11 @@ class DenseExportTest {
   private static List<String> files(Manifest.TensorEntry... tensors) {
     List<DenseTensors.Held> held = Stream.of(tensors).map(DenseExportTest::kept).toList();
     return new DenseTensors(
-            held, TensorHeader::layout, Packing.DENSE, new JsonMapper().createObjectNode(), NOTHING)
+            held,
+            TensorHeader::layout,
+            WeightPacking.DENSE,
+            new JsonMapper().createObjectNode(),
+            NOTHING)
         .shards().stream().map(ShardedWriter.Shard::file).toList();
   }
 
@@ -305,7 +309,7 @@ class DenseExportTest {
                 new DenseTensors(
                     List.of(kept(blocks), kept(scales), kept(other)),
                     TensorHeader::layout,
-                    Packing.DENSE,
+                    WeightPacking.DENSE,
                     new JsonMapper().createObjectNode(),
                     NOTHING))
         .isInstanceOf(EngineException.class)

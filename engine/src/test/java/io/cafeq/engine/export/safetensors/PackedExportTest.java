@@ -201,7 +201,7 @@ class PackedExportTest {
     try (Stream<Path> all = Files.walk(out)) {
       files = all.filter(Files::isRegularFile).sorted().toList();
     }
-    assertThat(files).hasSize(3);
+    assertThat(files).hasSize(4);
     for (Path file : files) {
       byte[] whole = Files.readAllBytes(file);
       for (int i = 0; i < 60; i++) {
@@ -276,6 +276,21 @@ class PackedExportTest {
                     "[{pattern = \".*q_proj.*\", bits = 8}]"))
         .hasMessageContaining("loaders fuse layers")
         .hasMessageContaining("q_proj");
+  }
+
+  @Test
+  void theCardSaysWhatWasDoneAndKeepsTheSources() throws IOException {
+    writeModel(Dtype.BF16);
+    Files.writeString(folder.resolve("source/README.md"), "of the source");
+    Path out = export("mlx", "pairs", "false", "group", "64");
+    assertThat(out.resolve("README-source.md")).hasContent("of the source");
+    assertThat(out.resolve("README.md"))
+        .content()
+        .startsWith("---\nlibrary_name: mlx\ntags:\n- quantized\n- cafeq\n- mlx\n---\n")
+        .contains("| bits per quantized weight, scales included | 4.50 |")
+        .contains("| calibration | none |")
+        .contains("\"target\":\"mlx\"");
+    assertThat(Exports.verify(out, Optional.empty(), new StopFlag())).isEmpty();
   }
 
   @Test

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cafeq.engine.compare;
+
+import org.jspecify.annotations.NullMarked;
