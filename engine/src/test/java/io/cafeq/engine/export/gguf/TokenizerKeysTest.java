@@ -3,6 +3,7 @@ package io.cafeq.engine.export.gguf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.cafeq.engine.failure.EngineException;
@@ -47,7 +48,7 @@ class TokenizerKeysTest {
               Optional.empty()),
           vocabulary,
           Optional.empty());
-    } catch (Exception e) {
+    } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }
   }
