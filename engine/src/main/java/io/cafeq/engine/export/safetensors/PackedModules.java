@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -66,7 +67,7 @@ record PackedModules(
     List<Module> quantized = new ArrayList<>();
     List<String> left = new ArrayList<>();
     for (Manifest.TensorEntry tensor : result.tensors()) {
-      TensorHeader header = headers.get(tensor.name());
+      TensorHeader header = result.header(tensor.name());
       ModelFamily.Place place = family.place(tensor.name());
       if (header.isQuantized()) {
         quantized.add(new Module(module(tensor.name()), header, grid(header), place));
@@ -138,7 +139,7 @@ record PackedModules(
         module ->
             module
                 .fused()
-                .filter(fused -> !alike(module.grid(), first.get(fused)))
+                .filter(fused -> !alike(module.grid(), Objects.requireNonNull(first.get(fused))))
                 .map(
                     fused ->
                         new Answer.Refuses(

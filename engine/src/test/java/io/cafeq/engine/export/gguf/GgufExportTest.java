@@ -197,9 +197,7 @@ class GgufExportTest {
           .containsEntry("tokenizer.ggml.pre", new GgufValue.Text("gpt-2"))
           .containsEntry("tokenizer.ggml.bos_token_id", new GgufValue.Count(3))
           .containsEntry("tokenizer.chat_template", new GgufValue.Text("{{ x }}"));
-      assertThat(tokens(file))
-          .hasSize(50)
-          .startsWith("a", "b", "ab", "<s>", "[PAD4]");
+      assertThat(tokens(file)).hasSize(50).startsWith("a", "b", "ab", "<s>", "[PAD4]");
     }
   }
 
