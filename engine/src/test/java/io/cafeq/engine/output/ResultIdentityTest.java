@@ -44,12 +44,17 @@ class ResultIdentityTest {
     // settings that came later have no value there
     String scales = "column-scales: this folder has no value, you asked for true";
     String shrinkage = "statistics-shrinkage: this folder has no value, you asked for auto";
+    String target = "target: this folder has no value, you asked for none";
 
     assertThat(identity(3, FLAT.formatted(200)).differences(asked))
-        .containsExactly(version, scales, shrinkage);
+        .containsExactly(version, scales, shrinkage, target);
     assertThat(identity(3, FLAT.formatted(7)).differences(asked))
         .containsExactly(
-            version, scales, "pair-steps: this folder has 7, you asked for 200", shrinkage);
+            version,
+            scales,
+            "pair-steps: this folder has 7, you asked for 200",
+            shrinkage,
+            target);
   }
 
   private static ResultIdentity identity(int version, String recipe)
