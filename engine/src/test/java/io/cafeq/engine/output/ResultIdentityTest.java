@@ -50,11 +50,7 @@ class ResultIdentityTest {
         .containsExactly(version, scales, shrinkage, target);
     assertThat(identity(3, FLAT.formatted(7)).differences(asked))
         .containsExactly(
-            version,
-            scales,
-            "pair-steps: this folder has 7, you asked for 200",
-            shrinkage,
-            target);
+            version, scales, "pair-steps: this folder has 7, you asked for 200", shrinkage, target);
   }
 
   private static ResultIdentity identity(int version, String recipe)
