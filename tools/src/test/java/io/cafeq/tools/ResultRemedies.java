@@ -351,7 +351,9 @@ final class ResultRemedies {
             "an export to a format that there is not",
             place -> export(place.quantized(), "densest"),
             ExitCode.USAGE,
-            List.of("no export format is called \"densest\"", "with --format: dense, "),
+            List.of(
+                "no export format is called \"densest\"",
+                "with --format: compressed-tensors, dense, "),
             (place, failed) -> export(place, "dense")),
         new Remedy(
             "an export with an option that the format does not have",
