@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Decodes a packed export by the rules of its format, in numpy, and compares it with the dense export of the same result.
 
+Of a result made with --no-column-scales: with them the matrices of both differ by what the norms before them take over.
+
   packed.py FORMAT DIR DENSE      FORMAT: compressed-tensors, mlx or gptq
 
 With the package mlx, mlx.core.dequantize decodes MLX checkpoints too, in float32, and with mlx-lm the checkpoint is loaded
